@@ -1,0 +1,117 @@
+"""What trading costs: commission, slippage, volume, margin and borrow, as validated data.
+
+These are parameters only; the formulas are in `rules`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+from openbell.core.errors import ConfigError
+
+
+def _check(record: object, *, positive: tuple[str, ...] = ()) -> None:
+    for f in fields(record):  # type: ignore[arg-type]  # every caller is a dataclass
+        value = getattr(record, f.name)
+        if not isinstance(value, float | int) or isinstance(value, bool):
+            continue
+        place = f"{type(record).__name__.lower()}.{f.name}"
+        if math.isnan(value) or value < 0:
+            raise ConfigError(f"{place}={value} must be zero or more")
+        if f.name in positive and value == 0:
+            raise ConfigError(f"{place}={value} must be more than zero")
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """Fee of an order: per share, per order and a share of its value, with a floor and a cap.
+
+    The default is a US broker's fixed schedule: 0.005 a share, at least 1.00, at most 1 % of the value.
+    `maker_bps` counts for limit orders that fill at their limit, `taker_bps` for everything else.
+    """
+
+    per_share: float = 0.005
+    per_order: float = 0.0
+    taker_bps: float = 0.0
+    maker_bps: float = 0.0
+    minimum: float = 1.0
+    maximum_share: float = 0.01  #: cap, as a share of the order's value; 0 is no cap
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Slippage:
+    """How much worse than the touched price a market, stop or trailing order fills.
+
+    Sum of: a fixed amount a share, basis points of the price, half of a spread in basis points, and
+    `impact * sqrt(quantity / bar volume)` as a share of the price (square-root impact).
+    """
+
+    per_share: float = 0.0
+    bps: float = 5.0
+    spread_bps: float = 0.0
+    impact: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """What a position ties up. The default is a cash account: no leverage, no short sales.
+
+    `initial` is the share of a position's value that must be covered by equity; 0.5 is Reg T.
+    Interest and borrow are yearly rates, charged for each calendar day a debit or a short is held.
+    """
+
+    initial: float = 1.0
+    maintenance: float = 0.25
+    short: bool = False
+    borrow_rate: float = 0.01
+    interest_rate: float = 0.06
+
+    def __post_init__(self) -> None:
+        _check(self, positive=("initial",))
+        if self.initial > 1:
+            raise ConfigError(f"margin.initial={self.initial} must be at most 1 (1 is a cash account)")
+        if self.maintenance > self.initial:
+            raise ConfigError(
+                f"margin.maintenance={self.maintenance} must not exceed margin.initial={self.initial}"
+            )
+
+
+REG_T = Margin(initial=0.5, maintenance=0.25, short=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Everything a simulated fill is charged with, and how much of a bar it may take."""
+
+    commission: Commission = field(default_factory=Commission)
+    slippage: Slippage = field(default_factory=Slippage)
+    margin: Margin = field(default_factory=Margin)
+    volume_share: float = 0.1  #: most of a bar's volume that all fills together take; 0 is no cap
+    unaffordable: str = "reject"  #: or "cut": an order that a gap made too dear
+
+    def __post_init__(self) -> None:
+        _check(self)
+        if self.unaffordable not in {"reject", "cut"}:
+            raise ConfigError(f"costs.unaffordable={self.unaffordable!r} must be 'reject' or 'cut'")
+
+    @property
+    def free(self) -> bool:
+        """Tell whether trading costs nothing here, which a report must say in its headline."""
+        c, s = self.commission, self.slippage
+        return not any(
+            (c.per_share, c.per_order, c.taker_bps, c.maker_bps, c.minimum, s.per_share, s.bps, s.spread_bps, s.impact)
+        )
+
+
+NO_COSTS = Costs(
+    commission=Commission(per_share=0.0, minimum=0.0, maximum_share=0.0),
+    slippage=Slippage(bps=0.0),
+    volume_share=0.0,
+)

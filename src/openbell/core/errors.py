@@ -1,0 +1,56 @@
+"""Errors, grouped by what must happen next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openbell.core.orders import Order
+    from openbell.core.types import Reason
+
+
+class OpenbellError(Exception):
+    """The root of every error that Openbell raises on purpose. Its message is one line."""
+
+
+class ConfigError(OpenbellError):
+    """Do not start: a setting, a parameter or a name is wrong."""
+
+
+class BadData(OpenbellError):
+    """Do not use these data: they break a rule that the message names."""
+
+
+class OrderRefused(OpenbellError):
+    """Carry on: one order was refused, for a stated reason."""
+
+    def __init__(self, order: Order, reason: Reason, detail: str) -> None:
+        super().__init__(f"order {order.id} ({order.describe()}) refused, {reason}: {detail}")
+        self.order = order
+        self.reason = reason
+
+
+class Halt(OpenbellError):
+    """Stop trading now."""
+
+
+class StrategyError(Halt):
+    """A strategy raised, or asked for what no strategy may have. Names the bar and the line."""
+
+
+class LookAhead(StrategyError):
+    """A strategy asked for a value that was not known yet."""
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Return `"; did you mean 'x'?"` for the closest valid name, else the list of valid names."""
+    names = sorted(valid)
+    close = get_close_matches(name, names, n=1, cutoff=0.5) or get_close_matches(
+        name.lower(), [n.lower() for n in names], n=1, cutoff=0.5
+    )
+    if close:
+        match = next(n for n in names if n.lower() == close[0].lower())
+        return f"; did you mean {match!r}?"
+    return f"; valid names: {', '.join(names)}" if names else ""

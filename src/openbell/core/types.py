@@ -1,0 +1,171 @@
+"""The small records that pass between the parts.
+
+Times are integers: nanoseconds since 1970-01-01 in UTC. Sides are the numbers +1 and -1, so that one
+formula serves both. Prices, quantities and cash are float64; Decimal begins at a broker's wire.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Literal, NamedTuple
+
+from openbell.core.errors import BadData, ConfigError
+
+Side = Literal[1, -1]
+BUY: Side = 1
+SELL: Side = -1
+
+NANOS_PER_SECOND = 1_000_000_000
+NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
+
+
+class OrderType(StrEnum):
+    """How an order asks for its price. Market-on-open and -close are MARKET with OPG and CLS."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
+
+
+class TimeInForce(StrEnum):
+    """How long an order works."""
+
+    DAY = "day"  #: until the close of its session, by the exchange calendar
+    GTC = "gtc"  #: until cancelled
+    IOC = "ioc"  #: what fills at once; the rest is cancelled
+    FOK = "fok"  #: all of it at once, or nothing
+    OPG = "opg"  #: at a session's open only
+    CLS = "cls"  #: at a session's close only
+    GTD = "gtd"  #: until a given time
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands. `orders.TRANSITIONS` is the table of allowed steps."""
+
+    NEW = "new"  #: made by a strategy, not yet sent
+    SUBMITTED = "submitted"  #: on its way to a broker
+    HELD = "held"  #: accepted, and asleep until its parent fills
+    ACCEPTED = "accepted"  #: working
+    TRIGGERED = "triggered"  #: a stop-limit whose stop was reached: a limit order now
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+class Reason(StrEnum):
+    """Why an order ended, or why nothing was ordered: every zero is explained with one of these."""
+
+    NONE = ""
+    ASKED = "asked"  #: the strategy cancelled it
+    REPLACED = "replaced"  #: a newer target for the symbol took its place
+    OCO = "oco"  #: the other order of its pair filled
+    POSITION_CLOSED = "position_closed"  #: nothing left to protect
+    PARENT_ENDED = "parent_ended"  #: its parent ended without a fill
+    SESSION_END = "session_end"  #: DAY, OPG or CLS ran out
+    GOOD_TILL = "good_till"  #: GTD ran out
+    NOT_IMMEDIATE = "not_immediate"  #: IOC or FOK found nothing, or not enough, at once
+    SPLIT = "split"  #: a reverse split cancels resting orders
+    DELISTED = "delisted"  #: the symbol has no more bars
+    END_OF_DATA = "end_of_data"  #: the run ended first
+    NO_BUYING_POWER = "no_buying_power"  #: unaffordable when it was accepted
+    GAP_UNAFFORDABLE = "gap_unaffordable"  #: affordable when accepted, not at its fill
+    CUT_TO_AFFORDABLE = "cut_to_affordable"  #: the affordable part filled, the rest was dropped
+    SHORT_NOT_ALLOWED = "short_not_allowed"
+    NOTHING_TO_REDUCE = "nothing_to_reduce"  #: reduce-only without a position
+    BAD_QUANTITY = "bad_quantity"
+    BAD_PRICE = "bad_price"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    SIZE_ZERO = "size_zero"  #: the sizer's target is less than one lot
+    NO_PRICE = "no_price"  #: no price is known for the symbol yet
+    MARGIN_CALL = "margin_call"
+
+
+class Phase(IntEnum):
+    """In which part of a bar a fill happened."""
+
+    OPEN = 0
+    INTRABAR = 1
+    CLOSE = 2
+
+
+class Fill(NamedTuple):
+    """One execution. `price` includes slippage; `slippage` is its cost a share, never negative."""
+
+    order_id: int
+    strategy: str
+    symbol: str
+    side: Side
+    quantity: float
+    price: float
+    fee: float
+    slippage: float
+    time: int
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What may be traded of a symbol, and on which grid."""
+
+    symbol: str
+    tick: float = 0.01
+    lot: float = 1.0
+    currency: str = "USD"
+    shortable: bool = True
+    sector: str = ""
+
+    def __post_init__(self) -> None:
+        for name, value in (("tick", self.tick), ("lot", self.lot)):
+            if not (math.isfinite(value) and value > 0):
+                raise ConfigError(f"instrument {self.symbol}: {name}={value} must be a positive number")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`new` shares for each `old`: 2 for 1 is `Split(ex, 2, 1)`. `ex` is the ex-date's session open."""
+
+    symbol: str
+    ex: int
+    new: int
+    old: int
+
+    def __post_init__(self) -> None:
+        if self.new < 1 or self.old < 1:
+            raise BadData(f"{self.symbol}: split of {self.new}:{self.old}; both sides must be 1 or more")
+
+    @property
+    def ratio(self) -> float:
+        """Shares after the split for one share before it."""
+        return self.new / self.old
+
+
+@dataclass(frozen=True, slots=True)
+class Dividend:
+    """Cash a share, owed to whoever holds at the close before `ex`. `ex` is the ex-date's session open."""
+
+    symbol: str
+    ex: int
+    amount: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.amount) and self.amount > 0):
+            raise BadData(f"{self.symbol}: dividend of {self.amount}; it must be a positive amount")
+
+
+Action = Split | Dividend
+
+
+class Charge(NamedTuple):
+    """Cash that leaves or enters for holding: borrow fees and interest. `amount` is what is paid."""
+
+    strategy: str
+    symbol: str
+    kind: str
+    amount: float
+    time: int
