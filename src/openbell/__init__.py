@@ -1,0 +1,78 @@
+"""Openbell: one strategy runs, unchanged, in a backtest, on paper and live.
+
+Everything here is loaded when it is first used, so that importing the package is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from openbell.core.costs import NO_COSTS as NO_COSTS
+    from openbell.core.costs import REG_T as REG_T
+    from openbell.core.costs import Commission as Commission
+    from openbell.core.costs import Costs as Costs
+    from openbell.core.costs import Margin as Margin
+    from openbell.core.costs import Slippage as Slippage
+    from openbell.core.errors import BadData as BadData
+    from openbell.core.errors import ConfigError as ConfigError
+    from openbell.core.errors import Halt as Halt
+    from openbell.core.errors import LookAhead as LookAhead
+    from openbell.core.errors import OpenbellError as OpenbellError
+    from openbell.core.errors import StrategyError as StrategyError
+    from openbell.core.market import Bar as Bar
+    from openbell.core.types import Dividend as Dividend
+    from openbell.core.types import Fill as Fill
+    from openbell.core.types import Instrument as Instrument
+    from openbell.core.types import Split as Split
+    from openbell.core.types import TimeInForce as TimeInForce
+    from openbell.data.crosssection import CrossSection as CrossSection
+    from openbell.indicators import field as field
+    from openbell.indicators import indicator as indicator
+    from openbell.portfolio.sizing import FixedNotional as FixedNotional
+    from openbell.portfolio.sizing import FixedQuantity as FixedQuantity
+    from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
+    from openbell.reporting.result import Result as Result
+    from openbell.run import backtest as backtest
+    from openbell.strategies.base import Strategy as Strategy
+    from openbell.strategies.parameters import param as param
+    from openbell.strategies.signal import signal as signal
+
+#: Where each public name lives.
+_HOMES = {
+    "NO_COSTS": "core.costs", "REG_T": "core.costs", "Commission": "core.costs", "Costs": "core.costs",
+    "Margin": "core.costs", "Slippage": "core.costs",
+    "BadData": "core.errors", "ConfigError": "core.errors", "Halt": "core.errors", "LookAhead": "core.errors",
+    "OpenbellError": "core.errors", "StrategyError": "core.errors",
+    "Bar": "core.market",
+    "Dividend": "core.types", "Fill": "core.types", "Instrument": "core.types", "Split": "core.types",
+    "TimeInForce": "core.types",
+    "CrossSection": "data.crosssection",
+    "field": "indicators", "indicator": "indicators",
+    "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
+    "Result": "reporting.result",
+    "backtest": "run",
+    "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",
+}  # fmt: skip
+
+__all__ = ["__version__", *sorted(_HOMES)]  # names, all of them text
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name, or make `ob.SMA` of TA-Lib's SMA."""
+    home = _HOMES.get(name)
+    if home is not None:
+        value = getattr(import_module(f"openbell.{home}"), name)
+        globals()[name] = value
+        return value
+    if name[:1].isupper():
+        return getattr(import_module("openbell.indicators"), name)
+    raise AttributeError(f"openbell has no {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names and every indicator."""
+    return sorted({*__all__, *dir(import_module("openbell.indicators"))})

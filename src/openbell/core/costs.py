@@ -106,7 +106,17 @@ class Costs:
         """Tell whether trading costs nothing here, which a report must say in its headline."""
         c, s = self.commission, self.slippage
         return not any(
-            (c.per_share, c.per_order, c.taker_bps, c.maker_bps, c.minimum, s.per_share, s.bps, s.spread_bps, s.impact)
+            (
+                c.per_share,
+                c.per_order,
+                c.taker_bps,
+                c.maker_bps,
+                c.minimum,
+                s.per_share,
+                s.bps,
+                s.spread_bps,
+                s.impact,
+            )
         )
 
 

@@ -169,3 +169,12 @@ class Charge(NamedTuple):
     kind: str
     amount: float
     time: int
+
+
+class MarginCall(NamedTuple):
+    """The account's equity fell below its maintenance margin: every position must be closed."""
+
+    strategy: str
+    equity: float
+    needed: float
+    time: int

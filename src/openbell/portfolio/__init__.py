@@ -1,0 +1,1 @@
+"""Metrics, trades and sizing."""

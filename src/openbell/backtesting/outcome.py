@@ -1,0 +1,160 @@
+"""What a run led to: the ledger as it was booked, and the curves that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openbell.backtesting.replay import Marks
+from openbell.core.account import Account, Entry
+from openbell.core.orders import Order
+from openbell.core.types import NANOS_PER_DAY, Fill, Reason
+from openbell.data.actions import factors
+from openbell.data.bars import Floats, Series, Times
+from openbell.data.panel import Panel
+from openbell.execution.brokers.simulated import Ambiguity
+from openbell.portfolio.trades import Trade, round_trips
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run. Arrays have one entry a moment of the panel's timeline."""
+
+    panel: Panel
+    account: Account
+    orders: Sequence[Order]
+    fills: Sequence[Fill]
+    marks: Marks
+    ambiguities: Sequence[Ambiguity]
+    notes: dict[Reason, int]
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """Return the ledger."""
+        return self.account.entries
+
+    @property
+    def times(self) -> Times:
+        """(moments,) ns UTC."""
+        return self.panel.times
+
+    @cached_property
+    def cash(self) -> Floats:
+        """(moments,) cash after each moment's bookings, bit for bit as it was booked."""
+        curve = np.full(len(self.times), self.account.initial_cash)
+        booked = np.array([entry.cash for entry in self.entries])
+        for at, until, upto in self._spans():
+            curve[at:until] = booked[upto - 1]
+        return curve
+
+    @cached_property
+    def holdings(self) -> dict[str, Floats]:
+        """(moments,) signed shares of each symbol that was ever held."""
+        found: dict[str, Floats] = {}
+        before = 0
+        for at, _, upto in self._spans():
+            for entry in self.entries[before:upto]:
+                if entry.symbol:
+                    curve = found.get(entry.symbol)
+                    if curve is None:
+                        curve = found[entry.symbol] = np.zeros(len(self.times))
+                    curve[at] = entry.position
+            before = upto
+        changes = self._changes()
+        return {symbol: _carried(curve, changes[symbol]) for symbol, curve in found.items()}
+
+    @cached_property
+    def values(self) -> dict[str, Floats]:
+        """(moments,) signed value of each symbol that was ever held, at the last known closes."""
+        return {
+            symbol: np.where(shares == 0.0, 0.0, shares * self.panel.closes(symbol))
+            for symbol, shares in self.holdings.items()
+        }
+
+    @cached_property
+    def equity(self) -> Floats:
+        """(moments,) cash plus positions."""
+        curve = self.cash.copy()
+        for value in self.values.values():
+            curve += value
+        return curve
+
+    @cached_property
+    def net(self) -> Floats:
+        """(moments,) the positions' value as a share of equity."""
+        return _share(sum(self.values.values(), np.zeros(len(self.times))), self.equity)
+
+    @cached_property
+    def gross(self) -> Floats:
+        """(moments,) the positions' absolute value as a share of equity."""
+        return _share(sum((np.abs(v) for v in self.values.values()), np.zeros(len(self.times))), self.equity)
+
+    @cached_property
+    def trades(self) -> list[Trade]:
+        """Return the round trips; an open one is valued at the last price."""
+        last = {symbol: float(self.panel.closes(symbol)[-1]) for symbol in self.holdings}
+        return round_trips(self.entries, last)
+
+    @cached_property
+    def daily(self) -> NDArray[np.int64]:
+        """The moments that are the last of their session: statistics are made of one value a session."""
+        return last_of_sessions(self.times, self.panel)
+
+    def hold_benchmark(self) -> Floats:
+        """(moments,) the same cash split equally over the run's symbols and held, dividends reinvested, no costs."""
+        cash = self.account.initial_cash
+        total = np.zeros(len(self.times))
+        for symbol in self.panel.symbols:
+            total += cash / len(self.panel.symbols) * self.panel.growth(symbol)
+        return total
+
+    def growth_of(self, series: Series) -> Floats:
+        """(moments,) what one unit of cash has become in another series, dividends reinvested."""
+        _, total = factors(series.start, series.close, series.actions)
+        value = series.close * total
+        at = np.searchsorted(series.known, self.times, side="right") - 1
+        grown: Floats = np.where(at >= 0, value[np.maximum(at, 0)] / value[max(int(at[0]), 0)], 1.0)
+        return grown
+
+    def _spans(self) -> list[tuple[int, int, int]]:
+        """Return (moment, next booked moment, ledger entries so far) for each moment that booked something."""
+        at = self.marks.moments
+        return list(zip(at, [*at[1:], len(self.times)], self.marks.entries, strict=True))
+
+    def _changes(self) -> dict[str, list[int]]:
+        changes: dict[str, list[int]] = {}
+        before = 0
+        for at, _, upto in self._spans():
+            for entry in self.entries[before:upto]:
+                if entry.symbol and changes.setdefault(entry.symbol, [])[-1:] != [at]:
+                    changes[entry.symbol].append(at)
+            before = upto
+        return changes
+
+
+def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
+    """Return the index of each session's last moment."""
+    session = np.searchsorted(panel.sessions.closes, times, side="left")
+    return np.flatnonzero(np.append(session[1:] != session[:-1], True))  # the last moment ends its session
+
+
+def _carried(curve: Floats, changes: list[int]) -> Floats:
+    """Carry each change of a sparse curve forward to the next."""
+    bounds = [*changes, len(curve)]
+    for at, until in zip(bounds, bounds[1:], strict=False):
+        curve[at:until] = curve[at]
+    return curve
+
+
+def _share(value: Floats, equity: Floats) -> Floats:
+    positive = equity > 0.0
+    return np.divide(value, equity, out=np.zeros_like(equity), where=positive)
+
+
+def elapsed_days(times: Times) -> float:
+    """Return the calendar days from the first moment to the last."""
+    return float(times[-1] - times[0]) / NANOS_PER_DAY if len(times) else 0.0

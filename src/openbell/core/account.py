@@ -1,0 +1,177 @@
+"""The ledger: cash, positions, and every booking that changed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+from openbell.core import rules
+from openbell.core.types import Charge, Dividend, Fill, Instrument, Split
+
+
+class EntryKind(StrEnum):
+    """What a ledger entry books."""
+
+    FILL = "fill"
+    DIVIDEND = "dividend"
+    SPLIT = "split"
+    BORROW = "borrow"
+    INTEREST = "interest"
+
+
+class Entry(NamedTuple):
+    """One booking. `quantity` is the signed change of the position, `cash` the balance after it.
+
+    `amount` is the change of cash. A split's `price` is what a fraction of a share is paid with.
+    """
+
+    time: int
+    kind: EntryKind
+    symbol: str
+    quantity: float
+    price: float
+    fee: float
+    cash: float
+    position: float
+    realised: float
+    amount: float
+    ratio: float = 1.0  #: a split's shares after for one before
+
+
+class Position:
+    """What is held of one symbol: signed shares, and what came of it so far."""
+
+    __slots__ = ("average", "borrow", "dividends", "fees", "quantity", "realised", "symbol")
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.quantity = 0.0
+        self.average = 0.0
+        self.realised = 0.0
+        self.fees = 0.0
+        self.dividends = 0.0
+        self.borrow = 0.0
+
+    def unrealised(self, price: float) -> float:
+        """Return the profit, before fees, that closing at `price` would realise."""
+        return self.quantity * (price - self.average)
+
+    def __repr__(self) -> str:
+        return f"<Position {self.quantity:g} {self.symbol} at {self.average:.4f}>"
+
+
+class Account:
+    """Cash and positions as a fold over fills, dividends, splits and charges. Nothing else changes them."""
+
+    def __init__(self, cash: float) -> None:
+        self.initial_cash = cash
+        self.cash = cash
+        self.positions: dict[str, Position] = {}
+        self.entries: list[Entry] = []
+        self.interest = 0.0
+        self.shorts = 0  #: symbols held short now
+
+    def quantity(self, symbol: str) -> float:
+        """Return the signed shares held of `symbol`."""
+        position = self.positions.get(symbol)
+        return position.quantity if position is not None else 0.0
+
+    def equity(self, price: Callable[[str], float]) -> float:
+        """Return cash plus every position at `price(symbol)`."""
+        total = self.cash
+        for symbol, position in self.positions.items():
+            if position.quantity != 0.0:
+                total += position.quantity * price(symbol)
+        return total
+
+    def gross(self, price: Callable[[str], float]) -> float:
+        """Return the sum of the positions' absolute values."""
+        total = 0.0
+        for symbol, position in self.positions.items():
+            if position.quantity != 0.0:
+                total += abs(position.quantity) * price(symbol)
+        return total
+
+    def book_fill(self, fill: Fill) -> None:
+        """Book one execution."""
+        position = self._position(fill.symbol)
+        before, average, price = position.quantity, position.average, fill.price
+        signed = fill.side * fill.quantity
+        gain = rules.realised(before, average, signed, price)
+        after = rules.booked_position(before, signed)
+        position.average = rules.booked_average(before, average, signed, price)
+        position.quantity = after
+        position.realised += gain
+        position.fees += fill.fee
+        self.shorts += (after < 0.0) - (before < 0.0)
+        self.cash = rules.booked_cash(self.cash, signed, price, fill.fee)
+        self.entries.append(
+            Entry(
+                fill.time, EntryKind.FILL, fill.symbol, signed, price, fill.fee, self.cash, after, gain,
+                -signed * price - fill.fee,
+            )
+        )  # fmt: skip
+
+    def book_split(self, split: Split, *, time: int, previous_close: float, instrument: Instrument) -> None:
+        """Book a split: exact ratio; what is no whole lot is paid in cash at the previous close."""
+        position = self.positions.get(split.symbol)
+        if position is None or position.quantity == 0.0:
+            return
+        before = position.quantity
+        direction = 1.0 if before > 0.0 else -1.0
+        exact = rules.split_shares(before, split.new, split.old)
+        kept = direction * rules.whole_lots(abs(exact), instrument.lot)
+        price = rules.split_price(previous_close, split.new, split.old)
+        average = rules.split_price(position.average, split.new, split.old)
+        fraction = exact - kept
+        gain = fraction * (price - average)
+        position.quantity = kept
+        position.average = average if kept != 0.0 else 0.0
+        position.realised += gain
+        self.shorts -= before < 0.0 and kept == 0.0
+        self.cash += fraction * price
+        self.entries.append(
+            Entry(
+                time, EntryKind.SPLIT, split.symbol, kept - before, price, 0.0, self.cash, kept, gain,
+                fraction * price, split.ratio,
+            )
+        )  # fmt: skip
+
+    def book_dividend(self, dividend: Dividend, *, time: int) -> None:
+        """Book a dividend on its ex-date: a holder receives it, a short seller pays it."""
+        position = self.positions.get(dividend.symbol)
+        if position is None or position.quantity == 0.0:
+            return
+        amount = position.quantity * dividend.amount
+        position.dividends += amount
+        self.cash += amount
+        self.entries.append(
+            Entry(
+                time, EntryKind.DIVIDEND, dividend.symbol, 0.0, dividend.amount, 0.0, self.cash, position.quantity,
+                amount, amount,
+            )
+        )  # fmt: skip
+
+    def book_charge(self, charge: Charge) -> None:
+        """Book a cost of holding: a borrow fee of a symbol, or interest on a debit (no symbol)."""
+        held = 0.0
+        if charge.symbol:
+            position = self._position(charge.symbol)
+            position.borrow += charge.amount
+            held = position.quantity
+        else:
+            self.interest += charge.amount
+        self.cash -= charge.amount
+        self.entries.append(
+            Entry(
+                charge.time, EntryKind(charge.kind), charge.symbol, 0.0, 0.0, charge.amount, self.cash, held,
+                -charge.amount, -charge.amount,
+            )
+        )  # fmt: skip
+
+    def _position(self, symbol: str) -> Position:
+        position = self.positions.get(symbol)
+        if position is None:
+            position = self.positions[symbol] = Position(symbol)
+        return position

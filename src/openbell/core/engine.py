@@ -1,0 +1,147 @@
+"""The engine: a function from events to orders. No clock, no I/O, no `await`, no mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+from openbell.core.account import Account
+from openbell.core.desk import Desk
+from openbell.core.errors import Halt
+from openbell.core.market import Slice
+from openbell.core.orders import TERMINAL, Order, OrderUpdate
+from openbell.core.ports import Command, Event, Hooks, Market, Sizer
+from openbell.core.requests import Exits, Ticket
+from openbell.core.types import Charge, Dividend, Fill, MarginCall, Reason, Split
+
+_NOTHING: Sequence[Command] = ()
+
+
+class Engine:
+    """One strategy at its desk. `step` is told an event and answers with what it asks of the broker."""
+
+    def __init__(self, strategy: Hooks, *, market: Market, cash: float, sizer: Sizer, short: bool) -> None:
+        self.strategy = strategy
+        self.market = market
+        self.account = Account(cash)
+        self.desk = Desk(
+            strategy.name,
+            account=self.account,
+            market=market,
+            sizer=sizer,
+            short=short,
+            next_id=count(1).__next__,
+        )
+        self.fills: list[Fill] = []
+        self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
+        self._focus = market.focus if len(market.symbols) > 1 else None
+        self._outbox = self.desk.outbox
+        self._on_bar = hook(strategy, "on_bar")
+        self._on_bars = hook(strategy, "on_bars")
+        self._on_fill = hook(strategy, "on_fill")
+        self._ready: Callable[[str], bool] = getattr(strategy, "ready", _always)
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Fill: self._fill,
+            OrderUpdate: self._update,
+            Charge: self.account.book_charge,
+            Split: self._split,
+            Dividend: self._dividend,
+            MarginCall: self._margin_call,
+        }
+
+    def start(self) -> Sequence[Command]:
+        """Let the strategy prepare; return the orders it asks for before the first bar."""
+        self.strategy.on_start()
+        self.waiting = set(self.market.symbols)
+        return self._flush()
+
+    def step(self, event: Event) -> Sequence[Command]:
+        """Take one event in; return what is to be sent to the broker because of it."""
+        handle = self._handlers.get(event.__class__)
+        if handle is not None:
+            handle(event)
+        else:
+            self._bars(event)  # type: ignore[arg-type]  # what has no handler is a Slice
+        return self._flush() if self._outbox else _NOTHING
+
+    def stop(self) -> None:
+        """Let the strategy clean up. What it orders now is not sent any more."""
+        self.strategy.on_stop()
+        self._outbox.clear()
+
+    def _flush(self) -> Sequence[Command]:
+        commands = list(self._outbox)
+        self._outbox.clear()
+        return commands
+
+    def _bars(self, event: Slice) -> None:
+        waiting = self.waiting
+        if waiting:
+            for bar in event.bars:
+                if bar.symbol in waiting and self._ready(bar.symbol):
+                    waiting.discard(bar.symbol)
+        on_bar = self._on_bar
+        if on_bar is not None:
+            focus = self._focus
+            for bar in event.bars:
+                if not waiting or bar.symbol not in waiting:
+                    if focus is not None:
+                        focus(bar.symbol)
+                    on_bar(bar)
+        if self._on_bars is not None and len(waiting) < len(self.market.symbols):
+            self._on_bars(event)
+
+    def _fill(self, fill: Fill) -> None:
+        order = self._order(fill.order_id)
+        order.book(fill)
+        if order.status in TERMINAL:
+            self.desk.forget(order)
+        self.account.book_fill(fill)
+        self.fills.append(fill)
+        if self._on_fill is not None:
+            self._on_fill(fill)
+
+    def _update(self, update: OrderUpdate) -> None:
+        order = self._order(update.order_id)
+        for name in ("quantity", "limit", "stop"):
+            value = getattr(update, name)
+            if value == value:  # NaN: unchanged
+                setattr(order, name, value)
+        if update.status is not order.status:
+            order.move(update.status, update.time, update.reason)
+            if order.status in TERMINAL:
+                self.desk.forget(order)
+        elif update.reason:
+            order.note(update.time, update.reason)
+
+    def _split(self, split: Split) -> None:
+        track = self.market.tracks[split.symbol]
+        self.account.book_split(
+            split, time=split.ex, previous_close=track.price(), instrument=track.instrument
+        )
+
+    def _dividend(self, dividend: Dividend) -> None:
+        self.account.book_dividend(dividend, time=dividend.ex)
+
+    def _margin_call(self, _call: MarginCall) -> None:
+        self.desk.note(Reason.MARGIN_CALL)
+        for symbol, position in self.account.positions.items():
+            if position.quantity != 0.0:
+                self.desk.target(symbol, 0.0, Exits(), Ticket(tag=Reason.MARGIN_CALL.value))
+
+    def _order(self, order_id: int) -> Order:
+        order = self.desk.orders.get(order_id)
+        if order is None:
+            raise Halt(f"the broker speaks of order {order_id}, which this engine never sent")
+        return order
+
+
+def hook(strategy: Hooks, name: str) -> Callable[[Any], None] | None:
+    """Return a strategy's hook, or None when it did not write one: what is not there costs nothing."""
+    method: Callable[[Any], None] = getattr(strategy, name)
+    return None if getattr(method, "_is_default_hook", False) else method
+
+
+def _always(_symbol: str) -> bool:
+    return True

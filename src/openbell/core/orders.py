@@ -1,0 +1,226 @@
+"""Orders: what is asked for, where it stands, and which steps its life may take."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from openbell.core import rules
+from openbell.core.errors import OpenbellError
+from openbell.core.types import Fill, Instrument, OrderStatus, OrderType, Reason, Side, TimeInForce
+
+_S = OrderStatus
+TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
+
+#: From each status to those that may follow it. A terminal status has none: it is never left.
+TRANSITIONS: dict[OrderStatus, tuple[OrderStatus, ...]] = {
+    _S.NEW: (_S.SUBMITTED, _S.REJECTED, _S.CANCELLED),
+    _S.SUBMITTED: (
+        _S.ACCEPTED,
+        _S.HELD,
+        _S.PARTIALLY_FILLED,
+        _S.FILLED,
+        _S.REJECTED,
+        _S.CANCELLED,
+        _S.EXPIRED,
+    ),
+    _S.HELD: (_S.ACCEPTED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED),
+    _S.ACCEPTED: (_S.TRIGGERED, _S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED),
+    _S.TRIGGERED: (_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED),
+    _S.PARTIALLY_FILLED: (_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED),
+    _S.FILLED: (),
+    _S.CANCELLED: (),
+    _S.EXPIRED: (),
+    _S.REJECTED: (),
+}
+
+
+class Step(NamedTuple):
+    """One step of an order's life."""
+
+    time: int
+    status: OrderStatus
+    reason: Reason
+
+
+class Order:
+    """One order: the request, which does not change but by `Replace`, and its state so far.
+
+    Prices a share in the instrument's currency; NaN means "none". `trail` is an amount, or a share of the
+    price when `trail_percent`. `parent` holds a child back until it fills; orders that share a non-zero
+    `oco` group cancel each other. `decided` is the time of the bar that the decision was made on.
+    """
+
+    __slots__ = (
+        "average", "decided", "fees", "filled", "good_till", "id", "life", "limit", "oco", "parent", "quantity",
+        "reason", "reduce_only", "side", "status", "stop", "strategy", "symbol", "tag", "tif", "trail",
+        "trail_percent", "type",
+    )  # fmt: skip
+
+    def __init__(  # an order has many fields, each of them named by the caller
+        self,
+        id: int,  # the field's own word
+        strategy: str,
+        symbol: str,
+        side: Side,
+        quantity: float,
+        *,
+        decided: int,
+        type: OrderType = OrderType.MARKET,  # the field's own word
+        tif: TimeInForce = TimeInForce.GTC,
+        limit: float = math.nan,
+        stop: float = math.nan,
+        trail: float = math.nan,
+        trail_percent: bool = False,
+        good_till: int = 0,
+        reduce_only: bool = False,
+        parent: int = 0,
+        oco: int = 0,
+        tag: str = "",
+    ) -> None:
+        self.id = id
+        self.strategy = strategy
+        self.symbol = symbol
+        self.side: Side = side
+        self.quantity = quantity
+        self.decided = decided
+        self.type = type
+        self.tif = tif
+        self.limit = limit
+        self.stop = stop
+        self.trail = trail
+        self.trail_percent = trail_percent
+        self.good_till = good_till
+        self.reduce_only = reduce_only
+        self.parent = parent
+        self.oco = oco
+        self.tag = tag
+        self.status = OrderStatus.NEW
+        self.reason = Reason.NONE
+        self.filled = 0.0
+        self.average = 0.0
+        self.fees = 0.0
+        self.life: list[Step] = [Step(decided, OrderStatus.NEW, Reason.NONE)]
+
+    @property
+    def open(self) -> bool:
+        """Tell whether the order can still fill."""
+        return self.status not in TERMINAL
+
+    @property
+    def remaining(self) -> float:
+        """Return the quantity that has not filled."""
+        return self.quantity - self.filled
+
+    def move(self, status: OrderStatus, time: int, reason: Reason = Reason.NONE) -> None:
+        """Take one step of the order's life.
+
+        Raises:
+            IllegalTransition: the step is not in `TRANSITIONS`.
+        """
+        if status not in TRANSITIONS[self.status]:
+            raise IllegalTransition(
+                f"order {self.id} ({self.describe()}) is {self.status} and cannot become {status}"
+            )
+        self.status = status
+        self.reason = reason
+        self.life.append(Step(time, status, reason))
+
+    def note(self, time: int, reason: Reason) -> None:
+        """Record why the order changed without a step: a split, a replacement, a cut."""
+        self.reason = reason
+        self.life.append(Step(time, self.status, reason))
+
+    def book(self, fill: Fill) -> None:
+        """Add a fill to the order's state."""
+        before = self.filled
+        self.filled = before + fill.quantity
+        self.average = (before * self.average + fill.quantity * fill.price) / self.filled
+        self.fees += fill.fee
+        whole = self.filled >= self.quantity - rules.DUST
+        self.move(OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED, fill.time, self.reason)
+
+    def describe(self) -> str:
+        """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""
+        words = ["buy" if self.side > 0 else "sell", f"{self.quantity:g}", self.symbol, self.type.value]
+        if not math.isnan(self.stop):
+            words.append(f"stop {self.stop:g}")
+        if not math.isnan(self.limit):
+            words.append(f"limit {self.limit:g}")
+        if not math.isnan(self.trail):
+            words.append(f"trail {self.trail:.2%}" if self.trail_percent else f"trail {self.trail:g}")
+        words.append(self.tif.value)
+        return " ".join(words)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Order {self.id}: {self.describe()}, {self.status}{f' ({self.reason})' if self.reason else ''}>"
+        )
+
+
+class IllegalTransition(OpenbellError):
+    """An order was asked to take a step that its life does not allow: an event arrived twice or is wrong."""
+
+
+class Cancel(NamedTuple):
+    """A request to cancel an order."""
+
+    order_id: int
+    reason: Reason = Reason.ASKED
+
+
+class Replace(NamedTuple):
+    """A request to change a working order in place; NaN leaves a value as it is. It keeps its place."""
+
+    order_id: int
+    quantity: float = math.nan
+    limit: float = math.nan
+    stop: float = math.nan
+
+
+class OrderUpdate(NamedTuple):
+    """What a broker says of an order, other than a fill."""
+
+    order_id: int
+    status: OrderStatus
+    reason: Reason
+    time: int
+    quantity: float = math.nan  #: the order's quantity from now on; NaN when it did not change
+    limit: float = math.nan
+    stop: float = math.nan
+
+
+def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
+    """Return what is wrong with an order's own numbers, or None. Buying power is the broker's question."""
+    quantity = order.quantity
+    if not (math.isfinite(quantity) and quantity > 0):
+        return Reason.BAD_QUANTITY, f"quantity {quantity} must be a positive number"
+    if abs(rules.whole_lots(quantity, instrument.lot) - quantity) > rules.DUST:
+        return Reason.BAD_QUANTITY, f"quantity {quantity} is not a whole number of lots of {instrument.lot:g}"
+    for name in _PRICES[order.type]:
+        value = getattr(order, name)
+        if not (math.isfinite(value) and value > 0):
+            return Reason.BAD_PRICE, f"{name}={value} of a {order.type} order must be a positive number"
+    if order.trail_percent and not order.trail < 1:
+        return Reason.BAD_PRICE, f"trail={order.trail} in percent must be below 1 (0.05 is 5 %)"
+    if order.tif in _AUCTION and order.type not in (OrderType.MARKET, OrderType.LIMIT):
+        return (
+            Reason.BAD_PRICE,
+            f"a {order.type} order cannot be {order.tif}: only market and limit orders can",
+        )
+    if order.tif is TimeInForce.GTD and order.good_till <= order.decided:
+        return (
+            Reason.BAD_PRICE,
+            f"good_till={order.good_till} must be later than the decision at {order.decided}",
+        )
+    return None
+
+
+_AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
+_PRICES: dict[OrderType, tuple[str, ...]] = {
+    OrderType.MARKET: (),
+    OrderType.LIMIT: ("limit",),
+    OrderType.STOP: ("stop",),
+    OrderType.STOP_LIMIT: ("stop", "limit"),
+    OrderType.TRAILING_STOP: ("trail",),
+}

@@ -1,0 +1,93 @@
+"""The ports: everything that touches the world, as protocols. `run` chooses what is behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from openbell.core.market import Bar, Slice, Track
+from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
+from openbell.core.types import Action, Charge, Fill, Instrument, MarginCall
+
+#: What an engine is told.
+Event = Slice | Fill | OrderUpdate | Charge | MarginCall | Action
+#: What an engine asks for.
+Command = Order | Cancel | Replace
+
+
+class IndicatorSeries(Protocol):
+    """An indicator's values up to now: `[-1]` the last, `[-2]` the one before."""
+
+    def __getitem__(self, ago: int) -> float: ...
+
+    def ready(self) -> bool:
+        """Tell whether every output has a value now."""
+
+
+class Market(Protocol):
+    """What is known of the market now."""
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """Return the symbols, in their fixed order."""
+
+    @property
+    def time(self) -> int:
+        """Return the time of the last event in ns."""
+
+    @property
+    def tracks(self) -> Mapping[str, Track]:
+        """Return the bars of each symbol."""
+
+    def focus(self, symbol: str) -> None:
+        """Make `symbol` the one that indicators without a symbol speak of."""
+
+    def price(self, symbol: str) -> float:
+        """Return the last known close in today's shares; NaN when there is none."""
+
+    def indicator(self, recipe: Any, symbol: str) -> IndicatorSeries:
+        """Return an indicator's values of one symbol."""
+
+
+class Sizer(Protocol):
+    """Turns a conviction into a signed number of shares, whole lots."""
+
+    def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:
+        """Return the target position for a conviction in [-1, 1]."""
+
+
+class Hooks(Protocol):
+    """What the engine calls of a strategy. `openbell.strategies.Strategy` is the one a user derives from."""
+
+    name: str
+
+    def on_start(self) -> None:
+        """Prepare: called once, before the first bar."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """Decide on one symbol's bar."""
+
+    def on_bars(self, bars: Any) -> None:
+        """Decide on all symbols' bars of one moment."""
+
+    def on_fill(self, fill: Fill) -> None:
+        """Take note of an execution."""
+
+    def on_stop(self) -> None:
+        """Clean up: called once, after the last bar."""
+
+
+class Broker(Protocol):
+    """Takes commands, and answers with events."""
+
+    def submit(self, commands: Iterable[Command], time: int) -> Iterator[Event]:
+        """Send commands; yield what the broker says at once (acceptance, rejection)."""
+
+
+class Provider(Protocol):
+    """A source of historical data."""
+
+    name: str
+
+    def load(self, symbol: str, timeframe: str, start: int | None, end: int | None) -> Any:
+        """Return one symbol's bars and actions in the half-open range [start, end)."""

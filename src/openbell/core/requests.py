@@ -1,0 +1,67 @@
+"""What a strategy may ask of an order, as it is typed in a call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from openbell.core.errors import StrategyError
+from openbell.core.types import OrderType, TimeInForce
+
+
+class Ticket(TypedDict, total=False):
+    """An order's optional fields; their meaning is `Order`'s. What is absent takes the order's default."""
+
+    limit: float
+    stop: float
+    trail: float
+    trail_percent: bool
+    tif: TimeInForce
+    good_till: int
+    reduce_only: bool
+    parent: int
+    oco: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exits:
+    """The protective orders of a position: prices, or for `trailing_stop` a share of the price (0.05 is 5 %)."""
+
+    stop_loss: float | None = None
+    take_profit: float | None = None
+    trailing_stop: float | None = None
+
+    def __len__(self) -> int:
+        return sum(value is not None for value in (self.stop_loss, self.take_profit, self.trailing_stop))
+
+    def tickets(self) -> Iterator[Ticket]:
+        """Yield one ticket for each exit, stops before the target."""
+        if self.stop_loss is not None:
+            yield Ticket(stop=self.stop_loss, tag="stop_loss")
+        if self.trailing_stop is not None:
+            yield Ticket(trail=self.trailing_stop, trail_percent=True, tag="trailing_stop")
+        if self.take_profit is not None:
+            yield Ticket(limit=self.take_profit, tag="take_profit")
+
+
+def ticket_of(**fields: float | bool | str | TimeInForce | None) -> Ticket:
+    """Return a ticket of the fields that are given; NaN is refused here, since it would mean "none" later."""
+    for name, value in fields.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise StrategyError(f"{name}={value} must be a positive number; leave it out for none")
+    given: Any = {name: value for name, value in fields.items() if value is not None}
+    return Ticket(**given)
+
+
+def order_type(ticket: Ticket) -> OrderType:
+    """Return the type that a ticket's prices imply."""
+    if "trail" in ticket:
+        if "limit" in ticket or "stop" in ticket:
+            raise StrategyError("an order has either a trail or a limit and a stop, not both")
+        return OrderType.TRAILING_STOP
+    if "stop" in ticket:
+        return OrderType.STOP_LIMIT if "limit" in ticket else OrderType.STOP
+    return OrderType.LIMIT if "limit" in ticket else OrderType.MARKET

@@ -1,0 +1,222 @@
+"""Every formula of the simulation, once, as plain scalar functions.
+
+The event engine calls them as Python; a compiled kernel compiles the same functions. For that, they use
+only `+ - * / // %`, comparisons, `abs`, `min`, `max`, `math.isnan` and `math.sqrt` on floats: these give
+the same bits in both worlds. `round`, `log`, `sum` and the like do not, and stay out.
+
+`side` is +1 for a buy and -1 for a sale throughout; prices are in the instrument's currency a share.
+A NaN price means "none", and no comparison with it is true.
+"""
+
+from __future__ import annotations
+
+import math
+
+DUST = 1e-9  #: a quantity below this is float noise, and counts as nothing
+
+
+# --- grids ---------------------------------------------------------------------------------------------
+
+
+def on_tick(price: float, tick: float) -> float:
+    """Return the whole tick nearest to `price`; halves go up."""
+    if tick < 1.0:
+        per_unit = (1.0 / tick + 0.5) // 1.0
+        return ((price * per_unit + 0.5) // 1.0) / per_unit
+    return ((price / tick + 0.5) // 1.0) * tick
+
+
+def whole_lots(quantity: float, lot: float) -> float:
+    """Return the most whole lots that `quantity` (zero or more) holds."""
+    if lot < 1.0:
+        per_unit = (1.0 / lot + 0.5) // 1.0
+        return ((quantity * per_unit + DUST) // 1.0) / per_unit
+    return ((quantity / lot + DUST) // 1.0) * lot
+
+
+# --- when an order fills, and at what price ------------------------------------------------------------
+
+
+def limit_at_open(side: float, limit: float, open_: float) -> bool:
+    """Tell whether the open is already at the limit or better: the fill is at the open."""
+    return side * (limit - open_) >= 0.0
+
+
+def limit_touched(side: float, limit: float, high: float, low: float) -> bool:
+    """Tell whether the bar reaches the limit: the fill is at the limit."""
+    return low <= limit if side > 0.0 else high >= limit
+
+
+def stop_at_open(side: float, stop: float, open_: float) -> bool:
+    """Tell whether the open is at the stop or beyond: the fill is at the open."""
+    return side * (open_ - stop) >= 0.0
+
+
+def stop_touched(side: float, stop: float, high: float, low: float) -> bool:
+    """Tell whether the bar reaches the stop: the fill is at the stop."""
+    return high >= stop if side > 0.0 else low <= stop
+
+
+def trailing_stop(side: float, mark: float, trail: float, percent: bool) -> float:  # scalars only
+    """Return a trailing stop's level below (sale) or above (buy) the best price known before the bar.
+
+    `trail` is an amount a share, or a share of the mark when `percent`.
+    """
+    distance = mark * trail if percent else trail
+    return mark + side * distance
+
+
+def trailing_mark(side: float, mark: float, high: float, low: float) -> float:
+    """Return the mark after the bar: its extreme moves the stop for the next bar, not for this one."""
+    return min(mark, low) if side > 0.0 else max(mark, high)
+
+
+# --- what a fill costs ---------------------------------------------------------------------------------
+
+
+def slippage(  # one scalar for each term of the formula
+    price: float,
+    quantity: float,
+    volume: float,
+    per_share: float,
+    bps: float,
+    spread_bps: float,
+    impact: float,
+) -> float:
+    """Return the slippage in money a share, zero or more.
+
+    `per_share + price * (bps + spread_bps / 2) / 10,000 + price * impact * sqrt(quantity / volume)`; the
+    last term is the square-root law of market impact (Almgren, Thum, Hauptmann, Li 2005; Barra 1997).
+    """
+    cost = per_share + price * (bps + 0.5 * spread_bps) / 10000.0
+    if impact > 0.0 and volume > 0.0:
+        cost = cost + price * impact * math.sqrt(quantity / volume)
+    return cost
+
+
+def slipped(side: float, price: float, cost: float) -> float:
+    """Return the fill price: worse by `cost`, and never below zero."""
+    return max(price + side * cost, 0.0)
+
+
+def charge_raw(quantity: float, value: float, per_share: float, rate_bps: float) -> float:
+    """Return what one fill adds to its order's fee, before the floor and the cap."""
+    return quantity * per_share + value * rate_bps / 10000.0
+
+
+def order_fee(raw: float, value: float, per_order: float, minimum: float, maximum_share: float) -> float:
+    """Return the whole fee of an order so far.
+
+    `raw` and `value` are sums over all its fills, so the floor and `per_order` count once an order,
+    however many fills it took. The cap goes last: a tiny order may pay less than the floor.
+    """
+    fee = max(raw + per_order, minimum)
+    if maximum_share > 0.0:
+        fee = min(fee, maximum_share * value)
+    return fee
+
+
+def volume_left(volume: float, share: float, taken: float, lot: float) -> float:
+    """Return the whole lots that may still fill in a bar; a share of zero means no cap."""
+    if share <= 0.0:
+        return math.inf
+    return whole_lots(max(volume * share - taken, 0.0), lot)
+
+
+# --- booking -------------------------------------------------------------------------------------------
+
+
+def booked_position(position: float, signed: float) -> float:
+    """Return the position after a fill of `signed` shares; float dust counts as flat."""
+    after = position + signed
+    return 0.0 if abs(after) < DUST else after
+
+
+def booked_cash(cash: float, signed: float, price: float, fee: float) -> float:
+    """Return the cash after a fill of `signed` shares."""
+    return cash - signed * price - fee
+
+
+def booked_average(position: float, average: float, signed: float, price: float) -> float:
+    """Return the average entry price after a fill; a reduction leaves it, a flip sets it anew."""
+    after = booked_position(position, signed)
+    if after == 0.0:
+        return 0.0
+    if position * signed >= 0.0:
+        return (abs(position) * average + abs(signed) * price) / (abs(position) + abs(signed))
+    if after * position < 0.0:
+        return price
+    return average
+
+
+def realised(position: float, average: float, signed: float, price: float) -> float:
+    """Return the profit, before fees, that a fill of `signed` shares realises."""
+    if position * signed >= 0.0:
+        return 0.0
+    closed = min(abs(signed), abs(position))
+    direction = 1.0 if position > 0.0 else -1.0
+    return closed * (price - average) * direction
+
+
+# --- buying power --------------------------------------------------------------------------------------
+
+
+def opening_part(position: float, signed: float) -> float:
+    """Return how many of an order's shares open or add to a position, rather than reduce it."""
+    if position * signed >= 0.0:
+        return abs(signed)
+    return max(abs(signed) - abs(position), 0.0)
+
+
+def free_equity(equity: float, gross: float, initial: float) -> float:
+    """Return the equity that no position ties up; `gross` is the sum of |position| times price."""
+    return equity - gross * initial
+
+
+def required(
+    opening: float, closing: float, price: float, mark: float, side: float, initial: float, fee: float
+) -> float:  # one scalar for each term
+    """Return how much free equity an order takes (negative: gives back).
+
+    The opening part ties up `initial` of its value, the closing part frees as much, and the difference
+    between the fill price and the mark is a loss at once, as the fee is.
+    """
+    tied = (opening - closing) * mark * initial
+    loss = side * (opening + closing) * (price - mark)
+    return tied + loss + fee
+
+
+def affordable(free: float, price: float, initial: float, fee: float, lot: float) -> float:
+    """Return the most whole lots whose initial margin and fee fit into `free`.
+
+    `fee` is that of the larger order, so it is an upper bound and the answer always fits.
+    """
+    return whole_lots(max(free - fee, 0.0) / (price * initial), lot)
+
+
+def carry(value: float, rate: float, days: float) -> float:
+    """Return borrow or interest on `value` at a yearly `rate` for `days` calendar days (actual/365)."""
+    return value * rate * days / 365.0
+
+
+# --- sizing --------------------------------------------------------------------------------------------
+
+
+def sized_by_value(value: float, price: float, lot: float) -> float:
+    """Return the whole lots worth at most `value`."""
+    if price <= 0.0 or value <= 0.0:
+        return 0.0
+    return whole_lots(value / price, lot)
+
+
+# --- corporate actions ---------------------------------------------------------------------------------
+
+
+def split_shares(position: float, new: float, old: float) -> float:
+    """Return the shares after a split, fraction included: the exact ratio, multiplied before divided."""
+    return position * new / old
+
+
+def split_price(price: float, new: float, old: float) -> float:
+    """Return a price in the shares after a split."""
+    return price * old / new

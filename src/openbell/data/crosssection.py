@@ -1,0 +1,88 @@
+"""What a portfolio strategy sees: all symbols at one moment, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from openbell.core.errors import StrategyError, nearest
+from openbell.core.market import Bar, Slice
+from openbell.data.bars import Floats
+
+
+class Matrices(Protocol):
+    """Where the arrays come from: columns over (moments, symbols)."""
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """Return the symbols, in the arrays' order."""
+
+    def matrix(self, column: str) -> Floats:
+        """Return a raw column; NaN where a symbol has no bar."""
+
+    def adjustment(self, column: str, first: int, now: int) -> Floats | float:
+        """Return what turns the moments' raw values into today's units."""
+
+
+class CrossSection(Slice):
+    """All symbols' bars of one moment. Arrays have one entry a symbol; NaN where it has no bar now."""
+
+    __slots__ = ("_at", "_source")
+
+    def __init__(self, source: Matrices) -> None:
+        super().__init__()
+        self._source = source
+        self._at = -1
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """The symbols, in the order of the arrays."""
+        return self._source.symbols
+
+    @property
+    def open(self) -> Floats:
+        """(symbols,) the first prices of the bars."""
+        return self._row("open")
+
+    @property
+    def high(self) -> Floats:
+        """(symbols,) the highest prices of the bars."""
+        return self._row("high")
+
+    @property
+    def low(self) -> Floats:
+        """(symbols,) the lowest prices of the bars."""
+        return self._row("low")
+
+    @property
+    def close(self) -> Floats:
+        """(symbols,) the last prices of the bars."""
+        return self._row("close")
+
+    @property
+    def volume(self) -> Floats:
+        """(symbols,) the shares that traded."""
+        return self._row("volume")
+
+    def history(self, column: str, count: int) -> Floats:
+        """Return the last `count` moments of a column, shape (count, symbols), adjusted as of now."""
+        first = max(self._at + 1 - count, 0)
+        window = self._source.matrix(column)[first : self._at + 1]
+        return window * self._source.adjustment(column, first, self._at)
+
+    def __getitem__(self, symbol: str) -> Bar:
+        for bar in self.bars:
+            if bar.symbol == symbol:
+                return bar
+        raise StrategyError(f"symbol {symbol!r} has no bar now{nearest(symbol, self.symbols)}")
+
+    def __contains__(self, symbol: str) -> bool:
+        return any(bar.symbol == symbol for bar in self.bars)
+
+    def _row(self, column: str) -> Floats:
+        row: Floats = self._source.matrix(column)[self._at]
+        return row
+
+    def move(self, at: int, time: int, bars: Sequence[Bar]) -> None:
+        """Let the view show moment `at`."""
+        self._at, self.time, self.bars = at, time, bars

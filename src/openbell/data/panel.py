@@ -1,0 +1,340 @@
+"""The market of a replay: all symbols' bars on one timeline, ordered by the time at which each is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from openbell.core import clock
+from openbell.core.errors import BadData, ConfigError, StrategyError, nearest
+from openbell.core.market import Bar, Cursor, Slice, Track
+from openbell.core.types import Action, Instrument, Split
+from openbell.data.actions import factors
+from openbell.data.bars import COLUMNS, Floats, Series, Times, parse_timeframe
+from openbell.data.calendar import Sessions
+from openbell.data.crosssection import CrossSection
+from openbell.data.resample import check_coarser, latest, resample
+from openbell.data.views import Focused, Outputs, SlowValues, Values, View
+from openbell.indicators.batch import compute
+from openbell.indicators.spec import Indicator
+
+
+@dataclass(slots=True, eq=False)
+class _Symbol:
+    """One symbol's bars, its adjustment, and what is computed from it."""
+
+    series: Series
+    track: Track
+    bar: Bar
+    slots: Times  #: (n,) the moment of each bar on the timeline
+    split: Floats
+    total: Floats
+    bounds: list[int]  #: the bars at which the prices' unit changes, and the end
+    slower: dict[str, Series] = field(default_factory=dict)
+    epoch: int = 0
+    views: dict[Indicator, View] = field(default_factory=dict)
+
+
+class Panel:
+    """Series joined on one timeline. The finest bars of a symbol are traded; coarser ones are there to be read."""
+
+    def __init__(
+        self,
+        series: Sequence[Series],
+        *,
+        sessions: Sessions,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> None:
+        if not series:
+            raise BadData("no series of bars: a run needs at least one symbol")
+        self.sessions = sessions
+        self.calendar = clock.Sessions(sessions.calendar, sessions.opens.tolist(), sessions.closes.tolist())
+        traded, slower = _finest(series)
+        self.symbols = tuple(traded)
+        first = next(iter(traded.values()))
+        self.dense = all(np.array_equal(s.known, first.known) for s in traded.values())
+        known = first.known if self.dense else np.unique(np.concatenate([s.known for s in traded.values()]))
+        self.times = known
+        self._clock: Sequence[int] = known.data
+        shared = Cursor()
+        given = instruments or {}
+        self._parts: dict[str, _Symbol] = {}
+        for symbol, one in traded.items():
+            cursor = shared if self.dense else Cursor()
+            part = _part(one, given.get(symbol, Instrument(symbol)), cursor, known)
+            part.slower = slower.get(symbol, {})
+            self._parts[symbol] = part
+        self.tracks: Mapping[str, Track] = {s: p.track for s, p in self._parts.items()}
+        self._focus = self.symbols[0]
+        self._bars = tuple(p.bar for p in self._parts.values())
+        self._cursor = shared
+        self._members = None if self.dense else _members(list(self._parts.values()), len(known))
+        self._acted: list[Track] = []
+        self._matrices: dict[str, Floats] = {}
+        self.time = int(known[0]) - 1 if len(known) else 0
+        self.slice = CrossSection(self)
+
+    def __len__(self) -> int:
+        return len(self._clock)
+
+    # --- the driver's side -----------------------------------------------------------------------------
+
+    def schedule(self) -> list[tuple[int, Action]]:
+        """Return each action with the moment before whose bars it happens; none before a symbol's first bar."""
+        found = [
+            (int(np.searchsorted(self.times, action.ex, side="right")), rank, action)
+            for rank, part in enumerate(self._parts.values())
+            for action in part.series.actions
+            if len(part.series) and part.series.start[0] < action.ex <= part.series.start[-1]
+        ]
+        found.sort(key=lambda item: (item[2].ex, item[1]))
+        return [(at, action) for at, _, action in found]
+
+    def act(self, action: Action) -> None:
+        """Turn a symbol's past prices into the units that hold after a split or dividend."""
+        part = self._parts[action.symbol]
+        track = part.track
+        if isinstance(action, Split):
+            track.unit /= action.ratio
+        else:
+            close = track.price()
+            track.unit *= (close - action.amount) / close
+        self._acted.append(track)
+        at = track.cursor.at + 1
+        if part.bounds[part.epoch + 1] == at:
+            part.epoch += 1
+            for recipe, view in part.views.items():
+                self._fill(part, recipe, view)
+
+    def advance(self, at: int) -> Slice:
+        """Make the bars of moment `at` known."""
+        time = self._clock[at]
+        self.time = time
+        if self._members is None:
+            self._cursor.at = at
+            bars: Sequence[Bar] = self._bars
+        else:
+            bars = tuple([self._bars[i] for i in self._members[at]])
+            for bar in bars:
+                self.tracks[bar.symbol].cursor.at += 1
+        if self._acted:
+            self._settle()
+        self.slice.move(at, time, bars)
+        return self.slice
+
+    def time_at(self, at: int) -> int:
+        """Return when moment `at` is, in ns."""
+        return self._clock[at]
+
+    def _settle(self) -> None:
+        """Drop the bridging unit of symbols that have a bar in the new unit now."""
+        waiting = []
+        for track in self._acted:
+            if track.known[track.cursor.at] == self.time:
+                track.unit = 1.0
+            else:
+                waiting.append(track)
+        self._acted = waiting
+
+    # --- core.ports.Market -----------------------------------------------------------------------------
+
+    def focus(self, symbol: str) -> None:
+        """Make `symbol` the one that indicators without a symbol speak of."""
+        self._focus = symbol
+
+    def price(self, symbol: str) -> float:
+        """Return the last known close in today's shares; NaN when there is none."""
+        return self.tracks[symbol].price()
+
+    def indicator(self, recipe: Indicator, symbol: str = "") -> View | Focused:
+        """Return an indicator's values of one symbol, or of all for the one in focus."""
+        if symbol or len(self.symbols) == 1:
+            return self._view(recipe, symbol or self.symbols[0])
+        views = {name: self._view(recipe, name) for name in self.symbols}
+        return Focused(views, lambda: self._focus, lambda: np.array([views[s][-1] for s in self.symbols]))
+
+    def ready(self, recipes: Sequence[Indicator], symbol: str) -> bool:
+        """Tell whether every one of the indicators has a value for a symbol now."""
+        return all(self._view(recipe, symbol).ready() for recipe in recipes)
+
+    def history(self, symbol: str, column: str, count: int) -> Floats:
+        """Return the last `count` values of a column, oldest first, adjusted as of now."""
+        part = self._part(symbol)
+        end = part.track.cursor.at + 1
+        first = max(end - count, 0)
+        values = _column(part.series, column)[first:end]
+        if len(part.bounds) == 2:  # no action: one unit from the first bar to the end
+            return values
+        return values * _ratio(part, column, slice(first, end), part.bounds[part.epoch])
+
+    # --- matrices for cross-sections -------------------------------------------------------------------
+
+    def matrix(self, column: str) -> Floats:
+        """Return a column of all symbols, raw, shape (moments, symbols); NaN where a symbol has no bar."""
+        made = self._matrices.get(column)
+        if made is None:
+            made = np.full((len(self.times), len(self.symbols)), np.nan)
+            for i, part in enumerate(self._parts.values()):
+                made[part.slots, i] = _column(part.series, column)
+            made.setflags(write=False)
+            self._matrices[column] = made
+        return made
+
+    def closes(self, symbol: str) -> Floats:
+        """(moments,) the last known raw close at each moment, in the shares held then; NaN before the first."""
+        part = self._part(symbol)
+        held = self._carried(part, part.series.close)
+        if not self.dense:
+            for at, action in self.schedule():
+                if action.symbol == symbol and isinstance(action, Split):
+                    resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
+                    held[at:resumes] /= action.ratio
+        return held
+
+    def growth(self, symbol: str) -> Floats:
+        """(moments,) what one unit of cash has become in this symbol, dividends reinvested; 1 before its first bar."""
+        part = self._part(symbol)
+        value = part.series.close * part.total
+        curve = self._carried(part, value / value[0])
+        curve[: part.slots[0]] = 1.0
+        return curve
+
+    def _carried(self, part: _Symbol, values: Floats) -> Floats:
+        """Place a column on the timeline and carry each value to the next bar."""
+        at = np.searchsorted(part.slots, np.arange(len(self.times)), side="right") - 1
+        carried: Floats = np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
+        return carried
+
+    def adjustment(self, column: str, first: int, now: int) -> Floats | float:
+        """Return what turns the raw values of moments `first` to `now` into today's units."""
+        adjusted = [p for p in self._parts.values() if len(p.bounds) > 2]  # has actions
+        if not adjusted:
+            return 1.0
+        made = np.ones((now + 1 - first, len(self.symbols)))
+        for i, part in enumerate(self._parts.values()):
+            if len(part.bounds) > 2:  # has actions
+                low, high = np.searchsorted(part.slots, (first, now + 1))
+                made[part.slots[low:high] - first, i] = _ratio(
+                    part, column, slice(low, high), part.bounds[part.epoch]
+                )
+        return made
+
+    # --- indicators ------------------------------------------------------------------------------------
+
+    def _part(self, symbol: str) -> _Symbol:
+        part = self._parts.get(symbol)
+        if part is None:
+            raise StrategyError(f"symbol {symbol!r} is not in this run{nearest(symbol, self.symbols)}")
+        return part
+
+    def _view(self, recipe: Indicator, symbol: str) -> View:
+        part = self._part(symbol)
+        view = part.views.get(recipe)
+        if view is None:
+            kind = SlowValues if self._is_slower(part, recipe) else Values
+            values = {name: kind(part.track.cursor) for name in recipe.outputs}
+            view = next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
+            self._fill(part, recipe, view)
+            part.views[recipe] = view
+        return view
+
+    def _is_slower(self, part: _Symbol, recipe: Indicator) -> bool:
+        return bool(recipe.timeframe) and parse_timeframe(recipe.timeframe) != parse_timeframe(
+            part.series.timeframe
+        )
+
+    def _fill(self, part: _Symbol, recipe: Indicator, view: View) -> None:
+        """Compute an indicator up to the end of the current unit, from prices adjusted to it."""
+        end = part.bounds[part.epoch + 1]
+        unit = part.bounds[part.epoch]
+        names = (*COLUMNS, *part.series.extra)
+        base = part.series
+        if not self._is_slower(part, recipe):
+            columns = {
+                n: _column(base, n)[:end] * _ratio(part, n, slice(0, end), unit) for n in recipe.inputs
+            }
+            _spread(view, compute(recipe, columns))
+            return
+        timeframe = recipe.timeframe
+        given = part.slower.get(timeframe)
+        if given is not None:
+            known, split, total = given.known, *factors(given.start, given.close, base.actions)
+            at = max(int(np.searchsorted(given.start, base.start[unit], side="right")) - 1, 0)
+            columns = {
+                n: _column(given, n) * ((split[at] / split) if n == "volume" else (total / total[at]))
+                for n in recipe.inputs
+            }
+        else:
+            check_coarser(timeframe, base.timeframe, symbol=base.symbol)
+            adjusted = {n: _column(base, n)[:end] * _ratio(part, n, slice(0, end), unit) for n in names}
+            columns, known = resample(adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions)
+        _spread(view, compute(recipe, columns))
+        finished = latest(known, base.known[:end])
+        for values in view.each() if isinstance(view, Outputs) else (view,):
+            values.place(finished)  # type: ignore[attr-defined]  # a slower recipe's views are SlowValues
+
+
+def _finest(series: Sequence[Series]) -> tuple[dict[str, Series], dict[str, dict[str, Series]]]:
+    traded: dict[str, Series] = {}
+    slower: dict[str, dict[str, Series]] = {}
+    for one in series:
+        if not len(one):
+            raise BadData(f"{one.symbol}: no bars; widen the range of dates")
+        other = traded.get(one.symbol)
+        if other is None:
+            traded[one.symbol] = one
+            continue
+        if other.timeframe == one.timeframe:
+            raise ConfigError(
+                f"{one.symbol} is given twice with {one.timeframe} bars; give each timeframe once"
+            )
+        fine, coarse = sorted((one, other), key=lambda s: int(np.median(s.known - s.start)))
+        traded[one.symbol] = fine
+        slower.setdefault(one.symbol, {})[coarse.timeframe] = coarse
+    return traded, slower
+
+
+def _part(series: Series, instrument: Instrument, cursor: Cursor, times: Times) -> _Symbol:
+    columns = [getattr(series, name).data for name in ("start", "known", *COLUMNS)]
+    track = Track(instrument, cursor, columns)
+    split, total = factors(series.start, series.close, series.actions)
+    inside = {int(np.searchsorted(series.start, action.ex)) for action in series.actions}
+    bounds = [0, *sorted(b for b in inside if 0 < b < len(series)), len(series)]
+    return _Symbol(series, track, Bar(track), np.searchsorted(times, series.known), split, total, bounds)
+
+
+def _members(parts: Sequence[_Symbol], moments: int) -> list[list[int]]:
+    members: list[list[int]] = [[] for _ in range(moments)]
+    for i, part in enumerate(parts):
+        for at in part.slots.tolist():
+            members[at].append(i)
+    return members
+
+
+def _column(series: Series, name: str) -> Floats:
+    if name in COLUMNS:
+        return getattr(series, name)  # type: ignore[no-any-return]  # one of five float columns
+    if name in series.extra:
+        return series.extra[name]
+    raise ConfigError(f"{series.symbol} has no column {name!r}{nearest(name, (*COLUMNS, *series.extra))}")
+
+
+def _ratio(part: _Symbol, column: str, rows: slice, unit: int) -> Floats | float:
+    """Return what turns raw values into the unit of bar `unit`: exactly 1 for that bar itself."""
+    if len(part.bounds) == 2 or column in part.series.extra:  # no action
+        return 1.0
+    if column == "volume":
+        shares: Floats = part.split[unit] / part.split[rows]
+        return shares
+    prices: Floats = part.total[rows] / part.total[unit]
+    return prices
+
+
+def _spread(view: View, outputs: Mapping[str, Floats]) -> None:
+    if isinstance(view, Outputs):
+        for name, values in zip(outputs, view.each(), strict=True):
+            values.fill(outputs[name])
+    else:
+        view.fill(next(iter(outputs.values())))

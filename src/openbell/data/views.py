@@ -1,0 +1,146 @@
+"""What a strategy holds of an indicator: its values up to now, and nothing of what comes after."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from openbell.core.errors import LookAhead, StrategyError, nearest
+from openbell.core.market import Cursor
+from openbell.data.bars import Floats, Times
+
+_EMPTY: Sequence[float] = ()
+
+
+class Values:
+    """One output of an indicator for one symbol: `[-1]` is the value now, `[-2]` the one before.
+
+    NaN before the first value.
+    """
+
+    __slots__ = ("_cursor", "_values")
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._values: Any = _EMPTY
+
+    def __getitem__(self, ago: int) -> float:
+        if ago >= 0:
+            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
+        index = self._cursor.at + 1 + ago
+        return self._values[index] if index >= 0 else math.nan
+
+    def of(self, _symbol: str) -> Values:
+        """Return the indicator of one symbol: this one, as the run has no other."""
+        return self
+
+    @property
+    def values(self) -> Floats:
+        """The value now, as an array of one."""
+        return np.array([self[-1]])
+
+    def ready(self) -> bool:
+        """Tell whether there is a value now."""
+        return not math.isnan(self[-1])
+
+    def fill(self, values: Floats) -> None:
+        """Take new values, one for each bar."""
+        self._values = np.ascontiguousarray(values).data
+
+    def last(self, count: int) -> Floats:
+        """Return the last `count` values as an array, oldest first; shorter at the beginning."""
+        end = self._cursor.at + 1
+        return np.asarray(self._values[max(end - count, 0) : end], dtype=np.float64)
+
+
+class SlowValues(Values):
+    """The same on coarser bars: `[-1]` is the last *finished* one, `[-2]` the finished one before it."""
+
+    __slots__ = ("_finished",)
+
+    def __init__(self, cursor: Cursor) -> None:
+        super().__init__(cursor)
+        self._finished: Any = _EMPTY
+
+    def __getitem__(self, ago: int) -> float:
+        if ago >= 0:
+            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
+        index = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1 + ago
+        return self._values[index] if index >= 0 else math.nan
+
+    def place(self, finished: Times) -> None:
+        """Take, for each base bar, the index of the last coarse bar that is finished."""
+        self._finished = np.ascontiguousarray(finished).data
+
+    def last(self, count: int) -> Floats:
+        """Return the last `count` finished values as an array, oldest first."""
+        end = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1
+        return np.asarray(self._values[max(end - count, 0) : end], dtype=np.float64)
+
+
+class Outputs:
+    """An indicator with several outputs for one symbol: they are attributes, such as `bands.upperband[-1]`."""
+
+    __slots__ = ("_describe", "_outputs")
+
+    def __init__(self, outputs: Mapping[str, Values], describe: str) -> None:
+        self._outputs = dict(outputs)
+        self._describe = describe
+
+    def __getitem__(self, ago: int) -> float:
+        raise StrategyError(f"{self._describe} has several outputs; choose one: .{', .'.join(self._outputs)}")
+
+    def __getattr__(self, name: str) -> Values:
+        if name.startswith("_") or name not in self._outputs:
+            raise AttributeError(f"{self._describe} has no output {name!r}{nearest(name, self._outputs)}")
+        return self._outputs[name]
+
+    def each(self) -> Sequence[Values]:
+        """Return the outputs, in their order."""
+        return tuple(self._outputs.values())
+
+    def of(self, _symbol: str) -> Outputs:
+        """Return the indicator of one symbol: this one, as the run has no other."""
+        return self
+
+    def ready(self) -> bool:
+        """Tell whether every output has a value now."""
+        return all(values.ready() for values in self._outputs.values())
+
+
+View = Values | Outputs
+
+
+class Focused:
+    """An indicator over all symbols of a run: without a symbol it speaks of the one whose bar is decided on."""
+
+    __slots__ = ("_focus", "_row", "_views")
+
+    def __init__(
+        self, views: Mapping[str, View], focus: Callable[[], str], row: Callable[[], Floats]
+    ) -> None:
+        self._views = dict(views)
+        self._focus = focus
+        self._row = row
+
+    def __getitem__(self, ago: int) -> float:
+        return self._views[self._focus()][ago]
+
+    def __getattr__(self, name: str) -> Values:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._views[self._focus()], name)  # type: ignore[no-any-return]  # an output of a View
+
+    def of(self, symbol: str) -> Any:
+        """Return the indicator of one symbol."""
+        if symbol not in self._views:
+            raise StrategyError(f"symbol {symbol!r} is not in this run{nearest(symbol, self._views)}")
+        return self._views[symbol]
+
+    @property
+    def values(self) -> Floats:
+        """The values now, one for each symbol in the run's order; NaN where there is none."""
+        return self._row()

@@ -1,0 +1,207 @@
+"""Wire the parts: the only place that chooses what is behind the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openbell.backtesting.outcome import Outcome
+from openbell.backtesting.plan import Plan
+from openbell.backtesting.replay import replay
+from openbell.core.costs import Costs
+from openbell.core.engine import Engine
+from openbell.core.errors import ConfigError
+from openbell.core.ports import Sizer
+from openbell.core.types import Instrument
+from openbell.data import bundled
+from openbell.data.bars import Series, parse_date
+from openbell.data.calendar import sessions
+from openbell.data.panel import Panel
+from openbell.execution.brokers.simulated import Detail, SimulatedBroker
+from openbell.portfolio.sizing import ShareOfEquity
+from openbell.reporting.result import Result
+from openbell.strategies.registry import Form, Found, find
+
+if TYPE_CHECKING:
+    pass
+
+#: What a run's data may be: symbols of the provider, tables of the caller, or series.
+Data = "str | Sequence[str] | pd.DataFrame | Mapping[str, pd.DataFrame] | Series | Sequence[Series]"
+
+Progress = Callable[[int, int], None]
+
+
+def backtest(  # a run has many settings, all named and all with a default
+    strategy: str | Form,
+    data: Any,
+    *,
+    start: Any = None,
+    end: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+    cash: float = 100_000.0,
+    costs: Costs | None = None,
+    sizer: Sizer | None = None,
+    benchmark: str = "",
+    provider: str = "bundled",
+    timeframe: str = "1d",
+    finer: Sequence[Series] = (),
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Result:
+    """Run a strategy over history, with costs on, and return what it led to.
+
+    Args:
+        strategy: A `Strategy` class, an `@signal` function, a registered name, `module:Class` or `path.py:Class`.
+        data: A symbol or several of the provider, a DataFrame or a mapping of them by symbol, or `Series`.
+        start: First date, as text or a date; None is the first there is.
+        end: Last date, included.
+        parameters: The strategy's parameters by name.
+        cash: What the account begins with.
+        costs: Commission, slippage, volume, margin and borrow; the default is on and a cash account.
+        sizer: Turns signals into shares; the default puts 95 % of equity into a full conviction.
+        benchmark: A symbol to compare with; empty holds what the run trades, in equal parts.
+        provider: Where symbols come from: `bundled`, or `csv:FOLDER`.
+        timeframe: The bars that are asked of the provider.
+        finer: Finer bars that decide which came first when a bar touches a stop and its target.
+        seed: Of `self.random`.
+        progress: Called with (moments done, moments in all) now and then.
+
+    Raises:
+        ConfigError: A name, a parameter, a date or a setting is wrong.
+        BadData: The data break a rule.
+        StrategyError: The strategy raised.
+    """
+    found = find(strategy)
+    series = load(data, provider=provider, timeframe=timeframe, start=start, end=end)
+    plan = Plan(
+        strategy=found.origin,
+        symbols=tuple(dict.fromkeys(s.symbol for s in series)),
+        parameters=dict(parameters or {}),
+        provider=provider if _is_symbols(data) else "caller",
+        timeframe=series[0].timeframe,
+        start=str(start) if start is not None else None,
+        end=str(end) if end is not None else None,
+        cash=cash,
+        costs=costs or Costs(),
+        sizer=sizer or ShareOfEquity(),
+        benchmark=benchmark,
+        seed=seed,
+    )
+    outcome = simulate(plan, found, series, finer=finer, progress=progress)
+    curve = outcome.hold_benchmark()
+    if benchmark:
+        other = load(benchmark, provider=provider, timeframe=timeframe, start=start, end=end)
+        curve = outcome.growth_of(other[0]) * cash
+    return Result(plan, found, outcome, curve)
+
+
+def simulate(
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    *,
+    finer: Sequence[Series] = (),
+    until: int | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Run a plan over loaded series, up to moment `until`."""
+    first = min(int(s.start[0]) for s in series)
+    last = max(int(s.known[-1]) for s in series)
+    panel = Panel(
+        series,
+        sessions=sessions(series[0].source.calendar, first, last),
+        instruments={s.symbol: instrument(s) for s in series},
+    )
+    strategy = found.make(plan.parameters)
+    engine = Engine(strategy, market=panel, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
+    strategy.bind(engine.desk, seed=plan.seed)
+    broker = SimulatedBroker(
+        strategy=strategy.name,
+        account=engine.account,
+        market=panel,
+        sessions=panel.calendar,
+        costs=plan.costs,
+        detail=_detail(finer) if finer else None,
+    )
+    marks = replay(engine, broker, panel, until=until, progress=progress)
+    desk = engine.desk
+    return Outcome(
+        panel, engine.account, list(desk.orders.values()), engine.fills, marks, broker.ambiguities, desk.notes
+    )
+
+
+def load(
+    data: Any, *, provider: str = "bundled", timeframe: str = "1d", start: Any = None, end: Any = None
+) -> list[Series]:
+    """Return the series that `backtest`'s data mean, cut to the dates.
+
+    Raises:
+        ConfigError: The provider or a symbol is unknown.
+        BadData: Nothing is left between the dates, or the data break a rule.
+    """
+    first = parse_date(start, where="start")
+    last = parse_date(end, where="end", end_of_day=True)
+    if first is not None and last is not None and first >= last:
+        raise ConfigError(f"start={start} is not before end={end}: the range of dates is empty")
+    if isinstance(data, Series):
+        found = [data]
+    elif _is_symbols(data):
+        names = [data] if isinstance(data, str) else list(data)
+        found = [_from_provider(name, provider, timeframe) for name in names]
+    elif isinstance(data, Mapping):
+        found = [_from_table(table, symbol) for symbol, table in data.items()]
+    elif isinstance(data, Sequence):
+        found = list(data)
+    else:
+        found = [_from_table(data, "ASSET")]
+    return [_cut(one, first, last) for one in found]
+
+
+def instrument(series: Series) -> Instrument:
+    """Return what may be traded of a series: what its provider says, else whole shares in cents."""
+    if series.source.provider == "bundled":
+        return bundled.instrument(series.symbol)
+    return Instrument(series.symbol)
+
+
+def _is_symbols(data: Any) -> bool:
+    if isinstance(data, str):
+        return True
+    return isinstance(data, Sequence) and len(data) > 0 and all(isinstance(name, str) for name in data)
+
+
+def _from_provider(symbol: str, provider: str, timeframe: str) -> Series:
+    if provider == "bundled":
+        if timeframe != "1d":
+            raise ConfigError(f"timeframe={timeframe}: the bundled prices are daily; use 1d")
+        return bundled.load(symbol)
+    kind, _, path = provider.partition(":")
+    if kind == "csv" and path:
+        from openbell.data.providers.csv import CsvProvider  # pyarrow is slow to load
+
+        return CsvProvider(Path(path)).load(symbol, timeframe, None, None)
+    raise ConfigError(f"provider={provider!r} is unknown; use 'bundled' or 'csv:FOLDER'")
+
+
+def _from_table(table: Any, symbol: str) -> Series:
+    from openbell.data.frames import from_frame  # pandas is slow to load
+
+    return from_frame(table, symbol)
+
+
+def _cut(series: Series, first: int | None, last: int | None) -> Series:
+    return series if first is None and last is None else series.between(first, last)
+
+
+def _detail(finer: Sequence[Series]) -> Detail:
+    by_symbol = {series.symbol: series for series in finer}
+
+    def bars(symbol: str, start: int, known: int) -> list[tuple[float, float, float]]:
+        series = by_symbol.get(symbol)
+        if series is None:
+            return []
+        part = series.between(start, known)
+        return list(zip(part.open.tolist(), part.high.tolist(), part.low.tolist(), strict=True))
+
+    return bars

@@ -1,0 +1,273 @@
+"""The class that a strategy derives from: parameters, four hooks, and two ways to act."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar
+
+from openbell.core.desk import Desk
+from openbell.core.errors import StrategyError
+from openbell.core.market import Bar, as_datetime
+from openbell.core.orders import Order, Replace
+from openbell.core.requests import Exits, ticket_of
+from openbell.core.types import Fill, TimeInForce
+from openbell.strategies.parameters import Parameter, checked, parameters_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _default_hook(function: F) -> F:
+    """Mark a hook that does nothing, so that the engine need not call it."""
+    function._is_default_hook = True  # type: ignore[attr-defined]  # a mark of our own
+    return function
+
+
+class Strategy:
+    """Decide on bars. Parameters are annotated class attributes; nothing needs `super()`.
+
+    Hooks: `on_start`, `on_bar(bar)` for each symbol's bar, `on_bars(bars)` once a moment over all symbols,
+    `on_fill(fill)`, `on_stop`. Two ways to act: a signal (`buy`, `sell`, `hold`, with a confidence; the sizer
+    makes a quantity of it) or an explicit order (`order`, `target_weight`, `rebalance`, `close`).
+    """
+
+    parameters: ClassVar[dict[str, Parameter]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Collect the class's parameters."""
+        cls.parameters = parameters_of(cls)
+
+    def __init__(self, **values: Any) -> None:
+        self.name: str = type(self).__name__
+        for name, value in checked(self.parameters, values, owner=self.name).items():
+            setattr(self, name, value)
+        self.random = random.Random(0)
+        self._desk: Desk | None = None
+        self._recipes: list[tuple[Any, str]] = []
+
+    # --- hooks -----------------------------------------------------------------------------------------
+
+    @_default_hook
+    def on_start(self) -> None:
+        """Declare indicators; called once, before the first bar."""
+
+    @_default_hook
+    def on_bar(self, bar: Bar) -> None:
+        """Decide on one symbol's bar."""
+
+    @_default_hook
+    def on_bars(self, bars: Any) -> None:
+        """Decide on all symbols at one moment; `bars.close` and the like are arrays over symbols."""
+
+    @_default_hook
+    def on_fill(self, fill: Fill) -> None:
+        """Take note of an execution."""
+
+    @_default_hook
+    def on_stop(self) -> None:
+        """Clean up; called once, after the last bar."""
+
+    # --- signals ---------------------------------------------------------------------------------------
+
+    def buy(  # a signal with its exits
+        self,
+        symbol: str,
+        *,
+        confidence: float = 1.0,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        trailing_stop: float | None = None,
+        limit: float | None = None,
+        tag: str = "",
+    ) -> Order | None:
+        """Signal a rise, with a confidence from 0 to 1. Repeated while it stands, it is a hold.
+
+        Exits are prices, `trailing_stop` a share of the price; they live from the entry's fill on and the
+        first to fill cancels the others. With `limit` the entry waits for that price.
+        """
+        exits = Exits(stop_loss, take_profit, trailing_stop)
+        return self.desk.signal(
+            symbol, _confidence(confidence), exits, ticket_of(limit=limit, tag=tag or None)
+        )
+
+    def sell(  # a signal with its exits
+        self,
+        symbol: str,
+        *,
+        confidence: float = 1.0,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        trailing_stop: float | None = None,
+        limit: float | None = None,
+        tag: str = "",
+    ) -> Order | None:
+        """Signal a fall: `buy` mirrored. A cash account cannot be short, and only closes what it holds."""
+        exits = Exits(stop_loss, take_profit, trailing_stop)
+        return self.desk.signal(
+            symbol, -_confidence(confidence), exits, ticket_of(limit=limit, tag=tag or None)
+        )
+
+    def hold(self, symbol: str) -> None:
+        """Leave the position and its orders as they are: a decision that is written out."""
+
+    # --- explicit orders -------------------------------------------------------------------------------
+
+    def order(  # everything that an order can be asked for
+        self,
+        symbol: str,
+        quantity: float,
+        *,
+        limit: float | None = None,
+        stop: float | None = None,
+        trail: float | None = None,
+        trail_percent: bool = False,
+        tif: TimeInForce | str = TimeInForce.GTC,
+        good_till: datetime | None = None,
+        reduce_only: bool = False,
+        stop_loss: float | None = None,
+        take_profit: float | None = None,
+        trailing_stop: float | None = None,
+        after: Order | None = None,
+        oco: Order | None = None,
+        tag: str = "",
+    ) -> Order:
+        """Send one order for `quantity` shares, negative to sell.
+
+        Its type follows from its prices: `limit`, `stop`, both (stop-limit), `trail` (an amount, or a share
+        of the price with `trail_percent`), none (market). `tif` is DAY, GTC, IOC, FOK, OPG (on open), CLS (on
+        close) or GTD with `good_till`. `after` holds it back until that order fills (OTO); `oco` makes the two
+        cancel each other.
+        """
+        if good_till is not None and good_till.tzinfo is None:
+            raise StrategyError(f"good_till={good_till} has no time zone; add one, such as datetime.UTC")
+        ticket = ticket_of(
+            limit=limit, stop=stop, trail=trail, trail_percent=trail_percent or None,
+            tif=TimeInForce(tif), reduce_only=reduce_only or None, parent=after.id if after else None,
+            good_till=int(good_till.timestamp()) * 1_000_000_000 if good_till else None, tag=tag or None,
+        )  # fmt: skip
+        order = self.desk.order(symbol, float(quantity), Exits(stop_loss, take_profit, trailing_stop), ticket)
+        if oco is not None:
+            self.desk.pair(order, oco)
+        return order
+
+    def target_weight(self, symbol: str, weight: float) -> Order | None:
+        """Bring one position to a share of equity; the others stay."""
+        made = self.desk.weigh({symbol: weight}, only=False)
+        return made[0] if made else None
+
+    def target_quantity(self, symbol: str, quantity: float) -> Order | None:
+        """Bring one position to a number of shares, negative for short."""
+        return self.desk.target(symbol, float(quantity), Exits(), ticket_of())
+
+    def rebalance(self, weights: Mapping[str, float]) -> list[Order]:
+        """Bring all positions to shares of equity; what is not named is closed. Sales go first."""
+        return self.desk.weigh(weights, only=True)
+
+    def close(self, symbol: str) -> Order | None:
+        """Leave a position and cancel its orders."""
+        return self.desk.signal(symbol, 0.0, Exits(), ticket_of())
+
+    def cancel(self, order: Order) -> None:
+        """Cancel an order; one that has ended is left alone."""
+        self.desk.cancel(order)
+
+    def replace(
+        self,
+        order: Order,
+        *,
+        quantity: float | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+    ) -> None:
+        """Change a working order."""
+        change = {
+            k: v for k, v in (("quantity", quantity), ("limit", limit), ("stop", stop)) if v is not None
+        }
+        self.desk.replace(order, Replace(order.id, **change))
+
+    # --- questions -------------------------------------------------------------------------------------
+
+    def indicator(self, recipe: Any, *columns: str, symbol: str = "", timeframe: str = "") -> Any:
+        """Return an indicator's values: `[-1]` now, `[-2]` one bar ago; in `on_start`, for every symbol.
+
+        Without `symbol` it speaks of the bar that is being decided on. With `timeframe` it is computed on
+        coarser bars, of which only finished ones are seen.
+        """
+        recipe = recipe.on(*columns) if columns else recipe
+        recipe = recipe.at(timeframe) if timeframe else recipe
+        self._recipes.append((recipe, symbol))
+        return self.market.indicator(recipe, symbol)
+
+    def history(self, symbol: str, column: str, count: int) -> Any:
+        """Return the last `count` values of a column as an array, oldest first, adjusted as of now."""
+        return self.market.history(symbol, column, count)
+
+    def ready(self, symbol: str) -> bool:
+        """Tell whether every indicator has a value for a symbol: before that, the strategy is not asked."""
+        return all(
+            self.market.indicator(recipe, of or symbol).ready()
+            for recipe, of in self._recipes
+            if of in ("", symbol)
+        )
+
+    def position(self, symbol: str) -> float:
+        """Return the signed shares held."""
+        return self.desk.account.quantity(symbol)
+
+    def price(self, symbol: str) -> float:
+        """Return the last known close; NaN before the first bar."""
+        return float(self.market.price(symbol))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The run's symbols."""
+        return tuple(self.market.symbols)
+
+    @property
+    def cash(self) -> float:
+        """The account's cash."""
+        return self.desk.account.cash
+
+    @property
+    def equity(self) -> float:
+        """Cash plus positions at the last known closes."""
+        return self.desk.equity()
+
+    @property
+    def now(self) -> datetime:
+        """The time of the bars that are being decided on, in UTC."""
+        return as_datetime(self.market.time)
+
+    @property
+    def working(self) -> tuple[Order, ...]:
+        """The strategy's orders that can still fill."""
+        return tuple(order for orders in self.desk.working.values() for order in orders.values())
+
+    @property
+    def desk(self) -> Desk:
+        """The desk that the strategy acts through, once it runs."""
+        if self._desk is None:
+            raise StrategyError(f"{self.name} is not running: act in a hook, not in __init__")
+        return self._desk
+
+    @property
+    def market(self) -> Any:
+        """What is known of the market, once the strategy runs."""
+        return self.desk.market
+
+    def bind(self, desk: Desk, *, seed: int) -> None:
+        """Seat the strategy at its desk."""
+        self._desk = desk
+        self._recipes.clear()
+        self.random = random.Random(seed)
+
+    def values(self) -> dict[str, Any]:
+        """Return the parameters' values."""
+        return {name: getattr(self, name) for name in self.parameters}
+
+
+def _confidence(value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise StrategyError(f"confidence={value} must be a number from 0 to 1")
+    return value
