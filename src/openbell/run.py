@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
@@ -26,9 +26,8 @@ from openbell.strategies.registry import Form, Found, find
 if TYPE_CHECKING:
     pass
 
-#: What a run's data may be: symbols of the provider, tables of the caller, or series.
-Data = "str | Sequence[str] | pd.DataFrame | Mapping[str, pd.DataFrame] | Series | Sequence[Series]"
-
+#: The provider of data that were a table of the caller's.
+CALLER = "caller"
 Progress = Callable[[int, int], None]
 
 
@@ -78,7 +77,7 @@ def backtest(  # a run has many settings, all named and all with a default
         strategy=found.origin,
         symbols=tuple(dict.fromkeys(s.symbol for s in series)),
         parameters=dict(parameters or {}),
-        provider=provider if _is_symbols(data) else "caller",
+        provider=provider if _is_symbols(data) else CALLER,
         timeframe=series[0].timeframe,
         start=str(start) if start is not None else None,
         end=str(end) if end is not None else None,
@@ -88,11 +87,44 @@ def backtest(  # a run has many settings, all named and all with a default
         benchmark=benchmark,
         seed=seed,
     )
+    return execute(plan, found=found, series=series, finer=finer, progress=progress)
+
+
+def execute(
+    plan: Plan,
+    *,
+    found: Found | None = None,
+    series: Sequence[Series] | None = None,
+    finer: Sequence[Series] = (),
+    progress: Progress | None = None,
+) -> Result:
+    """Run a plan, with what it names unless it is given, and return what it led to.
+
+    Raises:
+        ConfigError: The plan names what is not there, or its data were the caller's own and are not given.
+    """
+    if found is None:
+        found = find(plan.strategy)
+    if series is None:
+        if plan.provider == CALLER:
+            raise ConfigError(
+                "the run's data were a table of the caller's: they are not kept, so give them again"
+            )
+        series = load(
+            list(plan.symbols),
+            provider=plan.provider,
+            timeframe=plan.timeframe,
+            start=plan.start,
+            end=plan.end,
+        )
     outcome = simulate(plan, found, series, finer=finer, progress=progress)
     curve = outcome.hold_benchmark()
-    if benchmark:
-        other = load(benchmark, provider=provider, timeframe=timeframe, start=start, end=end)
-        curve = outcome.growth_of(other[0]) * cash
+    if plan.benchmark:
+        provider = "bundled" if plan.provider == CALLER else plan.provider
+        other = load(
+            plan.benchmark, provider=provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
+        )
+        curve = outcome.growth_of(other[0]) * plan.cash
     return Result(plan, found, outcome, curve)
 
 
