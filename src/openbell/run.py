@@ -23,9 +23,6 @@ from openbell.portfolio.sizing import ShareOfEquity
 from openbell.reporting.result import Result
 from openbell.strategies.registry import Form, Found, find
 
-if TYPE_CHECKING:
-    pass
-
 #: The provider of data that were a table of the caller's.
 CALLER = "caller"
 Progress = Callable[[int, int], None]

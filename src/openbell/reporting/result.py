@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from openbell.data.bars import Floats, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
 from openbell.strategies.registry import Found
-
-if TYPE_CHECKING:
-    pass
 
 
 class Result:
