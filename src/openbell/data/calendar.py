@@ -209,7 +209,7 @@ def _read(name: str, path: Path | None) -> _Table | None:
     if path is None:
         return None
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:  # numpy leaves a damaged file open
             columns, asked, built = stored["columns"], stored["asked"], stored["built"]
             dates, opens, closes = np.ascontiguousarray(columns, np.int64)
             reach = (int(asked[0]), int(asked[1])), (int(built[0]), int(built[1]))
