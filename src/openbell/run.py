@@ -78,7 +78,7 @@ def backtest(  # a run has many settings, all named and all with a default
         timeframe=series[0].timeframe,
         start=str(start) if start is not None else None,
         end=str(end) if end is not None else None,
-        cash=cash,
+        cash=float(cash),
         costs=costs or Costs(),
         sizer=sizer or ShareOfEquity(),
         benchmark=benchmark,

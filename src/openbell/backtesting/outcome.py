@@ -45,7 +45,7 @@ class Outcome:
     @cached_property
     def cash(self) -> Floats:
         """(moments,) cash after each moment's bookings, bit for bit as it was booked."""
-        curve = np.full(len(self.times), self.account.initial_cash)
+        curve = np.full(len(self.times), float(self.account.initial_cash))
         booked = np.array([entry.cash for entry in self.entries])
         for at, until, upto in self._spans():
             curve[at:until] = booked[upto - 1]
@@ -123,7 +123,7 @@ class Outcome:
     def _spans(self) -> list[tuple[int, int, int]]:
         """Return (moment, next booked moment, ledger entries so far) for each moment that booked something."""
         at = self.marks.moments
-        return list(zip(at, [*at[1:], len(self.times)], self.marks.entries, strict=True))
+        return list(zip(at, [*at, len(self.times)][1:], self.marks.entries, strict=True))
 
     def _changes(self) -> dict[str, list[int]]:
         changes: dict[str, list[int]] = {}
