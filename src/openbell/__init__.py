@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from openbell.core.types import Split as Split
     from openbell.core.types import TimeInForce as TimeInForce
     from openbell.data.crosssection import CrossSection as CrossSection
+    from openbell.data.frames import from_frame as from_frame
     from openbell.indicators import field as field
     from openbell.indicators import indicator as indicator
     from openbell.portfolio.sizing import FixedNotional as FixedNotional
@@ -51,6 +52,7 @@ _HOMES = {
     "Dividend": "core.types", "Fill": "core.types", "Instrument": "core.types", "Split": "core.types",
     "TimeInForce": "core.types",
     "CrossSection": "data.crosssection",
+    "from_frame": "data.frames",
     "field": "indicators", "indicator": "indicators",
     "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
     "Result": "reporting.result",

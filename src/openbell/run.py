@@ -11,7 +11,8 @@ from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import replay
 from openbell.core.costs import Costs
 from openbell.core.engine import Engine
-from openbell.core.errors import ConfigError
+from openbell.core.errors import BadData, ConfigError
+from openbell.core.market import as_datetime
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data import bundled
@@ -220,7 +221,17 @@ def _from_table(table: Any, symbol: str) -> Series:
 
 
 def _cut(series: Series, first: int | None, last: int | None) -> Series:
-    return series if first is None and last is None else series.between(first, last)
+    part = series if first is None and last is None else series.between(first, last)
+    if not len(part):
+        has = (
+            " to ".join(f"{as_datetime(int(t)):%Y-%m-%d}" for t in series.start[[0, -1]])
+            if len(series)
+            else "none"
+        )
+        raise BadData(
+            f"{series.symbol}: no bars between the dates that are asked (it has {has}); change start or end"
+        )
+    return part
 
 
 def _detail(finer: Sequence[Series]) -> Detail:

@@ -1,0 +1,56 @@
+"""Every block of Python and every `$ openbell` command in README and docs runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from openbell.cli import main
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "adr" not in p.parts)]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (openbell .*)$", re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return [code for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == language]
+
+
+def commands(page: Path) -> list[str]:
+    return [line for block in blocks(page, "console") for line in COMMAND.findall(block)]
+
+
+def ids(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture
+def afternoon(tmp_path, monkeypatch):
+    """A user's folder: empty but for the configuration that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    for name in ("settings.yaml", "strategies.yaml", "brokers.yaml"):
+        (tmp_path / "config" / name).write_text((ROOT / "config" / name).read_text(encoding="utf-8"), encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_a_pages_code_and_commands_run_in_the_order_in_which_they_stand(page, afternoon):
+    space: dict[str, object] = {"__name__": "page"}
+    for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind == "python":
+            exec(compile(code, f"{ids(page)}", "exec"), space)  # noqa: S102  # our own pages
+        elif kind == "console":
+            for line in COMMAND.findall(code):
+                assert main(shlex.split(line)[1:]) == 0, line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_a_pages_links_lead_to_files(page):
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
