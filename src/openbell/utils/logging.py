@@ -28,7 +28,7 @@ _secrets: tuple[str, ...] = ()  # the longest first, so that no rest of a longer
 
 def get_logger() -> Logger:
     """Return loguru's logger."""
-    from loguru import logger  # noqa: PLC0415  # 0.1 s that `import openbell` must not pay
+    from loguru import logger  # 0.1 s that `import openbell` must not pay
 
     return logger
 

@@ -1,0 +1,168 @@
+"""What may be configured: the keys of settings.yaml, strategies.yaml and brokers.yaml.
+
+The costs are the core's own records, so that their defaults and their checks stand in one place.
+Annotations are evaluated here (no `from __future__ import annotations`): pydantic reads them.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic.dataclasses import dataclass
+
+from openbell.core.costs import Costs
+from openbell.portfolio import sizing
+
+# The validators are built when they are first used: 40 ms of import for whoever needs names only.
+_RULES = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+
+def _check_timeframe(value: str) -> str:
+    if not re.fullmatch(r"[1-9][0-9]*[smhdw]", value):
+        raise ValueError("must be a count and a unit of s, m, h, d or w, such as '1d' or '15m'")
+    return value
+
+
+def _check_currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3,5}", value):
+        raise ValueError("must be a currency code in capitals, such as 'USD'")
+    return value
+
+
+def _check_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", value):
+        raise ValueError("must be letters, digits, '_', '-' and '.', for it names files too")
+    return value
+
+
+def _check_symbols(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value or not all(symbol.strip() for symbol in value):
+        raise ValueError("must name at least one symbol, and no empty one")
+    if len(set(value)) < len(value):
+        raise ValueError("must name each symbol once")
+    return value
+
+
+def _check_end(value: date | None, info: ValidationInfo) -> date | None:
+    start = info.data.get("start")
+    if value is not None and start is not None and value < start:
+        raise ValueError(f"must not be before start {start}")
+    return value
+
+
+def _raise_case(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+Level = Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"]
+
+
+class Section(BaseModel):
+    """A mapping of known keys: it cannot be changed, and an unknown key is an error."""
+
+    model_config = _RULES
+
+
+class Data(Section):
+    """Where prices come from."""
+
+    provider: str = Field(default="bundled", min_length=1)
+    folder: Path | None = None
+    calendar: str = Field(default="auto", min_length=1)
+    timeframe: Annotated[str, AfterValidator(_check_timeframe)] = "1d"
+
+
+class Account(Section):
+    """What a run starts with. `cash` is in units of `currency`."""
+
+    cash: float = Field(default=100_000.0, gt=0)
+    currency: Annotated[str, AfterValidator(_check_currency)] = "USD"
+
+
+class ShareOfEquity(Section):
+    """A conviction of 1 is worth `share` of the equity. The bound of 10 catches percentages."""
+
+    method: Literal["share_of_equity"] = "share_of_equity"
+    share: float = Field(default=sizing.ShareOfEquity().share, gt=0, le=10)
+
+    def build(self) -> sizing.ShareOfEquity:
+        """Return the sizer."""
+        return sizing.ShareOfEquity(share=self.share)
+
+
+class FixedQuantity(Section):
+    """A conviction of 1 is `quantity` shares."""
+
+    method: Literal["fixed_quantity"] = "fixed_quantity"
+    quantity: float = Field(gt=0)
+
+    def build(self) -> sizing.FixedQuantity:
+        """Return the sizer."""
+        return sizing.FixedQuantity(quantity=self.quantity)
+
+
+class FixedNotional(Section):
+    """A conviction of 1 is worth `notional` in units of the account's currency."""
+
+    method: Literal["fixed_notional"] = "fixed_notional"
+    notional: float = Field(gt=0)
+
+    def build(self) -> sizing.FixedNotional:
+        """Return the sizer."""
+        return sizing.FixedNotional(notional=self.notional)
+
+
+Sizing = Annotated[ShareOfEquity | FixedQuantity | FixedNotional, Field(discriminator="method")]
+
+
+class Reports(Section):
+    """Where reports are written. A relative folder counts from the working directory."""
+
+    folder: Path = Path("reports")
+
+
+@dataclass(config=_RULES)
+class Logging:
+    """What is logged. No `Section`, because pydantic's models have a method `json` of their own."""
+
+    level: Annotated[Level, BeforeValidator(_raise_case)] = "INFO"
+    json: bool = False
+
+
+class Settings(Section):
+    """All keys of settings.yaml. `Settings()` is the built-in defaults."""
+
+    data: Data = Field(default_factory=Data)
+    account: Account = Field(default_factory=Account)
+    costs: Costs = Field(default_factory=Costs)
+    sizing: Sizing = Field(default_factory=ShareOfEquity)
+    reports: Reports = Field(default_factory=Reports)
+    logging: Logging = Field(default_factory=Logging)
+    seed: int = Field(default=0, ge=0)
+    benchmark: str = ""
+
+
+class StrategyEntry(Section):
+    """One item of strategies.yaml: what to run, on what, from when to when.
+
+    `strategy` is a registered name, "package.module:Class" or "path/to/file.py:Class". Beside these
+    keys an item may hold `account`, `costs` and `sizing`; `Loaded.for_strategy` applies them.
+    `place` is the item's file and line, for messages; it is no key of the file.
+    """
+
+    name: Annotated[str, AfterValidator(_check_name)]
+    strategy: str = Field(min_length=1)
+    symbols: Annotated[tuple[str, ...], AfterValidator(_check_symbols)]
+    start: date | None = None
+    end: Annotated[date | None, AfterValidator(_check_end)] = None
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
+    place: str = Field(default="", exclude=True)
+
+
+class BrokerEntry(Section):
+    """One broker of brokers.yaml. The simulated broker takes its costs from the settings."""
+
+    kind: Literal["simulated"]
