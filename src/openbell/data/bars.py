@@ -57,7 +57,7 @@ def parse_timeframe(text: str) -> int | CalendarUnit:
     Raises:
         ConfigError: The text is no timeframe.
     """
-    found = re.fullmatch(r"\s*(\d+)\s*([A-Za-z]+)\s*", text)
+    found = re.fullmatch(r"\s*(\d+)\s*([A-Za-z]+)\s*", str(text))
     count, unit = (int(found[1]), found[2]) if found else (0, "")
     if unit == "M":
         raise ConfigError(

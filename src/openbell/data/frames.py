@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from openbell.core.types import Action
 
+_OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"  #: what ends an ISO time that names its zone
 
-def from_frame(  # noqa: PLR0913  # each is a fact about the frame that only the caller may know
+
+def from_frame(
     frame: pd.DataFrame,
     symbol: str,
     *,
@@ -78,21 +80,37 @@ def _stamps(times: pd.Series[Any], symbol: str) -> tuple[Times, Times | None]:
             "pd.to_datetime(frame['timestamp'], unit='ms', utc=True)"
         )
     if not pd.api.types.is_datetime64_any_dtype(times):
-        try:
-            times = pd.to_datetime(times, format="ISO8601")
-        except (ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0].rstrip(".")
-            raise BadData(f"{symbol}: {reason}; write times as 2005-01-31T09:30:00-05:00") from None
+        times = _parsed(times, symbol)
     empty = np.flatnonzero(times.isna().to_numpy())
     if len(empty):
         raise BadData(f"{symbol}: {_place(int(empty[0]))} has no time; fill it in or drop the row")
-    if times.dt.tz is None:
-        return _nanos(times), None
-    return _nanos(times.dt.tz_localize(None)), _nanos(times.dt.tz_convert("UTC").dt.tz_localize(None))
+    try:
+        times = times.dt.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime as error:
+        raise BadData(f"{symbol}: {error}; times must lie in the years 1678 to 2261") from None
+    wall = times.dt.tz_localize(None).to_numpy(np.int64)
+    return wall, None if times.dt.tz is None else times.dt.tz_convert(None).to_numpy(np.int64)
 
 
-def _nanos(times: pd.Series[Any]) -> Times:
-    return times.to_numpy("datetime64[ns]").astype(np.int64)
+def _parsed(times: pd.Series[Any], symbol: str) -> pd.Series[Any]:
+    """Return texts or dates as moments: without a zone, in their zone, or in UTC when offsets differ."""
+    try:
+        return pd.to_datetime(times, format="ISO8601")
+    except TypeError:
+        raise BadData(
+            f"{symbol}: the time is a {times.dtype}; make it moments, as with to_timestamp()"
+        ) from None
+    except ValueError:  # a wrong text, or clocks that changed in between: two offsets
+        moments = pd.to_datetime(times, format="ISO8601", errors="coerce", utc=True)
+    zoned = times.astype(str).str.contains(_OFFSET)
+    wrong = np.flatnonzero(((moments.isna() & times.notna()) | (zoned != zoned.iloc[0])).to_numpy())
+    if len(wrong):
+        row = int(wrong[0])
+        raise BadData(
+            f"{symbol}: {_place(row)}: time {str(times.iloc[row])!r} is no ISO time, or not like the first; "
+            "write all as 2005-01-31 or all as 2005-01-31T09:30:00-05:00"
+        )
+    return moments
 
 
 def _columns(

@@ -92,7 +92,7 @@ class CsvProvider:
             if name.lower() == wanted.lower():
                 return path
         there = ", ".join([*list(found)[:_LISTED], *(["…"] if len(found) > _LISTED else [])]) or "no CSV file"
-        hint = nearest(wanted, found).partition("; valid names")[0]
+        hint = nearest(symbol, [path.stem for path in found.values()]).partition("; valid names")[0]
         raise ConfigError(f"folder {str(self.path)!r} has no {wanted} (it holds {there}){hint}")
 
 
@@ -164,13 +164,15 @@ def _explain(file: _File, error: pa.ArrowInvalid) -> str:
     except UnicodeDecodeError as wrong:
         line = file.data.count(b"\n", 0, wrong.start) + 1
         return f"line {line} is not UTF-8; save the file in that encoding"
-    width = len(records[0][1])
+    except csv.Error:
+        records = []
     for line, fields in records:
+        width = len(records[0][1])
         if len(fields) != width:
             return (
                 f"line {line} has {len(fields)} fields, the header has {width}; correct the line or drop it"
             )
-    return str(error).splitlines()[0]
+    return f"{str(error).splitlines()[0]}; look for a quote that is not closed"
 
 
 def _lay_out(names: list[str], place: str) -> Layout:
