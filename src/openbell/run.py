@@ -11,14 +11,14 @@ from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import replay
 from openbell.core.costs import Costs
 from openbell.core.engine import Engine
-from openbell.core.errors import BadData, ConfigError
-from openbell.core.market import as_datetime
+from openbell.core.errors import ConfigError
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data import bundled
 from openbell.data.bars import Series, parse_date
 from openbell.data.calendar import sessions
 from openbell.data.panel import Panel
+from openbell.data.validate import cut_range
 from openbell.execution.brokers.simulated import Detail, SimulatedBroker
 from openbell.portfolio.sizing import ShareOfEquity
 from openbell.reporting.result import Result
@@ -185,7 +185,7 @@ def load(
         found = list(data)
     else:
         found = [_from_table(data, "ASSET")]
-    return [_cut(one, first, last) for one in found]
+    return [cut_range(one, first, last) for one in found]
 
 
 def instrument(series: Series) -> Instrument:
@@ -218,20 +218,6 @@ def _from_table(table: Any, symbol: str) -> Series:
     from openbell.data.frames import from_frame  # pandas is slow to load
 
     return from_frame(table, symbol)
-
-
-def _cut(series: Series, first: int | None, last: int | None) -> Series:
-    part = series if first is None and last is None else series.between(first, last)
-    if not len(part):
-        has = (
-            " to ".join(f"{as_datetime(int(t)):%Y-%m-%d}" for t in series.start[[0, -1]])
-            if len(series)
-            else "none"
-        )
-        raise BadData(
-            f"{series.symbol}: no bars between the dates that are asked (it has {has}); change start or end"
-        )
-    return part
 
 
 def _detail(finer: Sequence[Series]) -> Detail:
