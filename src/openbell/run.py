@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import replay
 from openbell.core.costs import Costs
 from openbell.core.engine import Engine
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data import bundled
@@ -26,6 +27,8 @@ from openbell.strategies.registry import Form, Found, find
 
 #: The provider of data that were a table of the caller's.
 CALLER = "caller"
+#: What may follow `csv:FOLDER?`.
+READING = ("calendar", "timezone", "stamp")
 Progress = Callable[[int, int], None]
 
 
@@ -58,7 +61,8 @@ def backtest(  # a run has many settings, all named and all with a default
         costs: Commission, slippage, volume, margin and borrow; the default is on and a cash account.
         sizer: Turns signals into shares; the default puts 95 % of equity into a full conviction.
         benchmark: A symbol to compare with; empty holds what the run trades, in equal parts.
-        provider: Where symbols come from: `bundled`, or `csv:FOLDER`.
+        provider: Where symbols come from: `bundled`, or `csv:FOLDER`, where `?timezone=America/New_York`,
+            `?calendar=24/7` and `?stamp=end`, joined by `&`, may follow.
         timeframe: The bars that are asked of the provider.
         finer: Finer bars that decide which came first when a bar touches a stop and its target.
         seed: Of `self.random`.
@@ -206,12 +210,22 @@ def _from_provider(symbol: str, provider: str, timeframe: str) -> Series:
         if timeframe != "1d":
             raise ConfigError(f"timeframe={timeframe}: the bundled prices are daily; use 1d")
         return bundled.load(symbol)
-    kind, _, path = provider.partition(":")
+    kind, _, rest = provider.partition(":")
+    path, _, query = rest.partition("?")
     if kind == "csv" and path:
         from openbell.data.providers.csv import CsvProvider  # pyarrow is slow to load
 
-        return CsvProvider(Path(path)).load(symbol, timeframe, None, None)
+        return CsvProvider(Path(path), **_reading(query, provider)).load(symbol, timeframe, None, None)
     raise ConfigError(f"provider={provider!r} is unknown; use 'bundled' or 'csv:FOLDER'")
+
+
+def _reading(query: str, provider: str) -> dict[str, Any]:
+    """Return how CSV files are to be read, from `calendar=24/7&timezone=UTC&stamp=end`."""
+    given: dict[str, Any] = dict(parse_qsl(query))
+    for name in given:
+        if name not in READING:
+            raise ConfigError(f"provider={provider!r}: {name!r} is unknown{nearest(name, READING)}")
+    return given
 
 
 def _from_table(table: Any, symbol: str) -> Series:
