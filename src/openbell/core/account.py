@@ -105,23 +105,33 @@ class Account:
         position.realised += gain
         position.fees += fill.fee
         self.shorts += (after < 0.0) - (before < 0.0)
-        self.cash = rules.booked_cash(self.cash, signed, price, fill.fee)
+        amount = rules.booked_cash(0.0, signed, price, fill.fee)  # one sum, so that amounts add up to cash
+        self.cash += amount
         self.entries.append(
             Entry(
                 fill.time, EntryKind.FILL, fill.symbol, signed, price, fill.fee, self.cash, after, gain,
-                -signed * price - fill.fee,
+                amount,
             )
         )  # fmt: skip
 
     def book_split(self, split: Split, *, time: int, previous_close: float, instrument: Instrument) -> None:
-        """Book a split: exact ratio; what is no whole lot is paid in cash at the previous close."""
+        """Book a split: exact ratio; the fraction of a share is paid in cash at the previous close.
+
+        Where a lot is several shares an odd lot stays; where it is less than one, its fraction is paid.
+
+        Args:
+            split: The action.
+            time: When it is booked, in ns.
+            previous_close: The last close before it, in the shares of then.
+            instrument: Has the lot.
+        """
         position = self.positions.get(split.symbol)
         if position is None or position.quantity == 0.0:
             return
         before = position.quantity
         direction = 1.0 if before > 0.0 else -1.0
         exact = rules.split_shares(before, split.new, split.old)
-        kept = direction * rules.whole_lots(abs(exact), instrument.lot)
+        kept = direction * rules.whole_lots(abs(exact), min(instrument.lot, 1.0))
         price = rules.split_price(previous_close, split.new, split.old)
         average = rules.split_price(position.average, split.new, split.old)
         fraction = exact - kept
@@ -148,8 +158,8 @@ class Account:
         self.cash += amount
         self.entries.append(
             Entry(
-                time, EntryKind.DIVIDEND, dividend.symbol, 0.0, dividend.amount, 0.0, self.cash, position.quantity,
-                amount, amount,
+                time, EntryKind.DIVIDEND, dividend.symbol, 0.0, dividend.amount, 0.0, self.cash,
+                position.quantity, amount, amount,
             )
         )  # fmt: skip
 

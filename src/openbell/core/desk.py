@@ -9,12 +9,12 @@ from typing import Any
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.errors import StrategyError, nearest
-from openbell.core.orders import Cancel, Order, Replace, fault
+from openbell.core.orders import Cancel, Order, Replace, change_fault, fault, on_lots
 from openbell.core.ports import Command, Market, Sizer
 from openbell.core.requests import Exits, Ticket, order_type
-from openbell.core.types import BUY, SELL, Reason, Side
+from openbell.core.types import BUY, SELL, OrderStatus, OrderType, Reason, Side
 
-#: More orders than this at one moment is a loop, not a decision.
+#: More commands than this at one moment is a loop, not a decision.
 MOST_ORDERS_AT_ONCE = 10_000
 
 
@@ -45,17 +45,30 @@ class Desk:
 
     # --- signals ---------------------------------------------------------------------------------------
 
+    def holds(self, symbol: str, conviction: float) -> bool:
+        """Tell whether a signal repeats the last one while its position or its order stands."""
+        if conviction != self._conviction.get(symbol):
+            return False
+        held = self.account.quantity(symbol)
+        working = self.working.get(symbol)
+        if conviction == 0.0:
+            return self._aim_at(symbol, -held) is not None if working else held == 0.0
+        if held * conviction > 0.0 or not working:
+            return held * conviction > 0.0
+        return any(not order.reduce_only and order.side * conviction > 0.0 for order in working.values())
+
     def signal(self, symbol: str, conviction: float, exits: Exits, ticket: Ticket) -> Order | None:
         """Bring the position to what the sizer makes of `conviction` in [-1, 1].
 
         A signal that repeats the last one while its position or order stands is a hold: nothing is ordered.
         """
+        self.check(symbol)
         if not -1.0 <= conviction <= 1.0:
             raise StrategyError(f"conviction {conviction} for {symbol} must be a number from -1 to 1")
         if conviction < 0.0 and not self.short:
             self.note(Reason.SHORT_NOT_ALLOWED)
             conviction = 0.0
-        if conviction == self._conviction.get(symbol, 0.0) and self._committed(symbol, conviction):
+        if self.holds(symbol, conviction):
             return None
         self._conviction[symbol] = conviction
         if conviction == 0.0:
@@ -72,102 +85,117 @@ class Desk:
     def target(self, symbol: str, quantity: float, exits: Exits, ticket: Ticket) -> Order | None:
         """Bring the position to `quantity` signed shares; return the order that opens or changes it.
 
-        Orders that still work towards an older target are cancelled. Exits stay when the position keeps its
-        direction and no new exits are given. A target beyond zero closes with one order and opens with another.
+        Orders that still work towards another target are cancelled. Exits stay when the position keeps its
+        direction and no new exits are given. A target beyond zero closes with one order, opens with another.
         """
-        self._known(symbol)
+        self.check(symbol)
         if quantity < 0.0 and not self.short:
             self.note(Reason.SHORT_NOT_ALLOWED)
             quantity = 0.0
         held = self.account.quantity(symbol)
-        keeps = held * quantity > 0.0 and not exits
+        aim = None if exits or "limit" in ticket else self._aim_at(symbol, quantity - held)
+        keeps = not exits and (held * quantity > 0.0 or (aim is not None and quantity != 0.0))
         for order in list(self.working.get(symbol, {}).values()):
-            if not (keeps and order.reduce_only):
+            stays = aim is not None if order.aim else keeps and order.reduce_only
+            if not stays:
                 self.cancel(order, Reason.REPLACED)
-        if held * quantity < 0.0:
-            self._send(symbol, -held, Ticket(reduce_only=True))
-            held = 0.0
-        change = quantity - held
-        if abs(change) < rules.DUST:
-            if exits and held != 0.0:
-                self._protect(symbol, held, exits, parent=0)
-            return None
-        if held != 0.0 and abs(quantity) < abs(held):
-            ticket = {**ticket, "reduce_only": True}
-        order = self._send(symbol, change, ticket)
-        if exits and quantity != 0.0:
-            self._protect(symbol, quantity, exits, parent=order.id)
-        return order
+        return aim if aim is not None else self._change(symbol, held, quantity, exits, ticket)
 
     def weigh(self, weights: Mapping[str, float], *, only: bool) -> list[Order]:
         """Bring positions to shares of equity, sales first; with `only`, everything unnamed is closed."""
         equity = self.equity()
-        targets: list[tuple[str, float]] = []
+        targets: dict[str, float] = {}
         for symbol, weight in weights.items():
-            self._known(symbol)
+            self.check(symbol)
             if not math.isfinite(weight):
                 raise StrategyError(f"weight {weight} for {symbol} must be a number")
             price = self._price(symbol)
             if price is not None:
-                lots = rules.sized_by_value(
-                    abs(weight) * equity, price, self.market.tracks[symbol].instrument.lot
-                )
-                targets.append((symbol, lots if weight > 0.0 else -lots))
+                lot = self.market.tracks[symbol].instrument.lot
+                size = rules.sized_by_value(abs(weight) * equity, price, lot)
+                targets[symbol] = math.copysign(size, weight)
         if only:
-            targets += [
-                (s, 0.0) for s, p in self.account.positions.items() if p.quantity != 0.0 and s not in weights
-            ]
-            targets += [
-                (s, 0.0)
-                for s in self.working
-                if self.working[s] and s not in weights and not self.account.quantity(s)
-            ]
-        account = self.account
-        targets.sort(key=lambda t: abs(t[1]) >= abs(account.quantity(t[0])))
-        made = [self.target(symbol, quantity, Exits(), Ticket()) for symbol, quantity in targets]
+            targets |= {symbol: 0.0 for symbol in self.active() if symbol not in weights}
+        made = [
+            self.target(symbol, quantity, Exits(), Ticket())
+            for symbol, quantity in sorted(targets.items(), key=self._sales_first)
+        ]
         return [order for order in made if order is not None]
 
     # --- explicit orders -------------------------------------------------------------------------------
 
     def order(self, symbol: str, quantity: float, exits: Exits, ticket: Ticket) -> Order:
         """Send one order for `quantity` signed shares, with exits that live from its fill on."""
-        self._known(symbol)
+        self.check(symbol)
+        parent = self.orders.get(ticket.get("parent", 0))
+        if parent is not None:
+            _check_pair(symbol, parent, "after")
+            if parent.status is OrderStatus.FILLED:  # nothing to wait for
+                ticket = {**ticket, "parent": 0}
         order = self._send(symbol, quantity, ticket)
         if exits:
             self._protect(symbol, quantity, exits, parent=order.id)
         return order
 
     def cancel(self, order: Order, reason: Reason = Reason.ASKED) -> None:
-        """Ask for an order's end; one that has ended already is left alone."""
-        if order.open:
-            self.working[order.symbol].pop(order.id, None)
-            self.outbox.append(Cancel(order.id, reason))
+        """Ask for an order's end, once; one that has ended already is left alone."""
+        if self.working.get(order.symbol, {}).pop(order.id, None) is not None:
+            self._ask(Cancel(order.id, reason))
 
     def replace(self, order: Order, change: Replace) -> None:
-        """Ask for a change of a working order; it must leave the order valid."""
-        if not order.open:
-            raise StrategyError(
-                f"order {order.id} ({order.describe()}) is {order.status}: it cannot be replaced"
-            )
-        tick = self.market.tracks[order.symbol].instrument.tick
+        """Ask for a change of a working order; it must leave the order valid.
+
+        Raises:
+            StrategyError: The order has ended, has no such price, or the new value is no valid one.
+        """
+        instrument = self.market.tracks[order.symbol].instrument
+        tick, lot = instrument.tick, instrument.lot
         changed = change._replace(
             limit=rules.on_tick(change.limit, tick), stop=rules.on_tick(change.stop, tick)
         )
-        for name in ("quantity", "limit", "stop"):
-            value = getattr(changed, name)
-            if not math.isnan(value) and not (value > 0 and math.isfinite(value)):
-                raise StrategyError(f"order {order.id}: {name}={value} must be a positive number")
-        self.outbox.append(changed)
+        wrong = change_fault(order, changed, instrument)
+        if wrong is not None:
+            raise StrategyError(f"order {order.id} ({order.describe()}) {wrong}")
+        quantity = on_lots(change.quantity, lot, reduce_only=order.reduce_only)
+        self._ask(changed._replace(quantity=quantity))
 
     def pair(self, first: Order, second: Order) -> None:
-        """Make two orders cancel each other: what fills of one is taken off the other (OCO)."""
-        first.oco = second.oco = first.oco or second.oco or self._next_id()
+        """Make two orders cancel each other: what fills of one is taken off the other (OCO).
+
+        Raises:
+            StrategyError: They are of two symbols, or one of them has ended.
+        """
+        for one in (first, second):
+            _check_pair(first.symbol, one, "oco")
+            if not one.open:
+                raise StrategyError(f"order {one.id} ({one.describe()}) is {one.status}: it cannot be paired")
+        group = first.oco or second.oco or self._next_id()
+        joined = {first.oco, second.oco} - {0}
+        for order in self.working.get(first.symbol, {}).values():
+            if order.oco in joined:
+                order.oco = group
+        first.oco = second.oco = group
 
     # --- questions -------------------------------------------------------------------------------------
 
     def equity(self) -> float:
         """Return cash plus positions at the last known closes."""
         return self.account.equity(self.market.price)
+
+    def active(self) -> list[str]:
+        """Return the symbols with a position or a working order."""
+        held = [symbol for symbol, position in self.account.positions.items() if position.quantity != 0.0]
+        return held + [symbol for symbol, orders in self.working.items() if orders and symbol not in held]
+
+    def check(self, symbol: str) -> None:
+        """Make sure that a symbol is in the run.
+
+        Raises:
+            StrategyError: It is not; the nearest is offered.
+        """
+        if symbol not in self.market.tracks:
+            near = nearest(str(symbol), self.market.symbols)
+            raise StrategyError(f"symbol {symbol!r} is not in this run{near}")
 
     def note(self, reason: Reason) -> None:
         """Count a decision that led to no order, so that "0 trades" can say why."""
@@ -176,6 +204,46 @@ class Desk:
     def forget(self, order: Order) -> None:
         """Drop an order that has ended from those that work."""
         self.working[order.symbol].pop(order.id, None)
+
+    # --- the parts of a target -------------------------------------------------------------------------
+
+    def _aim_at(self, symbol: str, change: float) -> Order | None:
+        """Return the last of the market orders that work towards a target if they add up to `change`."""
+        aims = [order for order in self.working.get(symbol, {}).values() if order.aim]
+        if not aims or any(order.type is not OrderType.MARKET for order in aims):
+            return None
+        coming = sum(order.side * order.remaining for order in aims)
+        return aims[-1] if abs(coming - change) < rules.DUST else None
+
+    def _change(
+        self, symbol: str, held: float, quantity: float, exits: Exits, ticket: Ticket
+    ) -> Order | None:
+        """Send what leads from `held` to `quantity` shares, and exits for what is held then."""
+        if held * quantity < 0.0:
+            closing: Ticket = {"reduce_only": True, "aim": True, "tag": ticket.get("tag", "")}
+            self._send(symbol, -held, closing)
+            held = 0.0
+        reduces = abs(quantity) < abs(held)
+        change = quantity - held
+        lot = self.market.tracks[symbol].instrument.lot
+        if not reduces and rules.whole_lots(abs(held), lot) < abs(held) - rules.DUST:
+            change = math.copysign(rules.whole_lots(abs(change), lot), change)  # a split left an odd lot
+        if exits and held * quantity > 0.0:
+            self._protect(symbol, quantity if reduces else held, exits, parent=0)
+        if abs(change) < rules.DUST:
+            return None
+        order = self._send(symbol, change, {**ticket, "aim": True, "reduce_only": reduces})
+        if exits and not reduces:
+            self._protect(symbol, change, exits, parent=order.id)
+        return order
+
+    def _sales_first(self, target: tuple[str, float]) -> int:
+        """Rank a target: what frees money first, what turns a position over next, what takes money last."""
+        symbol, quantity = target
+        held = self.account.quantity(symbol)
+        if held * quantity < 0.0:
+            return 1
+        return 0 if abs(quantity) < abs(held) else 2
 
     # --- the parts of an order -------------------------------------------------------------------------
 
@@ -193,13 +261,10 @@ class Desk:
         wrong = fault(order, instrument)
         if wrong is not None:
             raise StrategyError(f"order {order.describe()}: {wrong[1]}")
+        order.quantity = on_lots(order.quantity, instrument.lot, reduce_only=order.reduce_only)
         self.orders[order.id] = order
         self.working.setdefault(symbol, {})[order.id] = order
-        self.outbox.append(order)
-        if len(self.outbox) > MOST_ORDERS_AT_ONCE:
-            raise StrategyError(
-                f"{len(self.outbox)} orders at one moment (the most is {MOST_ORDERS_AT_ONCE}): a loop?"
-            )
+        self._ask(order)
         return order
 
     def _protect(self, symbol: str, held: float, exits: Exits, *, parent: int) -> None:
@@ -208,22 +273,23 @@ class Desk:
         for ticket in exits.tickets():
             self._send(symbol, -held, {**ticket, "reduce_only": True, "parent": parent, "oco": group})
 
-    def _committed(self, symbol: str, conviction: float) -> bool:
-        """Tell whether a position or a working entry in the conviction's direction stands."""
-        held = self.account.quantity(symbol)
-        entries = [o for o in self.working.get(symbol, {}).values() if not o.reduce_only]
-        if conviction == 0.0:
-            return held == 0.0 and not entries
-        return held * conviction > 0.0 or any(o.side * conviction > 0.0 for o in entries)
+    def _ask(self, command: Command) -> None:
+        self.outbox.append(command)
+        if len(self.outbox) > MOST_ORDERS_AT_ONCE:
+            raise StrategyError(
+                f"{len(self.outbox)} orders at one moment (the most is {MOST_ORDERS_AT_ONCE}): a loop?"
+            )
 
     def _price(self, symbol: str) -> float | None:
-        self._known(symbol)
         price = self.market.price(symbol)
         if math.isnan(price):
             self.note(Reason.NO_PRICE)
             return None
         return price
 
-    def _known(self, symbol: str) -> None:
-        if symbol not in self.market.tracks:
-            raise StrategyError(f"symbol {symbol!r} is not in this run{nearest(symbol, self.market.symbols)}")
+
+def _check_pair(symbol: str, other: Order, name: str) -> None:
+    if other.symbol != symbol:
+        raise StrategyError(
+            f"{name}=order {other.id} ({other.describe()}): it must be of the same symbol, {symbol}"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from math import isnan
 from typing import Any
 
 from openbell.core.account import Account
@@ -13,7 +14,7 @@ from openbell.core.market import Slice
 from openbell.core.orders import TERMINAL, Order, OrderUpdate
 from openbell.core.ports import Command, Event, Hooks, Market, Sizer
 from openbell.core.requests import Exits, Ticket
-from openbell.core.types import Charge, Dividend, Fill, MarginCall, Reason, Split
+from openbell.core.types import Charge, Dividend, Fill, MarginCall, OrderStatus, Reason, Split
 
 _NOTHING: Sequence[Command] = ()
 
@@ -66,9 +67,12 @@ class Engine:
         return self._flush() if self._outbox else _NOTHING
 
     def stop(self) -> None:
-        """Let the strategy clean up. What it orders now is not sent any more."""
+        """Let the strategy clean up. What it orders now is not sent any more, and ends here."""
         self.strategy.on_stop()
-        self._outbox.clear()
+        for command in self._flush():
+            if isinstance(command, Order):
+                command.move(OrderStatus.CANCELLED, self.market.time, Reason.END_OF_DATA)
+                self.desk.forget(command)
 
     def _flush(self) -> Sequence[Command]:
         commands = list(self._outbox)
@@ -100,13 +104,15 @@ class Engine:
         self.account.book_fill(fill)
         self.fills.append(fill)
         if self._on_fill is not None:
+            if self._focus is not None:
+                self._focus(fill.symbol)
             self._on_fill(fill)
 
     def _update(self, update: OrderUpdate) -> None:
         order = self._order(update.order_id)
         for name in ("quantity", "limit", "stop"):
             value = getattr(update, name)
-            if value == value:  # NaN: unchanged
+            if not isnan(value):
                 setattr(order, name, value)
         if update.status is not order.status:
             order.move(update.status, update.time, update.reason)
@@ -126,9 +132,8 @@ class Engine:
 
     def _margin_call(self, _call: MarginCall) -> None:
         self.desk.note(Reason.MARGIN_CALL)
-        for symbol, position in self.account.positions.items():
-            if position.quantity != 0.0:
-                self.desk.target(symbol, 0.0, Exits(), Ticket(tag=Reason.MARGIN_CALL.value))
+        for symbol in self.desk.active():
+            self.desk.target(symbol, 0.0, Exits(), Ticket(tag=Reason.MARGIN_CALL.value))
 
     def _order(self, order_id: int) -> Order:
         order = self.desk.orders.get(order_id)

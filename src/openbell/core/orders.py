@@ -48,16 +48,17 @@ class Order:
 
     Prices a share in the instrument's currency; NaN means "none". `trail` is an amount, or a share of the
     price when `trail_percent`. `parent` holds a child back until it fills; orders that share a non-zero
-    `oco` group cancel each other. `decided` is the time of the bar that the decision was made on.
+    `oco` group cancel each other. `decided` is the time of the bar that the decision was made on. `aim`
+    marks what was sent to reach a target: a newer target takes its place.
     """
 
     __slots__ = (
-        "average", "decided", "fees", "filled", "good_till", "id", "life", "limit", "oco", "parent", "quantity",
-        "reason", "reduce_only", "side", "status", "stop", "strategy", "symbol", "tag", "tif", "trail",
-        "trail_percent", "type",
+        "aim", "average", "decided", "fees", "filled", "good_till", "id", "life", "limit", "oco", "parent",
+        "quantity", "reason", "reduce_only", "side", "status", "stop", "strategy", "symbol", "tag", "tif",
+        "trail", "trail_percent", "type",
     )  # fmt: skip
 
-    def __init__(  # an order has many fields, each of them named by the caller
+    def __init__(  # noqa: PLR0913  # an order has many fields, each of them named by the caller
         self,
         id: int,  # the field's own word
         strategy: str,
@@ -76,6 +77,7 @@ class Order:
         reduce_only: bool = False,
         parent: int = 0,
         oco: int = 0,
+        aim: bool = False,
         tag: str = "",
     ) -> None:
         self.id = id
@@ -94,6 +96,7 @@ class Order:
         self.reduce_only = reduce_only
         self.parent = parent
         self.oco = oco
+        self.aim = aim
         self.tag = tag
         self.status = OrderStatus.NEW
         self.reason = Reason.NONE
@@ -132,13 +135,17 @@ class Order:
         self.life.append(Step(time, self.status, reason))
 
     def book(self, fill: Fill) -> None:
-        """Add a fill to the order's state."""
-        before = self.filled
-        self.filled = before + fill.quantity
-        self.average = (before * self.average + fill.quantity * fill.price) / self.filled
-        self.fees += fill.fee
-        whole = self.filled >= self.quantity - rules.DUST
+        """Add a fill to the order's state.
+
+        Raises:
+            IllegalTransition: The order cannot fill now; it is left as it was.
+        """
+        before, filled = self.filled, self.filled + fill.quantity
+        whole = filled >= self.quantity - rules.DUST
         self.move(OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED, fill.time, self.reason)
+        self.filled = filled
+        self.average = (before * self.average + fill.quantity * fill.price) / filled
+        self.fees += fill.fee
 
     def describe(self) -> str:
         """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""
@@ -190,33 +197,6 @@ class OrderUpdate(NamedTuple):
     stop: float = math.nan
 
 
-def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
-    """Return what is wrong with an order's own numbers, or None. Buying power is the broker's question."""
-    quantity = order.quantity
-    if not (math.isfinite(quantity) and quantity > 0):
-        return Reason.BAD_QUANTITY, f"quantity {quantity} must be a positive number"
-    if abs(rules.whole_lots(quantity, instrument.lot) - quantity) > rules.DUST:
-        return Reason.BAD_QUANTITY, f"quantity {quantity} is not a whole number of lots of {instrument.lot:g}"
-    for name in _PRICES[order.type]:
-        value = getattr(order, name)
-        if not (math.isfinite(value) and value > 0):
-            return Reason.BAD_PRICE, f"{name}={value} of a {order.type} order must be a positive number"
-    if order.trail_percent and not order.trail < 1:
-        return Reason.BAD_PRICE, f"trail={order.trail} in percent must be below 1 (0.05 is 5 %)"
-    if order.tif in _AUCTION and order.type not in (OrderType.MARKET, OrderType.LIMIT):
-        return (
-            Reason.BAD_PRICE,
-            f"a {order.type} order cannot be {order.tif}: only market and limit orders can",
-        )
-    if order.tif is TimeInForce.GTD and order.good_till <= order.decided:
-        return (
-            Reason.BAD_PRICE,
-            f"good_till={order.good_till} must be later than the decision at {order.decided}",
-        )
-    return None
-
-
-_AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
 _PRICES: dict[OrderType, tuple[str, ...]] = {
     OrderType.MARKET: (),
     OrderType.LIMIT: ("limit",),
@@ -224,3 +204,68 @@ _PRICES: dict[OrderType, tuple[str, ...]] = {
     OrderType.STOP_LIMIT: ("stop", "limit"),
     OrderType.TRAILING_STOP: ("trail",),
 }
+
+
+def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
+    """Return what is wrong with an order's own numbers, or None. Buying power is the broker's question."""
+    wrong = _quantity_fault(order.quantity, instrument.lot, reduce_only=order.reduce_only)
+    if wrong is not None:
+        return Reason.BAD_QUANTITY, wrong
+    wrong = _price_fault(order) or _time_fault(order)
+    return (Reason.BAD_PRICE, wrong) if wrong is not None else None
+
+
+def change_fault(order: Order, change: Replace, instrument: Instrument) -> str | None:
+    """Return what is wrong with a change of a working order, or None."""
+    if not order.open:
+        return f"is {order.status}: it cannot be replaced"
+    for name in ("limit", "stop"):
+        value = getattr(change, name)
+        if math.isnan(value):
+            continue
+        if name not in _PRICES[order.type]:
+            return f"has no {name} to set to {value}"
+        if not 0 < value < math.inf:
+            return f"cannot take {name}={value}: it must be a positive number"
+    if math.isnan(change.quantity):
+        return None
+    wrong = _quantity_fault(change.quantity, instrument.lot, reduce_only=order.reduce_only)
+    return f"cannot take it: {wrong}" if wrong is not None else None
+
+
+def _quantity_fault(quantity: float, lot: float, *, reduce_only: bool) -> str | None:
+    # What only reduces may be an odd lot: a split may have left one.
+    if not (math.isfinite(quantity) and quantity > 0):
+        return f"quantity {quantity} must be a positive number"
+    if abs(on_lots(quantity, lot, reduce_only=reduce_only) - quantity) > rules.DUST:
+        return f"quantity {quantity} is not a whole number of lots of {lot:g}"
+    return None
+
+
+def on_lots(quantity: float, lot: float, *, reduce_only: bool) -> float:
+    """Return the most that an order for `quantity` may be for: whole lots, or whole shares to reduce."""
+    return rules.whole_lots(quantity, min(lot, 1.0) if reduce_only else lot)
+
+
+def _price_fault(order: Order) -> str | None:
+    for name in _PRICES[order.type]:
+        value = getattr(order, name)
+        if not (math.isfinite(value) and value > 0):
+            return f"{name}={value} of a {order.type} order must be a positive number"
+    if order.trail_percent and order.type is not OrderType.TRAILING_STOP:
+        return f"trail_percent says how `trail` is meant, and a {order.type} order has none"
+    if order.trail_percent and order.trail >= 1:
+        return f"trail={order.trail} in percent must be below 1 (0.05 is 5 %)"
+    return None
+
+
+def _time_fault(order: Order) -> str | None:
+    auction = order.tif in (TimeInForce.OPG, TimeInForce.CLS)
+    if auction and order.type not in (OrderType.MARKET, OrderType.LIMIT):
+        return f"a {order.type} order cannot be {order.tif}: only market and limit orders can"
+    if order.tif is TimeInForce.GTD:
+        if order.good_till <= order.decided:
+            return f"good_till={order.good_till} must be later than the decision at {order.decided}"
+    elif order.good_till:
+        return f"good_till={order.good_till} needs tif='gtd', not {order.tif.value!r}"
+    return None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
-from openbell.core.errors import StrategyError
+from openbell.core.errors import StrategyError, nearest
 from openbell.core.types import OrderType, TimeInForce
 
 
@@ -23,12 +23,13 @@ class Ticket(TypedDict, total=False):
     reduce_only: bool
     parent: int
     oco: int
+    aim: bool
     tag: str
 
 
 @dataclass(frozen=True, slots=True)
 class Exits:
-    """The protective orders of a position: prices, or for `trailing_stop` a share of the price (0.05 is 5 %)."""
+    """The protective orders of a position: prices, and for `trailing_stop` a share of it (0.05 is 5 %)."""
 
     stop_loss: float | None = None
     take_profit: float | None = None
@@ -52,8 +53,7 @@ def ticket_of(**fields: float | bool | str | TimeInForce | None) -> Ticket:
     for name, value in fields.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise StrategyError(f"{name}={value} must be a positive number; leave it out for none")
-    given: Any = {name: value for name, value in fields.items() if value is not None}
-    return Ticket(**given)
+    return cast("Ticket", {name: value for name, value in fields.items() if value is not None})
 
 
 def order_type(ticket: Ticket) -> OrderType:
@@ -65,3 +65,18 @@ def order_type(ticket: Ticket) -> OrderType:
     if "stop" in ticket:
         return OrderType.STOP_LIMIT if "limit" in ticket else OrderType.STOP
     return OrderType.LIMIT if "limit" in ticket else OrderType.MARKET
+
+
+def tif_of(value: TimeInForce | str) -> TimeInForce:
+    """Return a time in force from its name, in either case.
+
+    Raises:
+        StrategyError: There is none of that name.
+    """
+    name = str(value).lower()
+    if name not in _TIFS:
+        raise StrategyError(f"tif={value!r} is unknown{nearest(name, _TIFS)}")
+    return _TIFS[name]
+
+
+_TIFS = {tif.value: tif for tif in TimeInForce}
