@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
     from openbell.reporting.result import Result as Result
     from openbell.run import backtest as backtest
+    from openbell.run import check_lookahead as check_lookahead
     from openbell.strategies.base import Strategy as Strategy
     from openbell.strategies.parameters import param as param
     from openbell.strategies.signal import signal as signal
@@ -56,7 +57,7 @@ _HOMES = {
     "field": "indicators", "indicator": "indicators",
     "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
     "Result": "reporting.result",
-    "backtest": "run",
+    "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",
 }  # fmt: skip
 

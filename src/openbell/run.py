@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from openbell.backtesting.cuts import CUTS
+from openbell.backtesting.evidence import series_of
+from openbell.backtesting.honesty import check, is_refusal, refusal
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import replay
+from openbell.backtesting.verdict import Verdict
 from openbell.core.costs import Costs
 from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, nearest
@@ -73,6 +77,29 @@ def backtest(  # a run has many settings, all named and all with a default
         BadData: The data break a rule.
         StrategyError: The strategy raised.
     """
+    plan, found, series = prepare(
+        strategy, data, start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer,
+        benchmark=benchmark, provider=provider, timeframe=timeframe, seed=seed,
+    )  # fmt: skip
+    return execute(plan, found=found, series=series, finer=finer, progress=progress)
+
+
+def prepare(  # what a backtest takes, without what only its running needs
+    strategy: str | Form,
+    data: Any,
+    *,
+    start: Any = None,
+    end: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+    cash: float = 100_000.0,
+    costs: Costs | None = None,
+    sizer: Sizer | None = None,
+    benchmark: str = "",
+    provider: str = "bundled",
+    timeframe: str = "1d",
+    seed: int = 0,
+) -> tuple[Plan, Found, list[Series]]:
+    """Return the plan, the strategy and the series of a backtest without running it; arguments as there."""
     found = find(strategy)
     series = load(data, provider=provider, timeframe=timeframe, start=start, end=end)
     plan = Plan(
@@ -89,7 +116,51 @@ def backtest(  # a run has many settings, all named and all with a default
         benchmark=benchmark,
         seed=seed,
     )
-    return execute(plan, found=found, series=series, finer=finer, progress=progress)
+    return plan, found, series
+
+
+def check_lookahead(
+    strategy: Result | str | Form,
+    data: Any = None,
+    *,
+    finer: Sequence[Series] = (),
+    cuts: int = CUTS,
+    **settings: Any,
+) -> Verdict:
+    """Tell whether a strategy's orders depend on bars that were not known yet, and name what leaks.
+
+    It is run again up to some moments, over bars that are replaced or cut off after them: the orders up to
+    each moment must stay the same. `docs/explanation/look-ahead.md` says what this cannot find.
+
+    Args:
+        strategy: A finished `Result`, or what `backtest` takes.
+        data: As for `backtest`; not for a result.
+        finer: The finer bars that the result was made with.
+        cuts: The most moments to test; a long run is tested at fewer.
+        **settings: Those of `backtest`; not for a result.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        StrategyError: The strategy raises, and not because it looks ahead.
+    """
+    outcome = None
+    if isinstance(strategy, Result):
+        if data is not None or settings:
+            given = ", ".join([*(["data"] if data is not None else []), *settings])
+            raise ConfigError(f"check_lookahead(result) has its data and settings already; leave out {given}")
+        plan, found, outcome = strategy.plan, strategy.found, strategy.outcome
+        series = series_of(outcome.panel)
+    else:
+        try:
+            plan, found, series = prepare(strategy, data, **settings)
+        except ConfigError as error:
+            if is_refusal(error):  # such as `.ago(-1)` in the strategy's file
+                return refusal(error)
+            raise
+    return check(
+        lambda other, until: simulate(plan, found, other, finer=finer, until=until),
+        series, form=found.form, outcome=outcome, cuts=cuts,
+    )  # fmt: skip
 
 
 def execute(
