@@ -110,7 +110,7 @@ class Engine:
 
     def _update(self, update: OrderUpdate) -> None:
         order = self._order(update.order_id)
-        for name in ("quantity", "limit", "stop"):
+        for name in ("quantity", "limit", "stop", "trail"):
             value = getattr(update, name)
             if not isnan(value):
                 setattr(order, name, value)
