@@ -18,19 +18,29 @@ DUST = 1e-9  #: a quantity below this is float noise, and counts as nothing
 # --- grids ---------------------------------------------------------------------------------------------
 
 
+def per_unit(step: float) -> float:
+    """Return how many steps of a grid make 1.0 when they do so exactly, else zero.
+
+    A price times 100, rounded and divided by 100 is the float that `99.95` is written as; 9,995 times 0.01
+    is not.
+    """
+    count = (1.0 / step + 0.5) // 1.0
+    return count if abs(count * step - 1.0) < DUST else 0.0
+
+
 def on_tick(price: float, tick: float) -> float:
     """Return the whole tick nearest to `price`; halves go up."""
-    if tick < 1.0:
-        per_unit = (1.0 / tick + 0.5) // 1.0
-        return ((price * per_unit + 0.5) // 1.0) / per_unit
+    count = per_unit(tick)
+    if count > 0.0:
+        return ((price * count + 0.5) // 1.0) / count
     return ((price / tick + 0.5) // 1.0) * tick
 
 
 def whole_lots(quantity: float, lot: float) -> float:
     """Return the most whole lots that `quantity` (zero or more) holds."""
-    if lot < 1.0:
-        per_unit = (1.0 / lot + 0.5) // 1.0
-        return ((quantity * per_unit + DUST) // 1.0) / per_unit
+    count = per_unit(lot)
+    if count > 0.0:
+        return ((quantity * count + DUST) // 1.0) / count
     return ((quantity / lot + DUST) // 1.0) * lot
 
 
@@ -57,7 +67,7 @@ def stop_touched(side: float, stop: float, high: float, low: float) -> bool:
     return high >= stop if side > 0.0 else low <= stop
 
 
-def trailing_stop(side: float, mark: float, trail: float, percent: bool) -> float:  # scalars only
+def trailing_stop(side: float, mark: float, trail: float, percent: bool) -> float:  # noqa: FBT001  # compiled code takes no keyword-only arguments
     """Return a trailing stop's level below (sale) or above (buy) the best price known before the bar.
 
     `trail` is an amount a share, or a share of the mark when `percent`.
@@ -186,12 +196,14 @@ def required(
     return tied + loss + fee
 
 
-def affordable(free: float, price: float, initial: float, fee: float, lot: float) -> float:
-    """Return the most whole lots whose initial margin and fee fit into `free`.
+def affordable(free: float, each: float, fee: float, lot: float) -> float:
+    """Return the most whole lots whose needs and fee fit into `free`; `each` is what one share requires.
 
     `fee` is that of the larger order, so it is an upper bound and the answer always fits.
     """
-    return whole_lots(max(free - fee, 0.0) / (price * initial), lot)
+    if each <= 0.0:
+        return 0.0
+    return whole_lots(max(free - fee, 0.0) / each, lot)
 
 
 def carry(value: float, rate: float, days: float) -> float:

@@ -8,7 +8,24 @@ from openbell.core.costs import Costs
 from openbell.core.market import Track
 from openbell.core.orders import Order
 from openbell.core.ports import Market
-from openbell.core.types import OrderType, Reason, Side
+from openbell.core.types import OrderType, Reason
+from openbell.execution.brokers.working import Working
+
+
+class _Hold:
+    """What one accepted order has reserved: `need` of free equity for the `quantity` still to fill.
+
+    `side` is that of a market order, which counts as filled already, and 0 for a resting order.
+    """
+
+    __slots__ = ("need", "oco", "quantity", "side", "symbol")
+
+    def __init__(self, order: Order, quantity: float, need: float) -> None:
+        self.symbol = order.symbol
+        self.oco = order.oco
+        self.side = order.side if order.type is OrderType.MARKET else 0
+        self.quantity = quantity
+        self.need = need
 
 
 class Funds:
@@ -19,10 +36,9 @@ class Funds:
         self._market = market
         self._margin = costs.margin
         self._commission = costs.commission
-        self._reserved: dict[int, float] = {}
+        self._holds: dict[int, _Hold] = {}
         self._total = 0.0
         self._projected: dict[str, float] = {}
-        self._moves: dict[int, tuple[str, float]] = {}
 
     @property
     def free(self) -> float:
@@ -38,56 +54,91 @@ class Funds:
         price = self._market.price
         return rules.free_equity(account.equity(price), account.gross(price), initial)
 
-    def refusal(self, order: Order, track: Track) -> Reason | None:
-        """Return why an order cannot be accepted with the free equity it would take, or reserve it.
-
-        Reduce-only orders need nothing. A market order counts as filled for those that come after it, so
-        that a rebalance may spend what its sales will bring.
-        """
-        if order.reduce_only and order.type is not OrderType.MARKET:
-            return None
-        signed = order.side * order.quantity
-        projected = self.account.quantity(order.symbol) + self._projected.get(order.symbol, 0.0)
-        opening = 0.0 if order.reduce_only else rules.opening_part(projected, signed)
-        if opening > 0.0 and projected + signed < 0.0 and not self.may_short(track):
-            return Reason.SHORT_NOT_ALLOWED
-        price = self._estimate(order, track)
-        need = rules.required(
-            opening, order.quantity - opening, price, price, order.side, self._margin.initial,
-            self.fee(order.quantity, order.quantity * price, maker=False),
-        )  # fmt: skip
-        if opening > 0.0 and need > self.free:
-            return Reason.NO_BUYING_POWER
-        if order.type is OrderType.MARKET:
-            self._moves[order.id] = (order.symbol, signed)
-            self._projected[order.symbol] = self._projected.get(order.symbol, 0.0) + signed
-        elif need < 0.0:
-            return None  # a resting order that might reduce promises nothing
-        self._reserved[order.id] = need
-        self._total += need
-        return None
-
-    def release(self, order_id: int, share: float = 1.0) -> None:
-        """Give back a share of what an order reserved: that part of it has filled or has ended."""
-        need = self._reserved.get(order_id)
-        if need is not None:
-            self._reserved[order_id] = need * (1.0 - share)
-            self._total -= need * share
-        move = self._moves.get(order_id)
-        if move is not None:
-            symbol, signed = move
-            self._moves[order_id] = (symbol, signed * (1.0 - share))
-            self._projected[symbol] -= signed * share
-        if share == 1.0:
-            self._reserved.pop(order_id, None)
-            self._moves.pop(order_id, None)
-            if not self._reserved:  # nothing is promised: start again without the sums' float dust
-                self._total = 0.0
-                self._projected.clear()
-
     def may_short(self, track: Track) -> bool:
         """Tell whether the account and the instrument allow a short position."""
         return self._margin.short and track.instrument.shortable
+
+    # --- at acceptance ---------------------------------------------------------------------------------
+
+    def refusal(self, working: Working) -> Reason | None:
+        """Return why an order cannot be accepted, or reserve the free equity that it would take.
+
+        Resting orders that only reduce need nothing. A market order counts as filled for those that come
+        after it, so that a rebalance may spend what its sales will bring. Of orders that cancel each other
+        only the dearest is reserved.
+        """
+        order = working.order
+        market = order.type is OrderType.MARKET
+        if order.reduce_only and not market:
+            return None
+        quantity = working.quantity - working.filled
+        projected = self.account.quantity(order.symbol) + self._projected.get(order.symbol, 0.0)
+        opening = rules.opening_part(projected, order.side * quantity)
+        closing = quantity - opening
+        if order.reduce_only:
+            quantity, opening = closing, 0.0
+        elif opening > rules.DUST and order.side < 0 and not self.may_short(working.track):
+            return Reason.SHORT_NOT_ALLOWED
+        need = self._estimate(working, opening, closing)
+        if order.oco:
+            need = max(need - sum(h.need for h in self._holds.values() if h.oco == order.oco), 0.0)
+        if opening > rules.DUST and need > self.free + rules.DUST:
+            return Reason.NO_BUYING_POWER
+        if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
+            self._reserve(order, quantity, need)
+        return None
+
+    def release(self, order_id: int, quantity: float = 0.0) -> None:
+        """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
+        hold = self._holds.get(order_id)
+        if hold is None:
+            return
+        if 0.0 < quantity < hold.quantity - rules.DUST:
+            need = hold.need * quantity / hold.quantity
+            hold.need -= need
+            hold.quantity -= quantity
+        else:
+            need, quantity = hold.need, hold.quantity
+            del self._holds[order_id]
+        if not self._holds:  # nothing is promised: start again without the sums' float dust
+            self._total = 0.0
+            self._projected.clear()
+            return
+        self._total -= need
+        self._project(hold, -quantity)
+
+    def split(self, order_id: int, quantity: float) -> None:
+        """Restate a reservation in the shares after a split; the money in it stays."""
+        hold = self._holds.get(order_id)
+        if hold is not None:
+            self._project(hold, quantity - hold.quantity)
+            hold.quantity = quantity
+
+    # --- at a fill -------------------------------------------------------------------------------------
+
+    def shortfall(self, working: Working, quantity: float, price: float, fee: float) -> float:
+        """Return the free equity that is missing for a fill; zero or less when there is enough.
+
+        What only reduces a position is always affordable.
+        """
+        order, track = working.order, working.track
+        opening = rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
+        if opening <= rules.DUST:
+            return 0.0
+        need = rules.required(
+            opening, quantity - opening, price, track.price(), order.side, self._margin.initial, fee
+        )
+        return need - self.unreserved
+
+    def affordable(self, working: Working, quantity: float, price: float, fee: float) -> float:
+        """Return how many of the shares that a fill is short of money for are affordable, in whole lots."""
+        order, track, initial = working.order, working.track, self._margin.initial
+        mark = track.price()
+        opening = rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
+        closing = quantity - opening
+        free = self.unreserved - rules.required(0.0, closing, price, mark, order.side, initial, 0.0)
+        each = rules.required(1.0, 0.0, price, mark, order.side, initial, 0.0)
+        return closing + rules.affordable(free, each, fee, track.instrument.lot)
 
     def fee(self, quantity: float, value: float, *, maker: bool) -> float:
         """Return the fee of an order that fills at once."""
@@ -95,19 +146,26 @@ class Funds:
         raw = rules.charge_raw(quantity, value, c.per_share, c.maker_bps if maker else c.taker_bps)
         return rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
 
-    def needed(
-        self, symbol: str, side: Side, quantity: float, price: float, fee: float, mark: float
-    ) -> float:
-        """Return the free equity that a fill takes; zero or less when it only reduces."""
-        position = self.account.quantity(symbol)
-        opening = rules.opening_part(position, side * quantity)
-        if opening == 0.0:
-            return 0.0
-        return rules.required(opening, quantity - opening, price, mark, side, self._margin.initial, fee)
+    # --- the parts -------------------------------------------------------------------------------------
 
-    def _estimate(self, order: Order, track: Track) -> float:
-        if order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT):
-            return order.limit
-        if order.type is OrderType.STOP:
-            return order.stop
-        return track.price()
+    def _estimate(self, working: Working, opening: float, closing: float) -> float:
+        order, initial = working.order, self._margin.initial
+        quantity = opening + closing
+        price = working.track.price()
+        if working.limited:
+            price = working.limit
+        elif order.type is OrderType.STOP:
+            price = working.stop
+        fee = self.fee(quantity, quantity * price, maker=False)
+        return rules.required(opening, closing, price, price, order.side, initial, fee)
+
+    def _reserve(self, order: Order, quantity: float, need: float) -> None:
+        hold = _Hold(order, quantity, need)
+        self._holds[order.id] = hold
+        self._total += need
+        self._project(hold, quantity)
+
+    def _project(self, hold: _Hold, quantity: float) -> None:
+        if hold.side:
+            before = self._projected.get(hold.symbol, 0.0)
+            self._projected[hold.symbol] = rules.booked_position(before, hold.side * quantity)

@@ -5,40 +5,46 @@ from __future__ import annotations
 import math
 
 from openbell.core import rules
+from openbell.core.market import Track
 from openbell.core.orders import Order
 from openbell.core.types import OrderType, TimeInForce
 
 _NONE = math.nan
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+_LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
+_AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
 
 
 class Working:
     """The exchange's side of one order.
 
-    `since` is the time from which it works: it never fills in a bar that began earlier. `expires` is when
-    it runs out. `mark` is a trailing stop's best price so far. `allowed` is how much a child may fill: what
-    its parent has filled.
+    `since` is the time from which it works as it is: it never fills in a bar that began earlier. `expires`
+    is when it runs out. `mark` is a trailing stop's best price so far. `pending` is the part of a child's
+    quantity that waits for its parent to fill. `lot` is what it fills in: to reduce, an odd lot may go.
     """
 
     __slots__ = (
-        "active", "allowed", "expires", "filled", "limit", "mark", "order", "paid", "quantity", "raw", "since",
-        "stop", "tick", "trail", "triggered", "value",
+        "active", "expires", "filled", "limit", "limited", "lot", "mark", "order", "paid", "pending",
+        "quantity", "raw", "since", "stop", "track", "trail", "triggered", "value",
     )  # fmt: skip
 
-    def __init__(self, order: Order, *, tick: float, since: int, expires: float, mark: float) -> None:
+    def __init__(self, order: Order, *, track: Track, since: int) -> None:
         self.order = order
-        self.tick = tick
+        self.track = track
         self.since = since
-        self.expires = expires
-        self.mark = mark
+        self.expires = math.inf
+        self.mark = _NONE
         self.quantity = order.quantity
         self.limit = order.limit
         self.stop = order.stop
         self.trail = order.trail
+        self.limited = order.type in _LIMITS
+        lot = track.instrument.lot
+        self.lot = min(lot, 1.0) if order.reduce_only else lot
         self.triggered = False
-        self.active = True
-        self.allowed = math.inf
+        self.active = False
+        self.pending = 0.0
         self.filled = 0.0
         self.raw = 0.0
         self.value = 0.0
@@ -47,12 +53,17 @@ class Working:
     @property
     def remaining(self) -> float:
         """Return how many shares may still fill now."""
-        return min(self.quantity, self.allowed) - self.filled
+        return rules.whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
+
+    @property
+    def done(self) -> bool:
+        """Tell whether nothing is left to fill."""
+        return self.filled >= self.quantity - rules.DUST
 
     @property
     def is_stop(self) -> bool:
         """Tell whether the order still waits for a stop price."""
-        return self.order.type in _STOPS and not self.triggered
+        return not self.triggered and self.order.type in _STOPS
 
     @property
     def immediate(self) -> bool:
@@ -64,53 +75,51 @@ class Working:
         """Return the stop price in force, on the tick grid."""
         if self.order.type is OrderType.TRAILING_STOP:
             raw = rules.trailing_stop(self.order.side, self.mark, self.trail, self.order.trail_percent)
-            return rules.on_tick(raw, self.tick)
+            return rules.on_tick(raw, self.track.instrument.tick)
         return self.stop
 
+    def stopped_at_open(self, open_: float) -> bool:
+        """Tell whether the open reaches a stop that the order still waits for."""
+        return self.is_stop and rules.stop_at_open(self.order.side, self.level, open_)
+
+    def stopped_inside(self, high: float, low: float) -> bool:
+        """Tell whether the bar reaches a stop that the order still waits for."""
+        return self.is_stop and rules.stop_touched(self.order.side, self.level, high, low)
+
     def price_at_open(self, open_: float) -> float:
-        """Return the open if the order fills there, else NaN. Marks a stop-limit that was triggered."""
-        order = self.order
-        if order.tif is TimeInForce.CLS:
+        """Return the open if the order fills there, else NaN."""
+        if self.order.tif is TimeInForce.CLS or (self.is_stop and not self.stopped_at_open(open_)):
+            return _NONE
+        return self._within_limit(open_)
+
+    def price_inside(self, open_: float, high: float, low: float) -> float:
+        """Return the price at which the order fills between open and close, else NaN.
+
+        What its open could fill does not fill inside the bar: the open took all that there was.
+        """
+        if self.order.tif in _AUCTION:
             return _NONE
         if self.is_stop:
-            if not rules.stop_at_open(order.side, self.level, open_):
-                return _NONE
-            if order.type is not OrderType.STOP_LIMIT:
-                return open_
-            self.triggered = True
-            return open_ if rules.limit_at_open(order.side, self.limit, open_) else _NONE
-        if order.type is OrderType.MARKET:
-            return open_
-        return open_ if rules.limit_at_open(order.side, self.limit, open_) else _NONE
-
-    def price_inside(self, high: float, low: float) -> float:
-        """Return the price at which the order fills between open and close, else NaN."""
-        order = self.order
-        if order.type is OrderType.MARKET or order.tif is TimeInForce.CLS:
+            return self._within_limit(self.level) if self.stopped_inside(high, low) else _NONE
+        side, limit = self.order.side, self.limit
+        if not self.limited or rules.limit_at_open(side, limit, open_):
             return _NONE
-        if not self.is_stop:
-            return self.limit if rules.limit_touched(order.side, self.limit, high, low) else _NONE
-        level = self.level
-        if not rules.stop_touched(order.side, level, high, low):
-            return _NONE
-        if order.type is OrderType.STOP_LIMIT:
-            self.triggered = True
-            if not rules.limit_at_open(order.side, self.limit, level):
-                return _NONE
-        return level
+        return limit if rules.limit_touched(side, limit, high, low) else _NONE
 
     def price_at_close(self, close: float) -> float:
         """Return the close if an on-close order fills there, else NaN."""
-        if self.order.type is OrderType.MARKET:
-            return close
-        return close if rules.limit_at_open(self.order.side, self.limit, close) else _NONE
+        return self._within_limit(close)
 
-    def is_maker(self, price: float) -> bool:
-        """Tell whether a fill at `price` takes no liquidity: a limit order at its limit."""
-        return self.order.type in (OrderType.LIMIT, OrderType.STOP_LIMIT) and price == self.limit
+    def distance(self, open_: float) -> float:
+        """Return how far a bar must go from its open to fill the order, as a share of it."""
+        price = self.level if self.is_stop else self.limit if self.limited else open_
+        return abs(price - open_) / open_
 
     def no_worse(self, price: float) -> float:
         """Return the price, held at the order's limit: slippage never breaks a limit."""
-        if math.isnan(self.limit) or self.order.side * (price - self.limit) <= 0.0:
-            return price
-        return self.limit
+        return self.limit if math.isnan(self._within_limit(price)) else price
+
+    def _within_limit(self, price: float) -> float:
+        if self.limited and not rules.limit_at_open(self.order.side, self.limit, price):
+            return _NONE
+        return price

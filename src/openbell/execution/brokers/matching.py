@@ -1,0 +1,212 @@
+"""Matching: a moment's bars against the orders that work, in three phases.
+
+A bar has its open, what happens inside, and its close. At an open, orders that reduce positions go before
+those that open them, so that sales pay for purchases. Inside, stops go before limits, which is the worse
+reading for the trader, and the nearer to the open goes first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+from openbell.core import rules
+from openbell.core.account import Account
+from openbell.core.clock import Sessions
+from openbell.core.orders import OrderUpdate
+from openbell.core.ports import Event
+from openbell.core.types import OrderStatus, OrderType, Phase, Reason, TimeInForce
+from openbell.execution.brokers.ambiguity import Ambiguity, Detail, first_touched
+from openbell.execution.brokers.book import Book
+from openbell.execution.brokers.fills import Fills
+from openbell.execution.brokers.working import Working
+
+#: An order, and the index of the bar that it meets.
+_Item = tuple[Working, int]
+
+
+class Matching:
+    """Lets bars fill what rests in a book."""
+
+    def __init__(
+        self, book: Book, fills: Fills, *, account: Account, sessions: Sessions, detail: Detail | None
+    ) -> None:
+        self.ambiguities: list[Ambiguity] = []
+        self._book = book
+        self._fills = fills
+        self._account = account
+        self._sessions = sessions
+        self._detail = detail
+
+    def run(self, time: int) -> Iterator[Event]:
+        """Match the bars that become known at `time`, and expire what runs out by then."""
+        self._fills.begin()
+        queue: list[_Item] = []
+        for working in self._book.resting():
+            at = _bar_at(working, time)
+            if at < 0:
+                continue
+            start = working.track.start[at]
+            if working.expires <= start:
+                yield from self._book.expire(working)
+            elif working.since <= start:
+                queue.append((working, at))
+        yield from self._open(queue)
+        yield from self._inside(queue)
+        yield from self._close(queue, time)
+        for working in self._book.resting():
+            if working.expires <= time and working.active:
+                yield from self._book.expire(working)
+
+    # --- the open --------------------------------------------------------------------------------------
+
+    def _open(self, queue: list[_Item]) -> Iterator[Event]:
+        """Fill at the open; children of what fills join the queue, as they work at once."""
+        joined = self._book.joined
+        joined.clear()
+        turns = self._reductions_first(queue, lambda w, at: w.price_at_open(w.track.open[at]))
+        for working, at in turns:  # grows while it is walked
+            if working.active:
+                yield from self._at_open(working, at)
+            turns.extend((child, at) for child in joined)
+            queue.extend((child, at) for child in joined if (child, at) not in queue)
+            joined.clear()
+
+    def _at_open(self, working: Working, at: int) -> Iterator[Event]:
+        order, track = working.order, working.track
+        open_, moment = track.open[at], track.start[at]
+        if order.tif is TimeInForce.OPG and moment < self._sessions.open_from(working.since):
+            return  # the session it is for has not begun
+        stopped = working.stopped_at_open(open_)
+        price = working.price_at_open(open_)
+        if stopped:
+            self._trigger(working, track.known[at])
+        if not math.isnan(price):
+            yield from self._fills.fill(working, at, price, phase=Phase.OPEN, stopped=stopped)
+        if stopped:
+            yield from _tell_triggered(working, moment)
+        if working.active and working.immediate:
+            yield from self._book.end(working, OrderStatus.CANCELLED, moment, Reason.NOT_IMMEDIATE)
+        elif working.active and order.tif is TimeInForce.OPG:
+            yield from self._book.end(working, OrderStatus.EXPIRED, moment, Reason.SESSION_END)
+
+    def _trigger(self, working: Working, since: int) -> None:
+        """Make a stop the order that it becomes, which what is left of this bar does not fill."""
+        working.triggered = True
+        working.since = since
+
+    def _reductions_first(self, queue: list[_Item], price: Callable[[Working, int], float]) -> list[_Item]:
+        """Order what fills at one price of a bar: reductions before what opens positions, else by age."""
+        if len(queue) < 2:
+            return queue.copy()
+        first, last = [], []
+        held: dict[str, float] = {}
+        for working, at in queue:
+            order = working.order
+            if math.isnan(price(working, at)):
+                first.append((working, at))  # it does not fill, so its place does not matter
+                continue
+            position = held.get(order.symbol, self._account.quantity(order.symbol))
+            signed = order.side * working.remaining
+            if rules.opening_part(position, signed) > rules.DUST and not order.reduce_only:
+                last.append((working, at))
+                continue
+            first.append((working, at))
+            held[order.symbol] = position + order.side * min(abs(signed), abs(position))
+        return first + last
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _inside(self, queue: list[_Item]) -> Iterator[Event]:
+        for working, at in sorted(queue, key=_turn) if len(queue) > 1 else queue:
+            track = working.track
+            if not working.active or working.since > track.start[at]:
+                continue
+            if working.expires < track.known[at]:
+                continue  # it runs out inside the bar, and nobody knows which part of it was in time
+            high, low = track.high[at], track.low[at]
+            stopped = working.stopped_inside(high, low)
+            price = working.price_inside(track.open[at], high, low)
+            if math.isnan(price):
+                if stopped:
+                    self._trigger(working, track.known[at])
+                    yield from _tell_triggered(working, track.known[at])
+                continue
+            target = self._target(working, at) if stopped else None
+            if target is None:
+                yield from self._touch(working, at, price, stopped=stopped)
+            else:
+                yield from self._settle(working, target, at, price)
+
+    def _touch(self, working: Working, at: int, price: float, *, stopped: bool) -> Iterator[Event]:
+        known = working.track.known[at]
+        if stopped:
+            self._trigger(working, known)
+        yield from self._fills.fill(working, at, price, phase=Phase.INTRABAR, stopped=stopped)
+        if stopped:
+            yield from _tell_triggered(working, known)
+
+    def _target(self, stop: Working, at: int) -> Working | None:
+        """Return the target that the bar touches as well as the stop, if there is one."""
+        order, track = stop.order, stop.track
+        if not order.oco:
+            return None
+        for other in self._book.resting_in(order.symbol):
+            if other.order.oco == order.oco and other.order.type is OrderType.LIMIT:
+                price = other.price_inside(track.open[at], track.high[at], track.low[at])
+                if other.since <= track.start[at] and not math.isnan(price):
+                    return other
+        return None
+
+    def _settle(self, stop: Working, target: Working, at: int, price: float) -> Iterator[Event]:
+        """Fill the stop rather than its target, unless finer bars tell that the target came first."""
+        track = stop.track
+        told = None
+        if self._detail is not None:
+            told = first_touched(stop, target, self._detail(track.symbol, track.start[at], track.known[at]))
+        chosen, taken = told or (stop, price)
+        taken = min(max(taken, track.low[at]), track.high[at])  # finer bars may not agree with this one
+        before = chosen.filled
+        yield from self._touch(chosen, at, taken, stopped=chosen is stop)
+        filled = chosen.filled - before
+        if filled > 0.0:
+            better = taken if chosen is target else target.limit
+            self.ambiguities.append(
+                Ambiguity(track.symbol, track.known[at], filled, taken, better, told is not None)
+            )
+        if stop.is_stop and stop.active:  # the target left some of it to the stop, that came later
+            yield from self._touch(stop, at, price, stopped=True)
+
+    # --- the close -------------------------------------------------------------------------------------
+
+    def _close(self, queue: list[_Item], time: int) -> Iterator[Event]:
+        due = [(w, at) for w, at in queue if w.order.tif is TimeInForce.CLS and time >= w.expires]
+        for working, at in self._reductions_first(due, lambda w, at: w.price_at_close(w.track.close[at])):
+            price = working.price_at_close(working.track.close[at])
+            if working.active and not math.isnan(price):
+                yield from self._fills.fill(working, at, price, phase=Phase.CLOSE)
+        for working, at in queue:
+            if working.active and working.order.type is OrderType.TRAILING_STOP:
+                track = working.track
+                working.mark = rules.trailing_mark(
+                    working.order.side, working.mark, track.high[at], track.low[at]
+                )
+
+
+def _bar_at(working: Working, time: int) -> int:
+    """Return the index of the order's bar that becomes known at `time`; -1 for none."""
+    track = working.track
+    at = track.cursor.at + 1
+    return at if at < len(track.known) and track.known[at] == time else -1
+
+
+def _turn(item: _Item) -> tuple[bool, float]:
+    """Order what a bar may touch: stops before limits, the nearer to the open first."""
+    working, at = item
+    return not working.is_stop, working.distance(working.track.open[at])
+
+
+def _tell_triggered(working: Working, time: int) -> Iterator[Event]:
+    """Say that a stop was reached, when no fill has said so."""
+    if working.active and working.filled == 0.0:
+        yield OrderUpdate(working.order.id, OrderStatus.TRIGGERED, Reason.NONE, time)
