@@ -1,0 +1,7 @@
+"""Lets `python -m openbell.cli` do what the command `openbell` does."""
+
+import sys
+
+from openbell.cli.program import main
+
+sys.exit(main())

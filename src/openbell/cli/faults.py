@@ -1,0 +1,91 @@
+"""What went wrong, as one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import openbell
+from openbell.cli.answer import Exit
+from openbell.core.errors import LookAhead, OpenbellError
+
+#: The parser's own error: of typer, or of click in older versions of typer.
+UsageError: type[Exception] = typer.BadParameter.__mro__[2]
+
+_PACKAGE = Path(openbell.__file__).parent
+_LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A command that failed: the error's kind, one line about it, and the exit code."""
+
+    kind: str
+    message: str
+    code: Exit
+
+    def document(self) -> Mapping[str, Any]:
+        """Return the fault for programs."""
+        return {"error": {"kind": self.kind, "message": self.message, "exit_code": int(self.code)}}
+
+
+def explain(error: BaseException) -> Fault:
+    """Return what an error means to whoever typed the command."""
+    kind = type(error).__name__
+    if isinstance(error, UsageError):
+        return Fault("UsageError", _usage(error), Exit.BAD_INPUT)
+    if isinstance(error, OpenbellError):
+        code = Exit.LOOK_AHEAD if isinstance(error, LookAhead) else Exit.BAD_INPUT
+        return Fault(kind, one_line(str(error)), code)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        message = "stopped by Ctrl-C; what was not finished was not written"
+        return Fault("Interrupted", message, Exit.INTERRUPTED)
+    said = one_line(f"{kind}: {error}")
+    frame = _users_frame(error)
+    if frame is not None:
+        place = f"{frame.filename}:{frame.lineno} in {frame.name}"
+        return Fault(kind, f"{place}: {said}; mend the strategy's code", Exit.BAD_INPUT)
+    if isinstance(error, OSError) and error.filename is not None:
+        why = error.strerror or kind
+        return Fault(
+            kind, one_line(f"{error.filename}: {why}; check the path and its permissions"), Exit.BAD_INPUT
+        )
+    hint = "this is a fault of Openbell's; run again with --debug and report what it shows"
+    return Fault(kind, f"{said} ({hint})", Exit.INTERNAL)
+
+
+def print_trace(error: BaseException) -> None:
+    """Write where an error came from to stderr."""
+    traceback.print_exception(error, file=sys.stderr)
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks."""
+    return " ".join(text.split())
+
+
+def _usage(error: Any) -> str:
+    """Say what the parser did not understand, and where its rules are."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "openbell"
+    return one_line(f"{error.format_message().rstrip('.')}; see `{path} --help`")
+
+
+def _users_frame(error: BaseException) -> traceback.FrameSummary | None:
+    """Return the last line of the user's own code that an error passed, if it passed any."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    return next((frame for frame in frames if _is_users(frame.filename)), None)
+
+
+def _is_users(filename: str) -> bool:
+    path = Path(filename)
+    return (
+        path.is_file() and not path.is_relative_to(_PACKAGE) and not any(map(path.is_relative_to, _LIBRARIES))
+    )

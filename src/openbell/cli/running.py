@@ -1,0 +1,98 @@
+"""Runs jobs, checks them for look-ahead, and writes their reports: all of them, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+
+from openbell import run
+from openbell.backtesting.cuts import CUTS
+from openbell.backtesting.verdict import Kind, Verdict
+from openbell.cli.answer import Exit
+from openbell.cli.jobs import Job
+from openbell.cli.terminal import Progress
+from openbell.core.errors import LookAhead, OpenbellError, StrategyError
+from openbell.reporting.export import default_folder, write_run
+from openbell.reporting.result import Result
+
+#: How much of a job's time its run takes, about; the rest is the check.
+_RUN = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A job that ran."""
+
+    job: Job
+    result: Result
+    verdict: Verdict | None  #: of the look-ahead check; None when none was asked for
+
+    @property
+    def code(self) -> Exit:
+        """Return the exit code that the verdict stands for."""
+        if self.verdict is None or self.verdict.clean:
+            return Exit.FINE
+        return Exit.FAILED if self.verdict.kind is Kind.UNREPEATABLE else Exit.LOOK_AHEAD
+
+
+def run_all(jobs: Sequence[Job], *, check: bool, progress: Progress, cuts: int = CUTS) -> list[Finished]:
+    """Run jobs one after the other.
+
+    Args:
+        jobs: What to run.
+        check: Whether to check each for look-ahead.
+        progress: Told how far it is.
+        cuts: The most moments that a check tests.
+
+    Raises:
+        ConfigError: A job names what is not there.
+        BadData: Its data break a rule.
+        StrategyError: Its strategy raised; `LookAhead` where it did because of a value from the future.
+    """
+    finished = []
+    for number, job in enumerate(jobs):
+        tell = partial(_tell, progress, job.name, number, len(jobs))
+        try:
+            result = run.execute(job.plan, found=job.found, progress=tell)
+        except StrategyError as error:
+            raise (_cause(job, error) if check else error) from error
+        tell(1, 1)
+        finished.append(Finished(job, result, run.check_lookahead(result, cuts=cuts) if check else None))
+    return finished
+
+
+def write_all(finished: Sequence[Finished], folder: Path) -> list[Path]:
+    """Write each run's report into a folder of its own below `folder`; return those.
+
+    Raises:
+        ConfigError: They cannot be written.
+    """
+    paths = []
+    for one in finished:
+        verdict = None if one.verdict is None else one.verdict.as_json()
+        paths.append(write_run(one.result, folder / _folder_name(one), lookahead=verdict))
+    return paths
+
+
+def _folder_name(one: Finished) -> str:
+    """Return the usual name; of an item of strategies.yaml one with its name, which is unique there."""
+    usual = default_folder(one.result).name
+    return usual if one.job.name == one.result.found.name else f"{one.job.name}-{usual.rpartition('-')[2]}"
+
+
+def _tell(progress: Progress, name: str, number: int, count: int, done: int, total: int) -> None:
+    """Tell how far all jobs are when a job's run has done some of its moments."""
+    progress((number + _RUN * done / total) / count, name)
+
+
+def _cause(job: Job, error: StrategyError) -> StrategyError:
+    """Return a look-ahead in place of an error that it caused: to read past the last bar is one."""
+    plan = job.plan
+    kept = {f.name: getattr(plan, f.name) for f in fields(plan) if f.name not in {"strategy", "symbols"}}
+    try:
+        verdict = run.check_lookahead(job.found.form, list(plan.symbols), **kept)
+    except OpenbellError:
+        return error
+    return LookAhead(verdict.text)

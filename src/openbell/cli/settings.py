@@ -1,0 +1,30 @@
+"""The commands `config explain` and `config show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from openbell.cli.answer import Answer
+from openbell.config import Explanation, load
+
+
+def explain_settings(key: str, *, folder: str | None, env: str | None, overrides: Iterable[str]) -> Answer:
+    """Explain a setting, a section, or with "" all of them.
+
+    Raises:
+        ConfigError: The key is unknown, or the configuration is wrong.
+    """
+    explained = load(folder, env, overrides=overrides).explain(key)
+    leaves = explained.below or (explained,)
+    return Answer(str(explained).splitlines(), {"settings": [_described(leaf) for leaf in leaves]})
+
+
+def _described(leaf: Explanation) -> dict[str, Any]:
+    shadowed = [{"value": _plain(value), "source": source} for value, source in leaf.shadowed]
+    return {"key": leaf.key, "value": _plain(leaf.value), "source": leaf.source, "shadowed": shadowed}
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
