@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
 from types import TracebackType
 
-import openbell
 from openbell.core.engine import Engine
-from openbell.core.errors import OpenbellError, StrategyError
+from openbell.core.errors import StrategyError
 from openbell.core.market import as_datetime
-
-_PACKAGE = Path(openbell.__file__).parent
-_EXAMPLES = _PACKAGE / "strategies" / "examples"
+from openbell.strategies.faults import culprit, said
 
 
 class Blame:
@@ -30,30 +26,15 @@ class Blame:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Raise what the strategy did wrong, with its place."""
         if not isinstance(error, Exception):
             return
-        frame = next((f for f in reversed(traceback.extract_tb(trace)) if _is_users(f.filename)), None)
-        if (
-            frame is None
-            or type(error) not in (StrategyError,)
-            and isinstance(error, OpenbellError)
-            and _placed(error)
-        ):
+        frame = culprit(trace)
+        if frame is None:
             return
-        market = self._engine.market
-        when = as_datetime(market.time).strftime("%Y-%m-%d %H:%M UTC")
-        said = str(error) if isinstance(error, OpenbellError) else f"{type(error).__name__}: {error}"
+        when = as_datetime(self._engine.market.time).strftime("%Y-%m-%d %H:%M UTC")
         place = f"{Path(frame.filename).name}:{frame.lineno}"
-        raised = StrategyError if not isinstance(error, StrategyError) else type(error)
+        raised = type(error) if isinstance(error, StrategyError) else StrategyError
         raise raised(
-            f"strategy {self._engine.strategy.name}, {place} in {frame.name}, at {when}: {said}"
+            f"strategy {self._engine.strategy.name}, {place} in {frame.name}, at {when}: {said(error)}"
         ) from error
-
-
-def _is_users(filename: str) -> bool:
-    path = Path(filename)
-    return not path.is_relative_to(_PACKAGE) or path.is_relative_to(_EXAMPLES)
-
-
-def _placed(error: OpenbellError) -> bool:
-    return str(error).startswith("strategy ")

@@ -14,10 +14,14 @@ from openbell.core.errors import ConfigError
 def _check(record: object, *, positive: tuple[str, ...] = ()) -> None:
     for f in fields(record):  # type: ignore[arg-type]  # every caller is a dataclass
         value = getattr(record, f.name)
-        if not isinstance(value, float | int) or isinstance(value, bool):
-            continue
         place = f"{type(record).__name__.lower()}.{f.name}"
-        if math.isnan(value) or value < 0:
+        if f.type == "bool" and not isinstance(value, bool):
+            raise ConfigError(f"{place}={value!r} must be true or false")
+        if f.type != "float":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or value == math.inf:
+            raise ConfigError(f"{place}={value!r} must be a number")
+        if not value >= 0:
             raise ConfigError(f"{place}={value} must be zero or more")
         if f.name in positive and value == 0:
             raise ConfigError(f"{place}={value} must be more than zero")

@@ -157,7 +157,8 @@ class Desk:
         if wrong is not None:
             raise StrategyError(f"order {order.id} ({order.describe()}) {wrong}")
         quantity = on_lots(change.quantity, lot, reduce_only=order.reduce_only)
-        self._ask(changed._replace(quantity=quantity))
+        if any(not math.isnan(value) for value in changed[1:]):
+            self._ask(changed._replace(quantity=quantity))
 
     def pair(self, first: Order, second: Order) -> None:
         """Make two orders cancel each other: what fills of one is taken off the other (OCO).

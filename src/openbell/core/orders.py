@@ -195,6 +195,7 @@ class OrderUpdate(NamedTuple):
     quantity: float = math.nan  #: the order's quantity from now on; NaN when it did not change
     limit: float = math.nan
     stop: float = math.nan
+    trail: float = math.nan
 
 
 _PRICES: dict[OrderType, tuple[str, ...]] = {

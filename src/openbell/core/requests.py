@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from datetime import UTC, datetime
+from typing import Any, TypedDict, cast
 
 from openbell.core.errors import StrategyError, nearest
-from openbell.core.types import OrderType, TimeInForce
+from openbell.core.orders import Replace
+from openbell.core.types import NANOS_PER_SECOND, OrderType, TimeInForce
 
 
 class Ticket(TypedDict, total=False):
@@ -49,11 +51,36 @@ class Exits:
 
 
 def ticket_of(**fields: float | bool | str | TimeInForce | None) -> Ticket:
-    """Return a ticket of the fields that are given; NaN is refused here, since it would mean "none" later."""
+    """Return a ticket of the fields that are given."""
+    return cast("Ticket", _given(fields))
+
+
+def change_of(order_id: int, **fields: float | None) -> Replace:
+    """Return a change of an order of the fields that are given: a quantity, a limit, a stop."""
+    return Replace(order_id, **_given(fields))
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that are given; NaN is refused here, since it would mean "none" later."""
     for name, value in fields.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise StrategyError(f"{name}={value} must be a positive number; leave it out for none")
-    return cast("Ticket", {name: value for name, value in fields.items() if value is not None})
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def nanos_of(moment: datetime) -> int:
+    """Return a moment in ns since 1970, exactly: float seconds would lose microseconds.
+
+    Raises:
+        StrategyError: It has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise StrategyError(f"good_till={moment} has no time zone; add one, such as datetime.UTC")
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * NANOS_PER_SECOND + since.microseconds * 1_000
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def order_type(ticket: Ticket) -> OrderType:

@@ -136,7 +136,7 @@ class Split:
     old: int
 
     def __post_init__(self) -> None:
-        if self.new < 1 or self.old < 1:
+        if not (1 <= self.new < math.inf and 1 <= self.old < math.inf):
             raise BadData(f"{self.symbol}: split of {self.new}:{self.old}; both sides must be 1 or more")
 
     @property

@@ -1,4 +1,4 @@
-"""From a conviction to a number of shares. Whole lots, never more than the account's equity times the share."""
+"""From a conviction to a number of shares: whole lots towards zero, so never more than was meant."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FixedQuantity:
     def __post_init__(self) -> None:
         _positive("quantity", self.quantity)
 
-    def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # the port's signature
+    def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * quantity`, in whole lots towards zero."""
         return math.copysign(rules.whole_lots(abs(conviction) * self.quantity, instrument.lot), conviction)
 
@@ -48,12 +48,12 @@ class FixedNotional:
     def __post_init__(self) -> None:
         _positive("notional", self.notional)
 
-    def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # the port's signature
+    def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * notional / price`, in whole lots towards zero."""
         lots = rules.sized_by_value(abs(conviction) * self.notional, price, instrument.lot)
         return math.copysign(lots, conviction)
 
 
 def _positive(name: str, value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ConfigError(f"sizing.{name}={value} must be a positive number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ConfigError(f"sizing.{name}={value!r} must be a positive number")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from openbell.core import rules
 from openbell.core.account import Entry, EntryKind
@@ -15,7 +17,7 @@ class Trade:
     """One round trip. Money is in the account's currency; prices and shares in units of the last booking.
 
     `pnl` is everything that it brought: price, fees, dividends, borrow. `basis` is the largest value that
-    was put in. An open one has `closed` 0 and is valued at the last price.
+    was put in, at the average price. An open one has `closed` 0 and is valued at the last price.
     """
 
     symbol: str
@@ -45,78 +47,97 @@ class Trade:
 
     @property
     def days(self) -> float:
-        """Return how long it was held, in calendar days."""
-        return (self.closed - self.opened) / NANOS_PER_DAY
+        """Return how long it was held, in calendar days; NaN while it is open."""
+        return math.nan if self.is_open else (self.closed - self.opened) / NANOS_PER_DAY
+
+
+class _Leg(NamedTuple):
+    """A booking, or the part of a fill on one side of zero."""
+
+    quantity: float  #: signed shares
+    fee: float
+    position: float  #: after it
 
 
 class _Tally:
     """The sums of an unfinished round trip."""
 
-    __slots__ = ("closed_shares", "closed_value", "opened_shares", "opened_value", "position", "trade")
+    __slots__ = (
+        "average", "closed_shares", "closed_value", "opened_shares", "opened_value", "position", "trade",
+    )  # fmt: skip
 
     def __init__(self, trade: Trade) -> None:
         self.trade = trade
-        self.position = 0.0
+        self.position = self.average = 0.0
         self.opened_shares = self.opened_value = 0.0
         self.closed_shares = self.closed_value = 0.0
 
-    def fill(self, quantity: float, price: float, fee: float) -> None:
-        """Add a fill of signed shares that does not pass through zero."""
-        trade = self.trade
-        trade.pnl -= quantity * price + fee
-        trade.fees += fee
+    def fill(self, leg: _Leg, price: float) -> None:
+        """Add a fill that does not pass through zero."""
+        trade, shares = self.trade, abs(leg.quantity)
+        trade.pnl -= leg.quantity * price + leg.fee
+        trade.fees += leg.fee
         trade.fills += 1
-        if quantity * trade.side > 0:
-            self.opened_shares += abs(quantity)
-            self.opened_value += abs(quantity) * price
+        if leg.quantity * trade.side > 0:
+            self.opened_shares += shares
+            self.opened_value += shares * price
         else:
-            self.closed_shares += abs(quantity)
-            self.closed_value += abs(quantity) * price
-        self.position += quantity
+            self.closed_shares += shares
+            self.closed_value += shares * price
+        self.average = rules.booked_average(self.position, self.average, leg.quantity, price)
+        self.position = leg.position
         trade.quantity = max(trade.quantity, abs(self.position))
-        trade.basis = max(trade.basis, abs(self.position) * self.opened_value / self.opened_shares)
+        trade.basis = max(trade.basis, abs(self.position) * self.average)
 
-    def hold(self, entry: Entry) -> None:
-        """Add what holding brought: a dividend, a borrow fee, or a split with its fraction paid in cash."""
+    def split(self, entry: Entry) -> None:
+        """Count in the new shares; the fraction that was paid in cash is closed."""
+        self.opened_shares *= entry.ratio
+        self.closed_shares = self.closed_shares * entry.ratio
+        if entry.price > 0.0:
+            self.closed_shares += abs(entry.amount) / entry.price
+            self.closed_value += abs(entry.amount)
+        self.trade.quantity *= entry.ratio
         self.trade.pnl += entry.amount
-        if entry.kind is EntryKind.SPLIT:
-            ratio = entry.ratio
-            self.opened_shares *= ratio
-            self.closed_shares *= ratio
-            self.trade.quantity *= ratio
-            self.position = entry.position
-        else:
-            self.trade.carry += entry.amount
+        self.average /= entry.ratio
+        self.position = entry.position
 
-    def finish(self, time: int, index: int) -> Trade:
+    def finish(self, time: int) -> Trade:
         """Close the round trip."""
         trade = self.trade
-        trade.closed, trade.last = time, index
+        trade.closed = time
         trade.entry = self.opened_value / self.opened_shares
         trade.exit = self.closed_value / self.closed_shares if self.closed_shares else 0.0
         return trade
 
 
 def round_trips(entries: Sequence[Entry], prices: Mapping[str, float]) -> list[Trade]:
-    """Return the round trips of a ledger in the order in which they opened; open ones valued at `prices`."""
+    """Return the round trips of a ledger in the order in which they opened; open ones valued at `prices`.
+
+    Their P&L adds up to the account's, but for interest, which belongs to no symbol. A dividend or a fee that
+    is booked when the position is closed already counts for the trade that was the last in its symbol.
+    """
     done: list[Trade] = []
     running: dict[str, _Tally] = {}
+    latest: dict[str, Trade] = {}
     for index, entry in enumerate(entries):
-        if entry.kind is EntryKind.INTEREST:
-            continue
-        for quantity, fee in _legs(entry):
-            tally = running.get(entry.symbol)
-            if tally is None:
-                trade = Trade(entry.symbol, 1 if quantity > 0 else -1, entry.time, first=index)
-                tally = running[entry.symbol] = _Tally(trade)
-            if entry.kind is EntryKind.FILL:
-                tally.fill(quantity, entry.price, fee)
-            else:
-                tally.hold(entry)
-            if abs(tally.position) < rules.DUST:
-                done.append(running.pop(entry.symbol).finish(entry.time, index))
+        symbol = entry.symbol
+        if entry.kind is EntryKind.FILL:
+            for leg in _legs(entry):
+                if symbol not in running:
+                    latest[symbol] = Trade(symbol, 1 if leg.quantity > 0 else -1, entry.time, first=index)
+                    running[symbol] = _Tally(latest[symbol])
+                running[symbol].fill(leg, entry.price)
+                _note(entry, index, running, done)
+        elif entry.kind is EntryKind.SPLIT:
+            running[symbol].split(entry)
+            _note(entry, index, running, done)
+        elif symbol in latest:  # interest has no symbol
+            latest[symbol].pnl += entry.amount
+            latest[symbol].carry += entry.amount
+            if symbol in running:
+                latest[symbol].last = index
     for symbol, tally in running.items():
-        trade = tally.finish(0, len(entries) - 1)
+        trade = tally.finish(0)
         trade.exit = prices[symbol]
         trade.pnl += tally.position * prices[symbol]
         done.append(trade)
@@ -124,12 +145,21 @@ def round_trips(entries: Sequence[Entry], prices: Mapping[str, float]) -> list[T
     return done
 
 
-def _legs(entry: Entry) -> Iterable[tuple[float, float]]:
-    """Yield (signed shares, fee); a fill through zero closes with one leg and opens with another."""
+def _note(entry: Entry, index: int, running: dict[str, _Tally], done: list[Trade]) -> None:
+    """Take note that a trade's shares changed, and move it to those that are done when none are left."""
+    tally = running[entry.symbol]
+    tally.trade.last = index
+    if tally.position == 0.0:
+        done.append(running.pop(entry.symbol).finish(entry.time))
+
+
+def _legs(entry: Entry) -> Iterable[_Leg]:
+    """Return a fill as it is, or, through zero, as a leg that closes and another that opens."""
     before = entry.position - entry.quantity
-    if entry.kind is EntryKind.FILL and before * entry.position < 0:
-        share = abs(before / entry.quantity)
-        yield -before, entry.fee * share
-        yield entry.position, entry.fee * (1 - share)
-    else:
-        yield entry.quantity, entry.fee
+    if before * entry.position >= 0:
+        return (_Leg(entry.quantity, entry.fee, entry.position),)
+    share = abs(before / entry.quantity)
+    return (
+        _Leg(-before, entry.fee * share, 0.0),
+        _Leg(entry.position, entry.fee * (1 - share), entry.position),
+    )

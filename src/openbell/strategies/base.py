@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from openbell.core.desk import Desk
-from openbell.core.errors import StrategyError
+from openbell.core.errors import ConfigError, StrategyError
 from openbell.core.market import Bar, as_datetime
-from openbell.core.orders import Order, Replace
-from openbell.core.requests import Exits, ticket_of
+from openbell.core.orders import Order
+from openbell.core.requests import Exits, change_of, nanos_of, ticket_of, tif_of
 from openbell.core.types import Fill, TimeInForce
+from openbell.indicators.spec import Indicator
 from openbell.strategies.parameters import Parameter, checked, parameters_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _default_hook(function: F) -> F:
     """Mark a hook that does nothing, so that the engine need not call it."""
-    function._is_default_hook = True  # type: ignore[attr-defined]  # a mark of our own
+    vars(function)["_is_default_hook"] = True
     return function
 
 
@@ -35,8 +36,17 @@ class Strategy:
     parameters: ClassVar[dict[str, Parameter]] = {}
 
     def __init_subclass__(cls) -> None:
-        """Collect the class's parameters."""
+        """Collect the class's parameters.
+
+        Raises:
+            ConfigError: One hides a name that a strategy has already, or its default is no valid value.
+        """
         cls.parameters = parameters_of(cls)
+        for name in cls.parameters:
+            if name in _TAKEN:
+                raise ConfigError(
+                    f"{cls.__name__}.{name}: every strategy has a {name!r}; choose another name"
+                )
 
     def __init__(self, **values: Any) -> None:
         self.name: str = type(self).__name__
@@ -44,7 +54,7 @@ class Strategy:
             setattr(self, name, value)
         self.random = random.Random(0)
         self._desk: Desk | None = None
-        self._recipes: list[tuple[Any, str]] = []
+        self._recipes: dict[tuple[Indicator, str], None] = {}  # in the order in which they were declared
 
     # --- hooks -----------------------------------------------------------------------------------------
 
@@ -86,10 +96,11 @@ class Strategy:
         Exits are prices, `trailing_stop` a share of the price; they live from the entry's fill on and the
         first to fill cancels the others. With `limit` the entry waits for that price.
         """
+        conviction = _confidence(confidence)
+        if self.desk.holds(symbol, conviction):
+            return None
         exits = Exits(stop_loss, take_profit, trailing_stop)
-        return self.desk.signal(
-            symbol, _confidence(confidence), exits, ticket_of(limit=limit, tag=tag or None)
-        )
+        return self.desk.signal(symbol, conviction, exits, ticket_of(limit=limit, tag=tag or None))
 
     def sell(  # a signal with its exits
         self,
@@ -103,17 +114,18 @@ class Strategy:
         tag: str = "",
     ) -> Order | None:
         """Signal a fall: `buy` mirrored. A cash account cannot be short, and only closes what it holds."""
+        conviction = -_confidence(confidence)
+        if self.desk.holds(symbol, conviction):
+            return None
         exits = Exits(stop_loss, take_profit, trailing_stop)
-        return self.desk.signal(
-            symbol, -_confidence(confidence), exits, ticket_of(limit=limit, tag=tag or None)
-        )
+        return self.desk.signal(symbol, conviction, exits, ticket_of(limit=limit, tag=tag or None))
 
     def hold(self, symbol: str) -> None:
         """Leave the position and its orders as they are: a decision that is written out."""
 
     # --- explicit orders -------------------------------------------------------------------------------
 
-    def order(  # everything that an order can be asked for
+    def order(  # noqa: PLR0913  # everything that an order can be asked for
         self,
         symbol: str,
         quantity: float,
@@ -136,15 +148,13 @@ class Strategy:
 
         Its type follows from its prices: `limit`, `stop`, both (stop-limit), `trail` (an amount, or a share
         of the price with `trail_percent`), none (market). `tif` is DAY, GTC, IOC, FOK, OPG (on open), CLS (on
-        close) or GTD with `good_till`. `after` holds it back until that order fills (OTO); `oco` makes the two
-        cancel each other.
+        close) or GTD with `good_till`. `after` holds it back until that order of the same symbol fills (OTO);
+        `oco` makes the two cancel each other.
         """
-        if good_till is not None and good_till.tzinfo is None:
-            raise StrategyError(f"good_till={good_till} has no time zone; add one, such as datetime.UTC")
         ticket = ticket_of(
             limit=limit, stop=stop, trail=trail, trail_percent=trail_percent or None,
-            tif=TimeInForce(tif), reduce_only=reduce_only or None, parent=after.id if after else None,
-            good_till=int(good_till.timestamp()) * 1_000_000_000 if good_till else None, tag=tag or None,
+            tif=tif_of(tif), reduce_only=reduce_only or None, parent=after.id if after else None,
+            good_till=nanos_of(good_till) if good_till else None, tag=tag or None,
         )  # fmt: skip
         order = self.desk.order(symbol, float(quantity), Exits(stop_loss, take_profit, trailing_stop), ticket)
         if oco is not None:
@@ -180,11 +190,8 @@ class Strategy:
         limit: float | None = None,
         stop: float | None = None,
     ) -> None:
-        """Change a working order."""
-        change = {
-            k: v for k, v in (("quantity", quantity), ("limit", limit), ("stop", stop)) if v is not None
-        }
-        self.desk.replace(order, Replace(order.id, **change))
+        """Change a working order; what is not given stays."""
+        self.desk.replace(order, change_of(order.id, quantity=quantity, limit=limit, stop=stop))
 
     # --- questions -------------------------------------------------------------------------------------
 
@@ -194,17 +201,24 @@ class Strategy:
         Without `symbol` it speaks of the bar that is being decided on. With `timeframe` it is computed on
         coarser bars, of which only finished ones are seen.
         """
+        if not isinstance(recipe, Indicator):
+            raise StrategyError(f"indicator({recipe!r}) must be a recipe such as ob.SMA(10)")
         recipe = recipe.on(*columns) if columns else recipe
         recipe = recipe.at(timeframe) if timeframe else recipe
-        self._recipes.append((recipe, symbol))
+        self._recipes[recipe, symbol] = None
         return self.market.indicator(recipe, symbol)
 
     def history(self, symbol: str, column: str, count: int) -> Any:
         """Return the last `count` values of a column as an array, oldest first, adjusted as of now."""
+        if count < 1:
+            raise StrategyError(f"history({symbol!r}, {column!r}, {count}): ask for 1 value or more")
         return self.market.history(symbol, column, count)
 
     def ready(self, symbol: str) -> bool:
-        """Tell whether every indicator has a value for a symbol: before that, the strategy is not asked."""
+        """Tell whether every indicator has a value for a symbol: before that, the strategy is not asked.
+
+        One that was declared for another symbol does not count.
+        """
         return all(
             self.market.indicator(recipe, of or symbol).ready()
             for recipe, of in self._recipes
@@ -213,10 +227,15 @@ class Strategy:
 
     def position(self, symbol: str) -> float:
         """Return the signed shares held."""
-        return self.desk.account.quantity(symbol)
+        position = self.desk.account.positions.get(symbol)
+        if position is None:
+            self.desk.check(symbol)
+            return 0.0
+        return position.quantity
 
     def price(self, symbol: str) -> float:
         """Return the last known close; NaN before the first bar."""
+        self.desk.check(symbol)
         return float(self.market.price(symbol))
 
     @property
@@ -265,6 +284,10 @@ class Strategy:
     def values(self) -> dict[str, Any]:
         """Return the parameters' values."""
         return {name: getattr(self, name) for name in self.parameters}
+
+
+#: Names that a parameter may not have: those of every strategy.
+_TAKEN = frozenset(name for name in (*dir(Strategy), "name", "random") if not name.startswith("__"))
 
 
 def _confidence(value: float) -> float:

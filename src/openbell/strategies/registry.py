@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
-import sys
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from openbell.core.errors import ConfigError, nearest
 from openbell.strategies.base import Strategy
-from openbell.strategies.parameters import parameters_of
+from openbell.strategies.faults import UserCode
+from openbell.strategies.loading import USER_MODULE, load_file
 from openbell.strategies.signal import Signal, SignalStrategy
 
 #: The group under which packages offer strategies of their own.
@@ -44,7 +44,7 @@ class Found:
         """Return its parameters with their defaults."""
         if isinstance(self.form, Signal):
             return self.form.parameter_values()
-        return {name: parameter.default for name, parameter in parameters_of(self.form).items()}
+        return {name: parameter.default for name, parameter in self.form.parameters.items()}
 
     def make(self, values: Mapping[str, Any]) -> Strategy:
         """Return a strategy that is ready to run.
@@ -54,106 +54,141 @@ class Found:
         """
         if isinstance(self.form, Signal):
             return SignalStrategy(self.form.with_parameters(**values))
-        return self.form(**values)
+        with UserCode(f"strategy {self.name}"):
+            made = self.form(**values)
+        if "_recipes" not in vars(made):
+            raise ConfigError(
+                f"strategy {self.name}: its __init__ does not call super().__init__(**values); "
+                "prepare in on_start instead, and leave __init__ out"
+            )
+        return made
 
 
-def find(what: str | Form) -> Found:
-    """Return the strategy that a name, `module:Class`, file path (`path.py` or `path.py:Class`) or object means.
+def find(what: str | Path | Form) -> Found:
+    """Return the strategy that a name, `module:Class`, `path.py`, `path.py:Class` or an object means.
 
     Raises:
-        ConfigError: There is none, and the nearest name is offered.
+        ConfigError: There is none, and the nearest name is offered; or it does nothing.
     """
+    if isinstance(what, Path):
+        what = str(what)
     if not isinstance(what, str):
-        return _found(what, _origin(what))
+        form = _form(what, getattr(what, "__name__", repr(what)))
+        return _found(form, _origin(form))
     path, _, attribute = what.rpartition(":") if ".py:" in what else (what, "", "")
     if path.endswith(".py"):
-        return _from_file(Path(path), attribute)
+        return _from_file(path, attribute)
     if ":" in what:
         module_name, _, attribute = what.partition(":")
-        return _found(_attribute(_import(module_name, what), attribute, what), what)
-    known = names()
-    if what not in known:
-        raise ConfigError(f"unknown strategy {what!r}{nearest(what, known)}")
-    return known[what]
+        with UserCode(f"strategy {what!r}"):
+            module = importlib.import_module(module_name)
+        return _found(_attribute(module, attribute, what), what)
+    examples = _examples()
+    if what in examples:
+        return _found(examples[what], what)
+    offered = {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if what not in offered:
+        files = [f"{what}.py"] if Path(f"{what}.py").is_file() else []
+        raise ConfigError(f"unknown strategy {what!r}{nearest(what, files or [*examples, *offered])}")
+    return _offered(offered[what])
 
 
 def names() -> dict[str, Found]:
-    """Return the strategies that have a name: the examples, and what installed packages offer."""
-    examples = importlib.import_module("openbell.strategies.examples")
-    found = {name: _found(form, name) for name, form in examples.BY_NAME.items()}
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        found[entry.name] = _found(_form(entry.load(), entry.value), entry.name)
+    """Return the strategies that have a name: the examples, and what installed packages offer.
+
+    Raises:
+        ConfigError: A package offers what cannot be loaded.
+    """
+    offered = {entry.name: _offered(entry) for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return {**offered, **{name: _found(form, name) for name, form in _examples().items()}}
+
+
+def _examples() -> Mapping[str, Form]:
+    found: Mapping[str, Form] = importlib.import_module("openbell.strategies.examples").BY_NAME
     return found
 
 
+def _offered(entry: EntryPoint) -> Found:
+    with UserCode(f"strategy {entry.name!r}, which an installed package offers as {entry.value}"):
+        thing = entry.load()
+    return _found(_form(thing, entry.value), entry.name)
+
+
 def _found(form: Form, origin: str) -> Found:
-    thing: Any = form.decide if isinstance(form, Signal) else form
+    if _is_idle(form):
+        near = [name for name in vars(form) if name.lower().startswith("on")]
+        has = f" (it has {', '.join(near)})" if near else ""
+        raise ConfigError(f"strategy {form.__name__} does nothing: write on_bar or on_bars{has}")
+    file = _file(form)
+    source = file.read_text(encoding="utf-8", errors="replace") if file else ""
+    name = form.name if isinstance(form, Signal) else snake_case(form.__name__)
+    return Found(name, form, origin, source, inspect.cleandoc(form.__doc__ or "").partition("\n")[0])
+
+
+def _is_idle(form: Form) -> TypeGuard[type[Strategy]]:
+    if isinstance(form, Signal):
+        return False
+    return form.on_bar is Strategy.on_bar and form.on_bars is Strategy.on_bars
+
+
+def _file(form: Form) -> Path | None:
+    """Return the file that a strategy was written in; None if it was typed at a prompt."""
     try:
-        source = Path(inspect.getfile(thing)).read_text(encoding="utf-8")
-    except (OSError, TypeError):  # typed at a prompt: there is no file
-        source = ""
-    name = form.name if isinstance(form, Signal) else _snake(form.__name__)
-    return Found(name, form, origin, source, (inspect.getdoc(form) or "").partition("\n")[0])
+        path = inspect.getsourcefile(form.decide if isinstance(form, Signal) else form)
+    except (OSError, TypeError):
+        return None
+    return Path(path) if path and Path(path).is_file() else None
 
 
 def _origin(form: Form) -> str:
-    thing: Any = form.decide if isinstance(form, Signal) else form
-    if thing.__module__ == "__main__":
-        return f"{inspect.getsourcefile(thing) or '__main__'}:{thing.__name__}"
-    return f"{thing.__module__}:{thing.__name__}"
+    name = form.name if isinstance(form, Signal) else form.__name__
+    if form.__module__ == "__main__" or form.__module__.startswith(USER_MODULE):
+        return f"{_file(form) or '__main__'}:{name}"
+    return f"{form.__module__}:{name}"
 
 
-def _from_file(path: Path, attribute: str) -> Found:
-    if not path.is_file():
-        raise ConfigError(f"no strategy file {str(path)!r}; `openbell new strategy NAME` writes one")
-    name = "openbell_user_" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{path} cannot be imported as Python")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise ConfigError(f"{path}:{error.lineno}: {error.msg}") from error
-    except ImportError as error:
-        raise ConfigError(f"{path}: {error}; install it, or mend the import") from error
+def _from_file(path: str, attribute: str) -> Found:
+    module = load_file(Path(path))
     if attribute:
-        return _found(_attribute(module, attribute, str(path)), f"{path}:{attribute}")
-    forms = {
-        n: v for n, v in vars(module).items()
-        if isinstance(v, Signal) or (isinstance(v, type) and issubclass(v, Strategy) and v.__module__ == name)
-    }  # fmt: skip
+        return _found(_attribute(module, attribute, path), f"{path}:{attribute}")
+    forms = [(name, form) for name, form in _forms(module).items() if form.__module__ == module.__name__]
+    busy = [(name, form) for name, form in forms if not _is_idle(form)]
+    forms = busy if len(busy) == 1 else forms
     if len(forms) != 1:
-        listed = f"{path}:{next(iter(forms), 'Class')}"
-        raise ConfigError(
-            f"{path} holds {len(forms)} strategies ({', '.join(forms) or 'none'}); name one: {listed}"
-        )
-    attribute, form = next(iter(forms.items()))
+        listed = ", ".join(name for name, _ in forms) or "none"
+        example = forms[0][0] if forms else "Class"
+        raise ConfigError(f"{path} holds {len(forms)} strategies ({listed}); name one: {path}:{example}")
+    attribute, form = forms[0]
     return _found(form, f"{path}:{attribute}")
 
 
-def _import(name: str, what: str) -> ModuleType:
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ConfigError(f"strategy {what!r}: module {name!r} cannot be imported ({error})") from error
+def _forms(module: ModuleType) -> dict[str, Form]:
+    """Return a module's strategies by the first name that each has there."""
+    found: dict[str, Form] = {}
+    for name, thing in vars(module).items():
+        if _is_form(thing) and thing is not Strategy and all(thing is not other for other in found.values()):
+            found[name] = thing
+    return found
 
 
 def _attribute(module: ModuleType, name: str, what: str) -> Form:
     if not hasattr(module, name):
-        forms = [n for n, v in vars(module).items() if isinstance(v, Signal | type)]
-        raise ConfigError(f"strategy {what!r}: the module has no {name!r}{nearest(name, forms)}")
+        raise ConfigError(f"strategy {what!r}: the module has no {name!r}{nearest(name, _forms(module))}")
     return _form(getattr(module, name), what)
 
 
 def _form(thing: Any, what: str) -> Form:
-    if isinstance(thing, Signal) or (isinstance(thing, type) and issubclass(thing, Strategy)):
+    if _is_form(thing):
         return thing
     raise ConfigError(
         f"strategy {what!r} is a {type(thing).__name__}; give a Strategy class or an @signal function"
     )
 
 
-def _snake(name: str) -> str:
-    return "".join("_" + c.lower() if c.isupper() and i else c.lower() for i, c in enumerate(name))
+def _is_form(thing: Any) -> TypeGuard[Form]:
+    return isinstance(thing, Signal) or (isinstance(thing, type) and issubclass(thing, Strategy))
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as a module's: `SmaCross` is `sma_cross`, `RSITrend` is `rsi_trend`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

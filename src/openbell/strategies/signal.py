@@ -3,56 +3,52 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from openbell.core.errors import ConfigError, StrategyError, nearest
 from openbell.core.market import Bar
-from openbell.core.requests import Exits, ticket_of
+from openbell.core.requests import Exits, Ticket
 from openbell.indicators.spec import Indicator
 from openbell.strategies.base import Strategy
-from openbell.strategies.parameters import Parameter
+from openbell.strategies.parameters import Parameter, kind_of
 
 Decision = Callable[..., float]
+Input = Indicator | Parameter | float
 
 
 class Signal:
     """A decision function with the indicators and parameters that it is asked with."""
 
-    def __init__(self, decide: Decision, inputs: Mapping[str, Indicator | Parameter | float]) -> None:
-        self.name = decide.__name__
+    def __init__(self, decide: Decision, inputs: Mapping[str, Input]) -> None:
+        self.name: str = getattr(decide, "__name__", type(decide).__name__)
         self.decide = decide
         self.inputs = dict(inputs)
         self.__doc__ = decide.__doc__
         self.__module__ = decide.__module__
-        _check_signature(decide, self.inputs)
+        _check_signature(self.name, decide, self.inputs)
 
     def parameter_values(self) -> dict[str, Any]:
-        """Return what can be set by name: an indicator by its first parameter, a parameter by its value."""
-        return {
-            name: (thing.parameters[0][1] if thing.parameters else None) if isinstance(thing, Indicator)
-            else thing.default if isinstance(thing, Parameter) else thing
-            for name, thing in self.inputs.items()
-        }  # fmt: skip
+        """Return what can be set by name: an indicator by its first parameter, a parameter by its value.
+
+        None stands for an indicator without parameters.
+        """
+        return {name: _value(thing) for name, thing in self.inputs.items()}
 
     def with_parameters(self, **values: Any) -> Signal:
-        """Return the signal with other parameters: `fast=20` turns `fast=SMA(10)` into SMA(20)."""
+        """Return the signal with other parameters: `fast=20` turns `fast=SMA(10)` into SMA(20).
+
+        Raises:
+            ConfigError: A name is unknown, or a value is no number or out of bounds.
+        """
         inputs = dict(self.inputs)
         for name, value in values.items():
             if name not in inputs:
                 raise ConfigError(f"strategy {self.name} has no parameter {name!r}{nearest(name, inputs)}")
-            thing = inputs[name]
-            if isinstance(value, Indicator):
-                inputs[name] = value
-            elif isinstance(thing, Indicator):
-                inputs[name] = thing.with_first(_number(value, f"{self.name}.{name}"))
-            else:
-                given = thing if isinstance(thing, Parameter) else Parameter(thing, kind=type(thing))
-                checked = given.checked(value, where=f"{self.name}.{name}")
-                inputs[name] = Parameter(
-                    checked, given.ge, given.gt, given.le, given.lt, given.choices, given.help, given.kind
-                )
+            inputs[name] = _changed(inputs[name], value, where=f"{self.name}.{name}")
         return Signal(self.decide, inputs)
 
     def __call__(self, **values: Any) -> Signal:
@@ -61,23 +57,37 @@ class Signal:
 
     def __repr__(self) -> str:
         inputs = ", ".join(
-            f"{name}={getattr(thing, 'default', thing)}" for name, thing in self.inputs.items()
+            f"{name}={thing.default if isinstance(thing, Parameter) else thing}"
+            for name, thing in self.inputs.items()
         )
         return f"<Signal {self.name}({inputs})>"
 
 
-def signal(**inputs: Any) -> Callable[[Decision], Signal]:
+def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
     """Make a strategy of a decision: a function of indicators that returns a conviction from -1 to 1.
 
     A conviction is direction times confidence. When it changes, the sizer's target for it is ordered.
+
+    Raises:
+        ConfigError: An input is no indicator, parameter or number, or the function does not take it.
     """
+    if misplaced:
+        raise ConfigError(
+            "@ob.signal takes what the function is asked with, by name: @ob.signal(fast=ob.SMA(10))"
+        )
     for name, thing in inputs.items():
-        if not isinstance(thing, Indicator | Parameter | int | float):
+        if isinstance(thing, str) or not (isinstance(thing, Indicator | Parameter) or kind_of(thing)):
             raise ConfigError(
-                f"@signal({name}={thing!r}) must be an indicator such as ob.SMA(10), ob.param(...) or a number"
+                f"@signal({name}={thing!r}) must be an indicator such as ob.SMA(10), "
+                "ob.param(...) or a number"
             )
+        if isinstance(thing, Indicator) and len(thing.outputs) > 1:
+            outputs = ", .".join(thing.outputs)
+            raise ConfigError(f"@signal({name}={thing!r}) has several outputs; choose one: .{outputs}")
 
     def decorate(decide: Decision) -> Signal:
+        if not callable(decide):
+            raise ConfigError(f"@signal decorates a function, not {decide!r}")
         return Signal(decide, inputs)
 
     return decorate
@@ -91,65 +101,104 @@ class SignalStrategy(Strategy):
         self.name = signal.name
         self.signal = signal
         self._last: dict[str, float] = {}
-        self._ask: Callable[[], float] | None = None
+        self._ask: Callable[[], Any]
 
     def on_start(self) -> None:
         """Declare the inputs."""
-        decide = self.signal.decide
-        views: list[Any] = []
-        for thing in self.signal.inputs.values():
-            views.append(self.indicator(thing) if isinstance(thing, Indicator) else _Constant(thing))
-        names = list(self.signal.inputs)
-        self._ask = lambda: decide(**{name: view[-1] for name, view in zip(names, views, strict=True)})
+        decide, inputs = self.signal.decide, self.signal.inputs
+        names = _positions(decide, inputs)
+        views = {
+            name: self.indicator(inputs[name])
+            if isinstance(inputs[name], Indicator)
+            else _Constant(_value(inputs[name]))
+            for name in names or inputs
+        }
+        if names is None:
+            self._ask = lambda: decide(**{name: view[-1] for name, view in views.items()})
+        else:
+            columns = list(views.values())
+            self._ask = lambda: decide(*[view[-1] for view in columns])
 
     def on_bar(self, bar: Bar) -> None:
         """Ask for a conviction; act when it changes."""
-        conviction = self._ask()  # type: ignore[misc]  # on_start has set it
-        last = self._last.get(bar.symbol, 0.0)
-        if conviction == last:
+        conviction = self._ask()
+        if conviction.__class__ is not float:
+            conviction = self._number(conviction, bar)
+        if conviction == self._last.get(bar.symbol, 0.0):
             return
-        if not isinstance(conviction, int | float) or math.isnan(conviction):
-            raise StrategyError(
-                f"{self.name} returned {conviction!r} for {bar.symbol} on {bar.time:%Y-%m-%d %H:%M}; "
-                "a conviction is a number from -1 to 1"
-            )
+        if not -1.0 <= conviction <= 1.0:
+            raise self._wrong(conviction, bar)
         self._last[bar.symbol] = conviction
-        self.desk.signal(bar.symbol, float(conviction), Exits(), ticket_of())
+        self.desk.signal(bar.symbol, conviction, Exits(), Ticket())
 
     def values(self) -> dict[str, Any]:
         """Return the parameters' values."""
         return self.signal.parameter_values()
 
+    def _number(self, conviction: Any, bar: Bar) -> float:
+        if not isinstance(conviction, int | float | np.bool_ | np.integer | np.floating):
+            raise self._wrong(conviction, bar)
+        return float(conviction)
+
+    def _wrong(self, conviction: Any, bar: Bar) -> StrategyError:
+        shown = " ".join(repr(conviction).split())
+        return StrategyError(
+            f"strategy {self.name} decided {shown[:60]} for {bar.symbol} on {bar.time:%Y-%m-%d %H:%M} UTC; "
+            "a conviction is a number from -1 to 1"
+        )
+
 
 class _Constant:
     """A parameter where an indicator is expected: always the same value."""
 
-    def __init__(self, thing: Any) -> None:
-        self._value = thing.default if isinstance(thing, Parameter) else thing
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
 
     def __getitem__(self, _ago: int) -> Any:
         return self._value
 
 
-def _number(value: Any, where: str) -> float | int:
+def _value(thing: Input) -> Any:
+    if isinstance(thing, Indicator):
+        return thing.parameters[0][1] if thing.parameters else None
+    return thing.default if isinstance(thing, Parameter) else thing
+
+
+def _changed(thing: Input, value: Any, *, where: str) -> Input:
+    """Return an input with another value, or another indicator in its place."""
+    if isinstance(value, Indicator):
+        return value
+    if isinstance(thing, Parameter):
+        return replace(thing, default=thing.checked(value, where=where))
+    if not isinstance(thing, Indicator):
+        plain = Parameter(thing, kind=kind_of(thing) or float)
+        return replace(plain, default=plain.checked(value, where=where))
+    number = Parameter(0.0).checked(value, where=where)
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ConfigError(f"{where}={value!r} must be a number") from None
-    return int(number) if number.is_integer() else number
+        return thing.with_first(int(number) if number.is_integer() else number)
+    except ConfigError as error:
+        raise ConfigError(f"{where}={value!r}: {error}") from None
 
 
-def _check_signature(decide: Decision, inputs: Mapping[str, Any]) -> None:
+def _positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
+    """Return the inputs in the order in which the function takes them by position; None where it cannot."""
+    parameters = inspect.signature(decide).parameters.values()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return names[: len(inputs)] if set(names[: len(inputs)]) == set(inputs) else None
+
+
+def _check_signature(name: str, decide: Decision, inputs: Mapping[str, Any]) -> None:
     parameters = inspect.signature(decide).parameters
+    named = {n: p for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    for missing, parameter in named.items():
+        if missing not in inputs and parameter.default is parameter.empty:
+            raise ConfigError(
+                f"{name}({missing}) is given nothing: add {missing}=... to @signal{nearest(missing, inputs)}"
+            )
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    for name, parameter in parameters.items():
-        if name not in inputs and parameter.default is parameter.empty:
-            raise ConfigError(
-                f"{decide.__name__}({name}) is given nothing: add {name}=... to @signal{nearest(name, inputs)}"
-            )
-    for name in inputs:
-        if name not in parameters:
-            raise ConfigError(
-                f"@signal({name}=...): {decide.__name__} takes no {name!r}{nearest(name, parameters)}"
-            )
+    for given in inputs:
+        if given not in named:
+            raise ConfigError(f"@signal({given}=...): {name} takes no {given!r}{nearest(given, named)}")

@@ -16,5 +16,5 @@ class DollarCostAveraging(ob.Strategy):
             return
         self.months[bar.symbol] = bar.time.month
         shares = min(self.amount, self.cash * 0.95) // bar.close
-        if shares:
+        if shares > 0:
             self.order(bar.symbol, shares)

@@ -10,6 +10,10 @@ class PairsTrade(ob.Strategy):
     entry: float = ob.param(2.0, gt=0)
     leave: float = ob.param(0.5, ge=0)
 
+    def on_start(self) -> None:
+        if len(self.symbols) < 2:
+            raise ob.ConfigError("it trades two symbols against each other: name a second one")
+
     def on_bars(self, bars: ob.CrossSection) -> None:
         first, second = self.symbols[:2]
         window = bars.history("close", self.lookback)

@@ -1,0 +1,48 @@
+"""Import a user's file as a module of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from openbell.core.errors import ConfigError, nearest
+from openbell.strategies.faults import UserCode
+
+#: What the names of modules begin with that were loaded from a path.
+USER_MODULE = "openbell_user_"
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a file, anew at each call.
+
+    Raises:
+        ConfigError: It is not there, is no Python, or fails while it is imported; the line is named.
+    """
+    path = path.expanduser()
+    if not path.is_file():
+        raise ConfigError(f"no strategy file {str(path)!r}{_near(path)}")
+    name = USER_MODULE + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} cannot be imported as Python: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module  # annotations are read from there
+    try:
+        with UserCode(str(path)):
+            spec.loader.exec_module(module)
+    except ConfigError:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        raise
+    return module
+
+
+def _near(path: Path) -> str:
+    near = nearest(path.name, [file.name for file in path.parent.glob("*.py")])
+    return near if near.startswith("; did you mean") else "; `openbell new strategy NAME` writes one"
