@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openbell.backtesting.ledger import ledger_hash
 from openbell.backtesting.outcome import Outcome
@@ -15,11 +17,22 @@ from openbell.core.types import Reason
 from openbell.data.bars import Floats, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
+from openbell.reporting import tables
 from openbell.strategies.registry import Found
+
+if TYPE_CHECKING:  # pandas and plotly are slow to load: only who asks for a frame or a figure waits for them
+    import pandas as pd
+    from plotly.graph_objects import Figure
+
+    from openbell.reporting.warnings import Notice
+
+
+#: The metrics of a result's `repr`.
+_HEADLINE = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "win_rate", "costs_paid")
 
 
 class Result:
-    """A finished backtest. Statistics are made of one value a session, annualised by the exchange's calendar."""
+    """A finished backtest. Statistics are made of one value a session, annualised by the calendar."""
 
     def __init__(self, plan: Plan, found: Found, outcome: Outcome, benchmark: Floats) -> None:
         self.plan = plan
@@ -36,17 +49,14 @@ class Result:
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """Every metric by its name; NaN where it is undefined. `docs/reference/metrics.md` has the formulas."""
-        outcome = self.outcome
-        daily = outcome.daily
-        curve, times = self.daily_equity, outcome.times[daily]
+        """Every metric by its name; NaN where it is undefined. docs/reference/metrics.md has the formulas."""
+        outcome, marks = self.outcome, self.marks
+        curve, times = self.daily_equity, self.daily_times
         closed = [trade for trade in outcome.trades if not trade.is_open]
         slippage = [fill.slippage * fill.quantity for fill in outcome.fills]
         held = [-entry.amount for entry in outcome.entries if entry.kind.value in ("borrow", "interest")]
         return {
-            **summarise(
-                curve, times, periods_per_year=self.periods_per_year, benchmark=self.benchmark_curve[daily]
-            ),
+            **summarise(curve, times, periods_per_year=self.periods_per_year, benchmark=self.daily_benchmark),
             **summarise_trades(
                 np.array([trade.pnl for trade in closed]),
                 returns=np.array([trade.gain for trade in closed]),
@@ -55,22 +65,83 @@ class Result:
             **summarise_activity(
                 curve,
                 times,
-                gross=outcome.gross[daily] * curve,
+                gross=outcome.gross[marks] * curve,
                 traded=np.array([fill.quantity * fill.price for fill in outcome.fills]),
                 costs=np.array([fill.fee for fill in outcome.fills] + slippage + held),
             ),
         }
 
+    @cached_property
+    def fills(self) -> pd.DataFrame:
+        """Every execution, a row each; `slippage` is its cost in money, which the price includes."""
+        return self._framed(tables.fills(self.outcome))
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """Every order, a row each, with its life as text."""
+        return self._framed(tables.orders(self.outcome))
+
+    @cached_property
+    def trades(self) -> pd.DataFrame:
+        """Round trips, a row each; those that are still open are flagged and valued at the last price."""
+        return self._framed(self.trade_table)
+
+    @cached_property
+    def equity(self) -> pd.Series[float]:
+        """The account's value at every moment, over times in UTC."""
+        from openbell.reporting.frames import as_series
+
+        return as_series(self.outcome.times, self.outcome.equity, "equity")
+
+    @cached_property
+    def trade_table(self) -> tables.Table:
+        """The round trips as plain values."""
+        return tables.trades(self.outcome)
+
+    @cached_property
+    def warnings(self) -> list[Notice]:
+        """What to know before believing the figures, the most serious first."""
+        from openbell.reporting.warnings import warnings
+
+        return warnings(self)
+
+    def plot(self) -> Figure:
+        """Return a plotly figure of equity against the benchmark, with the drawdown below."""
+        from openbell.reporting.figure import plot
+
+        return plot(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report, one HTML file that needs no network, and return its path.
+
+        Raises:
+            ConfigError: The path cannot be written.
+        """
+        from openbell.reporting.export import write_report
+
+        return write_report(self, path)
+
+    @cached_property
+    def marks(self) -> NDArray[np.int64]:
+        """The moments of statistics: the first, before anything traded, and the last of each session."""
+        return np.unique(np.append(0, self.outcome.daily))
+
     @property
     def daily_equity(self) -> Floats:
-        """(sessions,) equity at the end of each session."""
-        curve: Floats = self.outcome.equity[self.outcome.daily]
+        """(marks,) equity at the beginning and at the end of each session."""
+        curve: Floats = self.outcome.equity[self.marks]
+        return curve
+
+    @property
+    def daily_benchmark(self) -> Floats:
+        """(marks,) the benchmark's value at the same moments."""
+        curve: Floats = self.benchmark_curve[self.marks]
         return curve
 
     @property
     def daily_times(self) -> Times:
-        """(sessions,) ns UTC of those ends."""
-        return self.outcome.times[self.outcome.daily]
+        """(marks,) ns UTC of those moments."""
+        return self.outcome.times[self.marks]
 
     @property
     def final_equity(self) -> float:
@@ -99,9 +170,14 @@ class Result:
             + (", without costs" if self.plan.costs.free else ""),
             f"  equity {self.plan.cash:,.0f} → {self.final_equity:,.2f}",
         ]
-        for key in ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "win_rate", "costs_paid"):
-            lines.append(f"  {DESCRIPTIONS[key].label.lower()} {shown(key, m[key])}")
+        lines += [f"  {DESCRIPTIONS[key].label.lower()} {shown(key, m[key])}" for key in _HEADLINE]
+        lines += [f"  {notice.level}: {notice.text}" for notice in self.warnings if notice.level != "note"]
         return "\n".join(lines)
+
+    def _framed(self, table: tables.Table) -> pd.DataFrame:
+        from openbell.reporting.frames import as_frame
+
+        return as_frame(table)
 
 
 def shown(key: str, value: float) -> str:

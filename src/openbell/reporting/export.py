@@ -1,0 +1,146 @@
+"""Write a run to disk: all of its files, or none of them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from openbell.backtesting.ledger import ledger_text
+from openbell.core.errors import ConfigError
+from openbell.reporting import identity, tables
+from openbell.reporting.html.page import render
+from openbell.reporting.result import Result
+
+#: The file that makes a folder a run folder.
+RUN_FILE = "run.json"
+_SYMBOLS_IN_NAME = 3
+
+
+def write_run(
+    result: Result, folder: str | Path | None = None, *, lookahead: Mapping[str, Any] | None = None
+) -> Path:
+    """Write a run's report, tables and identity into a folder, all at once, and return the folder.
+
+    The files are `report.html`, `trades.csv`, `orders.csv`, `equity.csv`, `fills.csv`, `ledger.csv` and
+    `run.json`. A run folder of the same name is replaced.
+
+    Args:
+        result: The run.
+        folder: Where to; None is `default_folder(result)`.
+        lookahead: The verdict of a look-ahead check, for `run.json` and the report: `clean` (bool) and `text`
+            are shown, the rest is kept.
+
+    Raises:
+        ConfigError: The folder cannot be written, or holds something else than a run.
+    """
+    target = Path(folder) if folder is not None else default_folder(result)
+    described = identity.describe(result, lookahead=lookahead)
+    outcome = result.outcome
+    files = {
+        "report.html": render(result, described),
+        "trades.csv": result.trade_table.csv(),
+        "orders.csv": tables.orders(outcome).csv(),
+        "equity.csv": tables.equity_csv(outcome, result.benchmark_curve),
+        "fills.csv": tables.fills(outcome).csv(),
+        "ledger.csv": ledger_text(outcome.entries),
+        RUN_FILE: identity.as_text(described),
+    }
+    fresh = _beside(target, "new")
+
+    def write() -> None:
+        _check_replaceable(target)
+        fresh.mkdir(parents=True)
+        for name, text in files.items():
+            _write_text(fresh / name, text)
+        _put_in_place(fresh, target.resolve())
+
+    _attempt(write, target, fresh)
+    return target
+
+
+def write_report(result: Result, path: str | Path) -> Path:
+    """Write a run's page, whole or not at all, and return its path; a folder gets a `report.html`.
+
+    Raises:
+        ConfigError: The path cannot be written.
+    """
+    target = Path(path)
+    if target.is_dir():
+        target /= "report.html"
+    text = render(result, identity.describe(result))
+    fresh = _beside(target, "new")
+
+    def write() -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_text(fresh, text)
+        fresh.replace(target)
+
+    _attempt(write, target, fresh)
+    return target
+
+
+def default_folder(result: Result) -> Path:
+    """Return `reports/<strategy>-<first symbols>-<8 hex of the ledger's hash>`."""
+    symbols = result.plan.symbols
+    words = [result.found.name, *symbols[:_SYMBOLS_IN_NAME]]
+    if len(symbols) > _SYMBOLS_IN_NAME:
+        words.append(f"and-{len(symbols) - _SYMBOLS_IN_NAME}-more")
+    words.append(result.hash.removeprefix("sha256:")[:8])
+    return Path("reports") / "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)
+
+
+def _check_replaceable(target: Path) -> None:
+    """Refuse to touch what is no run: a slip in a path must not cost somebody's files."""
+    if target.is_dir():
+        if any(target.iterdir()) and not (target / RUN_FILE).is_file():
+            raise ConfigError(
+                f"folder {target} is not empty and holds no {RUN_FILE}, so it is no run to replace; "
+                "name another folder"
+            )
+    elif target.exists():
+        raise ConfigError(f"{target} is a file; name a folder for the run")
+
+
+def _beside(target: Path, purpose: str) -> Path:
+    """Return a name of its own on the same file system, so that a rename is one step."""
+    place = target.resolve()  # `.` has no name
+    return place.with_name(f".{place.name}-{purpose}-{token_hex(4)}")
+
+
+def _put_in_place(fresh: Path, target: Path) -> None:
+    if not target.exists():
+        fresh.rename(target)
+        return
+    old = _beside(target, "old")
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _attempt(write: Callable[[], None], target: Path, fresh: Path) -> None:
+    try:
+        write()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(f"{target} cannot be written ({why}); name a place that can") from error
+    finally:
+        _discard(fresh)  # nothing half-written stays; after a success there is nothing
+
+
+def _discard(fresh: Path) -> None:
+    if fresh.is_dir():
+        shutil.rmtree(fresh, ignore_errors=True)
+    elif fresh.exists():
+        fresh.unlink()
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -1,0 +1,100 @@
+"""The section that says what the figures rest on: data, costs, fills, sizing, code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from openbell.core.costs import Margin
+from openbell.reporting.html.markup import Cell, Column, definitions, table
+from openbell.reporting.result import Result
+from openbell.reporting.words import commission, plain, slippage
+
+_FILLS = (
+    "A decision is made at a bar's close and can fill from the next bar on: a market order at its open.",
+    "A limit order fills at the open if that is better, else at its limit when the bar touches it.",
+    "A stop fills at the open when the price gaps through it, else at the stop.",
+    "When a bar touches a stop and its target, the stop is booked, unless finer bars say otherwise.",
+    "Buying power is checked when an order is accepted and again when it fills.",
+    "Signals see prices adjusted as of their moment. Fills are at raw prices; actions are booked.",
+)
+
+
+def assumptions(result: Result, described: Mapping[str, Any]) -> str:
+    """Return the assumptions of a run; `described` is what `run.json` holds."""
+    rules = "".join(f"<li>{escape(rule)}</li>" for rule in _FILLS)
+    return (
+        definitions(_facts(result, described))
+        + f"<h3>How orders fill</h3><ul class='rules'>{rules}</ul>"
+        + _data(described["data"])
+        + _code(described["strategy"])
+    )
+
+
+def _facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]]:
+    plan, strategy = described["plan"], described["strategy"]
+    costs = result.plan.costs
+    sizing = dict(plan["sizing"])
+    method = str(sizing.pop("method")).replace("_", " ")
+    values = ", ".join(f"{name} {value}" for name, value in sizing.items())
+    share = (
+        f"at most {plain(100 * costs.volume_share)}% of a bar's volume" if costs.volume_share else "no limit"
+    )
+    return [
+        ("Strategy", strategy["origin"]),
+        ("Parameters", ", ".join(f"{k} = {v}" for k, v in strategy["parameters"].items()) or "none"),
+        ("Starting cash", f"{result.plan.cash:,.2f}"),
+        ("Account", _account(costs.margin)),
+        ("Sizing", f"{method}: {values}" if values else method),
+        ("Commission", commission(costs)),
+        ("Slippage", slippage(costs)),
+        ("Volume", share),
+        ("Calendar", result.outcome.panel.sessions.calendar),
+        ("Sessions a year", f"{result.periods_per_year:.1f}"),
+        ("Risk-free rate", "0%"),
+        ("Seed", str(plan["seed"])),
+        (
+            "Versions",
+            ", ".join(f"{name} {number}" for name, number in described["versions"].items() if number),
+        ),
+        ("Code", strategy["hash"]),
+        ("Ledger", described["ledger_hash"]),
+    ]
+
+
+def _account(margin: Margin) -> str:
+    if margin.initial == 1 and not margin.short:
+        return "cash account: no leverage, no short sales"
+    shares = {"initial": margin.initial, "maintenance": margin.maintenance}
+    rates = {"borrow": margin.borrow_rate, "interest": margin.interest_rate}
+    words = [f"{name} {plain(100 * value)}%" for name, value in shares.items()]
+    words.append(f"short sales {'allowed' if margin.short else 'not allowed'}")
+    words += [f"{name} {plain(100 * value)}% a year" for name, value in rates.items()]
+    return f"margin account: {', '.join(words)}"
+
+
+def _data(series: list[Mapping[str, Any]]) -> str:
+    columns = [
+        Column("Symbol"), Column("Provider"), Column("Feed"), Column("Prices"), Column("Session"),
+        Column("Calendar"), Column("Bars"), Column("Count", number=True), Column("First"), Column("Last"),
+        Column("Content"),
+    ]  # fmt: skip
+    rows = [
+        [
+            *(Cell(s[name]) for name in ("symbol", "provider", "feed", "adjustment", "session", "calendar")),
+            Cell(s["timeframe"]), Cell(f"{s['bars']:,}"), Cell(s["first"][:10]), Cell(s["last"][:10]),
+            Cell(s["hash"].removeprefix("sha256:")[:12], css="code"),
+        ]
+        for s in series
+    ]  # fmt: skip
+    return "<h3>Data</h3>" + table("The series that were used", columns, rows)
+
+
+def _code(strategy: Mapping[str, Any]) -> str:
+    if not strategy["code"]:
+        return ""
+    return (
+        "<details><summary>The strategy's code</summary>"
+        f"<pre tabindex='0'><code>{escape(strategy['code'])}</code></pre></details>"
+    )

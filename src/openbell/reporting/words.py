@@ -1,0 +1,109 @@
+"""Numbers, dates and reasons in the words of a report."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from openbell.core.costs import Costs
+from openbell.core.types import Reason
+from openbell.reporting.result import shown
+
+MINUS = "−"
+
+#: Why an order ended or a decision came to nothing, as the end of a sentence.
+REASONS: dict[Reason, str] = {
+    Reason.ASKED: "the strategy cancelled it",
+    Reason.REPLACED: "a newer target took its place",
+    Reason.OCO: "the other order of its pair filled",
+    Reason.POSITION_CLOSED: "nothing was left to protect",
+    Reason.PARENT_ENDED: "its parent order ended without a fill",
+    Reason.SESSION_END: "its session ended before it filled",
+    Reason.GOOD_TILL: "its time ran out",
+    Reason.NOT_IMMEDIATE: "it could not fill at once",
+    Reason.SPLIT: "a reverse split cancelled it",
+    Reason.DELISTED: "the symbol has no more bars",
+    Reason.END_OF_DATA: "the data ended before it filled",
+    Reason.NO_BUYING_POWER: "it cost more than the account could pay",
+    Reason.GAP_UNAFFORDABLE: "a gap made it dearer than the account could pay",
+    Reason.CUT_TO_AFFORDABLE: "it was cut to what the account could pay",
+    Reason.SHORT_NOT_ALLOWED: "a cash account may not sell short",
+    Reason.NOTHING_TO_REDUCE: "there was no position to reduce",
+    Reason.BAD_QUANTITY: "its quantity is not valid",
+    Reason.BAD_PRICE: "its price is not valid",
+    Reason.UNKNOWN_SYMBOL: "its symbol is unknown",
+    Reason.SIZE_ZERO: "the sizer's target was less than one lot",
+    Reason.NO_PRICE: "no price was known for the symbol yet",
+    Reason.MARGIN_CALL: "a margin call closed it",
+}
+
+
+def signed(text: str) -> str:
+    """Return a number's text with a true minus sign, and none on what rounds to zero."""
+    if not any(digit in text for digit in "123456789"):
+        return text.removeprefix("-")
+    return text.replace("-", MINUS)
+
+
+def percent(value: float) -> str:
+    """Return a fraction as percent with one decimal."""
+    return "–" if math.isnan(value) else signed(f"{value:.1%}")
+
+
+def money(value: float) -> str:
+    """Return money without its cents, which no reader needs in a sentence."""
+    return "–" if math.isnan(value) else signed(f"{value:,.0f}")
+
+
+def figure(key: str, value: float) -> str:
+    """Return a metric as a reader expects it."""
+    return signed(shown(key, value))
+
+
+def spaceless(text: str) -> str:
+    """Return a text of other modules with percent signs as here."""
+    return text.replace(" %", "%")
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 trade`, `2 trades`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def date(time: int) -> str:
+    """Return a time's UTC date; one at midnight closes the day before."""
+    return str(np.datetime64(time - 1, "ns").astype("datetime64[D]"))
+
+
+def plain(value: float) -> str:
+    """Return a number without the noise of its last digits."""
+    return signed(f"{value:,.10g}")
+
+
+def commission(costs: Costs) -> str:
+    """Return what a commission is made of."""
+    c = costs.commission
+    parts = [
+        f"{plain(c.per_share)} a share" if c.per_share else "",
+        f"{plain(c.per_order)} an order" if c.per_order else "",
+        f"{plain(c.taker_bps)} bps of the value" if c.taker_bps else "",
+        f"{plain(c.maker_bps)} bps as a maker" if c.maker_bps else "",
+        f"at least {plain(c.minimum)} an order" if c.minimum else "",
+    ]
+    given = [part for part in parts if part]
+    if given and c.maximum_share:
+        given.append(f"at most {plain(100 * c.maximum_share)}% of the value")
+    return ", ".join(given) or "none"
+
+
+def slippage(costs: Costs) -> str:
+    """Return what slippage is made of."""
+    s = costs.slippage
+    parts = [
+        f"{plain(s.bps)} bps of the price" if s.bps else "",
+        f"{plain(s.per_share)} a share" if s.per_share else "",
+        f"half of a spread of {plain(s.spread_bps)} bps" if s.spread_bps else "",
+        f"an impact of {plain(s.impact)} × √(shares / bar volume)" if s.impact else "",
+    ]
+    return ", ".join(part for part in parts if part) or "none"
