@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 import openbell as ob
 from openbell.backtesting.replay import replay
 from openbell.core.account import Account
-from openbell.core.costs import NO_COSTS, Costs
+from openbell.core.costs import NO_COSTS, Costs, Margin
 from openbell.core.engine import Engine
 from openbell.core.orders import Order
 from openbell.core.ports import Sizer
@@ -23,8 +23,16 @@ from openbell.execution.brokers.simulated import Ambiguity, SimulatedBroker
 from openbell.portfolio.sizing import ShareOfEquity
 
 MINUTE = 60 * NANOS_PER_SECOND
+#: An account that may be short and pays nothing for it.
+SHORT = replace(NO_COSTS, margin=Margin(short=True, borrow_rate=0.0, interest_rate=0.0))
 Span = tuple[int, int]
 Act = Callable[[Any], object]
+Script = Mapping[int, Act]
+
+
+def costs(**changes: Any) -> Costs:
+    """Return no costs but those given."""
+    return replace(NO_COSTS, **changes)
 
 
 def days(count: int, first: str = "2024-01-02") -> list[Span]:
@@ -132,7 +140,7 @@ class Outcome:
         track = self.panel.tracks[fill.symbol]
         return list(track.start if fill.phase is Phase.OPEN else track.known).index(fill.time)
 
-    def booked(self, kind: str) -> list[tuple[int, float]]:
+    def booked(self, kind: str) -> list[tuple[int, Any]]:
         """Return (days since the first bar, amount of cash) of the ledger's entries of a kind."""
         first = int(self.panel.times[0]) // NANOS_PER_DAY
         return [(e.time // NANOS_PER_DAY - first, e.amount) for e in self.account.entries if e.kind == kind]
@@ -140,7 +148,7 @@ class Outcome:
 
 def trade(
     data: Sequence[str] | Sequence[Series],
-    script: Mapping[int, Act],
+    script: Script,
     *,
     cash: float = 1e6,
     costs: Costs = NO_COSTS,

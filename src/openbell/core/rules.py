@@ -183,6 +183,11 @@ def free_equity(equity: float, gross: float, initial: float) -> float:
     return equity - gross * initial
 
 
+def revalued_free(free: float, position: float, mark: float, price: float, initial: float) -> float:
+    """Return the free equity with one position at `price`, of what it was with the position at `mark`."""
+    return free + (price - mark) * (position - abs(position) * initial)
+
+
 def required(
     opening: float, closing: float, price: float, mark: float, side: float, initial: float, fee: float
 ) -> float:  # one scalar for each term
@@ -201,8 +206,6 @@ def affordable(free: float, each: float, fee: float, lot: float) -> float:
 
     `fee` is that of the larger order, so it is an upper bound and the answer always fits.
     """
-    if each <= 0.0:
-        return 0.0
     return whole_lots(max(free - fee, 0.0) / each, lot)
 
 

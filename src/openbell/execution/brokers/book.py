@@ -76,17 +76,17 @@ class Book:
         if parent is not None and parent.filled == 0.0:
             yield OrderUpdate(order.id, OrderStatus.HELD, Reason.NONE, time)
         else:
-            yield from self._start(working, time, working.track.price())
+            yield from self._start(
+                working, time, mark=working.track.price(), expires=self._expiry(order, time)
+            )
 
-    def _start(self, working: Working, time: int, mark: float) -> Updates:
+    def _start(self, working: Working, time: int, *, mark: float, expires: float) -> Updates:
         """Let an order work from `time` on, if it is in time and there is money for it."""
         order = working.order
-        expires = self._expiry(order, time)
-        refusal = Reason.NO_PRICE if math.isnan(mark) else None
         if expires <= time:
-            yield from self.end(working, OrderStatus.EXPIRED, time, Reason.GOOD_TILL)
+            yield from self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
             return
-        refusal = refusal or self._funds.refusal(working)
+        refusal = Reason.NO_PRICE if math.isnan(mark) else self._funds.refusal(working)
         if refusal is not None:
             yield from self.end(working, OrderStatus.REJECTED, time, refusal)
             return
@@ -156,7 +156,7 @@ class Book:
         working.mark = rules.split_price(working.mark, new, old)
         if not working.order.trail_percent:
             working.trail = rules.split_price(working.trail, new, old)
-        self._funds.split(working.order.id, rest)
+        self._funds.split(working.order.id, working.remaining)
         return OrderUpdate(
             working.order.id, working.order.status, Reason.SPLIT, split.ex,
             working.quantity, working.limit, working.stop, working.trail,
@@ -199,7 +199,9 @@ class Book:
     def _wake(self, child: Working, market: float, *, moment: int, phase: Phase) -> Updates:
         """Start a child, or let it grow with its parent. What happened inside a bar counts from the next."""
         if not child.active:
-            yield from self._start(child, moment, market)
+            inside = phase is Phase.INTRABAR  # somewhere before the bar's end, which may be the session's
+            expires = self._expiry(child.order, moment - inside)
+            yield from self._start(child, moment, mark=market, expires=expires)
         elif phase is not Phase.OPEN:
             child.since = moment
         if child.active and phase is Phase.OPEN:
@@ -242,8 +244,8 @@ class Book:
 
     def expire(self, working: Working) -> Updates:
         """End an order that ran out."""
-        reason = Reason.GOOD_TILL if working.order.tif is TimeInForce.GTD else Reason.SESSION_END
-        yield from self.end(working, OrderStatus.EXPIRED, int(working.expires), reason)
+        why = _why_it_ran_out(working.order)
+        yield from self.end(working, OrderStatus.EXPIRED, int(working.expires), why)
 
     def finish(self, time: int) -> Updates:
         """End everything that has not ended, because the run ends."""
@@ -275,3 +277,7 @@ class Book:
             works.remove(working)
             if not works:
                 del self._resting[order.symbol]
+
+
+def _why_it_ran_out(order: Order) -> Reason:
+    return Reason.GOOD_TILL if order.tif is TimeInForce.GTD else Reason.SESSION_END

@@ -57,8 +57,9 @@ class Fills:
             return
         trade = self._trade(working, quantity, price, at=at, phase=phase, stopped=stopped)
         self._funds.release(order.id, quantity)
-        if self._funds.shortfall(working, quantity, trade.price, trade.fee) > rules.DUST:
-            quantity = self._affordable(working, trade)
+        missing = self._funds.shortfall(working, quantity, trade.price, market=price, fee=trade.fee)
+        if missing > rules.DUST:
+            quantity = self._affordable(working, trade, price)
             if quantity == 0.0:
                 yield from self._book.end(working, OrderStatus.REJECTED, moment, Reason.GAP_UNAFFORDABLE)
                 return
@@ -84,10 +85,10 @@ class Fills:
         quantity = min(quantity, left)
         return 0.0 if order.tif is TimeInForce.FOK and quantity < wanted else quantity
 
-    def _affordable(self, working: Working, trade: _Trade) -> float:
+    def _affordable(self, working: Working, trade: _Trade, market: float) -> float:
         if self._costs.unaffordable == "reject" or working.order.tif is TimeInForce.FOK:
             return 0.0
-        return self._funds.affordable(working, trade.quantity, trade.price, trade.fee)
+        return self._funds.affordable(working, trade.quantity, trade.price, market=market, fee=trade.fee)
 
     def _trade(
         self, working: Working, quantity: float, price: float, *, at: int, phase: Phase, stopped: bool

@@ -71,7 +71,7 @@ class Funds:
         market = order.type is OrderType.MARKET
         if order.reduce_only and not market:
             return None
-        quantity = working.quantity - working.filled
+        quantity = working.remaining
         projected = self.account.quantity(order.symbol) + self._projected.get(order.symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
         closing = quantity - opening
@@ -116,29 +116,32 @@ class Funds:
 
     # --- at a fill -------------------------------------------------------------------------------------
 
-    def shortfall(self, working: Working, quantity: float, price: float, fee: float) -> float:
-        """Return the free equity that is missing for a fill; zero or less when there is enough.
+    def shortfall(
+        self, working: Working, quantity: float, price: float, *, market: float, fee: float
+    ) -> float:
+        """Return the free equity that is missing for a fill at `price`; zero or less when there is enough.
 
-        What only reduces a position is always affordable.
+        `market` is the price that was touched: the symbol is worth that now. What only reduces a position is
+        always affordable.
         """
-        order, track = working.order, working.track
+        order = working.order
         opening = rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
         if opening <= rules.DUST:
             return 0.0
-        need = rules.required(
-            opening, quantity - opening, price, track.price(), order.side, self._margin.initial, fee
-        )
-        return need - self.unreserved
+        initial = self._margin.initial
+        need = rules.required(opening, quantity - opening, price, market, order.side, initial, fee)
+        return need - self._free_at(working, market)
 
-    def affordable(self, working: Working, quantity: float, price: float, fee: float) -> float:
+    def affordable(
+        self, working: Working, quantity: float, price: float, *, market: float, fee: float
+    ) -> float:
         """Return how many of the shares that a fill is short of money for are affordable, in whole lots."""
-        order, track, initial = working.order, working.track, self._margin.initial
-        mark = track.price()
-        opening = rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
-        closing = quantity - opening
-        free = self.unreserved - rules.required(0.0, closing, price, mark, order.side, initial, 0.0)
-        each = rules.required(1.0, 0.0, price, mark, order.side, initial, 0.0)
-        return closing + rules.affordable(free, each, fee, track.instrument.lot)
+        order, initial = working.order, self._margin.initial
+        closing = quantity - rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
+        freed = -rules.required(0.0, closing, price, market, order.side, initial, 0.0)
+        each = rules.required(1.0, 0.0, price, market, order.side, initial, 0.0)
+        free = self._free_at(working, market) + freed
+        return closing + rules.affordable(free, each, fee, working.lot)
 
     def fee(self, quantity: float, value: float, *, maker: bool) -> float:
         """Return the fee of an order that fills at once."""
@@ -147,6 +150,11 @@ class Funds:
         return rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
 
     # --- the parts -------------------------------------------------------------------------------------
+
+    def _free_at(self, working: Working, market: float) -> float:
+        initial, track = self._margin.initial, working.track
+        position = self.account.quantity(track.symbol)
+        return rules.revalued_free(self.unreserved, position, track.price(), market, initial)
 
     def _estimate(self, working: Working, opening: float, closing: float) -> float:
         order, initial = working.order, self._margin.initial
