@@ -42,6 +42,7 @@ class Engine:
         self._on_bars = hook(strategy, "on_bars")
         self._on_fill = hook(strategy, "on_fill")
         self._ready: Callable[[str], bool] = getattr(strategy, "ready", _always)
+        self._bars: Callable[[Any], None] = self._slice
         self._handlers: dict[type, Callable[[Any], None]] = {
             Fill: self._fill,
             OrderUpdate: self._update,
@@ -59,11 +60,7 @@ class Engine:
 
     def step(self, event: Event) -> Sequence[Command]:
         """Take one event in; return what is to be sent to the broker because of it."""
-        handle = self._handlers.get(event.__class__)
-        if handle is not None:
-            handle(event)
-        else:
-            self._bars(event)  # type: ignore[arg-type]  # what has no handler is a Slice
+        self._handlers.get(event.__class__, self._bars)(event)  # a Slice has a class of the market's own
         return self._flush() if self._outbox else _NOTHING
 
     def stop(self) -> None:
@@ -79,7 +76,7 @@ class Engine:
         self._outbox.clear()
         return commands
 
-    def _bars(self, event: Slice) -> None:
+    def _slice(self, event: Slice) -> None:
         waiting = self.waiting
         if waiting:
             for bar in event.bars:
@@ -89,10 +86,11 @@ class Engine:
         if on_bar is not None:
             focus = self._focus
             for bar in event.bars:
-                if not waiting or bar.symbol not in waiting:
-                    if focus is not None:
-                        focus(bar.symbol)
-                    on_bar(bar)
+                if waiting and bar.symbol in waiting:
+                    continue
+                if focus is not None:
+                    focus(bar.symbol)
+                on_bar(bar)
         if self._on_bars is not None and len(waiting) < len(self.market.symbols):
             self._on_bars(event)
 
