@@ -9,7 +9,6 @@ from openbell.strategies.parameters import Parameter, parameters_of
 from openbell.strategies.registry import Found, find, names
 from openbell.strategies.signal import Signal
 
-
 _TYPES = {int: "whole number", float: "number", bool: "true or false", str: "text"}
 
 
@@ -79,7 +78,7 @@ def _parameters(found: Found) -> list[dict[str, Any]]:
         described.append({
             "name": name,
             "default": values[name],
-            "type": _TYPES[kind],
+            "type": _TYPES.get(kind, ""),
             "bounds": _bounds(record),
             "help": record.help if record is not None else f"the first parameter of {thing}",
         })  # fmt: skip

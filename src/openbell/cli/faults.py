@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import sysconfig
 import traceback
@@ -14,13 +15,25 @@ import typer
 
 import openbell
 from openbell.cli.answer import Exit
-from openbell.core.errors import LookAhead, OpenbellError
+from openbell.core.errors import ConfigError, LookAhead, OpenbellError, StrategyError
 
 #: The parser's own error: of typer, or of click in older versions of typer.
 UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 _PACKAGE = Path(openbell.__file__).parent
 _LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib"))
+
+
+#: Remedies as a caller in Python would type them, and as they are typed here.
+_OPTIONS = (
+    (r"give timezone=, as in timezone='([^']+)'", r"give --timezone \1"),
+    (r"or timezone=, as in timezone='([^']+)'", r"or --timezone \1"),
+    (r"or give calendar='([^']+)'", r"or give --set data.calendar=\1"),
+    (r"the bars are (\w+) bars; \w+ is asked$", r"\g<0>: give --timeframe \1"),
+    (r"^timezone=", "--timezone="),
+    (r"^timeframe=", "--timeframe="),
+    (r"^provider=", "--provider="),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +55,7 @@ def explain(error: BaseException) -> Fault:
     if isinstance(error, UsageError):
         return Fault("UsageError", _usage(error), Exit.BAD_INPUT)
     if isinstance(error, OpenbellError):
-        code = Exit.LOOK_AHEAD if isinstance(error, LookAhead) else Exit.BAD_INPUT
-        return Fault(kind, one_line(str(error)), code)
+        return _explain_own(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         message = "stopped by Ctrl-C; what was not finished was not written"
         return Fault("Interrupted", message, Exit.INTERRUPTED)
@@ -59,6 +71,17 @@ def explain(error: BaseException) -> Fault:
         )
     hint = "this is a fault of Openbell's; run again with --debug and report what it shows"
     return Fault(kind, f"{said} ({hint})", Exit.INTERNAL)
+
+
+def _explain_own(error: OpenbellError) -> Fault:
+    text = one_line(str(error))
+    for pattern, option in _OPTIONS:
+        text = re.sub(pattern, option, text)
+    cause = error.__cause__
+    if isinstance(error, StrategyError) and cause is not None and not isinstance(cause, OpenbellError):
+        text += "; --debug shows the whole trace"
+    refused = isinstance(error, LookAhead) or (isinstance(error, ConfigError) and "look-ahead" in text)
+    return Fault(type(error).__name__, text, Exit.LOOK_AHEAD if refused else Exit.BAD_INPUT)
 
 
 def print_trace(error: BaseException) -> None:

@@ -68,8 +68,14 @@ def write_index(folder: Path) -> Path:
     return path
 
 
+def list_runs(folder: Path) -> list[Path]:
+    """Return the run.json of each finished run in a report folder, by name."""
+    found = sorted(folder.glob(f"*/{RUN_FILE}"))
+    return [path for path in found if not path.parent.name.startswith(".")]  # those are being written
+
+
 def _rows(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.glob(f"*/{RUN_FILE}")):
+    for path in list_runs(folder):
         name = path.parent.name
         link = f"<a href='{quote(name)}/report.html'>"
         try:

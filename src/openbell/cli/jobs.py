@@ -56,6 +56,7 @@ class Job:
     name: str
     found: Found
     plan: Plan
+    place: str = ""  #: the file and line that asks for it; empty for the command line
 
 
 def read_jobs(request: Request) -> tuple[list[Job], Path]:
@@ -131,6 +132,8 @@ def _load(request: Request, folder: str | None) -> Loaded:
         text = str(error)
         for name, _ in given:
             text = text.replace(f"--set: {KEYS[name]}:", f"--{name}:")
+        if request.settings and not any(map(_is_setting, request.parameters)):
+            text = text.replace("--set:", "--config-set:")
         raise ConfigError(text) from error
 
 
@@ -182,7 +185,7 @@ def _job_of_entry(request: Request, entry: StrategyEntry, settings: Settings) ->
             end=None if entry.end is None else str(entry.end),
             **_common(request, settings, entry.symbols),
         )
-    return Job(entry.name, found, plan)
+    return Job(entry.name, found, plan, entry.place)
 
 
 def _job_of_options(request: Request, settings: Settings) -> Job:
@@ -190,8 +193,7 @@ def _job_of_options(request: Request, settings: Settings) -> Job:
     parameters = read_parameters(text for text in request.parameters if not _is_setting(text))
     with _placed("--set"):
         found.make(parameters)
-    for where, value in (("--start", request.start), ("--end", request.end)):
-        parse_date(value, where=where)
+    _check_dates(request.start, request.end)
     symbols = _symbols(request)
     plan = Plan(
         found.origin,
@@ -202,6 +204,13 @@ def _job_of_options(request: Request, settings: Settings) -> Job:
         **_common(request, settings, symbols),
     )
     return Job(found.name, found, plan)
+
+
+def _check_dates(start: str | None, end: str | None) -> None:
+    first = parse_date(start, where="--start")
+    last = parse_date(end, where="--end", end_of_day=True)
+    if first is not None and last is not None and first >= last:
+        raise ConfigError(f"--start {start} is after --end {end}, so that no day is left; swap them")
 
 
 def _common(request: Request, settings: Settings, symbols: tuple[str, ...]) -> dict[str, Any]:
@@ -236,6 +245,8 @@ def _symbols(request: Request) -> tuple[str, ...]:
 def _provider(request: Request, settings: Settings, symbols: tuple[str, ...]) -> str:
     """Return where the prices come from, with how to read them: `csv:FOLDER?timezone=...`."""
     name, folder = settings.data.provider, settings.data.folder
+    if name == "bundled" and request.data is None:
+        _check_bundled(symbols, settings.benchmark)
     if request.data is not None:
         if request.flags.get("provider") is not None:
             raise ConfigError("--data and --provider both say where prices come from; give one of them")
@@ -252,6 +263,16 @@ def _provider(request: Request, settings: Settings, symbols: tuple[str, ...]) ->
     asked = {"calendar": settings.data.calendar, "timezone": request.timezone}
     reading = {key: value for key, value in asked.items() if value not in (None, "auto")}
     return f"{name}?{urlencode(reading)}" if reading else name
+
+
+def _check_bundled(symbols: tuple[str, ...], benchmark: str) -> None:
+    """Find out before anything runs whether every symbol is there."""
+    with _placed("symbols"):
+        for symbol in symbols:
+            bundled.instrument(symbol)
+    if benchmark:
+        with _placed("benchmark"):
+            bundled.instrument(benchmark)
 
 
 def _check_single_file(path: Path, symbols: tuple[str, ...], benchmark: str) -> None:

@@ -13,7 +13,7 @@ from openbell.backtesting.verdict import Kind, Verdict
 from openbell.cli.answer import Exit
 from openbell.cli.jobs import Job
 from openbell.cli.terminal import Progress
-from openbell.core.errors import LookAhead, OpenbellError, StrategyError
+from openbell.core.errors import BadData, ConfigError, LookAhead, OpenbellError, StrategyError
 from openbell.reporting.export import default_folder, write_run
 from openbell.reporting.result import Result
 
@@ -58,6 +58,8 @@ def run_all(jobs: Sequence[Job], *, check: bool, progress: Progress, cuts: int =
             result = run.execute(job.plan, found=job.found, progress=tell)
         except StrategyError as error:
             raise (_cause(job, error) if check else error) from error
+        except (ConfigError, BadData) as error:
+            raise _placed(job, error) from error
         tell(1, 1)
         finished.append(Finished(job, result, run.check_lookahead(result, cuts=cuts) if check else None))
     return finished
@@ -85,6 +87,11 @@ def _folder_name(one: Finished) -> str:
 def _tell(progress: Progress, name: str, number: int, count: int, done: int, total: int) -> None:
     """Tell how far all jobs are when a job's run has done some of its moments."""
     progress((number + _RUN * done / total) / count, name)
+
+
+def _placed(job: Job, error: ConfigError | BadData) -> ConfigError | BadData:
+    """Return an error with the place that asks for the job, where a file does."""
+    return type(error)(f"{job.place}: {error}") if job.place else error
 
 
 def _cause(job: Job, error: StrategyError) -> StrategyError:

@@ -13,6 +13,7 @@ from openbell import run
 from openbell.backtesting.ledger import ledger_text
 from openbell.backtesting.plan import Plan, plan_from_json
 from openbell.cli.answer import Answer, Exit
+from openbell.cli.index import list_runs
 from openbell.cli.jobs import find_reports
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, nearest
@@ -115,7 +116,7 @@ def _find(name: str, reports: str | None) -> Path:
     for path in (Path(name), Path(name).parent, below / name):
         if (path / RUN_FILE).is_file() and (path != Path(name).parent or Path(name).name == RUN_FILE):
             return path
-    known = [path.parent.name for path in below.glob(f"*/{RUN_FILE}")]
+    known = [path.parent.name for path in list_runs(below)]
     hint = nearest(Path(name).name, known) or f"; {below} holds no runs, `openbell demo` writes some"
     raise ConfigError(f"run {name!r} is unknown: it has no {RUN_FILE}{hint}")
 

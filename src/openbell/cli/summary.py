@@ -48,13 +48,13 @@ def tabulate(finished: Sequence[Finished]) -> Table:
 
 def explain_table(finished: Sequence[Finished]) -> Iterator[str]:
     """Yield what the table's words mean, as far as they are used."""
-    yield "Hold: what holding the same symbols, or the benchmark, returned with dividends, without costs."
+    yield "Hold: what holding them returned, or the benchmark; with dividends, no costs."
     free = [one.job.name for one in finished if one.job.plan.costs.free]
     if free:
         yield f"WITHOUT COSTS: {', '.join(free)}. Nobody trades for free."
     kinds = {one.verdict.kind for one in finished if one.verdict is not None}
     if Kind.CLEAN in kinds:
-        yield "Check: clean means that no order changed when later bars were replaced or cut off."
+        yield "Check: clean means that no order changed when later bars did."
     yield from (
         f"Check: look at {one.job.name}; {one.verdict.text}"
         for one in finished
