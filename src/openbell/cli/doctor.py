@@ -66,6 +66,8 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
+    if not _metadata("Name"):
+        yield Finding("FAULT", "openbell", "imported, not installed", "pip install -e .")
     for requirement in _requirements(""):
         yield _package(requirement, missing="FAULT", install=f"pip install '{requirement}'")
 
@@ -191,7 +193,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _requirements(extra: str) -> Iterator[str]:
     """Yield what the package (or one of its extras) requires, without markers."""
-    for line in _metadata().get_all("Requires-Dist") or []:
+    for line in _metadata("Requires-Dist"):
         requirement, _, marker = line.partition(";")
         named = re.search(r"extra\s*==\s*['\"]([^'\"]+)", marker)
         if (named[1] if named else "") == extra:
@@ -199,13 +201,12 @@ def _requirements(extra: str) -> Iterator[str]:
 
 
 def _extra_names() -> list[str]:
-    return [name for name in _metadata().get_all("Provides-Extra") or [] if name not in OWN_EXTRAS]
+    return [name for name in _metadata("Provides-Extra") if name not in OWN_EXTRAS]
 
 
-def _metadata() -> metadata.PackageMetadata:
+def _metadata(field: str) -> list[str]:
+    """Return the values of a field of the package's metadata; none where it is not installed."""
     try:
-        return metadata.metadata("openbell")
-    except metadata.PackageNotFoundError as error:
-        raise ConfigError(
-            "openbell is not installed, only imported; `pip install -e .` installs it"
-        ) from error
+        return metadata.metadata("openbell").get_all(field) or []
+    except metadata.PackageNotFoundError:
+        return []
