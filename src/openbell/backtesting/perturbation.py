@@ -119,16 +119,15 @@ def change_only(
 ) -> list[Series]:
     """Return the true series with these columns of these symbols taken from the changed ones.
 
-    The corporate actions go with the prices. Both lists must have the same bars.
+    A column may be `actions`, the corporate actions. Both lists must have the same bars.
     """
     made = []
     for true, other in zip(series, changed, strict=True):
         if true.symbol not in symbols:
             made.append(true)
             continue
-        fields: dict[str, Any] = {name: getattr(other, name) for name in columns if name in COLUMNS}
-        if "close" in columns:
-            fields["actions"] = other.actions
+        own = [name for name in columns if name in (*COLUMNS, "actions")]
+        fields: dict[str, Any] = {name: getattr(other, name) for name in own}
         extra = {name: (other if name in columns else true).extra[name] for name in true.extra}
         made.append(replace(true, extra=extra, **fields))
     return made
