@@ -1,15 +1,15 @@
-"""A run's bars as reports need them: columns in one unit, and the series that they came from."""
+"""A run's bars as reports need them: columns, and what turns their prices into one unit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from openbell.backtesting.evidence import series_of
 from openbell.core.types import Fill, Phase
 from openbell.data.actions import factors
-from openbell.data.bars import Floats, Series, Times
+from openbell.data.bars import Floats, Times
 from openbell.data.panel import Panel
 
 
@@ -33,14 +33,7 @@ class Bars(NamedTuple):
 
 def bars_of(panel: Panel, symbol: str) -> Bars:
     """Return a symbol's bars."""
-    series = next(one for one in all_series(panel) if one.symbol == symbol)
+    traded = (one for one in series_of(panel) if one.symbol == symbol)
+    series = next(traded)  # slower ones come after it
     split, _ = factors(series.start, series.close, series.actions)
     return Bars(series.start, series.known, series.open, series.high, series.low, series.close, split)
-
-
-def all_series(panel: Panel) -> Iterator[Series]:
-    """Yield every series of a run: of each symbol the one that is traded, then slower ones."""
-    for symbol in panel.symbols:
-        part = panel._parts[symbol]  # noqa: SLF001  # the panel has no public door to its series
-        yield part.series
-        yield from part.slower.values()

@@ -31,8 +31,8 @@ def write_run(
     Args:
         result: The run.
         folder: Where to; None is `default_folder(result)`.
-        lookahead: The verdict of a look-ahead check, for `run.json` and the report: `clean` (bool) and `text`
-            are shown, the rest is kept.
+        lookahead: The verdict of a look-ahead check as JSON values. The report shows its `text`, as serious
+            as `clean` and `kind` are; `run.json` keeps it all.
 
     Raises:
         ConfigError: The folder cannot be written, or holds something else than a run.
@@ -90,7 +90,7 @@ def default_folder(result: Result) -> Path:
     if len(symbols) > _SYMBOLS_IN_NAME:
         words.append(f"and-{len(symbols) - _SYMBOLS_IN_NAME}-more")
     words.append(result.hash.removeprefix("sha256:")[:8])
-    return Path("reports") / "-".join(re.sub(r"[^\w.]+", "_", word) for word in words)
+    return Path("reports") / "-".join(re.sub(r"[^\w.-]+", "_", word) for word in words)
 
 
 def _check_replaceable(target: Path) -> None:

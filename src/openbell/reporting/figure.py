@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openbell.reporting.html import charts, palette
 from openbell.reporting.html.headline import benchmark_name, title
 from openbell.reporting.result import Result
+from openbell.reporting.words import capitalised
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -17,7 +18,7 @@ def plot(result: Result) -> Figure:
     from plotly.graph_objects import Figure  # slow to load
 
     curves = charts.Curves(result)
-    made = charts.growth(curves, benchmark_name(result).capitalize())
+    made = charts.growth(curves, capitalised(benchmark_name(result)))
     layout = {**made["layout"], "title": {"text": title(result)}, "height": 560}
     return Figure(_dressed({"data": made["data"], "layout": layout}, curves.shared, ""))
 

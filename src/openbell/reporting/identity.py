@@ -11,9 +11,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from openbell.backtesting.evidence import series_of
 from openbell.backtesting.ledger import stamp
 from openbell.data.bars import Series
-from openbell.reporting.bars import all_series
 from openbell.reporting.result import Result
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
@@ -43,7 +43,7 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
             "hash": result.found.code_hash,
             "code": result.found.source,
         },
-        "data": [identity(series) for series in all_series(result.outcome.panel)],
+        "data": [identity(series) for series in series_of(result.outcome.panel)],
         "seed": result.plan.seed,
         "versions": versions(),
         "costs": plan["costs"],

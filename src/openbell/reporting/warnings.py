@@ -9,12 +9,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from openbell.backtesting.evidence import series_of
 from openbell.core.types import NANOS_PER_DAY, OrderStatus, Reason
 from openbell.data.bars import Finding, FindingKind, parse_date
 from openbell.portfolio.trades import Trade
-from openbell.reporting.bars import all_series
 from openbell.reporting.result import Result
-from openbell.reporting.words import REASONS, count, date, money, percent
+from openbell.reporting.words import REASONS, capitalised, count, date, money, percent
 
 #: `serious`: do not believe the figures before this is understood. `caution`: they say less than it seems.
 Level = Literal["serious", "caution", "note"]
@@ -140,7 +140,7 @@ def _refused(result: Result) -> Iterator[Notice]:
     for reason, times in result.outcome.notes.items():
         if reason not in (Reason.SHORT_NOT_ALLOWED, Reason.MARGIN_CALL):
             yield Notice(
-                "caution", f"{count(times, 'decision')} came to no order.", f"{REASONS[reason].capitalize()}."
+                "caution", f"{count(times, 'decision')} came to no order.", f"{capitalised(REASONS[reason])}."
             )
     cut = sum(
         any(step.reason is Reason.CUT_TO_AFFORDABLE for step in order.life) for order in result.outcome.orders
@@ -215,7 +215,7 @@ def _dates(result: Result) -> Iterator[Notice]:
 
 
 def _findings(result: Result) -> Iterator[Notice]:
-    for series in all_series(result.outcome.panel):
+    for series in series_of(result.outcome.panel):
         for kind, group in groupby(sorted(series.findings, key=_kind), key=_kind):
             yield from _of_kind(kind, list(group))
 

@@ -61,6 +61,11 @@ def figure(key: str, value: float) -> str:
     return signed(shown(key, value))
 
 
+def capitalised(text: str) -> str:
+    """Return a text with its first letter in upper case, and all others as they are."""
+    return text[:1].upper() + text[1:]
+
+
 def spaceless(text: str) -> str:
     """Return a text of other modules with percent signs as here."""
     return text.replace(" %", "%")

@@ -12,6 +12,7 @@ from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.result import Result
 from openbell.reporting.warnings import DAYS_OF_A_YEAR
 from openbell.reporting.words import (
+    capitalised,
     commission,
     count,
     date,
@@ -27,6 +28,8 @@ VERDICT = ("total_return", "cagr", "sharpe", "max_drawdown", "volatility", "trad
 #: Below a year, growth a year says nothing.
 _YEAR = DAYS_OF_A_YEAR * NANOS_PER_DAY
 _PERIODS = {"1d": "daily", "1w": "weekly", "1mo": "monthly"}
+#: How loud a verdict that cleared all orders is said.
+_SUSPECTS = {"suspect": "caution"}
 _WORDS = {"serious": "Serious", "caution": "Caution", "note": "Note"}
 
 
@@ -116,9 +119,9 @@ def notices(found: list[Mapping[str, str]], lookahead: Mapping[str, Any] | None)
     """Return what to know first: the verdict on look-ahead if there is one, then the warnings."""
     items = []
     if lookahead is not None:
-        clean = bool(lookahead.get("clean"))
-        words = str(lookahead.get("text") or ("No look-ahead was found." if clean else "It looks ahead."))
-        items.append(_notice("note" if clean else "serious", words, "", "Look-ahead check"))
+        text = str(lookahead["text"])
+        level = "serious" if not lookahead["clean"] else _SUSPECTS.get(str(lookahead.get("kind")), "note")
+        items.append(_notice(level, capitalised(text), "", "Look-ahead"))
     items += [_notice(n["level"], n["text"], n["detail"], _WORDS[n["level"]]) for n in found]
     if not items:
         return "<p>Nothing was noticed that would speak against these figures.</p>"

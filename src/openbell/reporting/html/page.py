@@ -11,14 +11,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from openbell import __version__
 from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import summarise
 from openbell.reporting.html import charts, headline, palette, prices, sections
 from openbell.reporting.html.assumptions import assumptions
 from openbell.reporting.html.markup import chart, section
 from openbell.reporting.result import Result
-from openbell.reporting.words import figure, money
+from openbell.reporting.words import capitalised, figure, money
 
 #: Nothing may be loaded from anywhere: the browser holds the page to it.
 _POLICY = (
@@ -54,7 +53,8 @@ def render(result: Result, described: Mapping[str, Any]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
         "<meta name='color-scheme' content='light dark'>\n"
-        f"<meta name='generator' content='openbell {__version__}'>\n<link rel='icon' href='data:,'>\n"
+        f"<meta name='generator' content='openbell {described['versions']['openbell']}'>\n"
+        "<link rel='icon' href='data:,'>\n"
         f"<title>{name}: Openbell</title>\n<style>{palette.css()}{_own('style.css')}</style>\n</head>\n"
         f"<body>\n<main>\n{top}{_navigation()}{body}</main>\n"
         f"<script type='application/json' id='figures'>{data}</script>\n"
@@ -73,7 +73,7 @@ def _sections(
     result: Result, described: Mapping[str, Any], held: Mapping[str, float], drawn: dict[str, Any]
 ) -> list[str]:
     name = headline.benchmark_name(result)
-    label = name[0].upper() + name[1:]
+    label = capitalised(name)
     curves = charts.Curves(result)
     figures = {
         "growth": charts.growth(curves, label),
