@@ -4,8 +4,6 @@ python tools/indicator_table.py            rewrite both files
 python tools/indicator_table.py --check    exit 1 if the installed TA-Lib would give other files
 """
 
-# ruff: noqa: INP001 - a script, not a package
-
 from __future__ import annotations
 
 import json

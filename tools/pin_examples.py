@@ -1,4 +1,4 @@
-"""Write the examples' results anew, after a change that is meant to change them: `python tools/pin_examples.py`."""
+"""Pin the examples' results anew, after a change that is meant to change them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,19 @@ import json
 from pathlib import Path
 
 import openbell as ob
+from openbell.cli.demo import MARGIN, SYMBOLS
 
 PINS = Path(__file__).parent.parent / "tests" / "identity" / "example_hashes.json"
 
-SEVERAL = ["AAPL", "IBM", "MSFT"]
-CASES: dict[str, tuple[list[str], bool]] = {
-    "sma_cross": (["AAPL"], False),
-    "rsi_reversion": (["MSFT"], False),
-    "bollinger_breakout": (["AAPL"], False),
-    "donchian_trend": (["AAPL"], False),
-    "pairs_trade": (["MSFT", "IBM"], True),
-    "momentum_rotation": (SEVERAL, False),
-    "dollar_cost_averaging": (SEVERAL, False),
-    "buy_and_hold": (SEVERAL, False),
-}
-
 
 def main() -> None:
-    """Run each example and keep its ledger's hash."""
+    """Run each example as the demo shows it, and keep its ledger's hash."""
     pins = {}
-    for name, (symbols, margin) in CASES.items():
-        result = ob.backtest(name, symbols, costs=ob.Costs(margin=ob.REG_T) if margin else None)
-        pins[name] = {"symbols": symbols, "margin": margin, "hash": result.hash, "equity": round(result.final_equity, 2)}
+    for name, symbols in SYMBOLS.items():
+        margin = name in MARGIN
+        result = ob.backtest(name, symbols, costs=ob.Costs(margin=MARGIN[name]) if margin else None)
+        equity = round(result.final_equity, 2)
+        pins[name] = {"symbols": symbols, "margin": margin, "hash": result.hash, "equity": equity}
     PINS.write_text(json.dumps(pins, indent=2) + "\n", encoding="utf-8")
 
 

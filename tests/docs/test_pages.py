@@ -35,7 +35,9 @@ def afternoon(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").mkdir()
     for name in ("settings.yaml", "strategies.yaml", "brokers.yaml"):
-        (tmp_path / "config" / name).write_text((ROOT / "config" / name).read_text(encoding="utf-8"), encoding="utf-8")
+        (tmp_path / "config" / name).write_text(
+            (ROOT / "config" / name).read_text(encoding="utf-8"), encoding="utf-8"
+        )
     return tmp_path
 
 

@@ -23,7 +23,9 @@ def series_with_gaps(name: str, calendar: Sessions, random: np.random.Generator)
     high, low = np.maximum(open_, close) * 1.01, np.minimum(open_, close) * 0.99
     source = Source("test", "walk")
     volume = np.full(len(rows), 1e6)
-    return Series(name, "1d", calendar.opens[rows], calendar.closes[rows], open_, high, low, close, volume, source)
+    return Series(
+        name, "1d", calendar.opens[rows], calendar.closes[rows], open_, high, low, close, volume, source
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +52,9 @@ def test_equity_is_what_the_ledger_says(rotation):
     outcome = rotation.outcome
     booked = rotation.plan.cash + sum(entry.amount for entry in outcome.entries)
     assert outcome.cash[-1] == pytest.approx(booked, rel=1e-12)
-    assert sum(trade.pnl for trade in outcome.trades) == pytest.approx(rotation.final_equity - rotation.plan.cash)
+    assert sum(trade.pnl for trade in outcome.trades) == pytest.approx(
+        rotation.final_equity - rotation.plan.cash
+    )
 
 
 def test_no_order_fills_on_a_day_on_which_its_symbol_did_not_trade(rotation, universe):

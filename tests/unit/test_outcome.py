@@ -28,7 +28,9 @@ class Scripted(ob.Strategy):
 
 
 def run(series, script: str, **settings) -> Result:
-    return ob.backtest(Scripted, series, parameters={"script": script}, costs=settings.pop("costs", FREE), **settings)
+    return ob.backtest(
+        Scripted, series, parameters={"script": script}, costs=settings.pop("costs", FREE), **settings
+    )
 
 
 def test_cash_and_equity_follow_the_ledger_moment_by_moment():
@@ -46,8 +48,12 @@ def test_a_run_without_orders_keeps_its_cash():
 
 
 def test_exposure_counts_shorts_against_net_and_for_gross():
-    costs = ob.Costs(commission=FREE.commission, slippage=FREE.slippage, volume_share=0, margin=ob.Margin(short=True))
-    outcome = run([daily("A", [10, 10, 10]), daily("B", [10, 10, 10])], "0:100", cash=10_000, costs=costs).outcome
+    costs = ob.Costs(
+        commission=FREE.commission, slippage=FREE.slippage, volume_share=0, margin=ob.Margin(short=True)
+    )
+    outcome = run(
+        [daily("A", [10, 10, 10]), daily("B", [10, 10, 10])], "0:100", cash=10_000, costs=costs
+    ).outcome
     assert outcome.net[1] == pytest.approx(0.2)
     outcome = run(daily("A", [10, 10, 10]), "0:-100", cash=10_000, costs=costs).outcome
     assert (outcome.net[1], outcome.gross[1]) == pytest.approx((-0.1, 0.1))
@@ -105,7 +111,10 @@ def test_statistics_are_made_of_one_value_a_session():
 
 
 def test_a_dividend_is_booked_and_a_split_is_paid_out_in_the_curve():
-    actions = [Dividend("A", MONDAY + 2 * DAY, 1.0), Split("A", MONDAY + 3 * DAY, 3, 2)]
+    actions: list[Dividend | Split] = [
+        Dividend("A", MONDAY + 2 * DAY, 1.0),
+        Split("A", MONDAY + 3 * DAY, 3, 2),
+    ]
     outcome = run(daily("A", [10, 10, 10, 6, 6], actions=actions), "0:101", cash=10_000).outcome
     assert outcome.holdings["A"].tolist() == [0, 101, 101, 151, 151]
     in_lieu = 0.5 * 10 / 1.5

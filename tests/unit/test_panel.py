@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_bars_join_when_they_are_known_not_when_they_begin():
 
 
 def test_the_finest_bars_of_a_symbol_are_traded_and_the_coarser_are_read():
-    fine = minutes("A", np.arange(1.0, 2881.0))
+    fine = minutes("A", np.arange(1.0, 2881.0).tolist())
     coarse = daily("A", [1440.0, 2880.0])
     panel = panel_of(coarse, fine)
     assert len(panel) == 2880
@@ -68,8 +69,8 @@ def test_the_finest_bars_of_a_symbol_are_traded_and_the_coarser_are_read():
 
 
 def test_a_coarser_timeframe_that_is_not_given_is_made_of_the_bars():
-    panel = panel_of(minutes("A", np.arange(1.0, 31.0)))
-    view = panel.indicator(ob.SMA(2).at("10m"), "A")
+    panel = panel_of(minutes("A", np.arange(1.0, 31.0).tolist()))
+    view: Any = panel.indicator(ob.SMA(2).at("10m"), "A")
     for at in range(30):
         panel.advance(at)
         expected = {9: np.nan, 18: np.nan, 19: 15.0, 28: 15.0, 29: 25.0}
@@ -80,7 +81,7 @@ def test_a_coarser_timeframe_that_is_not_given_is_made_of_the_bars():
 
 
 def test_an_unfinished_week_is_never_seen():
-    closes = np.arange(1.0, 15.0)
+    closes = np.arange(1.0, 15.0).tolist()
     panel = panel_of(daily("A", closes))  # Monday to the Sunday after next
     view = panel.indicator(field("close").at("1w"), "A")
     seen = []
@@ -142,7 +143,7 @@ def test_prices_before_a_dividend_are_seen_without_it():
 
 def test_the_bar_at_the_cursor_is_raw_to_the_bit_after_every_action():
     closes = [100.0, 33.1, 33.3, 35.7]
-    actions = [Split("A", MONDAY + DAY, 3, 1), Dividend("A", MONDAY + 2 * DAY, 0.37)]
+    actions: list[Split | Dividend] = [Split("A", MONDAY + DAY, 3, 1), Dividend("A", MONDAY + 2 * DAY, 0.37)]
     panel = panel_of(daily("A", closes, actions=actions))
     view = panel.indicator(field("close"), "A")
     schedule = panel.schedule()
@@ -157,7 +158,9 @@ def test_the_bar_at_the_cursor_is_raw_to_the_bit_after_every_action():
 
 def test_a_suspended_symbol_keeps_todays_shares_until_it_trades_again():
     split = Split("B", MONDAY + 2 * DAY, 2, 1)
-    panel = panel_of(daily("A", [1, 1, 1, 1, 1]), daily("B", [100.0, 110.0, 60.0], days=[0, 1, 4], actions=[split]))
+    panel = panel_of(
+        daily("A", [1, 1, 1, 1, 1]), daily("B", [100.0, 110.0, 60.0], days=[0, 1, 4], actions=[split])
+    )
     schedule = panel.schedule()
     assert [at for at, _ in schedule] == [2]
     panel.advance(0)
@@ -225,14 +228,14 @@ def test_actions_outside_a_symbols_bars_do_nothing():
 
 def test_an_indicator_of_many_symbols_speaks_of_the_one_in_focus():
     panel = panel_of(daily("A", [1.0, 3.0]), daily("B", [5.0, 9.0]))
-    average = panel.indicator(ob.SMA(2))
+    average: Any = panel.indicator(ob.SMA(2))
     panel.advance(0)
     panel.advance(1)
     panel.focus("B")
     assert average[-1] == 7.0
     assert average.of("A")[-1] == 2.0
     assert average.values.tolist() == [2.0, 7.0]
-    bands = panel.indicator(ob.BBANDS(2))
+    bands: Any = panel.indicator(ob.BBANDS(2))
     assert bands.middleband[-1] == 7.0
     with pytest.raises(StrategyError, match="'C' is not in this run"):
         average.of("C")

@@ -31,7 +31,11 @@ def test_a_plan_that_was_read_back_gives_the_same_ledger():
 
 @pytest.mark.parametrize("method", ["share_of_equity", "fixed_quantity", "fixed_notional"])
 def test_each_sizer_is_made_by_name(method):
-    values = {"share_of_equity": {}, "fixed_quantity": {"quantity": 10}, "fixed_notional": {"notional": 1e4}}
+    values: dict[str, dict[str, float]] = {
+        "share_of_equity": {},
+        "fixed_quantity": {"quantity": 10},
+        "fixed_notional": {"notional": 1e4},
+    }
     assert make_sizer(method, **values[method])
 
 
@@ -41,7 +45,7 @@ def test_a_sizer_of_the_callers_cannot_be_made_again():
             return 1.0
 
     plan = Plan(strategy="sma_cross", symbols=("AAPL",), sizer=Own())
-    with pytest.raises(ConfigError, match="sizing.method='Own' is unknown"):
+    with pytest.raises(ConfigError, match=r"sizing.method='Own' is unknown"):
         plan_from_json(plan.as_json())
 
 
@@ -61,7 +65,7 @@ def test_a_plan_that_cannot_run_is_refused(values, message):
 def test_an_unknown_sizer_or_parameter_is_named():
     with pytest.raises(ConfigError, match="'share_of_equty' is unknown; did you mean 'share_of_equity'"):
         make_sizer("share_of_equty")
-    with pytest.raises(ConfigError, match="sizing.method='share_of_equity': .*'size'"):
+    with pytest.raises(ConfigError, match=r"sizing.method='share_of_equity': .*'size'"):
         make_sizer(size=1)
 
 

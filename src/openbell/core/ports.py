@@ -15,15 +15,6 @@ Event = Slice | Fill | OrderUpdate | Charge | MarginCall | Action
 Command = Order | Cancel | Replace
 
 
-class IndicatorSeries(Protocol):
-    """An indicator's values up to now: `[-1]` the last, `[-2]` the one before."""
-
-    def __getitem__(self, ago: int) -> float: ...
-
-    def ready(self) -> bool:
-        """Tell whether every output has a value now."""
-
-
 class Market(Protocol):
     """What is known of the market now."""
 
@@ -45,8 +36,8 @@ class Market(Protocol):
     def price(self, symbol: str) -> float:
         """Return the last known close in today's shares; NaN when there is none."""
 
-    def indicator(self, recipe: Any, symbol: str) -> IndicatorSeries:
-        """Return an indicator's values of one symbol."""
+    def indicator(self, recipe: Any, symbol: str) -> Any:
+        """Return an indicator's values up to now: of one symbol, or of each when `symbol` is empty."""
 
 
 class Sizer(Protocol):

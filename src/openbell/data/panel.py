@@ -9,7 +9,7 @@ import numpy as np
 
 from openbell.core import clock
 from openbell.core.errors import BadData, ConfigError, StrategyError, nearest
-from openbell.core.market import Bar, Cursor, Slice, Track
+from openbell.core.market import Bar, Cursor, Track
 from openbell.core.types import Action, Instrument, Split
 from openbell.data.actions import factors
 from openbell.data.bars import COLUMNS, Floats, Series, Times, parse_timeframe
@@ -108,7 +108,7 @@ class Panel:
             for recipe, view in part.views.items():
                 self._fill(part, recipe, view)
 
-    def advance(self, at: int) -> Slice:
+    def advance(self, at: int) -> CrossSection:
         """Make the bars of moment `at` known."""
         time = self._clock[at]
         self.time = time
