@@ -96,7 +96,8 @@ class Desk:
         aim = None if exits or "limit" in ticket else self._aim_at(symbol, quantity - held)
         keeps = not exits and (held * quantity > 0.0 or (aim is not None and quantity != 0.0))
         for order in list(self.working.get(symbol, {}).values()):
-            stays = aim is not None if order.aim else keeps and order.reduce_only
+            exit_ = order.reduce_only and order.side * quantity < 0.0
+            stays = aim is not None if order.aim else keeps and exit_
             if not stays:
                 self.cancel(order, Reason.REPLACED)
         return aim if aim is not None else self._change(symbol, held, quantity, exits, ticket)

@@ -149,15 +149,15 @@ class Order:
 
     def describe(self) -> str:
         """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""
-        words = ["buy" if self.side > 0 else "sell", f"{self.quantity:g}", self.symbol, self.type.value]
-        if not math.isnan(self.stop):
-            words.append(f"stop {self.stop:g}")
-        if not math.isnan(self.limit):
-            words.append(f"limit {self.limit:g}")
-        if not math.isnan(self.trail):
-            words.append(f"trail {self.trail:.2%}" if self.trail_percent else f"trail {self.trail:g}")
-        words.append(self.tif.value)
-        return " ".join(words)
+        way = "buy" if self.side > 0 else "sell"
+        prices = [self._price_in_words(name) for name in _PRICES[self.type]] or [self.type.value]
+        return " ".join((way, f"{self.quantity:.10g}", self.symbol, *prices, self.tif.value))
+
+    def _price_in_words(self, name: str) -> str:
+        value: float = getattr(self, name)
+        if name != "trail":
+            return f"{name} {value:.10g}"
+        return f"trailing stop {100 * value:.10g}%" if self.trail_percent else f"trailing stop {value:.10g}"
 
     def __repr__(self) -> str:
         return (
