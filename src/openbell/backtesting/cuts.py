@@ -9,7 +9,7 @@ from openbell.data.bars import Times
 
 CUTS = 12  #: moments that are tested, if the budget allows
 BUDGET = 8  #: how many times the run's bars may be simulated,
-FLOOR = 45_000  #: or so many bars, for short runs
+FLOOR = 40_000  #: or so many bars, for short runs
 RUNS_A_CUT = 4  #: over the true bars, and over three other futures
 REPEATS = 4 / 3  #: of the run: once again, and a third of it over other bars
 
@@ -25,7 +25,7 @@ def choose_cuts(outcome: Outcome, moments: int, bars: int, most: int, seed: int 
         outcome: What the strategy did.
         moments: How many of its moments are tested.
         bars: How many bars all of them have.
-        most: The most cuts.
+        most: The most cuts; more than `CUTS` raise the budget in proportion.
         seed: Another one gives other moments.
     """
     sent = [order.life[1].time if len(order.life) > 1 else order.decided for order in outcome.orders]
@@ -35,14 +35,15 @@ def choose_cuts(outcome: Outcome, moments: int, bars: int, most: int, seed: int 
 
     def pick(count: int) -> list[int]:
         picked = {*_spread(acting, count // 6, seed), *_spread(ordered, (count + 1) // 2, seed)}
-        rest = np.setdiff1d(np.arange(moments - 1), list(picked))
+        rest = np.delete(np.arange(moments - 1), [cut for cut in picked if cut >= 0])
         return sorted(picked.union(_spread(rest, count - len(picked), seed)))
 
     def cost(cuts: list[int]) -> float:
         return (REPEATS + sum(RUNS_A_CUT * (cut + 2) for cut in cuts) / moments) * bars
 
     tried = (pick(count) for count in range(most, 0, -1))
-    return next(cuts for cuts in tried if cost(cuts) <= max(BUDGET * bars, FLOOR))
+    budget = max(BUDGET * bars, FLOOR) * max(most / CUTS, 1.0)
+    return next(cuts for cuts in tried if cost(cuts) <= budget)
 
 
 def _spread(places: Times, count: int, seed: int) -> list[int]:

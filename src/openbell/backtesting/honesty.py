@@ -82,7 +82,7 @@ def check(
         form: The strategy, to name its code.
         outcome: What the strategy did over the true series, if it has run already.
         cuts: The most moments to test; a long run is tested at fewer, for all runs together take at most 8
-            times its bars (or 45,000).
+            times its bars (or 40,000), and in proportion more if more than 12 are asked for.
 
     Raises:
         ConfigError: `cuts` is less than 1.
