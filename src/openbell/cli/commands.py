@@ -82,7 +82,7 @@ def demo(*, reports: Reports = None, no_check: NoCheck = False) -> Answer:
     app,
     "openbell backtest sma_cross --symbols AAPL --start 2005-01-01 --set fast=20",
     "openbell backtest config/strategies.yaml",
-    "openbell backtest my.py:Mine --symbols AAPL,MSFT --data prices/ --cash 50000",
+    "openbell backtest my.py:Buys --symbols AAPL,MSFT --data prices/ --cash 50000",
     "openbell backtest sma_cross --symbols IBM --set costs.slippage.bps=3",
     codes=(Exit.LOOK_AHEAD,),
 )
@@ -172,7 +172,7 @@ def report(run: Run, *, reports: Reports = None) -> Answer:
 @command(
     app,
     "openbell verify reports/sma_cross-AAPL-1a2b3c4d",
-    "openbell verify sma_cross-AAPL-1a2b3c4d --json",
+    "openbell verify sma_cross-IBM --json",
     codes=(Exit.FAILED,),
 )
 def verify(run: Run, *, reports: Reports = None) -> Answer:

@@ -20,6 +20,7 @@ from openbell.config import load
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.data import bundled, calendar
 from openbell.reporting.html.page import plotly_script
+from openbell.reporting.words import count
 
 #: The oldest Python that Openbell runs on.
 OLDEST = (3, 11)
@@ -47,7 +48,7 @@ def examine(reports: str | None) -> Answer:
     parts: list[str | Table] = [table]
     if remedies:
         parts += ["", *remedies]
-    parts += ["", f"{len(faults)} faults" if faults else "everything that is needed is here and works"]
+    parts += ["", count(len(faults), "fault") if faults else "everything that is needed is here and works"]
     document = {"healthy": not faults, "findings": [finding._asdict() for finding in findings]}
     return Answer(parts, document, Exit.FAILED if faults else Exit.FINE)
 

@@ -14,6 +14,7 @@ from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.export import RUN_FILE
 from openbell.reporting.result import shown
+from openbell.reporting.words import count
 
 _FIGURES = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "costs_paid")
 _PAGE = """<!doctype html>
@@ -57,7 +58,7 @@ def write_index(folder: Path) -> Path:
     rows = list(_rows(folder))
     titles = ["Strategy", "Symbols", "Data", *(DESCRIPTIONS[key].label for key in _FIGURES)]
     head = "".join(f"<th scope='col'>{escape(title)}</th>" for title in titles)
-    said = f"{len(rows)} runs, by name. Costs are those of each run; its report says what they were."
+    said = f"{count(len(rows), 'run')}, by name. Costs are those of each run; its report says what they were."
     path = folder / "index.html"
     try:
         _replace(path, _PAGE.format(said=said, head=head, rows="\n".join(rows)))

@@ -68,7 +68,7 @@ Costs = Annotated[
     bool, typer.Option("--costs/--no-costs", help="Charge commission and slippage, or trade for nothing.")
 ]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="NUMBER", help="Of what is random.")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or its name in the report folder.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or how its name begins.")]
 
 #: What each exit code means, in few words, for `--help`.
 MEANINGS = {

@@ -57,9 +57,14 @@ def run_all(jobs: Sequence[Job], *, check: bool, progress: Progress, cuts: int =
         try:
             result = run.execute(job.plan, found=job.found, progress=tell)
         except StrategyError as error:
-            raise (_cause(job, error) if check else error) from error
+            cause = _cause(job) if check else None
+            if cause is None:
+                raise
+            raise cause from error
         except (ConfigError, BadData) as error:
-            raise _placed(job, error) from error
+            if not job.place:
+                raise
+            raise type(error)(f"{job.place}: {error}") from error
         tell(1, 1)
         finished.append(Finished(job, result, run.check_lookahead(result, cuts=cuts) if check else None))
     return finished
@@ -89,17 +94,12 @@ def _tell(progress: Progress, name: str, number: int, count: int, done: int, tot
     progress((number + _RUN * done / total) / count, name)
 
 
-def _placed(job: Job, error: ConfigError | BadData) -> ConfigError | BadData:
-    """Return an error with the place that asks for the job, where a file does."""
-    return type(error)(f"{job.place}: {error}") if job.place else error
-
-
-def _cause(job: Job, error: StrategyError) -> StrategyError:
-    """Return a look-ahead in place of an error that it caused: to read past the last bar is one."""
+def _cause(job: Job) -> LookAhead | None:
+    """Return the look-ahead that made a strategy raise, if one did: to read past the last bar is one."""
     plan = job.plan
     kept = {f.name: getattr(plan, f.name) for f in fields(plan) if f.name not in {"strategy", "symbols"}}
     try:
         verdict = run.check_lookahead(job.found.form, list(plan.symbols), **kept)
-    except OpenbellError:
-        return error
+    except OpenbellError:  # it raises for a reason of its own
+        return None
     return LookAhead(verdict.text)

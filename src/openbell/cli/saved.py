@@ -20,8 +20,11 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.reporting.export import RUN_FILE, write_run
 from openbell.reporting.identity import SCHEMA, describe
 from openbell.reporting.result import Result
+from openbell.reporting.words import count
 
 LEDGER = "ledger.csv"
+#: What a run.json must have beside its plan.
+_COMPARED = ("strategy", "data", "versions", "ledger_hash", "lookahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,15 @@ def check_again(name: str, reports: str | None) -> Answer:
     fresh = ledger_text(result.outcome.entries).encode()
     same = fresh == recorded.ledger
     changes = list(_changes(recorded, result))
-    difference = None if same else _first_difference(recorded.ledger, fresh)
     rows = fresh.count(b"\n") - 1
     if same:
-        parts = [f"same: {rows} ledger rows of {recorded.folder}, byte for byte", f"  {result.hash}"]
+        difference = None
+        parts = [
+            f"same: {count(rows, 'ledger row')} of {recorded.folder}, byte for byte",
+            f"  {result.hash}",
+        ]
     else:
+        difference = _first_difference(recorded.ledger, fresh)
         parts = [f"DIFFERENT: {recorded.folder / LEDGER}", *_told(difference)]
     parts += [f"  changed since: {change}" for change in changes]
     if not same and not changes:
@@ -97,6 +104,8 @@ def _read(name: str, reports: str | None) -> Recorded:
         )
     try:
         plan = plan_from_json(described["plan"])
+        for field in _COMPARED:
+            described[field]
     except (KeyError, TypeError) as error:
         raise ConfigError(
             f"{folder / RUN_FILE}: the plan cannot be read ({error}); `openbell backtest` makes a new run"
@@ -111,12 +120,19 @@ def _read(name: str, reports: str | None) -> Recorded:
 
 
 def _find(name: str, reports: str | None) -> Path:
-    """Return the run's folder, of its path, of its run.json, or of its name in the report folder."""
+    """Return the run's folder: of its path, of its run.json, or of (the beginning of) its name."""
     below = find_reports(reports)
-    for path in (Path(name), Path(name).parent, below / name):
-        if (path / RUN_FILE).is_file() and (path != Path(name).parent or Path(name).name == RUN_FILE):
+    named = Path(name).parent if Path(name).name == RUN_FILE else Path(name)
+    for path in (named, below / name):
+        if (path / RUN_FILE).is_file():
             return path
-    known = [path.parent.name for path in list_runs(below)]
+    known = {path.parent.name: path.parent for path in list_runs(below)}
+    begun = [folder for run_name, folder in known.items() if run_name.startswith(name)]
+    if len(begun) == 1:
+        return begun[0]
+    if begun:
+        listed = ", ".join(folder.name for folder in begun)
+        raise ConfigError(f"run {name!r} may be any of {listed}; name one")
     hint = nearest(Path(name).name, known) or f"; {below} holds no runs, `openbell demo` writes some"
     raise ConfigError(f"run {name!r} is unknown: it has no {RUN_FILE}{hint}")
 
@@ -164,9 +180,7 @@ def _text(line: bytes | None) -> str | None:
     return None if line is None else line.decode("utf-8", errors="replace")
 
 
-def _told(difference: Mapping[str, Any] | None) -> list[str]:
-    if difference is None:
-        return []
+def _told(difference: Mapping[str, Any]) -> list[str]:
     return [
         f"  line {difference['line']} recorded: {difference['recorded']}",
         f"  line {difference['line']} now:      {difference['now']}",

@@ -1,0 +1,388 @@
+"""The small commands, help, and what becomes of errors that nobody foresaw."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+import runpy
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from tests.integration.cli_runs import run
+
+import openbell
+from openbell.cli import commands, doctor, faults, summary, terminal
+from openbell.cli.answer import Column, Table
+from openbell.cli.index import write_index
+from openbell.core.errors import ConfigError
+from openbell.data import calendar
+from openbell.strategies.examples import BY_NAME
+
+ROOT = Path(__file__).parents[2]
+BUYS = """
+import openbell as ob
+
+class Buys(ob.Strategy):
+    def on_bar(self, bar):
+        self.buy(bar.symbol)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# --- help ------------------------------------------------------------------------------------------------
+
+
+def list_helps():
+    found: list[tuple[str, ...]] = [()]
+    command: Any = typer.main.get_command(commands.app)
+    for name, one in command.commands.items():
+        found.append((name,))
+        found += [(name, below) for below in getattr(one, "commands", {})]
+    return found
+
+
+@pytest.mark.parametrize("words", list_helps(), ids=" ".join)
+def test_help_fits_a_terminal_and_has_examples_and_exit_codes(words, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    ended = run(*words, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert all(len(line) <= 80 for line in ended.out.splitlines())
+    if words not in [(), ("new",), ("config",)]:
+        assert f"\n    openbell {' '.join(words)}" in ended.out
+        assert "Exit codes: 0 fine, " in ended.out
+        assert "--json" in ended.out
+        assert "--debug" in ended.out
+
+
+def test_every_example_of_the_help_runs():
+    (Path("config")).mkdir()
+    for name in ("settings.yaml", "settings.dev.yaml", "strategies.yaml"):
+        text = (ROOT / "config" / name).read_text(encoding="utf-8")
+        (Path("config") / name).write_text(text, encoding="utf-8")
+    rows = "".join(f"2005-01-{day:02d},10,20,1,{day},100000\n" for day in (3, 4, 5, 6, 7, 10, 11))
+    Path("prices").mkdir()
+    for name in ("AAPL", "MSFT"):
+        Path(f"prices/{name}.csv").write_text("date,open,high,low,close,volume\n" + rows, encoding="utf-8")
+    Path("my.py").write_text(BUYS, encoding="utf-8")
+    shown = [line.strip() for words in list_helps() for line in run(*words, "--help").out.splitlines()]
+    examples = [line for line in shown if line.startswith("openbell ")]
+    assert len(examples) > 15
+    for example in sorted(examples, key=lambda line: line.split()[1] in ("report", "verify")):
+        words = [
+            word.replace("reports/sma_cross-AAPL-1a2b3c4d", "sma_cross-IBM") for word in shlex.split(example)
+        ]
+        if words[1] != "demo":  # it takes seconds, and has tests of its own
+            assert run(*words[1:]).code == 0, example
+
+
+def test_without_words_there_is_help():
+    assert run().out == run("--help").out
+    assert run("config").line == "Missing command; see `openbell config --help`"
+
+
+def test_every_command_takes_json():
+    for words in (("strategies",), ("strategies", "pairs_trade"), ("config", "show"), ("doctor",)):
+        ended = run(*words, "--json")
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.document
+
+
+# --- strategies and new ----------------------------------------------------------------------------------
+
+
+def test_strategies_are_listed_with_their_parameters():
+    ended = run("strategies")
+    assert [line.split()[0] for line in ended.out.splitlines()[1 : len(BY_NAME) + 1]] == list(BY_NAME)
+    assert "fast=10 slow=30" in ended.out
+    assert [one["name"] for one in run("strategies", "--json").document["strategies"]] == list(BY_NAME)
+
+
+def test_a_strategy_is_shown_with_what_its_parameters_may_be():
+    ended = run("strategies", "donchian_trend")
+    assert re.search(r"^lookback +20 +whole number +>= 2, <= 250$", ended.out, re.MULTILINE)
+    described = run("strategies", "sma_cross", "--json").document["strategy"]
+    assert described["parameters"][0]["default"] == 10
+    assert "SMA" in described["parameters"][0]["help"]
+
+
+def test_a_strategy_of_ones_own_is_shown_with_choices_and_without_parameters():
+    Path("mine.py").write_text(
+        "import openbell as ob\nclass Mine(ob.Strategy):\n    '''Mine.'''\n"
+        "    way: str = ob.param('up', choices=('up', 'down'), help='which way')\n"
+        "    def on_bar(self, bar):\n        self.buy(bar.symbol)\n",
+        encoding="utf-8",
+    )
+    assert re.search(
+        r"^way +up +text +one of up, down +which way$", run("strategies", "mine.py").out, re.MULTILINE
+    )
+    Path("plain.py").write_text(
+        "import openbell as ob\n@ob.signal(flow=ob.OBV())\ndef plain(flow):\n    return 1.0\n",
+        encoding="utf-8",
+    )
+    assert run("strategies", "plain.py").code == 0
+    Path("none.py").write_text(BUYS, encoding="utf-8")
+    assert "It has no parameters." in run("strategies", "none.py").out
+
+
+def test_a_new_strategy_runs_and_is_not_written_twice():
+    ended = run("new", "strategy", "my_idea", "--folder", "ideas", "--json")
+    assert ended.document == {
+        "strategy": str(Path("ideas/my_idea.py")),
+        "test": str(Path("ideas/test_my_idea.py")),
+    }
+    assert run("backtest", "ideas/my_idea.py", "--symbols", "AAPL", "--no-check").code == 0
+    again = run("new", "strategy", "my_idea", "--folder", "ideas")
+    assert again.code == 2
+    assert "my_idea.py" in again.line
+
+
+# --- config ----------------------------------------------------------------------------------------------
+
+
+def test_a_setting_is_explained_with_what_it_outweighs():
+    Path("config").mkdir()
+    Path("config/settings.yaml").write_text("costs:\n  slippage:\n    bps: 2\n", encoding="utf-8")
+    words = ("config", "explain", "costs.slippage.bps", "--set", "costs.slippage.bps=3")
+    place = Path("config/settings.yaml")
+    assert run(*words).out == (
+        f"costs.slippage.bps = 3.0  (--set)\n  shadows 2  ({place}:3)\n  shadows 5.0  (default)\n"
+    )
+    (leaf,) = run(*words, "--json").document["settings"]
+    assert (leaf["value"], leaf["source"], len(leaf["shadowed"])) == (3.0, "--set", 2)
+
+
+def test_all_settings_are_shown_as_data():
+    settings = {one["key"]: one["value"] for one in run("config", "show", "--json").document["settings"]}
+    assert settings["account.cash"] == 100_000.0
+    assert settings["reports.folder"] == "reports"
+
+
+# --- doctor ----------------------------------------------------------------------------------------------
+
+
+def test_a_healthy_machine_has_no_fault():
+    ended = run("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[-1] == "everything that is needed is here and works"
+    assert not Path("reports").exists()
+
+
+def list_faults():
+    ended = run("doctor", "--json")
+    found = [one for one in ended.document["findings"] if one["state"] != "ok"]
+    assert all(one["remedy"] for one in found)
+    assert (ended.code == 1) == any(one["state"] == "FAULT" for one in found)
+    return {one["name"]: one for one in found}
+
+
+def test_faults_are_found_and_have_a_remedy(monkeypatch):
+    Path("reports").write_text("a file", encoding="utf-8")
+    monkeypatch.setattr(doctor, "OLDEST", (99, 0))
+    assert {"python", "report folder"} <= set(list_faults())
+    assert run("doctor").out.splitlines()[-1].endswith("faults")
+
+
+def test_a_configuration_that_cannot_be_read_is_a_fault():
+    Path("config").mkdir()
+    Path("config/settings.yaml").write_text("nix: 1\n", encoding="utf-8")
+    assert {"settings", "report folder"} <= set(list_faults())
+
+
+def test_other_bundled_prices_are_a_fault(monkeypatch):
+    monkeypatch.setattr(doctor, "_PRICES", "actions.csv")
+    assert "bundled prices" in list_faults()
+
+
+def test_missing_and_old_packages_are_faults_and_missing_extras_are_notes(monkeypatch):
+    values = {
+        "Name": ["openbell"],
+        "Requires-Dist": [
+            "numpy>=99", "nix-of-mine>=1", "typer>=0.1", "nix-too; extra == 'more'", "rich; extra == 'fine'",
+        ],
+        "Provides-Extra": ["more", "fine", "dev"],
+    }  # fmt: skip
+    monkeypatch.setattr(doctor, "_metadata", values.__getitem__)
+    found = list_faults()
+    assert {name: one["state"] for name, one in found.items()} == {
+        "numpy": "FAULT", "nix-of-mine": "FAULT", "extra more": "note",
+    }  # fmt: skip
+    assert found["extra more"]["remedy"] == "pip install 'openbell[more]'"
+
+
+def test_a_package_that_is_only_imported_is_a_fault(monkeypatch):
+    def refuse(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "metadata", refuse)
+    assert "openbell" in list_faults()
+
+
+def test_a_cache_that_cannot_be_written_is_noted(monkeypatch):
+    Path("taken").write_text("a file", encoding="utf-8")
+    monkeypatch.setenv("OPENBELL_CACHE", "taken")
+    assert list_faults()["calendar cache"]["state"] == "note"
+    monkeypatch.setattr(calendar, "_cache_path", lambda _name: None)
+    assert list_faults()["calendar cache"]["said"] == "the user has no home folder"
+
+
+def test_missing_charts_and_runs_that_differ_or_fail_are_faults(monkeypatch):
+    def refuse(*_args):
+        raise ConfigError("gone")
+
+    monkeypatch.setattr(doctor, "plotly_script", refuse)
+    monkeypatch.setattr("openbell.run.execute", refuse)
+    assert {"report page", "a run"} <= set(list_faults())
+    hashes = iter(("sha256:a", "sha256:b"))
+    monkeypatch.setattr("openbell.run.execute", lambda _plan: type("Result", (), {"hash": next(hashes)}))
+    assert list_faults()["a run"]["said"] == "sha256:a became sha256:b"
+
+
+@pytest.mark.parametrize(
+    ("version", "requirement", "meets"),
+    [
+        ("2.10", "x>=2.9", True), ("2.9", "x>=2.10", False), ("1.0", "x==1", True),
+        ("2.0.1", "x>=1,<2", False), ("3.0rc1", "x>=3", True), ("0.8.2", "x>=0.8.2,<0.9", True),
+        ("1", "x", True),
+    ],
+)  # fmt: skip
+def test_versions_are_compared_by_their_numbers(version, requirement, meets):
+    assert doctor.meets(version, requirement) is meets
+
+
+# --- what nobody foresaw ---------------------------------------------------------------------------------
+
+
+def test_a_fault_of_our_own_is_one_line_with_what_to_do(monkeypatch):
+    def fail(*_args, **_settings):
+        raise RuntimeError("broken\nin two lines")
+
+    monkeypatch.setattr("openbell.cli.catalog.list_strategies", fail)
+    monkeypatch.setattr(faults, "_PACKAGE", ROOT)
+    ended = run("strategies")
+    assert ended.code == 70
+    assert ended.line.startswith("RuntimeError: broken in two lines (")
+    assert "--debug" in ended.line
+
+
+def test_ctrl_c_is_one_line(monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("openbell.cli.catalog.list_strategies", interrupt)
+    ended = run("strategies", "--json")
+    assert ended.code == ended.document["error"]["exit_code"] == 130
+    assert ended.line.startswith("stopped by Ctrl-C")
+
+
+@pytest.mark.parametrize(("variable", "shown"), [("1", True), ("off", False)])
+def test_a_trace_is_asked_for_by_an_option_or_a_variable(variable, shown, monkeypatch):
+    assert "Traceback" in run("strategies", "nix", "--debug").err
+    monkeypatch.setenv("OPENBELL_DEBUG", variable)
+    assert ("Traceback" in run("strategies", "nix").err) is shown
+
+
+def test_the_version_is_printed():
+    assert run("--version").out == f"openbell {openbell.__version__}\n"
+
+
+def test_an_index_that_cannot_be_written_is_bad_input():
+    Path("taken").write_text("a file", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"index.html cannot be written .*; name another report folder"):
+        write_index(Path("taken"))
+
+
+def test_an_undefined_share_is_a_dash():
+    assert [summary.percent(share) for share in (math.nan, 0.123, 12.3)] == ["–", "12.3%", "1,230%"]
+
+
+def test_an_error_in_a_users_code_names_its_line_even_outside_of_a_run():
+    Path("mine.py").write_text(
+        "import openbell as ob\nclass Mine(ob.Strategy):\n    def __init__(self, **values):\n"
+        "        super().__init__(**values)\n        {}['nix']\n    def on_bar(self, bar):\n        pass\n",
+        encoding="utf-8",
+    )
+    ended = run("backtest", "mine.py", "--symbols", "AAPL")
+    assert ended.code == 2
+    assert "mine.py:5" in ended.line
+    assert "KeyError: 'nix'" in ended.line
+
+
+def test_an_error_in_a_users_code_is_not_called_ours():
+    Path("helper.py").write_text(
+        "def halve(number):\n    return number / 0\n\n\nhalve(1)\n", encoding="utf-8"
+    )
+    with pytest.raises(ZeroDivisionError) as raised:
+        runpy.run_path("helper.py")
+    fault = faults.explain(raised.value)
+    assert fault.code == 2
+    assert (
+        fault.message == "helper.py:2 in halve: ZeroDivisionError: division by zero; mend the strategy's code"
+    )
+
+
+def test_a_file_that_cannot_be_read_is_bad_input():
+    Path("mine.csv").mkdir()
+    fault = faults.explain(IsADirectoryError(21, "Is a directory", "mine.csv"))
+    assert (fault.code, fault.message) == (2, "mine.csv: Is a directory; check the path and its permissions")
+
+
+# --- terminals -------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+TABLE = Table((Column("Name"), Column("Value", right=True)), [("one [b]", "1"), ("two", "22")])
+
+
+def test_a_table_is_plain_where_nobody_watches():
+    stream = io.StringIO()
+    terminal.write([TABLE, "[red]as it is[/red]"], stream)
+    assert stream.getvalue() == "Name     Value\none [b]      1\ntwo         22\n[red]as it is[/red]\n"
+
+
+def test_a_table_is_drawn_on_a_terminal_and_colours_can_be_refused(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    terminal.write([TABLE, "[red]as it is[/red]"], stream)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert [line.split() for line in text.splitlines()][1] == ["one", "[b]", "1"]
+    assert "[red]as it is[/red]" in text
+    assert "\x1b[3" not in stream.getvalue()  # no colour; bold is none
+
+
+def test_progress_is_shown_on_a_terminal_only(monkeypatch):
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys, "stderr", stream)
+        with terminal.progress() as tell:
+            tell(0.5, "half of it")
+        assert ("half of it" in stream.getvalue()) is shown
+    monkeypatch.setenv("TERM", "dumb")
+    dumb = Terminal()
+    monkeypatch.setattr(sys, "stderr", dumb)
+    with terminal.progress() as tell:
+        tell(0.5, "half of it")
+    assert dumb.getvalue() == ""
+
+
+def test_documents_are_ascii():
+    stream = io.StringIO()
+    terminal.write_document({"said": "50 % – fine"}, stream)
+    assert stream.getvalue().isascii()
+    assert json.loads(stream.getvalue()) == {"said": "50 % – fine"}
