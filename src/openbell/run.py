@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from openbell.backtesting.cuts import CUTS
-from openbell.backtesting.evidence import series_of
 from openbell.backtesting.honesty import check, is_refusal, refusal
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
@@ -149,7 +148,7 @@ def check_lookahead(
             given = ", ".join([*(["data"] if data is not None else []), *settings])
             raise ConfigError(f"check_lookahead(result) has its data and settings already; leave out {given}")
         plan, found, outcome = strategy.plan, strategy.found, strategy.outcome
-        series = series_of(outcome.panel)
+        series = outcome.panel.series
     else:
         try:
             plan, found, series = prepare(strategy, data, **settings)

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -256,3 +257,22 @@ def test_a_second_given_coarser_series_is_adjusted_like_the_bars():
     panel.advance(1440)
     assert view[-1] == 50.0
     assert panel.time == MONDAY + DAY + MINUTE
+
+
+def weekly(closes: list[float], actions: Sequence[Split | Dividend]) -> Series:
+    """Return bars of seven days, beginning on a Monday."""
+    days = daily("A", closes)
+    start = MONDAY + np.arange(len(closes), dtype=np.int64) * 7 * DAY
+    return replace(days, timeframe="1w", start=start, known=start + 7 * DAY, actions=tuple(actions))
+
+
+def test_a_dividend_inside_a_bar_is_taken_after_it():
+    panel = panel_of(weekly([100.0, 99.0, 98.0], [Dividend("A", MONDAY + 9 * DAY, 1.0)]))
+    assert [at for at, _ in panel.schedule()] == [2]
+    walk(panel)
+    assert panel.history("A", "close", 3).tolist() == pytest.approx([100 * 98 / 99, 98.0, 98.0])
+
+
+def test_a_split_inside_a_bar_is_refused():
+    with pytest.raises(BadData, match="the split on 2024-01-10 lies inside a 1w bar"):
+        panel_of(weekly([100.0, 50.0], [Split("A", MONDAY + 9 * DAY, 2, 1)]))

@@ -15,7 +15,7 @@ from openbell.core.account import Entry
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.core.orders import Order
 from openbell.core.types import Reason
-from openbell.data.bars import Floats, Series
+from openbell.data.bars import Floats
 from openbell.data.panel import Panel
 from openbell.data.views import Outputs
 from openbell.indicators.spec import Indicator
@@ -93,12 +93,6 @@ def moved(before: Values, after: Values) -> list[Indicator]:
     return list(dict.fromkeys(found))
 
 
-def series_of(panel: Panel) -> list[Series]:
-    """Return the series that a panel was made of."""
-    parts = panel._parts.values()  # noqa: SLF001  # as below
-    return [one for part in parts for one in (part.series, *part.slower.values())]
-
-
 def caused_by_settings(error: BaseException) -> bool:
     """Tell whether an error began as one of settings: a function that refuses so few bars, for one."""
     return any(isinstance(link, ConfigError) for link in chain(error))
@@ -114,11 +108,10 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 def _values(panel: Panel) -> Iterator[tuple[tuple[str, Indicator, str], Floats]]:
     """Yield the known values of each indicator that was asked for."""
-    for symbol, part in panel._parts.items():  # noqa: SLF001  # nothing else knows what was asked for
-        for recipe, view in part.views.items():
-            outputs = view.each() if isinstance(view, Outputs) else (view,)
-            for name, values in zip(recipe.outputs, outputs, strict=True):
-                yield (symbol, recipe, name), values.last(len(panel))
+    for symbol, recipe, view in panel.declared():
+        outputs = view.each() if isinstance(view, Outputs) else (view,)
+        for name, values in zip(recipe.outputs, outputs, strict=True):
+            yield (symbol, recipe, name), values.last(len(panel))
 
 
 def _errors(before: Trace, after: Trace) -> Difference | None:

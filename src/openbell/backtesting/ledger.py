@@ -19,7 +19,8 @@ def rows(entries: Iterable[Entry]) -> Iterable[tuple[Any, ...]]:
     """Yield a ledger's rows, times as ISO text, numbers as they are."""
     for e in entries:
         yield (
-            stamp(e.time), e.kind.value, e.symbol, e.quantity, e.price, e.fee, e.amount, e.cash, e.position, e.realised,
+            stamp(e.time), e.kind.value, e.symbol, e.quantity, e.price, e.fee,
+            e.amount, e.cash, e.position, e.realised,
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,7 @@ class Outcome:
         return last_of_sessions(self.times, self.panel)
 
     def hold_benchmark(self) -> Floats:
-        """(moments,) the same cash split equally over the run's symbols and held, dividends reinvested, no costs."""
+        """(moments,) the cash split equally over the symbols and held, dividends reinvested, no costs."""
         cash = self.account.initial_cash
         total = np.zeros(len(self.times))
         for symbol in self.panel.symbols:
@@ -121,7 +122,7 @@ class Outcome:
         return grown
 
     def _spans(self) -> list[tuple[int, int, int]]:
-        """Return (moment, next booked moment, ledger entries so far) for each moment that booked something."""
+        """Return (moment, next booked moment, entries so far) for each moment that booked something."""
         at = self.marks.moments
         return list(zip(at, [*at, len(self.times)][1:], self.marks.entries, strict=True))
 
@@ -145,7 +146,7 @@ def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
 def _carried(curve: Floats, changes: list[int]) -> Floats:
     """Carry each change of a sparse curve forward to the next."""
     bounds = [*changes, len(curve)]
-    for at, until in zip(bounds, bounds[1:], strict=False):
+    for at, until in pairwise(bounds):
         curve[at:until] = curve[at]
     return curve
 

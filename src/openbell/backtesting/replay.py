@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from openbell.backtesting.blame import Blame
 from openbell.core.engine import Engine
 from openbell.core.ports import Command
 from openbell.core.types import Split
+from openbell.data.crosssection import CrossSection
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
 
@@ -22,6 +24,61 @@ class Marks:
 
     moments: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=list)
+
+
+class _Course:
+    """The parts of one replay, and what each moment asks of them."""
+
+    def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel, end: int) -> None:
+        self.marks = Marks()
+        self._engine, self._broker, self._panel = engine, broker, panel
+        self._schedule = deque(panel.schedule())
+        self._end = end
+
+    @property
+    def next_action(self) -> int:
+        """Return the moment before whose bars the next corporate action happens."""
+        return self._schedule[0][0] if self._schedule else self._end
+
+    def act(self, at: int) -> None:
+        """Let the corporate actions of a moment happen: to the orders, the ledger, and the past's prices."""
+        while self._schedule and self._schedule[0][0] == at:
+            action = self._schedule.popleft()[1]
+            if isinstance(action, Split):
+                for event in self._broker.act(action):
+                    self._engine.step(event)
+            self._engine.step(action)
+            self._panel.act(action)
+
+    def meet(self, at: int) -> CrossSection:
+        """Let a moment's bars fill what rests, and only then become known."""
+        step, broker, time = self._engine.step, self._broker, self._panel.time_at(at)
+        late: list[Command] = []
+        for event in broker.match(time):
+            late.extend(step(event))
+        bars = self._panel.advance(at)
+        for event in broker.call_margin(time):
+            late.extend(step(event))
+        if late:
+            self.send(late)
+        return bars
+
+    def send(self, commands: Iterable[Command]) -> None:
+        """Hand commands to the broker now."""
+        for event in self._broker.submit(commands, self._panel.time):
+            self._engine.step(event)
+
+    def mark(self, at: int) -> int:
+        """Note that the ledger grew at a moment; return how long it is."""
+        booked = len(self._engine.account.entries)
+        self.marks.moments.append(at)
+        self.marks.entries.append(booked)
+        return booked
+
+    def finish(self) -> None:
+        """End what still works, because the data end."""
+        for event in self._broker.finish(self._panel.time):
+            self._engine.step(event)
 
 
 def replay(
@@ -40,54 +97,26 @@ def replay(
     Raises:
         StrategyError: The strategy raised; the message names the bar and the line.
     """
-    step, account = engine.step, engine.account
-    marks = Marks()
     end = len(panel) if until is None else min(until, len(panel))
-    schedule = [*panel.schedule(), (end, None)]
-    due, next_action = 0, schedule[0][0]
-    late: list[Command] = []
-
-    def send(commands: Iterable[Command], time: int) -> None:
-        for event in broker.submit(commands, time):
-            step(event)
-
+    course = _Course(engine, broker, panel, end)
+    step, advance, entries = engine.step, panel.advance, engine.account.entries
+    booked, next_action = 0, course.next_action
     with Blame(engine):
-        send(engine.start(), panel.time)
+        course.send(engine.start())
         for at in range(end):
             if at == next_action:
-                while schedule[due][0] == at:
-                    action = schedule[due][1]
-                    assert action is not None  # only the sentinel at `end` has none
-                    if isinstance(action, Split):
-                        for event in broker.act(action):
-                            step(event)
-                    step(action)
-                    panel.act(action)
-                    due += 1
-                next_action = schedule[due][0]
-            if broker.busy:
-                time = panel.time_at(at)
-                for event in broker.match(time):
-                    late.extend(step(event))
-                bars = panel.advance(at)
-                for event in broker.call_margin(time):
-                    late.extend(step(event))
-                if late:
-                    send(late, time)
-                    late.clear()
-            else:
-                bars = panel.advance(at)
+                course.act(at)
+                next_action = course.next_action
+            bars = course.meet(at) if broker.busy else advance(at)
             commands = step(bars)
             if commands:
-                send(commands, panel.time)
-            if len(account.entries) != (marks.entries[-1] if marks.entries else 0):
-                marks.moments.append(at)
-                marks.entries.append(len(account.entries))
+                course.send(commands)
+            if len(entries) != booked:
+                booked = course.mark(at)
             if progress is not None and at % PROGRESS_EVERY == 0:
                 progress(at, end)
         engine.stop()
-        for event in broker.finish(panel.time):
-            step(event)
+        course.finish()
     if progress is not None:
         progress(end, end)
-    return marks
+    return course.marks

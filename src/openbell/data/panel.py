@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from openbell.core import clock
-from openbell.core.errors import BadData, ConfigError, StrategyError, nearest
+from openbell.core.errors import BadData, StrategyError, nearest
 from openbell.core.market import Bar, Cursor, Track
 from openbell.core.types import Action, Instrument, Split
 from openbell.data.actions import factors
-from openbell.data.bars import COLUMNS, Floats, Series, Times, parse_timeframe
+from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection
 from openbell.data.resample import check_coarser, latest, resample
+from openbell.data.traded import Traded, column_of, finest, members, place, ratio_of
 from openbell.data.views import Focused, Outputs, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
 
 
-@dataclass(slots=True, eq=False)
-class _Symbol:
-    """One symbol's bars, its adjustment, and what is computed from it."""
-
-    series: Series
-    track: Track
-    bar: Bar
-    slots: Times  #: (n,) the moment of each bar on the timeline
-    split: Floats
-    total: Floats
-    bounds: list[int]  #: the bars at which the prices' unit changes, and the end
-    slower: dict[str, Series] = field(default_factory=dict)
-    epoch: int = 0
-    views: dict[Indicator, View] = field(default_factory=dict)
-
-
 class Panel:
-    """Series joined on one timeline. The finest bars of a symbol are traded; coarser ones are there to be read."""
+    """Series joined on one timeline. A symbol's finest bars are traded; coarser ones are there to be read."""
 
     def __init__(
         self,
@@ -51,26 +35,26 @@ class Panel:
             raise BadData("no series of bars: a run needs at least one symbol")
         self.sessions = sessions
         self.calendar = clock.Sessions(sessions.calendar, sessions.opens.tolist(), sessions.closes.tolist())
-        traded, slower = _finest(series)
-        self.symbols = tuple(traded)
-        first = next(iter(traded.values()))
-        self.dense = all(np.array_equal(s.known, first.known) for s in traded.values())
-        known = first.known if self.dense else np.unique(np.concatenate([s.known for s in traded.values()]))
+        fine, slower = finest(series)
+        self.symbols = tuple(fine)
+        first = next(iter(fine.values()))
+        self.dense = all(np.array_equal(s.known, first.known) for s in fine.values())
+        known = first.known if self.dense else np.unique(np.concatenate([s.known for s in fine.values()]))
         self.times = known
         self._clock: Sequence[int] = known.data
         shared = Cursor()
         given = instruments or {}
-        self._parts: dict[str, _Symbol] = {}
-        for symbol, one in traded.items():
+        self._parts: dict[str, Traded] = {}
+        for symbol, one in fine.items():
             cursor = shared if self.dense else Cursor()
-            part = _part(one, given.get(symbol, Instrument(symbol)), cursor, known)
+            part = place(one, given.get(symbol, Instrument(symbol)), cursor, known)
             part.slower = slower.get(symbol, {})
             self._parts[symbol] = part
         self.tracks: Mapping[str, Track] = {s: p.track for s, p in self._parts.items()}
         self._focus = self.symbols[0]
         self._bars = tuple(p.bar for p in self._parts.values())
         self._cursor = shared
-        self._members = None if self.dense else _members(list(self._parts.values()), len(known))
+        self.members = None if self.dense else members(list(self._parts.values()), len(known))
         self._acted: list[Track] = []
         self._matrices: dict[str, Floats] = {}
         self.time = int(known[0]) - 1 if len(known) else 0
@@ -79,18 +63,35 @@ class Panel:
     def __len__(self) -> int:
         return len(self._clock)
 
+    @property
+    def series(self) -> list[Series]:
+        """Return everything that the panel was made of."""
+        return [one for part in self._parts.values() for one in (part.series, *part.slower.values())]
+
+    def declared(self) -> Iterator[tuple[str, Indicator, View]]:
+        """Yield each indicator that was asked for: its symbol, its recipe and its values."""
+        for symbol, part in self._parts.items():
+            for recipe, view in part.views.items():
+                yield symbol, recipe, view
+
     # --- the driver's side -----------------------------------------------------------------------------
 
     def schedule(self) -> list[tuple[int, Action]]:
-        """Return each action with the moment before whose bars it happens; none before a symbol's first bar."""
+        """Return each action with the moment before whose bars it happens."""
         found = [
-            (int(np.searchsorted(self.times, action.ex, side="right")), rank, action)
+            (self._moment(part, action.ex), rank, action)
             for rank, part in enumerate(self._parts.values())
             for action in part.series.actions
-            if len(part.series) and part.series.start[0] < action.ex <= part.series.start[-1]
+            if part.series.start[0] < action.ex <= part.series.start[-1]
         ]
-        found.sort(key=lambda item: (item[2].ex, item[1]))
+        found.sort(key=lambda item: (item[0], item[2].ex, item[1]))
         return [(at, action) for at, _, action in found]
+
+    def _moment(self, part: Traded, ex: int) -> int:
+        """Return the first moment after an ex-date; after the bar that it lies inside of, if there is one."""
+        at = int(np.searchsorted(self.times, ex, side="right"))
+        inside = int(np.searchsorted(part.series.start, ex)) - 1
+        return max(at, int(part.slots[inside]) + 1) if part.series.known[inside] > ex else at
 
     def act(self, action: Action) -> None:
         """Turn a symbol's past prices into the units that hold after a split or dividend."""
@@ -112,11 +113,11 @@ class Panel:
         """Make the bars of moment `at` known."""
         time = self._clock[at]
         self.time = time
-        if self._members is None:
+        if self.members is None:
             self._cursor.at = at
             bars: Sequence[Bar] = self._bars
         else:
-            bars = tuple([self._bars[i] for i in self._members[at]])
+            bars = tuple([self._bars[i] for i in self.members[at]])
             for bar in bars:
                 self.tracks[bar.symbol].cursor.at += 1
         if self._acted:
@@ -164,10 +165,10 @@ class Panel:
         part = self._part(symbol)
         end = part.track.cursor.at + 1
         first = max(end - count, 0)
-        values = _column(part.series, column)[first:end]
+        values = column_of(part.series, column)[first:end]
         if len(part.bounds) == 2:  # no action: one unit from the first bar to the end
             return values
-        return values * _ratio(part, column, slice(first, end), part.bounds[part.epoch])
+        return values * ratio_of(part, column, slice(first, end), part.bounds[part.epoch])
 
     # --- matrices for cross-sections -------------------------------------------------------------------
 
@@ -177,13 +178,13 @@ class Panel:
         if made is None:
             made = np.full((len(self.times), len(self.symbols)), np.nan)
             for i, part in enumerate(self._parts.values()):
-                made[part.slots, i] = _column(part.series, column)
+                made[part.slots, i] = column_of(part.series, column)
             made.setflags(write=False)
             self._matrices[column] = made
         return made
 
     def closes(self, symbol: str) -> Floats:
-        """(moments,) the last known raw close at each moment, in the shares held then; NaN before the first."""
+        """(moments,) the last known raw close, in the shares held then; NaN before the first."""
         part = self._part(symbol)
         held = self._carried(part, part.series.close)
         if not self.dense:
@@ -194,14 +195,14 @@ class Panel:
         return held
 
     def growth(self, symbol: str) -> Floats:
-        """(moments,) what one unit of cash has become in this symbol, dividends reinvested; 1 before its first bar."""
+        """(moments,) what one unit of cash has become, dividends reinvested; 1 before the first bar."""
         part = self._part(symbol)
         value = part.series.close * part.total
         curve = self._carried(part, value / value[0])
         curve[: part.slots[0]] = 1.0
         return curve
 
-    def _carried(self, part: _Symbol, values: Floats) -> Floats:
+    def _carried(self, part: Traded, values: Floats) -> Floats:
         """Place a column on the timeline and carry each value to the next bar."""
         at = np.searchsorted(part.slots, np.arange(len(self.times)), side="right") - 1
         carried: Floats = np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
@@ -216,14 +217,14 @@ class Panel:
         for i, part in enumerate(self._parts.values()):
             if len(part.bounds) > 2:  # has actions
                 low, high = np.searchsorted(part.slots, (first, now + 1))
-                made[part.slots[low:high] - first, i] = _ratio(
+                made[part.slots[low:high] - first, i] = ratio_of(
                     part, column, slice(low, high), part.bounds[part.epoch]
                 )
         return made
 
     # --- indicators ------------------------------------------------------------------------------------
 
-    def _part(self, symbol: str) -> _Symbol:
+    def _part(self, symbol: str) -> Traded:
         part = self._parts.get(symbol)
         if part is None:
             raise StrategyError(f"symbol {symbol!r} is not in this run{nearest(symbol, self.symbols)}")
@@ -240,12 +241,12 @@ class Panel:
             part.views[recipe] = view
         return view
 
-    def _is_slower(self, part: _Symbol, recipe: Indicator) -> bool:
+    def _is_slower(self, part: Traded, recipe: Indicator) -> bool:
         return bool(recipe.timeframe) and parse_timeframe(recipe.timeframe) != parse_timeframe(
             part.series.timeframe
         )
 
-    def _fill(self, part: _Symbol, recipe: Indicator, view: View) -> None:
+    def _fill(self, part: Traded, recipe: Indicator, view: View) -> None:
         """Compute an indicator up to the end of the current unit, from prices adjusted to it."""
         end = part.bounds[part.epoch + 1]
         unit = part.bounds[part.epoch]
@@ -253,7 +254,7 @@ class Panel:
         base = part.series
         if not self._is_slower(part, recipe):
             columns = {
-                n: _column(base, n)[:end] * _ratio(part, n, slice(0, end), unit) for n in recipe.inputs
+                n: column_of(base, n)[:end] * ratio_of(part, n, slice(0, end), unit) for n in recipe.inputs
             }
             _spread(view, compute(recipe, columns))
             return
@@ -263,73 +264,17 @@ class Panel:
             known, split, total = given.known, *factors(given.start, given.close, base.actions)
             at = max(int(np.searchsorted(given.start, base.start[unit], side="right")) - 1, 0)
             columns = {
-                n: _column(given, n) * ((split[at] / split) if n == "volume" else (total / total[at]))
+                n: column_of(given, n) * ((split[at] / split) if n == "volume" else (total / total[at]))
                 for n in recipe.inputs
             }
         else:
             check_coarser(timeframe, base.timeframe, symbol=base.symbol)
-            adjusted = {n: _column(base, n)[:end] * _ratio(part, n, slice(0, end), unit) for n in names}
+            adjusted = {n: column_of(base, n)[:end] * ratio_of(part, n, slice(0, end), unit) for n in names}
             columns, known = resample(adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions)
         _spread(view, compute(recipe, columns))
         finished = latest(known, base.known[:end])
         for values in view.each() if isinstance(view, Outputs) else (view,):
             values.place(finished)  # type: ignore[attr-defined]  # a slower recipe's views are SlowValues
-
-
-def _finest(series: Sequence[Series]) -> tuple[dict[str, Series], dict[str, dict[str, Series]]]:
-    traded: dict[str, Series] = {}
-    slower: dict[str, dict[str, Series]] = {}
-    for one in series:
-        if not len(one):
-            raise BadData(f"{one.symbol}: no bars; widen the range of dates")
-        other = traded.get(one.symbol)
-        if other is None:
-            traded[one.symbol] = one
-            continue
-        if other.timeframe == one.timeframe:
-            raise ConfigError(
-                f"{one.symbol} is given twice with {one.timeframe} bars; give each timeframe once"
-            )
-        fine, coarse = sorted((one, other), key=lambda s: int(np.median(s.known - s.start)))
-        traded[one.symbol] = fine
-        slower.setdefault(one.symbol, {})[coarse.timeframe] = coarse
-    return traded, slower
-
-
-def _part(series: Series, instrument: Instrument, cursor: Cursor, times: Times) -> _Symbol:
-    columns = [getattr(series, name).data for name in ("start", "known", *COLUMNS)]
-    track = Track(instrument, cursor, columns)
-    split, total = factors(series.start, series.close, series.actions)
-    inside = {int(np.searchsorted(series.start, action.ex)) for action in series.actions}
-    bounds = [0, *sorted(b for b in inside if 0 < b < len(series)), len(series)]
-    return _Symbol(series, track, Bar(track), np.searchsorted(times, series.known), split, total, bounds)
-
-
-def _members(parts: Sequence[_Symbol], moments: int) -> list[list[int]]:
-    members: list[list[int]] = [[] for _ in range(moments)]
-    for i, part in enumerate(parts):
-        for at in part.slots.tolist():
-            members[at].append(i)
-    return members
-
-
-def _column(series: Series, name: str) -> Floats:
-    if name in COLUMNS:
-        return getattr(series, name)  # type: ignore[no-any-return]  # one of five float columns
-    if name in series.extra:
-        return series.extra[name]
-    raise ConfigError(f"{series.symbol} has no column {name!r}{nearest(name, (*COLUMNS, *series.extra))}")
-
-
-def _ratio(part: _Symbol, column: str, rows: slice, unit: int) -> Floats | float:
-    """Return what turns raw values into the unit of bar `unit`: exactly 1 for that bar itself."""
-    if len(part.bounds) == 2 or column in part.series.extra:  # no action
-        return 1.0
-    if column == "volume":
-        shares: Floats = part.split[unit] / part.split[rows]
-        return shares
-    prices: Floats = part.total[rows] / part.total[unit]
-    return prices
 
 
 def _spread(view: View, outputs: Mapping[str, Floats]) -> None:

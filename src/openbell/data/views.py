@@ -82,7 +82,7 @@ class SlowValues(Values):
 
 
 class Outputs:
-    """An indicator with several outputs for one symbol: they are attributes, such as `bands.upperband[-1]`."""
+    """An indicator with several outputs for one symbol, as attributes: `bands.upperband[-1]`."""
 
     __slots__ = ("_describe", "_outputs")
 
@@ -115,7 +115,7 @@ View = Values | Outputs
 
 
 class Focused:
-    """An indicator over all symbols of a run: without a symbol it speaks of the one whose bar is decided on."""
+    """An indicator over all symbols of a run: it speaks of the one whose bar is decided on."""
 
     __slots__ = ("_focus", "_row", "_views")
 
