@@ -158,6 +158,10 @@ def test_warnings_come_first_and_a_verdict_before_them(example):
     know = body.split("id='know'")[1].split("</section>")[0]
     assert know.index("Look at the table") < know.index("was chosen by somebody")
     assert "<li class='caution'><span class='level'>Look-ahead" in know
+    told = headline.notices([], {"clean": False, "text": "look-ahead: 1.5 became 2. It reads the close."})
+    assert (
+        "<strong>Look-ahead: 1.5 became 2.</strong> <span class='detail'>It reads the close.</span>" in told
+    )
     for verdict, level in (
         ({"clean": False, "text": "x"}, "serious"),
         ({"clean": True, "text": "x"}, "note"),

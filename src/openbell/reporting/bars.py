@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from openbell.backtesting.evidence import series_of
 from openbell.core.types import Fill, Phase
 from openbell.data.actions import factors
 from openbell.data.bars import Floats, Times
@@ -33,7 +32,7 @@ class Bars(NamedTuple):
 
 def bars_of(panel: Panel, symbol: str) -> Bars:
     """Return a symbol's bars."""
-    traded = (one for one in series_of(panel) if one.symbol == symbol)
+    traded = (one for one in panel.series if one.symbol == symbol)
     series = next(traded)  # slower ones come after it
     split, _ = factors(series.start, series.close, series.actions)
     return Bars(series.start, series.known, series.open, series.high, series.low, series.close, split)

@@ -11,7 +11,6 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from openbell.backtesting.evidence import series_of
 from openbell.backtesting.ledger import stamp
 from openbell.data.bars import Series
 from openbell.reporting.result import Result
@@ -43,7 +42,7 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
             "hash": result.found.code_hash,
             "code": result.found.source,
         },
-        "data": [identity(series) for series in series_of(result.outcome.panel)],
+        "data": [identity(series) for series in result.outcome.panel.series],
         "seed": result.plan.seed,
         "versions": versions(),
         "costs": plan["costs"],

@@ -186,7 +186,7 @@ def shown(key: str, value: float) -> str:
         return "–"
     unit = DESCRIPTIONS[key].unit
     if unit == "percent":
-        return f"{value:.1%}"
+        return f"{value:,.1%}"
     if unit == "money":
         return f"{value:,.2f}"
     return f"{value:,.0f}" if unit in ("count", "days") else f"{value:.2f}"

@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from openbell.backtesting.evidence import series_of
 from openbell.core.types import NANOS_PER_DAY, OrderStatus, Reason
 from openbell.data.bars import Finding, FindingKind, parse_date
 from openbell.portfolio.trades import Trade
@@ -215,7 +214,7 @@ def _dates(result: Result) -> Iterator[Notice]:
 
 
 def _findings(result: Result) -> Iterator[Notice]:
-    for series in series_of(result.outcome.panel):
+    for series in result.outcome.panel.series:
         for kind, group in groupby(sorted(series.findings, key=_kind), key=_kind):
             yield from _of_kind(kind, list(group))
 

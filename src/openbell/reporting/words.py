@@ -48,7 +48,7 @@ def signed(text: str) -> str:
 
 def percent(value: float) -> str:
     """Return a fraction as percent with one decimal."""
-    return "–" if math.isnan(value) else signed(f"{value:.1%}")
+    return "–" if math.isnan(value) else signed(f"{value:,.1%}")
 
 
 def money(value: float) -> str:

@@ -119,9 +119,9 @@ def notices(found: list[Mapping[str, str]], lookahead: Mapping[str, Any] | None)
     """Return what to know first: the verdict on look-ahead if there is one, then the warnings."""
     items = []
     if lookahead is not None:
-        text = str(lookahead["text"])
+        first, stop, rest = str(lookahead["text"]).partition(". ")
         level = "serious" if not lookahead["clean"] else _SUSPECTS.get(str(lookahead.get("kind")), "note")
-        items.append(_notice(level, capitalised(text), "", "Look-ahead"))
+        items.append(_notice(level, capitalised(first + stop.strip()), rest, "Look-ahead"))
     items += [_notice(n["level"], n["text"], n["detail"], _WORDS[n["level"]]) for n in found]
     if not items:
         return "<p>Nothing was noticed that would speak against these figures.</p>"

@@ -42,7 +42,8 @@
     const wanted = state.logs.get(place.dataset.figure);
     if (wanted !== undefined) layout.yaxis.type = wanted ? "log" : "linear";
     const isLog = layout.yaxis.type === "log";
-    if (isLog && report.figures[place.dataset.figure].layout.yaxis.type === "log") layout.yaxis.dtick = "D2"; // 1, 2, 5
+    const spansDecades = report.figures[place.dataset.figure].layout.yaxis.type === "log";
+    if (isLog && spansDecades) layout.yaxis.dtick = "D2"; // marks at 1, 2 and 5
     show(place, isLog);
     return Plotly.react(place, data, layout, { ...config, displayModeBar: narrow.matches ? false : "hover" });
   };
