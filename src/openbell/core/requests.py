@@ -37,6 +37,14 @@ class Exits:
     take_profit: float | None = None
     trailing_stop: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("stop_loss", "take_profit", "trailing_stop"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise StrategyError(f"{name}={value} must be a positive number; leave it out for none")
+        if self.trailing_stop is not None and self.trailing_stop >= 1:
+            raise StrategyError(f"trailing_stop={self.trailing_stop} must be below 1 (0.05 is 5 %)")
+
     def __len__(self) -> int:
         return sum(value is not None for value in (self.stop_loss, self.take_profit, self.trailing_stop))
 

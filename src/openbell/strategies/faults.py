@@ -12,7 +12,8 @@ from openbell.core.errors import ConfigError, OpenbellError
 
 _PACKAGE = Path(openbell.__file__).parent
 _EXAMPLES = _PACKAGE / "strategies" / "examples"
-_LIBRARIES = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_PYTHON = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
+_SITES = frozenset({"site-packages", "dist-packages"})
 #: An endless recursion has a thousand frames; the last ones say all.
 _MOST_FRAMES = 100
 
@@ -46,10 +47,10 @@ class UserCode:
 
 
 def culprit(trace: TracebackType | None) -> traceback.FrameSummary | None:
-    """Return the innermost frame of the user's own code, else of a library that is not ours, else None."""
+    """Return the innermost frame of the user's own code, else of an installed library, else None."""
     frames = traceback.extract_tb(trace, limit=-_MOST_FRAMES)
-    theirs = [frame for frame in frames if _is_theirs(Path(frame.filename))]
-    own = [frame for frame in theirs if not any(Path(frame.filename).is_relative_to(p) for p in _LIBRARIES)]
+    theirs = [frame for frame in frames if _is_theirs(Path(frame.filename)) and not _is_generated(frame)]
+    own = [frame for frame in theirs if _SITES.isdisjoint(Path(frame.filename).parts)]
     return next(reversed(own or theirs), None)
 
 
@@ -63,7 +64,14 @@ def said(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _is_generated(frame: traceback.FrameSummary) -> bool:
+    """Tell whether a frame is the `__init__` that Python writes for a dataclass."""
+    return frame.filename == "<string>" and frame.name == "__init__"
+
+
 def _is_theirs(path: Path) -> bool:
-    if path.name.startswith("<frozen "):  # Python's own import
-        return False
-    return not path.is_relative_to(_PACKAGE) or path.is_relative_to(_EXAMPLES)
+    """Tell whether a file is neither ours nor Python's: what is raised there was asked for somewhere else."""
+    if path.is_relative_to(_PACKAGE):
+        return path.is_relative_to(_EXAMPLES)
+    python = any(path.is_relative_to(folder) for folder in _PYTHON) and _SITES.isdisjoint(path.parts)
+    return not python and not path.name.startswith("<frozen ")

@@ -17,6 +17,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.strategies.base import Strategy
 from openbell.strategies.faults import UserCode
 from openbell.strategies.loading import USER_MODULE, load_file
+from openbell.strategies.parameters import checked
 from openbell.strategies.signal import Signal, SignalStrategy
 
 #: The group under which packages offer strategies of their own.
@@ -54,8 +55,9 @@ class Found:
         """
         if isinstance(self.form, Signal):
             return SignalStrategy(self.form.with_parameters(**values))
+        known = checked(self.form.parameters, values, owner=self.form.__name__)
         with UserCode(f"strategy {self.name}"):
-            made = self.form(**values)
+            made = self.form(**{name: known[name] for name in values})
         if "_recipes" not in vars(made):
             raise ConfigError(
                 f"strategy {self.name}: its __init__ does not call super().__init__(**values); "
@@ -111,7 +113,7 @@ def _examples() -> Mapping[str, Form]:
 def _offered(entry: EntryPoint) -> Found:
     with UserCode(f"strategy {entry.name!r}, which an installed package offers as {entry.value}"):
         thing = entry.load()
-    return _found(_form(thing, entry.value), entry.name)
+    return _found(_form(thing, f"{entry.name} ({entry.value})"), entry.name)
 
 
 def _found(form: Form, origin: str) -> Found:

@@ -1,0 +1,78 @@
+"""`new strategy` writes a strategy that runs and a test that passes, and never overwrites."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import openbell as ob
+from openbell.core.errors import ConfigError
+from openbell.strategies.registry import find
+from openbell.strategies.template import write_strategy
+
+SOURCE = Path(ob.__file__).parents[1]
+
+
+def said(name: str, folder: Path) -> str:
+    with pytest.raises(ConfigError) as raised:
+        write_strategy(name, folder)
+    return str(raised.value)
+
+
+def test_what_is_written_runs_and_its_test_passes(tmp_path):
+    strategy, test = write_strategy("my_idea", tmp_path / "new" / "folder")
+    assert (strategy.name, test.name) == ("my_idea.py", "test_my_idea.py")
+    assert len(strategy.read_text(encoding="utf-8").splitlines()) < 30
+    assert find(str(strategy)).name == "my_idea"
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(  # our own interpreter
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(test)],
+        cwd=test.parent, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "3 passed" in ran.stdout
+
+
+def test_a_number_in_a_name_is_fine(tmp_path):
+    strategy, _ = write_strategy("idea_2b", str(tmp_path))
+    assert "class Idea2b(ob.Strategy):" in strategy.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("taken", ["my_idea.py", "test_my_idea.py"])
+def test_nothing_is_overwritten_and_nothing_is_half_written(tmp_path, taken):
+    (tmp_path / taken).write_text("mine")
+    assert (
+        said("my_idea", tmp_path)
+        == f"{tmp_path / taken} is there already; choose another name, or move it away"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == [taken]
+    assert (tmp_path / taken).read_text() == "mine"
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "here").write_text("x")
+    assert (
+        said("my_idea", tmp_path / "here")
+        == f"{tmp_path / 'here'} is a file, not a folder to write my_idea.py in"
+    )
+
+
+@pytest.mark.parametrize(("name", "proposed"), [
+    ("MyIdea", "my_idea"), ("my idea!", "my_idea"), ("my-idea", "my_idea"), ("2x", "x"), ("", "my_idea"),
+    ("a__b", "a_b"), ("_x", "x"), ("x_", "x"), ("../evil", "evil"), ("RSITrend", "rsi_trend"),
+    ("é", "my_idea"),
+])  # fmt: skip
+def test_a_name_is_snake_case_and_a_better_one_is_offered(tmp_path, name, proposed):
+    assert said(name, tmp_path) == (
+        f"strategy name {name!r} must be small letters, digits and single _; try {proposed!r}"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["class", "match", "signal", "numpy", "openbell", "conftest"])
+def test_a_name_hides_no_module(tmp_path, name):
+    assert said(name, tmp_path) == (
+        f"strategy name {name!r} is a word of Python's or an installed module's; try 'my_{name}'"
+    )
