@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.csv
 import pytest
 from tests.integration.cli_runs import run, run_folder
 
@@ -98,6 +100,16 @@ def test_settings_come_from_options_over_files():
     plan = json.loads((Path(one["folder"]) / "run.json").read_text())["plan"]
     assert one["benchmark"] == "MSFT"
     assert (plan["cash"], plan["seed"], plan["costs"]["slippage"]["bps"]) == (7000.0, 7, 3.0)
+
+
+def test_what_a_strategy_logs_goes_to_stderr_as_the_settings_say():
+    text = PRINTS.replace("import openbell as ob", "import openbell as ob\nfrom loguru import logger")
+    logs = "logger.info('not shown'); logger.warning('shown')"
+    Path("logs.py").write_text(text.replace('print("told by the strategy")', logs), encoding="utf-8")
+    words = ("backtest", "logs.py", "--symbols", "AAPL", "--no-check", "--json")
+    ended = run(*words, "--set", "logging.level=WARNING", "--set", "logging.json=true")
+    assert ended.document["runs"]
+    assert [json.loads(line)["message"] for line in ended.err.splitlines()] == ["shown"]
 
 
 def test_without_costs_the_headline_says_so():
@@ -214,13 +226,15 @@ def test_a_csv_file_with_a_million_rows_works():
     close = np.round(100 * np.exp(np.cumsum(steps)), 4)
     opened = np.concatenate([[100.0], close[:-1]])
     times = np.datetime64("2010-01-01T00:00") + np.arange(count).astype("timedelta64[m]")
-    stamps = np.datetime_as_string(times, unit="m")
-    high, low = np.maximum(opened, close), np.minimum(opened, close)
-    columns = (column.tolist() for column in (opened, high, low, close))
-    with Path("LONG.csv").open("w", encoding="utf-8") as file:
-        file.write("time,open,high,low,close,volume\n")
-        rows = zip(stamps, *columns, strict=True)
-        file.writelines(f"{time}+00:00,{','.join(map(str, prices))},100000\n" for time, *prices in rows)
+    columns = {
+        "time": np.strings.add(np.datetime_as_string(times, unit="m"), "+00:00"),
+        "open": opened,
+        "high": np.maximum(opened, close),
+        "low": np.minimum(opened, close),
+        "close": close,
+        "volume": np.full(count, 100_000),
+    }
+    pyarrow.csv.write_csv(pa.table(columns), "LONG.csv")
     words = ("--timeframe", "1m", "--set", "fast=1000", "--set", "slow=5000", "--no-check", "--json")
     ended = run("backtest", "sma_cross", "--data", "LONG.csv", *words)
     assert ended.code == 0

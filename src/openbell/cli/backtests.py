@@ -12,6 +12,7 @@ from openbell.cli.index import write_index
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.running import Finished, run_all, write_all
 from openbell.cli.terminal import progress
+from openbell.utils.logging import configure
 
 
 def run_backtests(request: Request, *, check: bool) -> Answer:
@@ -22,7 +23,9 @@ def run_backtests(request: Request, *, check: bool) -> Answer:
         BadData: The data break a rule.
         StrategyError: A strategy raised.
     """
-    jobs, folder = read_jobs(request)
+    jobs, settings = read_jobs(request)
+    configure(settings.logging.level, json=settings.logging.json)
+    folder = settings.reports.folder
     with progress() as tell:
         finished = run_all(jobs, check=check, progress=tell)
     paths = write_all(finished, folder)

@@ -59,8 +59,8 @@ class Job:
     place: str = ""  #: the file and line that asks for it; empty for the command line
 
 
-def read_jobs(request: Request) -> tuple[list[Job], Path]:
-    """Return the runs that a request asks for, and the folder for their reports.
+def read_jobs(request: Request) -> tuple[list[Job], Settings]:
+    """Return the runs that a request asks for, and the settings; the folder for their reports can be written.
 
     Raises:
         ConfigError: Anything is wrong; the message names the value, its place and the remedy.
@@ -74,7 +74,7 @@ def read_jobs(request: Request) -> tuple[list[Job], Path]:
     folder = loaded.settings.reports.folder
     source = loaded.explain("reports.folder").source
     check_writable(folder, "--reports" if request.flags.get("reports") is not None else source)
-    return jobs, folder
+    return jobs, loaded.settings
 
 
 def check_writable(folder: Path, place: str) -> None:

@@ -65,7 +65,7 @@ def run_all(jobs: Sequence[Job], *, check: bool, progress: Progress, cuts: int =
             if not job.place:
                 raise
             raise type(error)(f"{job.place}: {error}") from error
-        tell(1, 1)
+        progress((number + _RUN) / len(jobs), f"{job.name}: check" if check else job.name)
         finished.append(Finished(job, result, run.check_lookahead(result, cuts=cuts) if check else None))
     return finished
 
