@@ -78,6 +78,7 @@ class Scripted(ob.Strategy):
         self.script = script
         self.answer = answer
         self.moment = -1
+        self.last: Fill | None = None
 
     def on_start(self) -> None:
         """Do what is due before the first bar."""
@@ -88,7 +89,8 @@ class Scripted(ob.Strategy):
         self._do()
 
     def on_fill(self, fill: Fill) -> None:
-        """Answer a fill."""
+        """Answer a fill, which is `self.last` then."""
+        self.last = fill
         if self.answer is not None:
             self.answer(self)
 

@@ -102,6 +102,16 @@ def test_a_gtd_order_works_in_the_bars_before_its_time():
     assert run.fills == [(2, 10, 90)]
 
 
+def test_a_child_with_nothing_left_ends_once_when_it_runs_out_with_its_parent():
+    till = {"tif": "gtd", "good_till": datetime(2024, 1, 3, tzinfo=UTC)}
+    script = {0: lambda s: s.order("X", -10, limit=105, **till, after=s.order("X", 10, limit=97, **till))}
+    spans = [*intraday(3), *intraday(1, "2024-01-03")]
+    rows = [FLAT, "97 98 96 97 4", "105 106 104 105", FLAT]
+    run = trade([series(rows, spans=spans, timeframe="30m")], script, costs=SHARE)
+    assert run.fills == [(1, 4, 97), (2, -4, 105)]
+    assert run.ends == [("expired", "good_till"), ("cancelled", "parent_ended")]
+
+
 def test_a_gtd_order_on_intraday_bars_does_not_fill_after_its_time():
     till = datetime(2024, 1, 2, 15, 45, tzinfo=UTC)  # 10:45: inside the third bar
     bars = series([FLAT, FLAT, "100 101 90 95", "89 90 88 89"], spans=intraday(4), timeframe="30m")

@@ -26,6 +26,7 @@ class Book:
         self.open: dict[int, Working] = {}
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._resting: dict[str, list[Working]] = {}
+        self._by_age: list[Working] | None = None
         self._children: dict[int, list[Working]] = {}
         self._with_fills: set[int] = set()  #: orders that ended with a fill: a later child need not wait
         self._account = account
@@ -39,10 +40,11 @@ class Book:
         return bool(self._resting)
 
     def resting(self) -> list[Working]:
-        """Return the orders that work, oldest first."""
-        found = [working for works in self._resting.values() for working in works]
-        found.sort(key=lambda working: working.order.id)
-        return found
+        """Return the orders that work now, oldest first. What changes later is not seen in the list."""
+        if self._by_age is None:
+            found = [working for works in self._resting.values() for working in works]
+            self._by_age = sorted(found, key=lambda working: working.order.id)
+        return self._by_age
 
     def resting_in(self, symbol: str) -> list[Working]:
         """Return the orders of one symbol that work."""
@@ -93,6 +95,7 @@ class Book:
         working.since, working.expires, working.mark = time, expires, mark
         working.active = True
         self._resting.setdefault(order.symbol, []).append(working)
+        self._by_age = None
         yield OrderUpdate(order.id, OrderStatus.ACCEPTED, Reason.NONE, time)
 
     def _expiry(self, order: Order, time: int) -> float:
@@ -235,12 +238,10 @@ class Book:
         self._drop(working)
         yield OrderUpdate(working.order.id, status, reason, time)
         for child in self._children.pop(working.order.id, ()):
-            if child.order.id not in self.open:
-                continue
-            if working.filled == 0.0:
-                yield from self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
-            else:
+            if working.filled > 0.0:
                 yield from self._give_up(child, child.pending, time)
+            elif child.order.id in self.open:
+                yield from self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
 
     def expire(self, working: Working) -> Updates:
         """End an order that ran out."""
@@ -255,7 +256,7 @@ class Book:
 
     def _give_up(self, child: Working, shares: float, time: int) -> Updates:
         """Take shares off a child that its parent will not bring any more."""
-        if shares <= rules.DUST:
+        if shares <= rules.DUST or child.order.id not in self.open:
             return
         child.pending = max(child.pending - shares, 0.0)
         rest = child.quantity - child.filled - shares
@@ -275,6 +276,7 @@ class Book:
         works = self._resting.get(order.symbol, [])
         if working in works:
             works.remove(working)
+            self._by_age = None
             if not works:
                 del self._resting[order.symbol]
 

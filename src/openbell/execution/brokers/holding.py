@@ -38,8 +38,6 @@ class Holding:
 
     def charge(self, time: int) -> Iterator[Charge]:
         """Charge the calendar nights since the last bars, at the last closes, as of the session's open."""
-        if not self._since:
-            return
         before, now = (self._sessions.index_after(moment - 1) for moment in (self._since, time))
         closes = self._sessions.closes
         nights = closes[now] // NANOS_PER_DAY - closes[before] // NANOS_PER_DAY
@@ -66,9 +64,8 @@ class Holding:
         Where every position is `closing` already, asking again would only put its order off.
         """
         account = self._account
-        if account.shorts or account.cash < 0.0:
-            equity = account.equity(self._price)
-            needed = self._margin.maintenance * account.gross(self._price)
-            held = (symbol for symbol, position in account.positions.items() if position.quantity != 0.0)
-            if equity < needed and not all(map(closing, held)):
-                yield MarginCall(self._strategy, equity, needed, time)
+        equity = account.equity(self._price)
+        needed = self._margin.maintenance * account.gross(self._price)
+        held = (symbol for symbol, position in account.positions.items() if position.quantity != 0.0)
+        if equity < needed and not all(map(closing, held)):
+            yield MarginCall(self._strategy, equity, needed, time)

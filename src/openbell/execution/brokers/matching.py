@@ -40,27 +40,34 @@ class Matching:
 
     def run(self, time: int) -> Iterator[Event]:
         """Match the bars that become known at `time`, and expire what runs out by then."""
-        self._fills.begin()
         queue: list[_Item] = []
+        trailing: list[_Item] = []
         for working in self._book.resting():
-            at = _bar_at(working, time)
-            if at < 0:
+            track = working.track
+            at = track.cursor.at + 1
+            if at >= len(track.known) or track.known[at] != time or not working.active:
                 continue
-            start = working.track.start[at]
+            start = track.start[at]
             if working.expires <= start:
                 yield from self._book.expire(working)
             elif working.since <= start:
-                queue.append((working, at))
-        yield from self._open(queue)
-        yield from self._inside(queue)
-        yield from self._close(queue, time)
+                if working.trails:
+                    trailing.append((working, at))
+                if not working.is_missed(track.high[at], track.low[at]):
+                    queue.append((working, at))
+        if queue:
+            self._fills.begin()
+            yield from self._open(queue, trailing)
+            yield from self._inside(queue)
+            yield from self._close(queue, time)
+        _trail(trailing)
         for working in self._book.resting():
             if working.expires <= time and working.active:
                 yield from self._book.expire(working)
 
     # --- the open --------------------------------------------------------------------------------------
 
-    def _open(self, queue: list[_Item]) -> Iterator[Event]:
+    def _open(self, queue: list[_Item], trailing: list[_Item]) -> Iterator[Event]:
         """Fill at the open; children of what fills join the queue, as they work at once."""
         joined = self._book.joined
         joined.clear()
@@ -70,6 +77,7 @@ class Matching:
                 yield from self._at_open(working, at)
             turns.extend((child, at) for child in joined)
             queue.extend((child, at) for child in joined if (child, at) not in queue)
+            trailing.extend((child, at) for child in joined if child.trails)
             joined.clear()
 
     def _at_open(self, working: Working, at: int) -> Iterator[Event]:
@@ -92,7 +100,7 @@ class Matching:
 
     def _trigger(self, working: Working, since: int) -> None:
         """Make a stop the order that it becomes, which what is left of this bar does not fill."""
-        working.triggered = True
+        working.is_stop = False
         working.since = since
 
     def _reductions_first(self, queue: list[_Item], price: Callable[[Working, int], float]) -> list[_Item]:
@@ -185,19 +193,13 @@ class Matching:
             price = working.price_at_close(working.track.close[at])
             if working.active and not math.isnan(price):
                 yield from self._fills.fill(working, at, price, phase=Phase.CLOSE)
-        for working, at in queue:
-            if working.active and working.order.type is OrderType.TRAILING_STOP:
-                track = working.track
-                working.mark = rules.trailing_mark(
-                    working.order.side, working.mark, track.high[at], track.low[at]
-                )
 
 
-def _bar_at(working: Working, time: int) -> int:
-    """Return the index of the order's bar that becomes known at `time`; -1 for none."""
-    track = working.track
-    at = track.cursor.at + 1
-    return at if at < len(track.known) and track.known[at] == time else -1
+def _trail(items: list[_Item]) -> None:
+    """Move the marks of trailing stops by their bars' extremes, for the next bars."""
+    for working, at in items:
+        track, side = working.track, working.order.side
+        working.mark = rules.trailing_mark(side, working.mark, track.high[at], track.low[at])
 
 
 def _turn(item: _Item) -> tuple[bool, float]:

@@ -78,13 +78,14 @@ class SimulatedBroker:
 
     def match(self, time: int) -> Iterator[Event]:
         """Let the bars that become known at `time` fill what rests. They are not known to anybody yet."""
-        yield from self._holding.charge(time)
+        if self._holding.costs:
+            yield from self._holding.charge(time)
         yield from self._matching.run(time)
         self._holding.note(time)
 
-    def call_margin(self, time: int) -> Iterator[Event]:
+    def call_margin(self, time: int) -> Iterable[Event]:
         """Ask for all positions to be closed when equity is below the maintenance margin at the closes."""
-        yield from self._holding.call(time, closing=self._book.is_closing)
+        return self._holding.call(time, closing=self._book.is_closing) if self._holding.costs else ()
 
     def act(self, split: Split) -> Iterator[Event]:
         """Adjust what rests to a split: more shares at a lower price. A reverse split cancels it."""

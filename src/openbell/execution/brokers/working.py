@@ -14,6 +14,7 @@ _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 _AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
+_BOUND = (*_IMMEDIATE, *_AUCTION)
 
 
 class Working:
@@ -22,11 +23,13 @@ class Working:
     `since` is the time from which it works as it is: it never fills in a bar that began earlier. `expires`
     is when it runs out. `mark` is a trailing stop's best price so far. `pending` is the part of a child's
     quantity that waits for its parent to fill. `lot` is what it fills in: to reduce, an odd lot may go.
+    `is_stop` is true while it waits for a stop price, `limited` when it has a limit, and `bound` when it
+    belongs to an open or a close and ends there.
     """
 
     __slots__ = (
-        "active", "expires", "filled", "limit", "limited", "lot", "mark", "order", "paid", "pending",
-        "quantity", "raw", "since", "stop", "track", "trail", "triggered", "value",
+        "active", "bound", "expires", "filled", "is_stop", "limit", "limited", "lot", "mark", "order", "paid",
+        "pending", "quantity", "raw", "since", "stop", "track", "trail", "trails", "value",
     )  # fmt: skip
 
     def __init__(self, order: Order, *, track: Track, since: int) -> None:
@@ -40,9 +43,11 @@ class Working:
         self.stop = order.stop
         self.trail = order.trail
         self.limited = order.type in _LIMITS
+        self.is_stop = order.type in _STOPS
+        self.trails = order.type is OrderType.TRAILING_STOP
+        self.bound = order.tif in _BOUND
         lot = track.instrument.lot
         self.lot = min(lot, 1.0) if order.reduce_only else lot
-        self.triggered = False
         self.active = False
         self.pending = 0.0
         self.filled = 0.0
@@ -61,11 +66,6 @@ class Working:
         return self.filled >= self.quantity - rules.DUST
 
     @property
-    def is_stop(self) -> bool:
-        """Tell whether the order still waits for a stop price."""
-        return not self.triggered and self.order.type in _STOPS
-
-    @property
     def immediate(self) -> bool:
         """Tell whether what does not fill at the first open is cancelled."""
         return self.order.tif in _IMMEDIATE
@@ -73,10 +73,18 @@ class Working:
     @property
     def level(self) -> float:
         """Return the stop price in force, on the tick grid."""
-        if self.order.type is OrderType.TRAILING_STOP:
+        if self.trails:
             raw = rules.trailing_stop(self.order.side, self.mark, self.trail, self.order.trail_percent)
             return rules.on_tick(raw, self.track.instrument.tick)
         return self.stop
+
+    def is_missed(self, high: float, low: float) -> bool:
+        """Tell whether a bar passes the order by: it waits for a price that the bar does not reach."""
+        if self.is_stop:
+            return not (self.bound or rules.stop_touched(self.order.side, self.level, high, low))
+        if self.limited:
+            return not (self.bound or rules.limit_touched(self.order.side, self.limit, high, low))
+        return False
 
     def stopped_at_open(self, open_: float) -> bool:
         """Tell whether the open reaches a stop that the order still waits for."""
