@@ -35,7 +35,7 @@ READING = ("calendar", "timezone", "stamp")
 Progress = Callable[[int, int], None]
 
 
-def backtest(  # a run has many settings, all named and all with a default
+def backtest(  # noqa: PLR0913  # a run has many settings, all named and all with a default
     strategy: str | Form,
     data: Any,
     *,
@@ -50,12 +50,13 @@ def backtest(  # a run has many settings, all named and all with a default
     timeframe: str = "1d",
     finer: Sequence[Series] = (),
     seed: int = 0,
+    instruments: Sequence[Instrument] = (),
     progress: Progress | None = None,
 ) -> Result:
     """Run a strategy over history, with costs on, and return what it led to.
 
     Args:
-        strategy: A `Strategy` class, an `@signal` function, a registered name, `module:Class` or `path.py:Class`.
+        strategy: A `Strategy` class, an `@signal` function, a registered name, `module:Class` or `path.py`.
         data: A symbol or several of the provider, a DataFrame or a mapping of them by symbol, or `Series`.
         start: First date, as text or a date; None is the first there is.
         end: Last date, included.
@@ -69,6 +70,7 @@ def backtest(  # a run has many settings, all named and all with a default
         timeframe: The bars that are asked of the provider.
         finer: Finer bars that decide which came first when a bar touches a stop and its target.
         seed: Of `self.random`.
+        instruments: Tick, lot and the like of a symbol, instead of what its provider says.
         progress: Called with (moments done, moments in all) now and then.
 
     Raises:
@@ -78,12 +80,13 @@ def backtest(  # a run has many settings, all named and all with a default
     """
     plan, found, series = prepare(
         strategy, data, start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer,
-        benchmark=benchmark, provider=provider, timeframe=timeframe, seed=seed,
+        benchmark=benchmark, provider=provider, timeframe=timeframe, seed=seed, instruments=instruments,
+        finer=finer,
     )  # fmt: skip
     return execute(plan, found=found, series=series, finer=finer, progress=progress)
 
 
-def prepare(  # what a backtest takes, without what only its running needs
+def prepare(  # noqa: PLR0913  # what a backtest takes, without what only its running needs
     strategy: str | Form,
     data: Any,
     *,
@@ -97,6 +100,8 @@ def prepare(  # what a backtest takes, without what only its running needs
     provider: str = "bundled",
     timeframe: str = "1d",
     seed: int = 0,
+    instruments: Sequence[Instrument] = (),
+    finer: Sequence[Series] = (),
 ) -> tuple[Plan, Found, list[Series]]:
     """Return the plan, the strategy and the series of a backtest without running it; arguments as there."""
     found = find(strategy)
@@ -114,6 +119,8 @@ def prepare(  # what a backtest takes, without what only its running needs
         sizer=sizer or ShareOfEquity(),
         benchmark=benchmark,
         seed=seed,
+        instruments=tuple(instruments),
+        finer=tuple(s.symbol for s in finer),
     )
     return plan, found, series
 
@@ -189,15 +196,20 @@ def execute(
             start=plan.start,
             end=plan.end,
         )
+    if plan.finer and not finer:
+        raise ConfigError(
+            f"the run had finer bars of {', '.join(plan.finer)}: they are not kept, so give them again"
+        )
     outcome = simulate(plan, found, series, finer=finer, progress=progress)
     curve = outcome.hold_benchmark()
+    other: list[Series] = []
     if plan.benchmark:
         provider = "bundled" if plan.provider == CALLER else plan.provider
         other = load(
             plan.benchmark, provider=provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
         )
         curve = outcome.growth_of(other[0]) * plan.cash
-    return Result(plan, found, outcome, curve)
+    return Result(plan, found, outcome, curve, compared=other, finer=finer)
 
 
 def simulate(
@@ -215,7 +227,7 @@ def simulate(
     panel = Panel(
         series,
         sessions=sessions(series[0].source.calendar, first, last),
-        instruments={s.symbol: instrument(s) for s in series},
+        instruments={s.symbol: instrument(s) for s in series} | {i.symbol: i for i in plan.instruments},
     )
     strategy = found.make(plan.parameters)
     engine = Engine(strategy, market=panel, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
@@ -231,7 +243,14 @@ def simulate(
     marks = replay(engine, broker, panel, until=until, progress=progress)
     desk = engine.desk
     return Outcome(
-        panel, engine.account, list(desk.orders.values()), engine.fills, marks, broker.ambiguities, desk.notes
+        panel,
+        engine.account,
+        list(desk.orders.values()),
+        engine.fills,
+        marks,
+        broker.ambiguities,
+        desk.notes,
+        frozenset(engine.waiting),
     )
 
 

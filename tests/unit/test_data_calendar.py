@@ -144,7 +144,7 @@ def test_a_range_before_the_cached_one_extends_it():
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 cut"])
 def test_a_damaged_cache_is_rebuilt(empty_cache, content):
-    path = calendar._cache_path("XNYS")
+    path = calendar.cache_path("XNYS")
     assert path is not None
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
@@ -158,7 +158,7 @@ def test_a_damaged_cache_is_rebuilt(empty_cache, content):
     [{"other": np.zeros(3)}, {"columns": np.zeros((2, 5)), "asked": np.zeros(2), "built": np.zeros(2)}],
 )
 def test_a_cache_of_another_form_is_rebuilt(empty_cache, columns):
-    path = calendar._cache_path("XNYS")
+    path = calendar.cache_path("XNYS")
     assert path is not None
     path.parent.mkdir(parents=True)
     np.savez(path, **columns)
@@ -178,14 +178,14 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
 
     monkeypatch.delenv("OPENBELL_CACHE")
     monkeypatch.setattr(calendar, "Path", SimpleNamespace(home=homeless))
-    assert calendar._cache_path("XNYS") is None
+    assert calendar.cache_path("XNYS") is None
     assert calendar._read("XNYS", None) is None
     assert len(sessions("XNYS", "2010-01-01", "2010-12-31")) == 252 + 2
 
 
 def test_the_cache_lies_in_the_home_folder_by_default_and_names_the_version(monkeypatch):
     monkeypatch.delenv("OPENBELL_CACHE")
-    path = calendar._cache_path("24/5")
+    path = calendar.cache_path("24/5")
     assert path is not None
     assert path.parent == Path.home() / ".cache" / "openbell" / "calendars"
     assert path.name == f"24-5-{version('exchange_calendars')}.npz"

@@ -17,6 +17,7 @@ PLAN = Plan(
     costs=ob.Costs(margin=ob.REG_T, slippage=ob.Slippage(bps=1.0)),
     sizer=ob.FixedQuantity(100),
     seed=7,
+    instruments=(ob.Instrument("AAPL", lot=0.001),),
 )
 
 
@@ -120,3 +121,18 @@ def test_a_ledger_is_text_that_reads_back_as_the_same_numbers():
 )
 def test_a_time_is_written_with_as_many_decimals_as_it_needs(time, text):
     assert stamp(time) == text
+
+
+def test_an_instrument_of_the_callers_is_traded_on_its_grid():
+    whole = ob.backtest("buy_and_hold", "AAPL", cash=1_000).outcome.fills[0].quantity
+    lot = ob.Instrument("AAPL", lot=0.001)
+    part = ob.backtest("buy_and_hold", "AAPL", cash=1_000, instruments=[lot]).outcome.fills[0].quantity
+    assert whole == whole // 1
+    assert whole < part < whole + 1
+
+
+def test_a_run_with_finer_bars_wants_them_again():
+    plan = ob.backtest("sma_cross", "AAPL", finer=load("AAPL")).plan
+    assert plan.finer == ("AAPL",)
+    with pytest.raises(ConfigError, match="the run had finer bars of AAPL"):
+        execute(plan)

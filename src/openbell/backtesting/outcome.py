@@ -32,6 +32,7 @@ class Outcome:
     marks: Marks
     ambiguities: Sequence[Ambiguity]
     notes: dict[Reason, int]
+    waiting: frozenset[str] = frozenset()  #: symbols whose indicators never had a value
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -9,6 +9,7 @@ from typing import Any
 from openbell.core.costs import Commission, Costs, Margin, Slippage
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
+from openbell.core.types import Instrument
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
 
 SIZERS: dict[str, type] = {
@@ -34,6 +35,8 @@ class Plan:
     sizer: Sizer = field(default_factory=ShareOfEquity)
     benchmark: str = ""
     seed: int = 0
+    instruments: tuple[Instrument, ...] = ()  #: the caller's, instead of the provider's
+    finer: tuple[str, ...] = ()  #: symbols with finer bars of the caller's
 
     def __post_init__(self) -> None:
         if not self.cash > 0:
@@ -60,7 +63,12 @@ class Plan:
             "sizing": {"method": name, **sizing},
             "benchmark": self.benchmark,
             "seed": self.seed,
+            "instruments": [asdict(instrument) for instrument in self.instruments],
+            "finer": list(self.finer),
         }
+
+
+_BUILT = {"symbols", "costs", "sizing", "instruments", "finer"}
 
 
 def plan_from_json(values: Mapping[str, Any]) -> Plan:
@@ -78,8 +86,15 @@ def plan_from_json(values: Mapping[str, Any]) -> Plan:
             "margin": Margin(**costs["margin"]),
         }
     )
-    plain = {name: value for name, value in values.items() if name not in {"costs", "sizing", "symbols"}}
-    return Plan(**plain, symbols=tuple(values["symbols"]), costs=made, sizer=make_sizer(**values["sizing"]))
+    plain = {name: value for name, value in values.items() if name not in _BUILT}
+    return Plan(
+        **plain,
+        symbols=tuple(values["symbols"]),
+        costs=made,
+        sizer=make_sizer(**values["sizing"]),
+        instruments=tuple(Instrument(**fields) for fields in values["instruments"]),
+        finer=tuple(values["finer"]),
+    )
 
 
 def make_sizer(method: str = "share_of_equity", **parameters: float) -> Sizer:

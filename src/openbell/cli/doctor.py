@@ -111,7 +111,7 @@ def _data() -> Iterator[Finding]:
 
 
 def _cache() -> Iterator[Finding]:
-    path = calendar._cache_path("XNYS")  # noqa: SLF001  # it alone knows the folder
+    path = calendar.cache_path("XNYS")
     if path is None:
         remedy = "set OPENBELL_CACHE to a folder that can be written; until then each start takes 2 s longer"
         yield Finding("note", "calendar cache", "the user has no home folder", remedy)

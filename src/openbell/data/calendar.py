@@ -150,7 +150,7 @@ def _read_only(*columns: Times) -> Iterator[Times]:
 def _table(name: str, first: int, last: int) -> _Table:
     table = _tables.get(name)
     if table is None or not table.covers(first, last):
-        path = _cache_path(name)
+        path = cache_path(name)
         table = _read(name, path)
         if table is None or not table.covers(first, last):
             table = _build(name, first, last)
@@ -195,7 +195,8 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _cache_path(name: str) -> Path | None:
+def cache_path(name: str) -> Path | None:
+    """Return the file that keeps a calendar; None where the user has no home."""
     folder = os.environ.get("OPENBELL_CACHE")
     try:
         root = Path(folder) if folder else Path.home() / ".cache" / "openbell"

@@ -43,6 +43,8 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
             "code": result.found.source,
         },
         "data": [identity(series) for series in result.outcome.panel.series],
+        "benchmark": [identity(series) for series in result.compared],
+        "finer": [identity(series) for series in result.finer],
         "seed": result.plan.seed,
         "versions": versions(),
         "costs": plan["costs"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from openbell.backtesting.ledger import ledger_hash
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.core.types import Reason
-from openbell.data.bars import Floats, Times
+from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
 from openbell.reporting import tables
@@ -34,11 +35,22 @@ _HEADLINE = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "win_ra
 class Result:
     """A finished backtest. Statistics are made of one value a session, annualised by the calendar."""
 
-    def __init__(self, plan: Plan, found: Found, outcome: Outcome, benchmark: Floats) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        found: Found,
+        outcome: Outcome,
+        benchmark: Floats,
+        *,
+        compared: Sequence[Series] = (),
+        finer: Sequence[Series] = (),
+    ) -> None:
         self.plan = plan
         self.found = found
         self.outcome = outcome
         self.benchmark_curve = benchmark  #: (moments,) the benchmark's value, from the same cash
+        self.compared = compared  #: the bars that a named benchmark was made of
+        self.finer = finer  #: the bars that decided between a stop and its target
 
     @cached_property
     def periods_per_year(self) -> float:

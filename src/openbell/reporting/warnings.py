@@ -111,7 +111,9 @@ def _why_nothing(result: Result) -> str:
     outcome = result.outcome
     if not outcome.orders and not outcome.notes:
         bars = count(sum(len(track.known) for track in outcome.panel.tracks.values()), "bar")
-        return f"in {bars} its conditions never held, or its indicators need more bars than that."
+        if len(outcome.waiting) == len(outcome.panel.symbols):
+            return f"its indicators never had a value: they need more than {bars}."
+        return f"in {bars} its conditions never held."
     sent = {o.reason: "" for o in outcome.orders}
     why = [REASONS[reason] for reason in (*outcome.notes, *sent) if reason]
     if not why:
