@@ -55,13 +55,14 @@ _HOMES = {
     "CrossSection": "data.crosssection",
     "from_frame": "data.frames",
     "field": "indicators", "indicator": "indicators",
-    "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
+    "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing",
+    "ShareOfEquity": "portfolio.sizing",
     "Result": "reporting.result",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",
 }  # fmt: skip
 
-__all__ = ["__version__", *sorted(_HOMES)]  # names, all of them text
+__all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names, all of them text
 
 
 def __getattr__(name: str) -> Any:

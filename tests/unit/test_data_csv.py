@@ -242,4 +242,4 @@ def test_a_file_needs_no_pandas():
         f"CsvProvider({str(FIXTURES)!r}).load('ACME', '1d'); "
     )
     for check in ("", "sys.exit('pandas' in sys.modules)"):  # the first fills the cache of sessions
-        subprocess.run([sys.executable, "-c", load + check], check=True)  # noqa: S603  # our own text
+        subprocess.run([sys.executable, "-c", load + check], check=True)  # our own text

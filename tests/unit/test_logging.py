@@ -182,4 +182,4 @@ def test_standard_error_is_the_default_sink(capsys):
 
 def test_the_module_does_not_import_loguru():
     code = "import sys, openbell.utils.logging; assert 'loguru' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  # our own interpreter and text
+    subprocess.run([sys.executable, "-c", code], check=True)  # our own interpreter and text

@@ -71,8 +71,8 @@ def _check_splits(series: Series) -> None:
         if isinstance(action, Split) and inside >= 0 and series.known[inside] > action.ex:
             day = np.datetime64(action.ex, "ns").astype("datetime64[D]")
             raise BadData(
-                f"{series.symbol}: the split on {day} lies inside a {series.timeframe} bar, so its prices are in "
-                "two units; trade finer bars, read these as an indicator's timeframe"
+                f"{series.symbol}: the split on {day} lies inside a {series.timeframe} bar, so its prices "
+                "are in two units; trade finer bars, read these as an indicator's timeframe"
             )
 
 

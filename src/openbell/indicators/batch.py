@@ -143,9 +143,9 @@ def call_talib(indicator: Indicator, arrays: Sequence[Array]) -> tuple[NDArray[A
 @lru_cache(maxsize=1)
 def load_talib() -> ModuleType:
     """Import TA-Lib on first use: with pandas installed the import takes more than a second."""
-    import talib  # noqa: PLC0415 - see above
-    import talib.abstract  # noqa: PLC0415
-    import talib.stream  # noqa: PLC0415
+    import talib
+    import talib.abstract
+    import talib.stream
 
     module: ModuleType = talib
     return module
