@@ -10,7 +10,9 @@ FILES = [
     ROOT / "tests" / "property" / "test_fills.py",
 ]
 TESTS = {
-    name for file in FILES for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.M)
+    name
+    for file in FILES
+    for name in re.findall(r"^def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
 }
 
 
@@ -23,7 +25,7 @@ def test_every_test_of_a_rule_is_named_in_the_page():
 
 
 def test_every_rule_has_a_drawing_and_a_proof():
-    rules = re.split(r"^### ", PAGE.partition("## Laws")[0], flags=re.M)[1:]
+    rules = re.split(r"^### ", PAGE.partition("## Laws")[0], flags=re.MULTILINE)[1:]
     assert len(rules) > 25
     for rule in rules:
         title = rule.partition("\n")[0]

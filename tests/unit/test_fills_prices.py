@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from openbell.core.types import Instrument
-from tests.unit.fill_desk import SHORT, Act, Script, costs, intraday, series, trade
+from tests.unit.fill_desk import SHORT, Act, Script, costs, days, intraday, series, trade
 
 FLAT = "100 101 99 100"
 
@@ -180,6 +180,12 @@ def test_a_market_on_close_order_of_the_same_session_fills_at_its_last_bar():
                   spans=[*intraday(2, step=130), *intraday(1, step=130, first=2), *intraday(1, "2024-01-03")],
                   timeframe="130m")  # fmt: skip
     assert trade([bars], {0: order(10, tif="cls")}).fills == [(2, 10, 102)]
+
+
+def test_a_market_on_close_order_on_weekly_bars_fills_at_the_bars_close():
+    weeks = [(days(4)[0][0], days(4)[3][1]), (days(5, "2024-01-08")[0][0], days(5, "2024-01-08")[4][1])]
+    bars = series([FLAT, "100 106 99 105"], spans=weeks, timeframe="1w")
+    assert trade([bars], {0: order(10, tif="cls")}).fills == [(1, 10, 105)]
 
 
 def test_a_limit_on_close_order_fills_at_the_close_or_expires():
