@@ -233,7 +233,7 @@ def test_a_cache_that_cannot_be_written_is_noted(monkeypatch):
     Path("taken").write_text("a file", encoding="utf-8")
     monkeypatch.setenv("OPENBELL_CACHE", "taken")
     assert list_faults()["calendar cache"]["state"] == "note"
-    monkeypatch.setattr(calendar, "_cache_path", lambda _name: None)
+    monkeypatch.setattr(calendar, "cache_path", lambda _name: None)
     assert list_faults()["calendar cache"]["said"] == "the user has no home folder"
 
 

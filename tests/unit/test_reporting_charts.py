@@ -157,9 +157,9 @@ def test_a_million_bars_make_a_small_page_quickly():
     source = Source("test", "walk", calendar="24/7")
     data = Series("M", "1m", start, start + MINUTE, open_, high, low, close, np.full(count, 1e6), source)
     result = ob.backtest("buy_and_hold", data)
-    begin = time.perf_counter()
+    begin = time.process_time()
     made = html(result)
-    assert time.perf_counter() - begin < 5.0
+    assert time.process_time() - begin < 5.0
     assert len(made) < 15_000_000
     drawn = figures(made)
     assert len(drawn["shared"]["moments"]) == 1 + -(-count * MINUTE // DAY)
