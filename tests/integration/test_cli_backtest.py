@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,16 @@ def test_own_prices_come_from_a_file_or_a_folder_or_the_settings():
     assert [one.code for one in ended] == [0] * len(ways)
     hashes = [one.document["runs"][0]["ledger_hash"] for one in ended]
     assert len(set(hashes[:4])) == 1
+
+
+def test_a_module_in_the_working_folder_is_found(monkeypatch):
+    monkeypatch.setattr("sys.path", [place for place in sys.path if place not in {"", str(Path.cwd())}])
+    Path("ideas_of_mine.py").write_text(
+        "import openbell as ob\n\n\nclass Own(ob.Strategy):\n"
+        "    def on_bar(self, bar):\n        self.buy(bar.symbol)\n",
+        encoding="utf-8",
+    )
+    assert run("backtest", "ideas_of_mine:Own", "--symbols", "IBM", "--start", "2012-01-01").code == 0
 
 
 def test_a_csv_file_with_a_million_rows_works():

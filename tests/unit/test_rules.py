@@ -188,8 +188,8 @@ def test_float_dust_is_flat():
 
 
 def test_a_fill_changes_cash_by_its_value_and_its_fee():
-    assert rules.booked_cash(1000, 5, 100, 1.5) == 498.5
-    assert rules.booked_cash(1000, -5, 100, 1.5) == 1498.5
+    assert rules.fill_amount(5, 100, 1.5) == -501.5
+    assert rules.fill_amount(-5, 100, 1.5) == 498.5
 
 
 # --- buying power --------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_what_an_order_requires_is_what_free_equity_loses(initial, position, sig
     opening = rules.opening_part(position, signed)
     side = 1.0 if signed > 0 else -1.0
     need = rules.required(opening, abs(signed) - opening, price, mark, side, initial, fee)
-    after = free(rules.booked_cash(cash, signed, price, fee), rules.booked_position(position, signed))
+    after = free(cash + rules.fill_amount(signed, price, fee), rules.booked_position(position, signed))
     assert free(cash, position) - after == pytest.approx(need)
 
 

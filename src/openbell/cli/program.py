@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any, TextIO
 
 import typer
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Any = typer.main.get_command(app)
     if _COMPLETION in os.environ:  # the shell asks what could follow
         command.main(args=given, prog_name="openbell")
+    if not {"", str(Path.cwd())} & set(sys.path):  # `module:Class` finds modules here, as `python -m` does
+        sys.path.insert(0, str(Path.cwd()))
     for stream in (sys.stdout, sys.stderr):
         _accept_all_text(stream)
     as_document = "--json" in given

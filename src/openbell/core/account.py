@@ -105,7 +105,7 @@ class Account:
         position.realised += gain
         position.fees += fill.fee
         self.shorts += (after < 0.0) - (before < 0.0)
-        amount = rules.booked_cash(0.0, signed, price, fill.fee)  # one sum, so that amounts add up to cash
+        amount = rules.fill_amount(signed, price, fill.fee)
         self.cash += amount
         self.entries.append(
             Entry(

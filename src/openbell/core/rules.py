@@ -142,9 +142,9 @@ def booked_position(position: float, signed: float) -> float:
     return 0.0 if abs(after) < DUST else after
 
 
-def booked_cash(cash: float, signed: float, price: float, fee: float) -> float:
-    """Return the cash after a fill of `signed` shares."""
-    return cash - signed * price - fee
+def fill_amount(signed: float, price: float, fee: float) -> float:
+    """Return what a fill of `signed` shares changes cash by: one sum, so that amounts add up to cash."""
+    return -signed * price - fee
 
 
 def booked_average(position: float, average: float, signed: float, price: float) -> float:

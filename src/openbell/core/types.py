@@ -50,7 +50,7 @@ class OrderStatus(StrEnum):
     SUBMITTED = "submitted"  #: on its way to a broker
     HELD = "held"  #: accepted, and asleep until its parent fills
     ACCEPTED = "accepted"  #: working
-    TRIGGERED = "triggered"  #: a stop-limit whose stop was reached: a limit order now
+    TRIGGERED = "triggered"  #: a stop whose level was reached: a market or limit order now
     PARTIALLY_FILLED = "partially_filled"
     FILLED = "filled"
     CANCELLED = "cancelled"
@@ -71,7 +71,6 @@ class Reason(StrEnum):
     GOOD_TILL = "good_till"  #: GTD ran out
     NOT_IMMEDIATE = "not_immediate"  #: IOC or FOK found nothing, or not enough, at once
     SPLIT = "split"  #: a reverse split cancels resting orders
-    DELISTED = "delisted"  #: the symbol has no more bars
     END_OF_DATA = "end_of_data"  #: the run ended first
     NO_BUYING_POWER = "no_buying_power"  #: unaffordable when it was accepted
     GAP_UNAFFORDABLE = "gap_unaffordable"  #: affordable when accepted, not at its fill

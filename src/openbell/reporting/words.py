@@ -23,7 +23,6 @@ REASONS: dict[Reason, str] = {
     Reason.GOOD_TILL: "its time ran out",
     Reason.NOT_IMMEDIATE: "it could not fill at once",
     Reason.SPLIT: "a reverse split cancelled it",
-    Reason.DELISTED: "the symbol has no more bars",
     Reason.END_OF_DATA: "the data ended before it filled",
     Reason.NO_BUYING_POWER: "it cost more than the account could pay",
     Reason.GAP_UNAFFORDABLE: "a gap made it dearer than the account could pay",
