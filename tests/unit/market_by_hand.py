@@ -59,7 +59,6 @@ class HandMarket:
         """Let a day pass that ends at these closes, and return the event that tells of it."""
         self.time += DAY
         event = Slice()
-        event.time = self.time
         for symbol, close in closes.items():
             row = (self.time - DAY, self.time, close, close, close, close, 1e6)
             for column, value in zip(self.columns[symbol], row, strict=True):

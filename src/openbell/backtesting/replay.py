@@ -10,7 +10,6 @@ from openbell.backtesting.blame import Blame
 from openbell.core.engine import Engine
 from openbell.core.ports import Command
 from openbell.core.types import Split
-from openbell.data.crosssection import CrossSection
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
 
@@ -40,7 +39,7 @@ class _Course:
         """Return the moment before whose bars the next corporate action happens."""
         return self._schedule[0][0] if self._schedule else self._end
 
-    def act(self, at: int) -> None:
+    def _act(self, at: int) -> None:
         """Let the corporate actions of a moment happen: to the orders, the ledger, and the past's prices."""
         while self._schedule and self._schedule[0][0] == at:
             action = self._schedule.popleft()[1]
@@ -50,30 +49,31 @@ class _Course:
             self._engine.step(action)
             self._panel.act(action)
 
-    def meet(self, at: int) -> CrossSection:
-        """Let a moment's bars fill what rests, and only then become known."""
+    def meet(self, at: int) -> None:
+        """Let a moment's actions happen, its bars fill what rests, and only then become known."""
         step, broker, time = self._engine.step, self._broker, self._panel.time_at(at)
         late: list[Command] = []
+        self._act(at)
         for event in broker.match(time):
             late.extend(step(event))
-        bars = self._panel.advance(at)
+        self._panel.advance(at)
         for event in broker.call_margin(time):
             late.extend(step(event))
         if late:
             self.send(late)
-        return bars
+        self._mark(at)
 
     def send(self, commands: Iterable[Command]) -> None:
         """Hand commands to the broker now."""
         for event in self._broker.submit(commands, self._panel.time):
             self._engine.step(event)
 
-    def mark(self, at: int) -> int:
-        """Note that the ledger grew at a moment; return how long it is."""
+    def _mark(self, at: int) -> None:
+        """Note how long the ledger is after a moment that booked something."""
         booked = len(self._engine.account.entries)
-        self.marks.moments.append(at)
-        self.marks.entries.append(booked)
-        return booked
+        if booked != (self.marks.entries[-1] if self.marks.entries else 0):
+            self.marks.moments.append(at)
+            self.marks.entries.append(booked)
 
     def finish(self) -> None:
         """End what still works, because the data end."""
@@ -99,20 +99,22 @@ def replay(
     """
     end = len(panel) if until is None else min(until, len(panel))
     course = _Course(engine, broker, panel, end)
-    step, advance, entries = engine.step, panel.advance, engine.account.entries
-    booked, next_action = 0, course.next_action
+    step, advance, common, bars = engine.step, panel.advance, panel.common, panel.slice
     with Blame(engine):
         course.send(engine.start())
+        busy, next_action = broker.busy, course.next_action
         for at in range(end):
-            if at == next_action:
-                course.act(at)
-                next_action = course.next_action
-            bars = course.meet(at) if broker.busy else advance(at)
+            if at == next_action or busy:
+                course.meet(at)
+                busy, next_action = broker.busy, course.next_action
+            elif common is not None:
+                common.at = at  # all symbols have a bar now: this alone is to advance
+            else:
+                advance(at)
             commands = step(bars)
             if commands:
                 course.send(commands)
-            if len(entries) != booked:
-                booked = course.mark(at)
+                busy = broker.busy
             if progress is not None and at % PROGRESS_EVERY == 0:
                 progress(at, end)
         engine.stop()

@@ -138,11 +138,10 @@ class Bar:
 class Slice:
     """The event that bars have become known: those of one moment, over all symbols that have one.
 
-    A view as well: `time` is the moment in ns, `bars` the symbols' bars at it.
+    A view as well: `bars` are the symbols' bars; the market knows the time.
     """
 
-    __slots__ = ("bars", "time")
+    __slots__ = ("bars",)
 
     def __init__(self) -> None:
-        self.time = 0
         self.bars: Sequence[Bar] = ()

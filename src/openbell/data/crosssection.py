@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from openbell.core.errors import StrategyError, nearest
-from openbell.core.market import Bar, Slice
+from openbell.core.market import Bar, Cursor, Slice
 from openbell.data.bars import Floats
 
 
@@ -16,6 +16,10 @@ class Matrices(Protocol):
     @property
     def symbols(self) -> Sequence[str]:
         """Return the symbols, in the arrays' order."""
+
+    @property
+    def time(self) -> int:
+        """Return the time of the last known moment in ns."""
 
     def matrix(self, column: str) -> Floats:
         """Return a raw column; NaN where a symbol has no bar."""
@@ -27,12 +31,17 @@ class Matrices(Protocol):
 class CrossSection(Slice):
     """All symbols' bars of one moment. Arrays have one entry a symbol; NaN where it has no bar now."""
 
-    __slots__ = ("_at", "_source")
+    __slots__ = ("_moment", "_source")
 
-    def __init__(self, source: Matrices) -> None:
+    def __init__(self, source: Matrices, moment: Cursor) -> None:
         super().__init__()
         self._source = source
-        self._at = -1
+        self._moment = moment
+
+    @property
+    def time(self) -> int:
+        """The moment in ns UTC."""
+        return self._source.time
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -66,9 +75,10 @@ class CrossSection(Slice):
 
     def history(self, column: str, count: int) -> Floats:
         """Return the last `count` moments of a column, shape (count, symbols), adjusted as of now."""
-        first = max(self._at + 1 - count, 0)
-        window = self._source.matrix(column)[first : self._at + 1]
-        return window * self._source.adjustment(column, first, self._at)
+        now = self._moment.at
+        first = max(now + 1 - count, 0)
+        window = self._source.matrix(column)[first : now + 1]
+        return window * self._source.adjustment(column, first, now)
 
     def __getitem__(self, symbol: str) -> Bar:
         for bar in self.bars:
@@ -80,9 +90,5 @@ class CrossSection(Slice):
         return any(bar.symbol == symbol for bar in self.bars)
 
     def _row(self, column: str) -> Floats:
-        row: Floats = self._source.matrix(column)[self._at]
+        row: Floats = self._source.matrix(column)[self._moment.at]
         return row
-
-    def move(self, at: int, time: int, bars: Sequence[Bar]) -> None:
-        """Let the view show moment `at`."""
-        self._at, self.time, self.bars = at, time, bars

@@ -8,7 +8,7 @@ import numpy as np
 
 from openbell.core import clock
 from openbell.core.errors import BadData, StrategyError, nearest
-from openbell.core.market import Bar, Cursor, Track
+from openbell.core.market import Cursor, Track
 from openbell.core.types import Action, Instrument, Split
 from openbell.data.actions import factors
 from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
@@ -42,23 +42,22 @@ class Panel:
         known = first.known if self.dense else np.unique(np.concatenate([s.known for s in fine.values()]))
         self.times = known
         self._clock: Sequence[int] = known.data
-        shared = Cursor()
+        self._moment = Cursor()
         given = instruments or {}
         self._parts: dict[str, Traded] = {}
         for symbol, one in fine.items():
-            cursor = shared if self.dense else Cursor()
+            cursor = self._moment if self.dense else Cursor()
             part = place(one, given.get(symbol, Instrument(symbol)), cursor, known)
             part.slower = slower.get(symbol, {})
             self._parts[symbol] = part
         self.tracks: Mapping[str, Track] = {s: p.track for s, p in self._parts.items()}
         self._focus = self.symbols[0]
         self._bars = tuple(p.bar for p in self._parts.values())
-        self._cursor = shared
-        self.members = None if self.dense else members(list(self._parts.values()), len(known))
+        self._members = None if self.dense else members(list(self._parts.values()), len(known))
         self._acted: list[Track] = []
         self._matrices: dict[str, Floats] = {}
-        self.time = int(known[0]) - 1 if len(known) else 0
-        self.slice = CrossSection(self)
+        self.slice = CrossSection(self, self._moment)
+        self.slice.bars = self._bars if self.dense else ()
 
     def __len__(self) -> int:
         return len(self._clock)
@@ -79,7 +78,7 @@ class Panel:
     def schedule(self) -> list[tuple[int, Action]]:
         """Return each action with the moment before whose bars it happens."""
         found = [
-            (self._moment(part, action.ex), rank, action)
+            (self._due(part, action.ex), rank, action)
             for rank, part in enumerate(self._parts.values())
             for action in part.series.actions
             if part.series.start[0] < action.ex <= part.series.start[-1]
@@ -87,7 +86,7 @@ class Panel:
         found.sort(key=lambda item: (item[0], item[2].ex, item[1]))
         return [(at, action) for at, _, action in found]
 
-    def _moment(self, part: Traded, ex: int) -> int:
+    def _due(self, part: Traded, ex: int) -> int:
         """Return the first moment after an ex-date; after the bar that it lies inside of, if there is one."""
         at = int(np.searchsorted(self.times, ex, side="right"))
         inside = int(np.searchsorted(part.series.start, ex)) - 1
@@ -111,19 +110,29 @@ class Panel:
 
     def advance(self, at: int) -> CrossSection:
         """Make the bars of moment `at` known."""
-        time = self._clock[at]
-        self.time = time
-        if self.members is None:
-            self._cursor.at = at
-            bars: Sequence[Bar] = self._bars
-        else:
-            bars = tuple([self._bars[i] for i in self.members[at]])
+        self._moment.at = at
+        if self._members is not None:
+            bars = tuple([self._bars[i] for i in self._members[at]])
             for bar in bars:
                 self.tracks[bar.symbol].cursor.at += 1
+            self.slice.bars = bars
         if self._acted:
             self._settle()
-        self.slice.move(at, time, bars)
         return self.slice
+
+    @property
+    def common(self) -> Cursor | None:
+        """The cursor that all symbols share, if their bars coincide: to move it is to advance.
+
+        At a moment with a corporate action, `advance` has more to do.
+        """
+        return self._moment if self.dense else None
+
+    @property
+    def time(self) -> int:
+        """Return the time of the last known moment in ns; before the first, a nanosecond less than it."""
+        at = self._moment.at
+        return self._clock[at] if at >= 0 else self._clock[0] - 1
 
     def time_at(self, at: int) -> int:
         """Return when moment `at` is, in ns."""
