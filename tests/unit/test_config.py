@@ -238,16 +238,16 @@ def test_the_example_of_dotenv_is_valid_when_its_lines_are_uncommented(folder):
     assert (settings.seed, settings.account.cash, settings.logging.json) == (4, 25_000, True)
 
 
-def run_python(code: str) -> None:
+def check_python(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)  # our own interpreter and text
 
 
 def test_the_import_alone_loads_no_library():
-    run_python("import sys, openbell.config; assert not {'pydantic', 'yaml'} & set(sys.modules)")
+    check_python("import sys, openbell.config; assert not {'pydantic', 'yaml'} & set(sys.modules)")
 
 
 def test_loading_needs_pydantic_and_yaml_only():
-    run_python(
+    check_python(
         "import sys; from openbell.config import load; load(environ={})\n"
         "heavy = {'loguru', 'pydantic_settings', 'numpy', 'pandas'} & set(sys.modules)\n"
         "assert not heavy, heavy"

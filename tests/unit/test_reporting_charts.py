@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 import openbell as ob
 from openbell.data.bars import Series, Source
 from openbell.reporting.html import charts, palette, points, prices
+from tests.unit.acting import idle, run
 from tests.unit.bars_by_hand import DAY, MINUTE, MONDAY, daily, minutes
 from tests.unit.fill_desk import days, intraday, series
-from tests.unit.test_reporting_html import figures, flip, html, idle, run
+from tests.unit.test_reporting_html import figures, flip, html
 
 
 def test_every_chart_of_a_long_run_is_there_and_uses_known_colours():

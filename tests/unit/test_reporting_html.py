@@ -16,21 +16,10 @@ from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import identity
 from openbell.reporting.html import headline, page, palette, sections
 from openbell.reporting.result import Result
+from tests.unit.acting import idle, run
 from tests.unit.bars_by_hand import daily, minutes
 
 EVIL = "<script>alert('x')</script>"
-
-
-def run(data, act, *, costs=ob.NO_COSTS, **settings) -> Result:
-    class Acting(ob.Strategy):
-        def on_bar(self, bar):
-            act(self, bar)
-
-    return ob.backtest(Acting, data, costs=costs, **settings)
-
-
-def idle(strategy, bar):
-    return None
 
 
 def flip(strategy: Any, bar: Any) -> None:

@@ -6,22 +6,9 @@ import pytest
 
 import openbell as ob
 from openbell.reporting.result import Result
+from tests.unit.acting import idle, run
 from tests.unit.bars_by_hand import daily, minutes
 from tests.unit.fill_desk import days, intraday, series
-
-
-def run(data, act, *, costs=ob.NO_COSTS, **settings) -> Result:
-    """Run a strategy that does `act(strategy, bar)` on each bar."""
-
-    class Acting(ob.Strategy):
-        def on_bar(self, bar):
-            act(self, bar)
-
-    return ob.backtest(Acting, data, costs=costs, **settings)
-
-
-def idle(strategy, bar):
-    return None
 
 
 def buy_then_sell(first: int, last: int, quantity: float = 100):

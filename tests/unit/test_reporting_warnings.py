@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,22 +12,15 @@ from openbell.data.bars import Finding, FindingKind, Series
 from openbell.reporting.result import Result
 from openbell.reporting.warnings import LEVELS, Notice, interval, warnings
 from openbell.reporting.words import REASONS, commission, count, date, money, percent, slippage
+from tests.unit import acting
+from tests.unit.acting import idle
 from tests.unit.fill_desk import days, series
 
 DEAR = ob.Costs(volume_share=0.0)
 MARGIN = replace(DEAR, margin=ob.REG_T)
 
 
-def run(data, act, *, costs=DEAR, **settings) -> Result:
-    class Acting(ob.Strategy):
-        def on_bar(self, bar):
-            act(self, bar)
-
-    return ob.backtest(Acting, data, costs=costs, **settings)
-
-
-def idle(strategy, bar):
-    return None
+run = partial(acting.run, costs=DEAR)
 
 
 def flip(strategy: Any, bar: Any) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import openbell as ob
-from openbell.backtesting.blame import Blame
+from openbell.backtesting.blame import blame
 from openbell.core.errors import BadData, ConfigError, Halt, LookAhead, StrategyError
-from openbell.strategies.faults import UserCode, culprit, said
+from openbell.strategies.faults import culprit, said, user_code
 from tests.unit.bars_by_hand import daily
 
 HERE = Path(__file__).name
@@ -180,14 +180,14 @@ def test_a_watch_lets_through_what_never_touched_the_users_code():
         strategy = market = None
 
     ours = raised_at(PACKAGE / "core" / "x.py")
-    Blame(Watched()).__exit__(type(ours), ours, ours.__traceback__)  # type: ignore[arg-type]  # nothing is asked
+    blame(Watched()).__exit__(type(ours), ours, ours.__traceback__)  # type: ignore[arg-type]  # nothing is asked
     complete = ConfigError("complete")
-    UserCode("strategy x").__exit__(ConfigError, complete, None)
+    user_code("strategy x").__exit__(ConfigError, complete, None)
     with pytest.raises(ConfigError, match=r"^strategy x: ZeroDivisionError: division by zero$"):
-        UserCode("strategy x").__exit__(type(ours), ours, ours.__traceback__)
+        user_code("strategy x").__exit__(type(ours), ours, ours.__traceback__)
 
 
-@pytest.mark.parametrize("watch", [Blame(None), UserCode("strategy x")])  # type: ignore[arg-type]  # nothing is asked
+@pytest.mark.parametrize("watch", [blame(None), user_code("strategy x")])  # type: ignore[arg-type]  # nothing is asked
 def test_an_interrupt_is_nobodys_fault(watch):
     with pytest.raises(KeyboardInterrupt), watch:
         raise KeyboardInterrupt

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from openbell.backtesting.blame import Blame
+from openbell.backtesting.blame import blame
 from openbell.core.engine import Engine
 from openbell.core.ports import Command
 from openbell.core.types import Split
@@ -100,7 +100,7 @@ def replay(
     end = len(panel) if until is None else min(until, len(panel))
     course = _Course(engine, broker, panel, end)
     step, advance, common, bars = engine.step, panel.advance, panel.common, panel.slice
-    with Blame(engine):
+    with blame(engine):
         course.send(engine.start())
         busy, next_action = broker.busy, course.next_action
         for at in range(end):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,6 +43,28 @@ class StrategyError(Halt):
 
 class LookAhead(StrategyError):
     """A strategy asked for a value that was not known yet."""
+
+
+class Translation:
+    """A context around foreign code: what it raises leaves as the error that `translate` makes of it.
+
+    The first error stays as the cause. Where `translate` answers None, it leaves as it is.
+    """
+
+    def __init__(self, translate: Callable[[Exception, TracebackType | None], OpenbellError | None]) -> None:
+        self._translate = translate
+
+    def __enter__(self) -> None:
+        """Begin to watch."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise the translation of what was raised."""
+        if isinstance(error, Exception):
+            translated = self._translate(error, trace)
+            if translated is not None:
+                raise translated from error
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

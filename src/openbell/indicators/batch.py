@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from openbell.core.errors import BadData, ConfigError
+from openbell.core.errors import BadData, ConfigError, Translation
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -131,12 +131,14 @@ def call_talib(indicator: Indicator, arrays: Sequence[Array]) -> tuple[NDArray[A
         ConfigError: TA-Lib refuses the parameters; its own error is the cause.
     """
     function = getattr(load_talib(), indicator.name)
-    try:
-        result = function(*arrays, *(value for _, value in indicator.parameters))
-    except Exception as error:
+
+    def refused(error: Exception, _: object) -> ConfigError | None:
         if type(error) is not Exception:  # TA-Lib raises the bare class for a refused parameter
-            raise
-        raise ConfigError(f"{indicator.describe()}: TA-Lib refuses these parameters ({error})") from error
+            return None
+        return ConfigError(f"{indicator.describe()}: TA-Lib refuses these parameters ({error})")
+
+    with Translation(refused):
+        result = function(*arrays, *(value for _, value in indicator.parameters))
     return result if isinstance(result, tuple) else (result,)
 
 
@@ -188,13 +190,15 @@ def _apply_function(indicator: Indicator, function: Callable[..., Any], arrays: 
     bars = arrays[0].size
     if not bars:
         return np.empty(0)
-    try:
-        result = function(*(array.copy() for array in arrays), **dict(indicator.parameters))
-    except Exception as error:
-        raise ConfigError(
+
+    def raised(error: Exception, _: object) -> ConfigError:
+        return ConfigError(
             f"{indicator.describe()}: the function raised {type(error).__name__} on {bars} bar(s): {error};"
             " it must take any number of bars and give NaN where it has too few"
-        ) from error
+        )
+
+    with Translation(raised):
+        result = function(*(array.copy() for array in arrays), **dict(indicator.parameters))
     wanted = f"{indicator.describe()}: the function must return one array of {bars} numbers, one a bar"
     if not hasattr(result, "__array__"):
         raise ConfigError(f"{wanted}; it returned a {type(result).__name__}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 import openbell
-from openbell.core.errors import ConfigError, OpenbellError
+from openbell.core.errors import ConfigError, OpenbellError, Translation
 
 _PACKAGE = Path(openbell.__file__).parent
 _EXAMPLES = _PACKAGE / "strategies" / "examples"
@@ -18,32 +18,23 @@ _SITES = frozenset({"site-packages", "dist-packages"})
 _MOST_FRAMES = 100
 
 
-class UserCode:
-    """A context around the import or the making of a user's strategy: what it raises is a `ConfigError`.
+def user_code(what: str) -> Translation:
+    """Return a context for the import or the making of a user's strategy: errors leave as `ConfigError`.
 
     A `ConfigError` that never touched the user's code is complete, and leaves as it is.
     """
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        """Begin to watch."""
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Raise what went wrong, with its place."""
-        if not isinstance(error, Exception):
-            return
+    def translate(error: Exception, trace: TracebackType | None) -> ConfigError | None:
         frame = culprit(trace)
         if frame is None and isinstance(error, ConfigError):
-            return
+            return None
         if isinstance(error, SyntaxError) and error.filename:
             place = f" ({Path(error.filename).name}:{error.lineno})"
         else:
             place = f" ({Path(frame.filename).name}:{frame.lineno})" if frame else ""
-        raise ConfigError(f"{self._what}: {said(error)}{place}") from error
+        return ConfigError(f"{what}: {said(error)}{place}")
+
+    return Translation(translate)
 
 
 def culprit(trace: TracebackType | None) -> traceback.FrameSummary | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from openbell.core.errors import ConfigError, nearest
-from openbell.strategies.faults import UserCode
+from openbell.strategies.faults import user_code
 
 #: What the names of modules begin with that were loaded from a path.
 USER_MODULE = "openbell_user_"
@@ -32,7 +32,7 @@ def load_file(path: Path) -> ModuleType:
     before = sys.modules.get(name)
     sys.modules[name] = module  # annotations are read from there
     try:
-        with UserCode(str(path)):
+        with user_code(str(path)):
             spec.loader.exec_module(module)
     except ConfigError:
         if before is None:

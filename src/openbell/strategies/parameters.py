@@ -7,6 +7,7 @@ import numbers
 import operator
 import sys
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from inspect import get_annotations
 from typing import Any, TypeVar
@@ -166,9 +167,7 @@ def _number(value: Any, kind: type) -> float:
     """Return a number as it is meant, NaN for none. Whole ones stay exact; `1e3` and `20.0` are whole too."""
     whole = kind is int and isinstance(value, str | numbers.Integral)
     for read in (int, float) if whole else (float,):
-        try:
+        with suppress(TypeError, ValueError, OverflowError):
             number: float = read(value)
-        except (TypeError, ValueError, OverflowError):
-            continue
-        return number
+            return number
     return math.nan

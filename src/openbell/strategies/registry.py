@@ -15,7 +15,7 @@ from typing import Any, TypeGuard
 
 from openbell.core.errors import ConfigError, nearest
 from openbell.strategies.base import Strategy
-from openbell.strategies.faults import UserCode
+from openbell.strategies.faults import user_code
 from openbell.strategies.loading import USER_MODULE, load_file
 from openbell.strategies.parameters import checked
 from openbell.strategies.signal import Signal, SignalStrategy
@@ -56,7 +56,7 @@ class Found:
         if isinstance(self.form, Signal):
             return SignalStrategy(self.form.with_parameters(**values))
         known = checked(self.form.parameters, values, owner=self.form.__name__)
-        with UserCode(f"strategy {self.name}"):
+        with user_code(f"strategy {self.name}"):
             made = self.form(**{name: known[name] for name in values})
         if "_recipes" not in vars(made):
             raise ConfigError(
@@ -82,7 +82,7 @@ def find(what: str | Path | Form) -> Found:
         return _from_file(path, attribute)
     if ":" in what:
         module_name, _, attribute = what.partition(":")
-        with UserCode(f"strategy {what!r}"):
+        with user_code(f"strategy {what!r}"):
             module = importlib.import_module(module_name)
         return _found(_attribute(module, attribute, what), what)
     examples = _examples()
@@ -111,7 +111,7 @@ def _examples() -> Mapping[str, Form]:
 
 
 def _offered(entry: EntryPoint) -> Found:
-    with UserCode(f"strategy {entry.name!r}, which an installed package offers as {entry.value}"):
+    with user_code(f"strategy {entry.name!r}, which an installed package offers as {entry.value}"):
         thing = entry.load()
     return _found(_form(thing, f"{entry.name} ({entry.value})"), entry.name)
 
