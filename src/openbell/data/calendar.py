@@ -132,7 +132,7 @@ def _years(start_ns: int, end_ns: int) -> tuple[int, int]:
     first, last = (
         np.datetime64(time // NANOS_PER_DAY, "D").astype("datetime64[Y]") for time in (start_ns, end_ns)
     )
-    return _day(first), _day(last + 1) - 1
+    return _day(first), _day(last + np.timedelta64(1, "Y")) - 1
 
 
 def _every_day(first: int, last: int) -> Sessions:

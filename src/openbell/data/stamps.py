@@ -121,7 +121,9 @@ def place_dates(
         after = first + 7
     elif unit is CalendarUnit.MONTH:
         months = dates.astype("datetime64[D]").astype("datetime64[M]")
-        first, after = ((months + n).astype("datetime64[D]").astype(np.int64) for n in (0, 1))
+        first, after = (
+            (months + np.timedelta64(n, "M")).astype("datetime64[D]").astype(np.int64) for n in (0, 1)
+        )
     low, high = np.searchsorted(sessions.dates, first), np.searchsorted(sessions.dates, after) - 1
     inside = high >= low
     last = len(sessions) - 1
