@@ -105,6 +105,8 @@ def prepare(  # noqa: PLR0913  # what a backtest takes, without what only its ru
 ) -> tuple[Plan, Found, list[Series]]:
     """Return the plan, the strategy and the series of a backtest without running it; arguments as there."""
     found = find(strategy)
+    if isinstance(data, Sequence) and not len(data):
+        raise ConfigError("data=[] names nothing to trade; give a symbol, a table or series")
     series = load(data, provider=provider, timeframe=timeframe, start=start, end=end)
     plan = Plan(
         strategy=found.origin,

@@ -55,6 +55,16 @@ def test_a_beginning_that_fits_two_runs_is_refused_with_both(made):
     assert made.name in ended.line
 
 
+def test_edited_figures_are_different_though_the_ledger_is_the_same(made):
+    described = json.loads((made / "run.json").read_text(encoding="utf-8"))
+    described["metrics"]["sharpe"] = 9.9
+    (made / "run.json").write_text(json.dumps(described), encoding="utf-8")
+    ended = run("verify", str(made))
+    assert ended.code == 1
+    assert ended.out.startswith(f"DIFFERENT: {made / 'run.json'}\n")
+    assert "metrics of" in ended.out
+
+
 def test_an_edited_ledger_is_different_with_its_first_line(made):
     edit(made / "ledger.csv", ",10", ",11")
     ended = run("verify", str(made), "--json")
@@ -63,7 +73,7 @@ def test_an_edited_ledger_is_different_with_its_first_line(made):
     assert document["first_difference"]["line"] == 2
     ended = run("verify", str(made))
     assert ended.out.startswith(f"DIFFERENT: {made / 'ledger.csv'}\n  line 2 recorded: ")
-    assert "was ledger.csv edited?" in ended.out
+    assert "was ledger.csv or the plan edited?" in ended.out
 
 
 @pytest.mark.parametrize(

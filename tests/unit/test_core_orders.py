@@ -182,7 +182,7 @@ def test_a_bad_quantity_is_named(made, said):
      "a stop order cannot be opg: only market and limit orders can"),
     (order(type=TRAILING, trail=1.0, tif=TimeInForce.CLS),
      "a trailing_stop order cannot be cls: only market and limit orders can"),
-    (order(tif=TimeInForce.GTD), "good_till=0 must be later than the decision at 10"),
+    (order(tif=TimeInForce.GTD), "tif='gtd' needs good_till=, a datetime with a time zone"),
     (order(tif=TimeInForce.GTD, good_till=10), "good_till=10 must be later than the decision at 10"),
     (order(good_till=99), "good_till=99 needs tif='gtd', not 'gtc'"),
 ])  # fmt: skip

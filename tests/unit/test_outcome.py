@@ -140,3 +140,12 @@ def test_the_same_run_has_the_same_hash_and_another_has_another():
     series = daily("A", [10, 11, 12, 13, 14])
     assert run(series, "0:100").hash == run(series, "0:100").hash
     assert run(series, "0:100").hash != run(series, "1:100").hash
+
+
+def test_dates_are_those_of_the_bars_where_a_day_ends_at_midnight():
+    assert "2024-01-01 to 2024-01-03" in repr(run(daily("A", [10, 11, 12]), ""))
+
+
+def test_a_quantity_below_a_lot_is_a_slip_of_the_strategy():
+    with pytest.raises(ob.StrategyError, match="quantity 1e-09 is not a whole number of lots"):
+        run(daily("A", [10, 11, 12]), "0:1e-9")

@@ -55,7 +55,11 @@ def test_a_sizer_of_the_callers_cannot_be_made_again():
     [
         ({"cash": 0}, "cash=0 must be more than zero"),
         ({"cash": float("nan")}, "cash=nan must be more than zero"),
+        ({"cash": 1e308}, "cash=1e\\+308 must be at most 1e\\+13"),
         ({"symbols": ()}, "name at least one symbol"),
+        ({"seed": -1}, "seed=-1 must be a whole number"),
+        ({"seed": "x"}, "seed='x' must be a whole number"),
+        ({"seed": True}, "seed=True must be a whole number"),
     ],
 )
 def test_a_plan_that_cannot_run_is_refused(values, message):
@@ -76,6 +80,7 @@ def test_an_unknown_sizer_or_parameter_is_named():
         (lambda: load("AAPL", start="2005-01-02", end="2005-01-01"), "the range of dates is empty"),
         (lambda: load("AAPL", start="2030-01-01"), "AAPL"),
         (lambda: load("APPL"), "'APPL' is not bundled"),
+        (lambda: ob.backtest("sma_cross", []), "names nothing to trade"),
         (lambda: load("AAPL", timeframe="1m"), "bundled prices are daily"),
         (lambda: load("AAPL", provider="yahho"), "provider='yahho' is unknown"),
         (lambda: load("AAPL", provider="csv:"), "provider='csv:' is unknown"),

@@ -196,3 +196,12 @@ def test_an_interrupt_is_nobodys_fault(watch):
 def test_an_error_without_words_is_named_by_its_type():
     assert said(KeyError()) == "KeyError"
     assert said(BadData("a\n  b")) == "a b"
+
+
+def test_a_strategy_that_exits_is_an_error_with_its_place():
+    class Leaves(ob.Strategy):
+        def on_bar(self, bar):
+            raise SystemExit(3)
+
+    with pytest.raises(ob.StrategyError, match=r"errors.py:\d+ in on_bar, at .*: SystemExit: 3"):
+        ob.backtest(Leaves, "AAPL")

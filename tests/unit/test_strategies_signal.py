@@ -190,3 +190,14 @@ def test_a_decision_that_raises_is_blamed_on_its_line():
 def test_a_running_signal_knows_its_values():
     assert SignalStrategy(cross(fast=4)).values() == {"fast": 4, "slow": 3, "least": 0.0, "size": 1}
     assert isinstance(cross.inputs["fast"], Indicator)
+
+
+def test_a_default_of_the_function_declares_an_input():
+    def decide(rsi, low=ob.param(30.0, ge=0, le=100)):  # noqa: B008  # as a user writes it
+        return 1.0 if rsi < low else 0.0
+
+    form = ob.signal(rsi=ob.RSI(14))(decide)
+    assert form.parameter_values() == {"rsi": 14, "low": 30.0}
+    assert ob.backtest(form, "AAPL").hash != ob.backtest(form, "AAPL", parameters={"low": 45}).hash
+    with pytest.raises(ob.ConfigError, match="low=101"):
+        form.with_parameters(low=101)

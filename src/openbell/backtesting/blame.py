@@ -17,7 +17,7 @@ def blame(engine: Engine) -> Translation:
     An error that never touched the user's code is ours, and leaves as it is.
     """
 
-    def translate(error: Exception, trace: TracebackType | None) -> StrategyError | None:
+    def translate(error: BaseException, trace: TracebackType | None) -> StrategyError | None:
         frame = culprit(trace)
         if frame is None:
             return None

@@ -12,6 +12,9 @@ from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
 
+#: float64 keeps cents up to here.
+MOST_CASH = 1e13
+
 SIZERS: dict[str, type] = {
     "share_of_equity": ShareOfEquity,
     "fixed_quantity": FixedQuantity,
@@ -41,6 +44,10 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.cash > 0:
             raise ConfigError(f"cash={self.cash} must be more than zero")
+        if self.cash > MOST_CASH:
+            raise ConfigError(f"cash={self.cash} must be at most {MOST_CASH:g}, where cents still count")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ConfigError(f"seed={self.seed!r} must be a whole number, zero or more")
         if not self.symbols:
             raise ConfigError("symbols=[]: name at least one symbol")
 

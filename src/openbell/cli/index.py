@@ -13,8 +13,7 @@ from urllib.parse import quote
 from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.export import RUN_FILE
-from openbell.reporting.result import shown
-from openbell.reporting.words import count
+from openbell.reporting.words import count, shown
 
 _FIGURES = ("total_return", "cagr", "sharpe", "max_drawdown", "trades", "costs_paid")
 _PAGE = """<!doctype html>

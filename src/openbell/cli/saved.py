@@ -18,13 +18,13 @@ from openbell.cli.jobs import find_reports
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, nearest
 from openbell.reporting.export import RUN_FILE, write_run
-from openbell.reporting.identity import SCHEMA, describe
+from openbell.reporting.identity import SCHEMA, as_text, describe
 from openbell.reporting.result import Result
 from openbell.reporting.words import count
 
 LEDGER = "ledger.csv"
 #: What a run.json must have beside its plan.
-_COMPARED = ("strategy", "data", "versions", "ledger_hash", "lookahead")
+_COMPARED = ("strategy", "data", "versions", "ledger_hash", "metrics", "lookahead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ def check_again(name: str, reports: str | None) -> Answer:
     recorded = _read(name, reports)
     result = _run_again(recorded)
     fresh = ledger_text(result.outcome.entries).encode()
-    same = fresh == recorded.ledger
     changes = list(_changes(recorded, result))
+    forged = list(_forged(recorded, result)) if not changes else []
+    same = fresh == recorded.ledger and not forged
     rows = fresh.count(b"\n") - 1
     if same:
         difference = None
@@ -55,12 +56,16 @@ def check_again(name: str, reports: str | None) -> Answer:
             f"same: {count(rows, 'ledger row')} of {recorded.folder}, byte for byte",
             f"  {result.hash}",
         ]
+    elif fresh == recorded.ledger:
+        difference = None
+        parts = [f"DIFFERENT: {recorded.folder / RUN_FILE}"]
     else:
         difference = _first_difference(recorded.ledger, fresh)
         parts = [f"DIFFERENT: {recorded.folder / LEDGER}", *_told(difference)]
     parts += [f"  changed since: {change}" for change in changes]
-    if not same and not changes:
-        parts.append(f"  code, data and versions are the recorded ones: was {LEDGER} edited?")
+    parts += [f"  {one}" for one in forged]
+    if fresh != recorded.ledger and not changes:
+        parts.append(f"  code, data and versions are the recorded ones: was {LEDGER} or the plan edited?")
     document = {
         "run": str(recorded.folder),
         "same": same,
@@ -68,7 +73,7 @@ def check_again(name: str, reports: str | None) -> Answer:
         "recorded_hash": recorded.described["ledger_hash"],
         "hash": result.hash,
         "first_difference": difference,
-        "changed": changes,
+        "changed": [*changes, *forged],
     }
     return Answer(parts, document, Exit.FINE if same else Exit.FAILED)
 
@@ -167,6 +172,14 @@ def _changes(recorded: Recorded, result: Result) -> Iterator[str]:
         was = old["versions"].get(package)
         if was != version:
             yield f"{package} {was}, now {version}"
+
+
+def _forged(recorded: Recorded, result: Result) -> Iterator[str]:
+    """Yield what run.json says otherwise than the run does, though nothing that decides it has changed."""
+    now = json.loads(as_text(describe(result)))
+    for field in ("ledger_hash", "metrics"):
+        if recorded.described[field] != now[field]:
+            yield f"{field} of {recorded.folder / RUN_FILE} is not what the run gives: was it edited?"
 
 
 def _first_difference(recorded: bytes, fresh: bytes) -> dict[str, Any]:

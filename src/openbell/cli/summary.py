@@ -12,8 +12,9 @@ from openbell.backtesting.verdict import Kind, Verdict
 from openbell.cli.answer import Column, Table
 from openbell.cli.running import Finished
 from openbell.portfolio.summary import DESCRIPTIONS
-from openbell.reporting.result import Result, shown
+from openbell.reporting.result import Result
 from openbell.reporting.warnings import warnings
+from openbell.reporting.words import date, shown
 
 _COLUMNS = (
     Column("Strategy"), Column("Symbols"), Column("Return", right=True), Column("Hold", right=True),
@@ -66,7 +67,7 @@ def spell_out(one: Finished) -> Iterator[str]:
     """Yield one run as lines: what it was, its figures, what to know about it."""
     result, plan = one.result, one.job.plan
     m = result.metrics
-    first, last = (stamp(int(result.outcome.times[at]))[:10] for at in (0, -1))
+    first, last = (date(int(result.outcome.times[at])) for at in (0, -1))
     free = ", WITHOUT COSTS" if plan.costs.free else ""
     yield f"{result.found.name} on {', '.join(plan.symbols)}, {first} to {last}{free}"
     yield ""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 
 from openbell.core.errors import ConfigError
 
+_WHOLE_BPS = 10_000.0
+
 
 def _check(record: object, *, positive: tuple[str, ...] = ()) -> None:
     for f in fields(record):  # type: ignore[arg-type]  # every caller is a dataclass
@@ -23,6 +25,8 @@ def _check(record: object, *, positive: tuple[str, ...] = ()) -> None:
             raise ConfigError(f"{place}={value!r} must be a number")
         if not value >= 0:
             raise ConfigError(f"{place}={value} must be zero or more")
+        if f.name.endswith("bps") and value > _WHOLE_BPS:
+            raise ConfigError(f"{place}={value} must be at most {_WHOLE_BPS:g}: that is the whole price")
         if f.name in positive and value == 0:
             raise ConfigError(f"{place}={value} must be more than zero")
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from openbell.core.types import Reason
 
 
+#: More valid names than this are not listed in a message.
+_MOST_NAMES = 60
+
+
 class OpenbellError(Exception):
     """The root of every error that Openbell raises on purpose. Its message is one line."""
 
@@ -51,7 +55,9 @@ class Translation:
     The first error stays as the cause. Where `translate` answers None, it leaves as it is.
     """
 
-    def __init__(self, translate: Callable[[Exception, TracebackType | None], OpenbellError | None]) -> None:
+    def __init__(
+        self, translate: Callable[[BaseException, TracebackType | None], OpenbellError | None]
+    ) -> None:
         self._translate = translate
 
     def __enter__(self) -> None:
@@ -61,7 +67,7 @@ class Translation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Raise the translation of what was raised."""
-        if isinstance(error, Exception):
+        if isinstance(error, Exception | SystemExit):  # `sys.exit()` is no way to end a part of a program
             translated = self._translate(error, trace)
             if translated is not None:
                 raise translated from error
@@ -76,4 +82,6 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     if close:
         match = next(n for n in names if n.lower() == close[0].lower())
         return f"; did you mean {match!r}?"
+    if len(names) > _MOST_NAMES:
+        return f"; there are {len(names)} names, such as {', '.join(names[:3])}"
     return f"; valid names: {', '.join(names)}" if names else ""

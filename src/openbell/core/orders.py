@@ -238,7 +238,8 @@ def _quantity_fault(quantity: float, lot: float, *, reduce_only: bool) -> str | 
     # What only reduces may be an odd lot: a split may have left one.
     if not (math.isfinite(quantity) and quantity > 0):
         return f"quantity {quantity} must be a positive number"
-    if abs(on_lots(quantity, lot, reduce_only=reduce_only) - quantity) > rules.DUST:
+    lots = on_lots(quantity, lot, reduce_only=reduce_only)
+    if lots <= 0.0 or abs(lots - quantity) > rules.DUST:
         return f"quantity {quantity} is not a whole number of lots of {lot:g}"
     return None
 
@@ -265,6 +266,8 @@ def _time_fault(order: Order) -> str | None:
     if auction and order.type not in (OrderType.MARKET, OrderType.LIMIT):
         return f"a {order.type} order cannot be {order.tif}: only market and limit orders can"
     if order.tif is TimeInForce.GTD:
+        if not order.good_till:
+            return "tif='gtd' needs good_till=, a datetime with a time zone"
         if order.good_till <= order.decided:
             return f"good_till={order.good_till} must be later than the decision at {order.decided}"
     elif order.good_till:

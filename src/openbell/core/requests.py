@@ -80,8 +80,10 @@ def nanos_of(moment: datetime) -> int:
     """Return a moment in ns since 1970, exactly: float seconds would lose microseconds.
 
     Raises:
-        StrategyError: It has no time zone.
+        StrategyError: It is no datetime, or has no time zone.
     """
+    if not isinstance(moment, datetime):
+        raise StrategyError(f"good_till={moment!r} must be a datetime with a time zone")
     if moment.tzinfo is None:
         raise StrategyError(f"good_till={moment} has no time zone; add one, such as datetime.UTC")
     since = moment - _EPOCH

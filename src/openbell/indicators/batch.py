@@ -132,7 +132,7 @@ def call_talib(indicator: Indicator, arrays: Sequence[Array]) -> tuple[NDArray[A
     """
     function = getattr(load_talib(), indicator.name)
 
-    def refused(error: Exception, _: object) -> ConfigError | None:
+    def refused(error: BaseException, _: object) -> ConfigError | None:
         if type(error) is not Exception:  # TA-Lib raises the bare class for a refused parameter
             return None
         return ConfigError(f"{indicator.describe()}: TA-Lib refuses these parameters ({error})")
@@ -191,7 +191,7 @@ def _apply_function(indicator: Indicator, function: Callable[..., Any], arrays: 
     if not bars:
         return np.empty(0)
 
-    def raised(error: Exception, _: object) -> ConfigError:
+    def raised(error: BaseException, _: object) -> ConfigError:
         return ConfigError(
             f"{indicator.describe()}: the function raised {type(error).__name__} on {bars} bar(s): {error};"
             " it must take any number of bars and give NaN where it has too few"

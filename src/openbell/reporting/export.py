@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -84,13 +86,20 @@ def write_report(result: Result, path: str | Path) -> Path:
 
 
 def default_folder(result: Result) -> Path:
-    """Return `reports/<strategy>-<first symbols>-<8 hex of the ledger's hash>`."""
+    """Return `reports/<strategy>-<first symbols>-<8 hex of what decides the run and of its ledger>`."""
     symbols = result.plan.symbols
     words = [result.found.name, *symbols[:_SYMBOLS_IN_NAME]]
     if len(symbols) > _SYMBOLS_IN_NAME:
         words.append(f"and-{len(symbols) - _SYMBOLS_IN_NAME}-more")
-    words.append(result.hash.removeprefix("sha256:")[:8])
+    words.append(mark(result))
     return Path("reports") / "-".join(re.sub(r"[^\w.-]+", "_", word) for word in words)
+
+
+def mark(result: Result) -> str:
+    """Return 8 hex digits that differ between runs whose plan, code, data or ledger differ."""
+    data = [series.content_hash for series in result.outcome.panel.series]
+    decides = [result.plan.as_json(), result.found.code_hash, data, result.hash]
+    return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _check_replaceable(target: Path) -> None:

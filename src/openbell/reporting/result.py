@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from openbell.core.types import Reason
 from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
-from openbell.reporting import tables
+from openbell.reporting import tables, words
 from openbell.strategies.registry import Found
 
 if TYPE_CHECKING:  # pandas and plotly are slow to load: only who asks for a frame or a figure waits for them
@@ -178,11 +177,11 @@ class Result:
         m = self.metrics
         lines = [
             f"{self.found.name} on {', '.join(self.plan.symbols)}, "
-            f"{_day(self.outcome.times[0])} to {_day(self.outcome.times[-1])}"
+            f"{words.date(int(self.outcome.times[0]))} to {words.date(int(self.outcome.times[-1]))}"
             + (", without costs" if self.plan.costs.free else ""),
             f"  equity {self.plan.cash:,.0f} → {self.final_equity:,.2f}",
         ]
-        lines += [f"  {DESCRIPTIONS[key].label.lower()} {shown(key, m[key])}" for key in _HEADLINE]
+        lines += [f"  {DESCRIPTIONS[key].label.lower()} {words.shown(key, m[key])}" for key in _HEADLINE]
         lines += [f"  {notice.level}: {notice.text}" for notice in self.warnings if notice.level != "note"]
         return "\n".join(lines)
 
@@ -190,19 +189,3 @@ class Result:
         from openbell.reporting.frames import as_frame
 
         return as_frame(table)
-
-
-def shown(key: str, value: float) -> str:
-    """Return a metric as a reader expects it: percents with one decimal, money with two."""
-    if math.isnan(value):
-        return "–"
-    unit = DESCRIPTIONS[key].unit
-    if unit == "percent":
-        return f"{value:,.1%}"
-    if unit == "money":
-        return f"{value:,.2f}"
-    return f"{value:,.0f}" if unit in ("count", "days") else f"{value:.2f}"
-
-
-def _day(time: Any) -> str:
-    return str(np.datetime64(int(time), "ns").astype("datetime64[D]"))

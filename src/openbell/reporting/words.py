@@ -8,7 +8,7 @@ import numpy as np
 
 from openbell.core.costs import Costs
 from openbell.core.types import Reason
-from openbell.reporting.result import shown
+from openbell.portfolio.summary import DESCRIPTIONS
 
 MINUS = "−"
 
@@ -111,3 +111,15 @@ def slippage(costs: Costs) -> str:
         f"an impact of {plain(s.impact)} × √(shares / bar volume)" if s.impact else "",
     ]
     return ", ".join(part for part in parts if part) or "none"
+
+
+def shown(key: str, value: float) -> str:
+    """Return a metric as a reader expects it: percents with one decimal, money with two."""
+    if math.isnan(value):
+        return "–"
+    unit = DESCRIPTIONS[key].unit
+    if unit == "percent":
+        return f"{value:,.1%}"
+    if unit == "money":
+        return f"{value:,.2f}"
+    return f"{value:,.0f}" if unit in ("count", "days") else f"{value:.2f}"

@@ -24,7 +24,7 @@ def user_code(what: str) -> Translation:
     A `ConfigError` that never touched the user's code is complete, and leaves as it is.
     """
 
-    def translate(error: Exception, trace: TracebackType | None) -> ConfigError | None:
+    def translate(error: BaseException, trace: TracebackType | None) -> ConfigError | None:
         frame = culprit(trace)
         if frame is None and isinstance(error, ConfigError):
             return None
@@ -45,7 +45,7 @@ def culprit(trace: TracebackType | None) -> traceback.FrameSummary | None:
     return next(reversed(own or theirs), None)
 
 
-def said(error: Exception) -> str:
+def said(error: BaseException) -> str:
     """Return an error in one line: its type, unless it is one of ours, and its text."""
     text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
     if isinstance(error, ModuleNotFoundError):

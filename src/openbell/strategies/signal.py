@@ -26,7 +26,7 @@ class Signal:
     def __init__(self, decide: Decision, inputs: Mapping[str, Input]) -> None:
         self.name: str = getattr(decide, "__name__", type(decide).__name__)
         self.decide = decide
-        self.inputs = dict(inputs)
+        self.inputs = {**inputs, **_declared(decide, inputs)}
         self.__doc__ = decide.__doc__
         self.__module__ = decide.__module__
         _check_signature(self.name, decide, self.inputs)
@@ -61,6 +61,15 @@ class Signal:
             for name, thing in self.inputs.items()
         )
         return f"<Signal {self.name}({inputs})>"
+
+
+def _declared(decide: Decision, inputs: Mapping[str, Input]) -> dict[str, Input]:
+    """Return the inputs that the function's own defaults declare: `def decide(rsi, low=ob.param(30.0))`."""
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(decide).parameters.items()
+        if name not in inputs and isinstance(parameter.default, Indicator | Parameter)
+    }
 
 
 def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
