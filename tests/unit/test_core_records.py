@@ -190,3 +190,22 @@ def test_a_dividend_is_a_positive_amount(amount):
 ])  # fmt: skip
 def test_a_typo_names_the_nearest_valid_name(name, valid, said):
     assert nearest(name, valid) == said
+
+
+@pytest.mark.parametrize("field", ["taker_bps", "maker_bps"])
+def test_a_rate_beyond_the_whole_price_is_refused(field):
+    with pytest.raises(ConfigError, match=rf"commission.{field}=1e\+308 must be at most 10000"):
+        Commission(**{field: 1e308})
+
+
+def test_a_long_list_of_names_is_counted_rather_than_listed():
+    assert (
+        nearest("?", (f"name{i}" for i in range(100)))
+        == "; there are 100 names, such as name0, name1, name10"
+    )
+    assert nearest("?", ["a", "b"]) == "; valid names: a, b"
+
+
+def test_a_good_till_that_is_no_moment_is_named():
+    with pytest.raises(StrategyError, match="good_till='2010-02-01' must be a datetime with a time zone"):
+        nanos_of("2010-02-01")  # type: ignore[arg-type]  # a slip of the user's
