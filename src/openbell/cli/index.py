@@ -26,12 +26,15 @@ _PAGE = """<!doctype html>
 <title>Runs: Openbell</title>
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 86rem; margin: 2rem auto; padding: 0 1rem; }}
 div {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: 0.4rem 0.7rem; border-bottom: 1px solid #8884; }}
-th, td {{ text-align: right; white-space: nowrap; }}
+th, td {{ text-align: right; }}
+td {{ white-space: nowrap; }}
+th {{ vertical-align: bottom; }}
 th:nth-child(-n+3), td:nth-child(-n+3) {{ text-align: left; }}
+th:first-child, td:first-child {{ position: sticky; left: 0; background: Canvas; }}
 </style>
 </head>
 <body>
