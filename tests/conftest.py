@@ -5,5 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hypothesis import settings
+
 # The exchange's sessions take seconds to compute: keep them beside the tests, not in the user's home.
 os.environ.setdefault("OPENBELL_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "openbell"))
+
+# A slow machine is no wrong answer. The automatic run repeats its examples; a run by hand explores new ones.
+settings.register_profile("openbell", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("openbell")
