@@ -386,3 +386,13 @@ def test_documents_are_ascii():
     terminal.write_document({"said": "50 % – fine"}, stream)
     assert stream.getvalue().isascii()
     assert json.loads(stream.getvalue()) == {"said": "50 % – fine"}
+
+
+def test_ctrl_c_while_python_still_loads_is_one_line(monkeypatch, capsys):
+    class Loading:
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "openbell.cli.program", Loading())
+    assert openbell.cli.main(["--version"]) == 130
+    assert capsys.readouterr().err == "openbell: interrupted before it began\n"

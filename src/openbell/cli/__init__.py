@@ -3,6 +3,26 @@
 What a command needs is loaded when it runs: `openbell --help` loads no numpy, pandas or TA-Lib.
 """
 
-from openbell.cli.program import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; Ctrl-C is one line, also while Python still loads.
+
+    Args:
+        arguments: The words after `openbell`; None takes the process's.
+    """
+    try:
+        from openbell.cli.program import main as run
+    except KeyboardInterrupt:
+        print("openbell: interrupted before it began", file=sys.stderr)  # noqa: T201  # stderr is for people
+        return _INTERRUPTED
+    return run(arguments)
+
 
 __all__ = ["main"]

@@ -2,6 +2,6 @@
 
 import sys
 
-from openbell.cli.program import main
+from openbell.cli import main
 
 sys.exit(main())
