@@ -71,7 +71,8 @@ def test_actions_are_those_of_the_symbol(load):
 @pytest.mark.parametrize(
     "text",
     [
-        (HEADER + DAILY).replace(",", ";"),
+        *((HEADER + DAILY).replace(",", mark) for mark in ";\t|"),
+        (HEADER + DAILY).replace(",", "\t").replace("\n", "\r"),
         (HEADER + DAILY).replace("\n", "\r\n"),
         HEADER + DAILY.replace("\n", "\n\n"),
         "\n" + HEADER + DAILY,
@@ -135,7 +136,7 @@ def test_another_timeframe_than_the_file_has_is_refused(load):
         (
             "20,10,11,9,10.5",
             "20,10,11,10.5",
-            "line 3 has 5 fields, the header has 6; correct the line or drop it",
+            "line 3 has 5 fields between commas, the header has 6; correct the line or drop it",
         ),
         ("2012-11-21", "2012-11-18", r"line 4 \(2012-11-18\): earlier than the row above"),
         ("2012-11-21", "2012-11-20", r"line 4 \(2012-11-20\): the row above has this time too"),
@@ -143,13 +144,14 @@ def test_another_timeframe_than_the_file_has_is_refused(load):
         (
             "2012-11-21",
             "2012-11-21T00:00:00Z",
-            "line 4: time '2012-11-21T00:00:00Z' is no ISO time, or not like the",
+            "line 4: time '2012-11-21T00:00:00Z' is not like the first, which has no offset",
         ),
-        ("2012-11-21", "", "line 4: time '' is no ISO time"),
+        ("2012-11-21", "", "line 4 has no time; fill it in or drop the line"),
         ("2012-11-19", "1353283200", "line 2: time '1353283200' is no ISO time"),
         ("Close", "Clos", "column 'clos' is unknown and 'close' is missing; did you mean 'close'"),
         ("Volume", "Close", "columns 'Close' and 'Close' have the same name"),
-        (",Volume", ",", "column 'volume' is missing; add it"),
+        (",Volume", ",", "column 'volume' is missing and column 6 has no name; is that it"),
+        (",Volume", ",Price", r"column 'volume' is missing; add it \(zeros are allowed\)"),
         (HEADER, "", "ACME.csv has no header .*; put the names of the columns into the first line"),
         (DAILY, "", "ACME.csv has no rows"),
         (HEADER + DAILY, "\n \n", "ACME.csv is empty"),
@@ -174,7 +176,9 @@ def test_empty_lines_count_in_the_number_of_a_line(load):
 
 
 def test_a_wrong_encoding_is_refused_with_its_line(load):
-    with pytest.raises(BadData, match=r"ACME.csv: line 3 is not UTF-8; save the file in that encoding"):
+    with pytest.raises(
+        BadData, match=r"ACME.csv: line 3 is not UTF-8 \(byte 0xff\); save the file in that encoding"
+    ):
         load((HEADER + DAILY).encode().replace(b"2012-11-20", b"2012-11-\xff"))
 
 

@@ -146,9 +146,12 @@ def test_actions_are_kept():
         ),
         (
             daily(*WEEK).reset_index(drop=True).assign(date=pd.period_range("2012-11-19", periods=4)),
-            r"the time is a period\[D\]; make it moments",
+            r"row 0: time Period.* is a period; make it a moment, as with frame\['date'\].dt.to_timestamp\(\)",
         ),
-        (daily("1500-01-01"), "1500-01-01.*; times must lie in the years 1678 to 2261"),
+        (daily("1500-01-01"), "row 0: time '1500-01-01.*' is not within the years 1850 to 2099; correct it"),
+        (daily("1849-12-31"), r"row 0 \(1849-12-31\) is not within the years 1850 to 2099; correct its time"),
+        (daily(*WEEK, "2100-01-01"), r"row 4 \(2100-01-01\) is not within the years 1850 to 2099"),
+        (daily(*WEEK, "2999-01-01"), "row 4: time '2999-01-01.*' is not within the years 1850 to 2099"),
         (
             daily(*WEEK).reset_index(drop=True).assign(date=pd.to_datetime(["2012-11-19", "", "", ""])),
             "row 1 has no time",
@@ -164,9 +167,18 @@ def test_a_wrong_column_is_refused_with_the_remedy(frame, words):
 
 
 def test_columns_of_several_symbols_are_refused():
-    frame = pd.concat({"ACME": daily(*WEEK)}, axis=1)
-    with pytest.raises(BadData, match=r"several levels \(ACME, open\); select one symbol"):
+    frame = pd.concat({"AAPL": daily(*WEEK), "MSFT": daily(*WEEK)}, axis=1)
+    remedy = r"select one's, as in frame.xs\('AAPL', axis=1, level=0\)"
+    with pytest.raises(BadData, match=rf"ACME: the columns are those of .* \(AAPL, MSFT\); {remedy}"):
         from_frame(frame, "ACME")
+    for wrong in (
+        pd.concat({"ACME": frame}, axis=1),
+        daily(*WEEK).set_axis([list("aaaab"), list("abcde")], axis=1),
+    ):
+        with pytest.raises(
+            BadData, match=r"several levels \(\w+, \w+.*\); select one symbol's columns first"
+        ):
+            from_frame(wrong, "ACME")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +200,7 @@ def test_a_wrong_argument_is_refused(arguments, words):
 
 
 def test_what_is_no_frame_is_refused():
-    with pytest.raises(ConfigError, match="ACME: list is no DataFrame"):
+    with pytest.raises(ConfigError, match="ACME: list is no pandas DataFrame; give one with a row for each"):
         from_frame([1, 2], "ACME")  # type: ignore[arg-type]
 
 

@@ -35,6 +35,14 @@ _FIRST_DAY = 7305  #: 1990-01-01
 _MARGIN = 15  #: days around a range in which any exchange has a session
 
 
+class BeyondCalendar(ConfigError):
+    """A calendar does not reach as far as it is asked for. `early`: not so far back."""
+
+    def __init__(self, message: str, *, early: bool) -> None:
+        super().__init__(message)
+        self.early = early
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sessions:
     """Consecutive sessions, one row each, ascending."""
@@ -81,7 +89,8 @@ def sessions(name: str, start_ns: int, end_ns: int) -> Sessions:
         end_ns: Its last.
 
     Raises:
-        ConfigError: The calendar is unknown or does not reach so far, or the span ends before it begins.
+        BeyondCalendar: The calendar does not reach so far.
+        ConfigError: The calendar is unknown, or the span ends before it begins.
     """
     if end_ns < start_ns:
         raise ConfigError(
@@ -92,11 +101,13 @@ def sessions(name: str, start_ns: int, end_ns: int) -> Sessions:
         return _every_day(first - 1, last + 1)
     table = _table(name, first - _MARGIN, last + _MARGIN)
     known = table.sessions
-    if start_ns // NANOS_PER_DAY < table.built[0] or not len(known) or known.opens[-1] <= end_ns:
+    early = start_ns // NANOS_PER_DAY < table.built[0]
+    if early or not len(known) or known.opens[-1] <= end_ns:
         reach = " to ".join(str(np.datetime64(day, "D")) for day in table.built)
-        raise ConfigError(
+        raise BeyondCalendar(
             f"calendar {name} is known from {reach}; {_text(start_ns)} to {_text(end_ns)} is asked: "
-            "shorten the range or update exchange_calendars"
+            "shorten the range or update exchange_calendars",
+            early=early,
         )
     return known.between(first, last)
 

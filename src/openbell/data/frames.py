@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from datetime import date
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +13,18 @@ import pandas as pd
 
 from openbell.core.errors import BadData, ConfigError
 from openbell.data.bars import COLUMNS, Floats, Series, Times
-from openbell.data.table import Layout, Reading, Table, assemble, ignore_columns, lay_out
+from openbell.data.numerals import explain, quote
+from openbell.data.stamps import FIRST_YEAR, IN_YEARS, LAST_YEAR
+from openbell.data.table import (
+    TIME_NAMES,
+    Layout,
+    Reading,
+    Table,
+    assemble,
+    ignore_columns,
+    lay_out,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +32,14 @@ if TYPE_CHECKING:
     from openbell.core.types import Action
 
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"  #: what ends an ISO time that names its zone
+_INDEX = "frame.index"
+_EPOCHS = (  #: whole numbers from, and below, which are probably to be read so
+    (19e6, 21e6, "format='%Y%m%d'"),
+    (1e8, 1e11, "unit='s', utc=True"),
+    (1e11, 1e14, "unit='ms', utc=True"),
+    (1e14, 1e17, "unit='us', utc=True"),
+    (1e17, 1e19, "unit='ns', utc=True"),
+)
 
 
 def from_frame(
@@ -37,6 +60,7 @@ def from_frame(
 
     Args:
         frame: One row a bar, sorted by time: a DatetimeIndex, or a column date, time, datetime or timestamp.
+            Columns of two levels are taken if they are of one symbol, or `symbol` is among theirs.
         symbol: The symbol it belongs to.
         timeframe: Such as `5m` or `1d`; None takes it from the most common spacing.
         calendar: The exchange's calendar; `auto` is XNYS if all bars fall into its sessions, else `24/7`.
@@ -49,68 +73,129 @@ def from_frame(
         BadData: A column is missing or a row breaks a rule; names the row (counted from 0) and the remedy.
         ConfigError: An argument is wrong.
     """
-    if not isinstance(frame, pd.DataFrame):
-        raise ConfigError(
-            f"{symbol}: {type(frame).__name__} is no DataFrame; give one with a row for each bar"
-        )
-    if frame.columns.nlevels > 1:
-        levels = ", ".join(str(name) for name in frame.columns[0])
-        raise BadData(f"{symbol}: columns have several levels ({levels}); select one symbol's columns first")
+    frame = _of_one_symbol(_checked(frame, symbol), symbol)
     reading = Reading(timeframe, calendar, stamp, timezone)
-    indexed = isinstance(frame.index, pd.DatetimeIndex)
-    by_name: dict[str, Any] = dict(zip(map(str, frame.columns), (c for _, c in frame.items()), strict=True))
-    layout = lay_out([str(name) for name in frame.columns], place=symbol, timed=indexed)
-    times = pd.Series(frame.index) if layout.time is None else by_name[layout.time]
-    wall, utc = _stamps(times, symbol)
+    names = ["" if name is None or name != name else str(name) for name in frame.columns]  # noqa: PLR0124  # NaN
+    by_name: dict[str, Any] = dict(zip(names, (c for _, c in frame.items()), strict=True))
+    layout = lay_out(names, place=symbol, timed=_has_times(frame.index, names, symbol))
+    if layout.time is None:
+        wall, utc = _stamps(frame.index.to_series(), symbol, _INDEX)
+    else:
+        wall, utc = _stamps(by_name[layout.time], symbol, f"frame[{layout.time!r}]")
     columns, not_numeric = _columns(by_name, layout, symbol)
     findings = tuple(ignore_columns(symbol, layout, not_numeric))
     table = Table(symbol, columns, wall, utc, _place, findings)
     return assemble(table, reading, actions=actions, provider=provider)
 
 
+def _checked(frame: Any, symbol: str) -> pd.DataFrame:
+    if isinstance(frame, pd.DataFrame):
+        return frame
+    kind = type(frame)
+    family = kind.__module__.partition(".")[0]
+    name = kind.__name__ if family in {"builtins", "numpy"} else f"{family}.{kind.__name__}"
+    remedy = "give one with a row for each bar"
+    if hasattr(frame, "to_pandas"):
+        remedy = "give its .to_pandas()"
+    elif hasattr(frame, "collect"):
+        remedy = "give its .collect().to_pandas()"
+    raise ConfigError(f"{symbol}: {name} is no pandas DataFrame; {remedy}")
+
+
+def _of_one_symbol(frame: pd.DataFrame, symbol: str) -> pd.DataFrame:
+    """Return the columns of one symbol where a level of their names says whose they are, as yfinance does."""
+    if frame.columns.nlevels == 1:
+        return frame
+    levels = [frame.columns.get_level_values(level) for level in range(frame.columns.nlevels)]
+    prices = [n for n, level in enumerate(levels) if set(COLUMNS) <= {str(v).strip().lower() for v in level}]
+    if len(levels) > 2 or len(prices) != 1:
+        shown = ", ".join(str(name) for name in frame.columns[0])
+        raise BadData(f"{symbol}: columns have several levels ({shown}); select one symbol's columns first")
+    other = 1 - prices[0]
+    there = [name for name in levels[other].unique() if name != ""]
+    if len(there) > 1 and symbol not in there:
+        listed = shorten([str(name) for name in there])
+        raise BadData(
+            f"{symbol}: the columns are those of several symbols ({listed}); select one's, as in "
+            f"frame.xs({there[0]!r}, axis=1, level={other})"
+        )
+    own = frame.loc[:, levels[other].isin([symbol if len(there) > 1 else there[0], ""])]
+    return own.set_axis(own.columns.get_level_values(prices[0]), axis=1)
+
+
+def _has_times(index: pd.Index[Any], names: Iterable[str], symbol: str) -> bool:
+    """Tell whether the index is the time: if it holds moments, or no column does and it is not a count."""
+    if isinstance(index, pd.DatetimeIndex):
+        return True
+    if isinstance(index, pd.RangeIndex) or any(name.strip().lower() in TIME_NAMES for name in names):
+        return False
+    if index.nlevels > 1:
+        shown = ", ".join(map(str, index[0]))
+        raise BadData(f"{symbol}: the index has several levels ({shown}); select one symbol's rows first")
+    return True
+
+
 def _place(row: int) -> str:
     return f"row {row}"
 
 
-def _stamps(times: pd.Series[Any], symbol: str) -> tuple[Times, Times | None]:
+def _stamps(times: pd.Series[Any], symbol: str, source: str) -> tuple[Times, Times | None]:
     """Return the times as written and in UTC; None for the latter when they have no zone."""
-    if pd.api.types.is_numeric_dtype(times) and len(times):
-        raise BadData(
-            f"{symbol}: {_place(0)}: time {times.iloc[0]} is a number; convert it first, as in "
-            "pd.to_datetime(frame['timestamp'], unit='ms', utc=True)"
-        )
-    if not pd.api.types.is_datetime64_any_dtype(times):
-        times = _parsed(times, symbol)
+    written = None
+    if times.dtype.kind != "M" or str(times.dtype).startswith(("date32", "date64")):
+        times, written = _parsed(times, symbol, source)
     empty = np.flatnonzero(times.isna().to_numpy())
     if len(empty):
         raise BadData(f"{symbol}: {_place(int(empty[0]))} has no time; fill it in or drop the row")
     try:
-        times = times.dt.as_unit("ns")
-    except pd.errors.OutOfBoundsDatetime as error:
-        raise BadData(f"{symbol}: {error}; times must lie in the years 1678 to 2261") from None
-    wall = times.dt.tz_localize(None).to_numpy(np.int64)
-    return wall, None if times.dt.tz is None else times.dt.tz_convert(None).to_numpy(np.int64)
-
-
-def _parsed(times: pd.Series[Any], symbol: str) -> pd.Series[Any]:
-    """Return texts or dates as moments: without a zone, in their zone, or in UTC when offsets differ."""
-    try:
-        return pd.to_datetime(times, format="ISO8601")
-    except TypeError:
+        exact = times.dt.as_unit("ns")
+    except pd.errors.OutOfBoundsDatetime:
+        years = times.dt.year
+        row = int(np.flatnonzero(((years < FIRST_YEAR) | (years > LAST_YEAR)).to_numpy())[0])
         raise BadData(
-            f"{symbol}: the time is a {times.dtype}; make it moments, as with to_timestamp()"
+            f"{symbol}: {_place(row)}: time {quote(str(times.iloc[row]))} is not {IN_YEARS}; "
+            "correct it or drop the row"
         ) from None
+    wall = (exact if written is None else written).dt.tz_localize(None).to_numpy(np.int64)
+    return wall, None if exact.dt.tz is None else exact.dt.tz_convert(None).to_numpy(np.int64)
+
+
+def _parsed(times: pd.Series[Any], symbol: str, source: str) -> tuple[pd.Series[Any], pd.Series[Any] | None]:
+    """Return texts or dates as moments: without a zone or in theirs; with several, in UTC and as written."""
+    if not isinstance(times.dtype, pd.StringDtype):
+        times = times.astype(object)
+        for row, (value, missing) in enumerate(zip(times, times.isna(), strict=True)):
+            if not (missing or isinstance(value, str | date)):
+                raise BadData(f"{symbol}: {_place(row)}: time {quote(value)} {_no_moment(value, source)}")
+    try:
+        return pd.to_datetime(times, format="ISO8601"), None
     except ValueError:  # a wrong text, or clocks that changed in between: two offsets
         moments = pd.to_datetime(times, format="ISO8601", errors="coerce", utc=True)
-    zoned = times.astype(str).str.contains(_OFFSET)
+    texts = times.astype(str)
+    zoned = texts.str.contains(_OFFSET)
     wrong = np.flatnonzero(((moments.isna() & times.notna()) | (zoned != zoned.iloc[0])).to_numpy())
     if len(wrong):
         row = int(wrong[0])
         raise BadData(
-            f"{symbol}: {_place(row)}: time {str(times.iloc[row])!r} is no ISO time, or not like the first; "
+            f"{symbol}: {_place(row)}: time {quote(texts.iloc[row])} is no ISO time, or not like the first; "
             "write all as 2005-01-31 or all as 2005-01-31T09:30:00-05:00"
         )
-    return moments
+    written = pd.to_datetime(
+        texts.where(moments.notna()).str.replace(_OFFSET, "", regex=True), format="ISO8601"
+    )
+    return moments, written.dt.as_unit("ns")
+
+
+def _no_moment(value: object, source: str) -> str:
+    """Say what a value is that is given as a time, and how to make a moment of it."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        for least, most, how in _EPOCHS:
+            if least <= float(value) < most:
+                return f"is a number; convert it first, as in pd.to_datetime({source}, {how})"
+    if isinstance(value, pd.Period):
+        accessor = "" if source == _INDEX else ".dt"
+        return f"is a period; make it a moment, as with {source}{accessor}.to_timestamp()"
+    return f"is a {type(value).__name__} and no moment; give dates, as pd.to_datetime() makes them"
 
 
 def _columns(
@@ -120,7 +205,8 @@ def _columns(
     columns = {name: _floats(by_name[layout.required[name]], name, symbol) for name in COLUMNS}
     not_numeric = []
     for name, given in layout.others.items():
-        if pd.api.types.is_numeric_dtype(by_name[given]):
+        kind = by_name[given].dtype
+        if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_complex_dtype(kind):
             columns[name] = by_name[given].to_numpy(np.float64, na_value=np.nan)
         else:
             not_numeric.append(given)
@@ -128,11 +214,32 @@ def _columns(
 
 
 def _floats(column: pd.Series[Any], name: str, symbol: str) -> Floats:
-    numbers = pd.to_numeric(column, errors="coerce")
-    lost = np.flatnonzero((numbers.isna() & column.notna()).to_numpy())
-    if len(lost):
-        row = int(lost[0])
-        raise BadData(
-            f"{symbol}: {_place(row)}: {name} {column.iloc[row]!r} is no number; correct it or drop the row"
-        )
-    return numbers.to_numpy(np.float64, na_value=np.nan)
+    types = pd.api.types
+    odd = types.is_bool_dtype(column.dtype) or types.is_complex_dtype(column.dtype)
+    if types.is_numeric_dtype(column.dtype) and not odd:
+        return column.to_numpy(np.float64, na_value=np.nan)
+    values = column.astype(object)
+    numbers = np.empty(len(values))
+    for row, value in enumerate(values):
+        number = _float(value)
+        if number is None:
+            remedy = explain(value) if isinstance(value, str) else "correct it"
+            raise BadData(
+                f"{symbol}: {_place(row)}: {name} {quote(value)} is no number; {remedy}, or drop the row"
+            )
+        numbers[row] = number
+    return numbers
+
+
+def _float(value: object) -> float | None:
+    """Return a number, or a text of one, as a float, NaN where there is none; None for anything else."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return math.nan
+    if not isinstance(value, Real | Decimal | str) or isinstance(value, bool):
+        return None
+    if isinstance(value, str) and "_" in value:  # Python's own way to write 1_000
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None

@@ -22,6 +22,26 @@ _QUARTER = 900 * NANOS_PER_SECOND  #: clocks change on quarter hours
 _HOUR = 3600 * NANOS_PER_SECOND
 
 
+FIRST_YEAR, LAST_YEAR = 1850, 2099
+_BEGIN, _END = (
+    int(np.datetime64(str(year), "D").astype(np.int64)) * NANOS_PER_DAY
+    for year in (FIRST_YEAR, LAST_YEAR + 1)
+)
+#: The times that bars may have: within 292 years, so that the difference of any two of them fits into ns.
+IN_YEARS = f"within the years {FIRST_YEAR} to {LAST_YEAR}"
+
+
+def check_years(wall: Times, where: Where) -> None:
+    """Check that times (n,) in ns lie in the years that bars may have.
+
+    Raises:
+        BadData: One does not.
+    """
+    outside = np.flatnonzero((wall < _BEGIN) | (wall >= _END))
+    if len(outside):
+        raise BadData(f"{where(int(outside[0]))} is not {IN_YEARS}; correct its time or drop the row")
+
+
 def find_zone(name: str) -> ZoneInfo:
     """Return a time zone by its IANA name.
 

@@ -22,7 +22,7 @@ from openbell.data.bars import (
     Times,
     format_timeframe,
 )
-from openbell.data.calendar import ALWAYS_OPEN, Sessions, sessions
+from openbell.data.calendar import ALWAYS_OPEN, BeyondCalendar, Sessions, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TIME_NAMES = ("timestamp", "datetime", "date", "time")
 
+_LISTED = 12  #: names that a message lists
 _AUTO = "auto"
 _HOME = "XNYS"  #: the calendar that is tried first
 _REACH = {CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 31}  #: days by which a bar may pass its stamp
@@ -58,6 +59,7 @@ class Layout:
     required: dict[str, str]
     others: dict[str, str]
     adjusted: list[str]
+    unnamed: list[int]  #: the places of columns without a name, counted from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,11 @@ def lay_out(names: Sequence[str], *, place: str, timed: bool = False) -> Layout:
         BadData: A column is missing, named almost right or given twice.
     """
     by_key: dict[str, str] = {}
+    unnamed = [place for place, name in enumerate(names, 1) if not name.strip()]
     for name in names:
         key = name.strip().lower()
+        if not key:
+            continue
         if key in by_key:
             raise BadData(f"{place}: columns {by_key[key]!r} and {name!r} have the same name; rename one")
         by_key[key] = name
@@ -103,30 +108,41 @@ def lay_out(names: Sequence[str], *, place: str, timed: bool = False) -> Layout:
     if not timed and not times:
         missing.insert(0, "date")
     for name in missing:
-        raise BadData(f"{place}: {_missing(name, others.values(), names)}")
+        raise BadData(f"{place}: {_missing(name, others.values(), names, unnamed)}")
     return Layout(
         by_key[times[0]] if times else None,
         {name: by_key[name] for name in COLUMNS},
         others,
         [by_key[key] for key in adjusted],
+        unnamed,
     )
 
 
-def _missing(name: str, unknown: Iterable[str], names: Iterable[str]) -> str:
+def shorten(names: Sequence[str]) -> str:
+    """List names in a message, the first dozen of them."""
+    return ", ".join([*names[:_LISTED], *(["…"] if len(names) > _LISTED else [])])
+
+
+def _missing(name: str, unknown: Iterable[str], names: Sequence[str], unnamed: Sequence[int]) -> str:
     near = get_close_matches(name, [u.lower() for u in unknown], n=1)
     if near:
         return f"column {near[0]!r} is unknown and {name!r} is missing; did you mean {name!r}?"
+    if unnamed:
+        return f"column {name!r} is missing and column {unnamed[0]} has no name; is that it? Name it {name!r}"
     hint = " (zeros are allowed)" if name == "volume" else ""
-    return f"column {name!r} is missing; add it{hint}. There are: {', '.join(names)}"
+    return f"column {name!r} is missing; add it{hint}. There are: {shorten(names) or 'none'}"
 
 
 def ignore_columns(symbol: str, layout: Layout, not_numeric: Iterable[str]) -> list[Finding]:
     """Return the findings that say which columns are not used, and why."""
-    why = [(name, "prices are kept raw: give splits and dividends as actions") for name in layout.adjusted]
-    why += [(name, "its values are no numbers") for name in not_numeric]
+    why = [
+        (repr(name), "prices are kept raw: give splits and dividends as actions") for name in layout.adjusted
+    ]
+    why += [(repr(name), "its values are no numbers") for name in not_numeric]
+    why += [(str(place), "it has no name") for place in layout.unnamed]
     kind = FindingKind.IGNORED_COLUMN
     return [
-        validate.report(kind, symbol, f"{symbol}: column {name!r} is ignored; {text}") for name, text in why
+        validate.report(kind, symbol, f"{symbol}: column {name} is ignored; {text}") for name, text in why
     ]
 
 
@@ -141,6 +157,7 @@ def assemble(
     """
     if not len(table.wall):
         raise BadData(f"{table.symbol}: there are no rows; give at least one bar")
+    stamps.check_years(table.wall, table.where)
     table = _zoned(table, reading.timezone)
     ruler = table.wall if table.utc is None else table.utc
     findings = [*table.findings, *validate.check_order(table.symbol, ruler, table.where)]
@@ -210,7 +227,10 @@ def _place(table: Table, timeframe: int | CalendarUnit, reading: Reading) -> _Pl
 
 def _place_in(calendar: str, table: Table, timeframe: int | CalendarUnit, stamp: str) -> _Placed:
     reach = _REACH.get(timeframe, 0) * NANOS_PER_DAY if isinstance(timeframe, CalendarUnit) else 0
-    known = sessions(calendar, int(table.wall[0]) - reach, int(table.wall[-1]) + reach)
+    try:
+        known = sessions(calendar, int(table.wall[0]) - reach, int(table.wall[-1]) + reach)
+    except BeyondCalendar as error:
+        raise BadData(f"{table.where(0 if error.early else len(table.wall) - 1)}: {error}") from None
     if isinstance(timeframe, CalendarUnit):
         return _Placed(*stamps.place_dates(_dates(table), timeframe, known), known)
     if table.utc is None:

@@ -67,12 +67,11 @@ def check_order(symbol: str, stamps: Times, where: Where) -> list[Finding]:
     Raises:
         BadData: A time repeats or lies before the one above it.
     """
-    steps = np.diff(stamps)
-    rows = np.flatnonzero(steps <= 0)
+    rows = np.flatnonzero(stamps[1:] <= stamps[:-1])
     if not len(rows):
         return []
     row = int(rows[0]) + 1
-    if steps[row - 1] == 0:
+    if stamps[row] == stamps[row - 1]:
         return [
             report(FindingKind.DUPLICATE, symbol, f"{where(row)}: the row above has this time too; drop one")
         ]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
-from dataclasses import dataclass, replace
-from io import StringIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,18 @@ import pyarrow.compute
 import pyarrow.csv
 
 from openbell.core.errors import BadData, ConfigError, nearest
-from openbell.data.bars import COLUMNS, Floats, Series, Times
-from openbell.data.table import Layout, Reading, Table, assemble, ignore_columns, lay_out
+from openbell.data.bars import COLUMNS, CalendarUnit, Floats, Series, Times, parse_timeframe
+from openbell.data.numerals import explain, quote
+from openbell.data.separated import SeparatedFile, read_separated
+from openbell.data.stamps import IN_YEARS, find_zone
+from openbell.data.table import Layout, Reading, Table, assemble, ignore_columns, lay_out, shorten
 from openbell.data.validate import cut_range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from openbell.core.types import Action
 
-_HEAD = 65_536  #: bytes in which the header must end
 _LISTED = 10  #: files that a message names
 
 
@@ -33,9 +34,10 @@ class CsvProvider:
     """Reads `SYMBOL.csv`, whatever its case, in a folder, or one file for any symbol.
 
     A file begins with a header: a time (date, time, datetime or timestamp) and open, high, low, close and
-    volume, in any order and case, with commas or semicolons between, in UTF-8 or UTF-16. Times are ISO,
-    `2005-01-31` or `2005-01-31T09:30:00-05:00`; intraday times without an offset need `timezone`. Prices
-    are as they were traded. Further numeric columns are kept as extras.
+    volume, in any order and case, in UTF-8 or UTF-16. The separator is the one of comma, semicolon, tab and
+    pipe that splits the header into the most columns. Times are ISO, `2005-01-31` or
+    `2005-01-31T09:30:00-05:00`; intraday times without an offset need `timezone`. Prices are as they were
+    traded, with a decimal point. Further numeric columns are kept as extras.
     """
 
     def __init__(
@@ -57,14 +59,23 @@ class CsvProvider:
             actions: Splits and dividends by symbol.
 
         Raises:
-            ConfigError: There is no such path, or `stamp` is neither.
+            ConfigError: There is no such file or folder, the zone is unknown, or `stamp` is neither.
         """
         self.name = "csv"
         self.path = Path(path)
         self._actions = actions or {}
-        self._reading = Reading(None, calendar, stamp, timezone)
-        if not self.path.exists():
-            raise ConfigError(f"path {str(path)!r} does not exist; give a CSV file or a folder of them")
+        with self._placed("stamp", stamp):
+            self._reading = Reading(None, calendar, stamp, timezone)
+        if timezone is not None:
+            with self._placed("timezone", timezone):
+                find_zone(timezone)
+        with _readable(self.path):
+            if not self.path.exists():
+                raise ConfigError(f"path {str(path)!r} does not exist; give a CSV file or a folder of them")
+            if not (self.path.is_file() or self.path.is_dir()):
+                raise ConfigError(
+                    f"path {str(path)!r} is neither a file nor a folder; give a CSV file or a folder of them"
+                )
 
     def load(self, symbol: str, timeframe: str, start: int | None = None, end: int | None = None) -> Series:
         """Return the bars that open in [start, end), ns UTC; None is no limit.
@@ -74,78 +85,73 @@ class CsvProvider:
             BadData: The file breaks a rule, or has no bar in the range; names the line and the remedy.
         """
         path = self._find(symbol)
-        series = assemble(
-            _read(path, symbol),
-            replace(self._reading, timeframe=timeframe),
-            actions=self._actions.get(symbol, ()),
-            provider=self.name,
-            feed=path.name,
-        )
+        dated = isinstance(parse_timeframe(timeframe), CalendarUnit)
+        with _readable(path):
+            table = _read(path, symbol, dated=dated)
+        with self._placed("calendar", self._reading.calendar):
+            series = assemble(
+                table,
+                replace(self._reading, timeframe=timeframe),
+                actions=self._actions.get(symbol, ()),
+                provider=self.name,
+                feed=path.name,
+            )
         return cut_range(series, start, end)
+
+    @contextmanager
+    def _placed(self, setting: str, value: str) -> Iterator[None]:
+        """Name the provider as the place of a wrong setting."""
+        try:
+            yield
+        except ConfigError as error:
+            raise ConfigError(f"csv:{self.path}?{setting}={value}: {error}") from None
 
     def _find(self, symbol: str) -> Path:
         if self.path.is_file():
             return self.path
-        found = {path.name: path for path in sorted(self.path.iterdir()) if path.suffix.lower() == ".csv"}
+        with _readable(self.path):
+            found = {path.name: path for path in sorted(self.path.iterdir()) if path.suffix.lower() == ".csv"}
         wanted = f"{symbol}.csv"
-        for name, path in found.items():
-            if name.lower() == wanted.lower():
-                return path
+        same = [name for name in found if name.lower() == wanted.lower()]
+        if wanted in same or len(same) == 1:
+            return found[wanted if wanted in same else same[0]]
+        if same:
+            raise ConfigError(
+                f"folder {str(self.path)!r} has {' and '.join(same)}, none of them {wanted}; give one's name"
+            )
         there = ", ".join([*list(found)[:_LISTED], *(["…"] if len(found) > _LISTED else [])]) or "no CSV file"
         hint = nearest(symbol, [path.stem for path in found.values()]).partition("; valid names")[0]
         raise ConfigError(f"folder {str(self.path)!r} has no {wanted} (it holds {there}){hint}")
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A CSV file in memory: UTF-8 without a mark."""
-
-    name: str
-    data: bytes
-    delimiter: str
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row that is not empty with the number of its last line."""
-        reader = csv.reader(StringIO(self.data.decode(), newline=""), delimiter=self.delimiter)
-        for fields in reader:
-            if fields:
-                yield reader.line_num, fields
-
-    def place(self, row: int) -> str:
-        """Name the line of a data row, counted from 0."""
-        lines = (line for line, _ in self.records())
-        next(lines)
-        for _ in range(row):
-            next(lines)
-        return f"{self.name} line {next(lines)}"
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Say in one line that the system does not let a path be read."""
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"path {str(path)!r} cannot be read ({error.strerror}); check it and its permissions"
+        ) from None
 
 
-def _open(path: Path) -> _File:
-    data = path.read_bytes()
-    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        data = data.decode("utf-16").encode()
-    data = data.removeprefix(BOM_UTF8)
-    first = data[:_HEAD].lstrip().partition(b"\n")[0]
-    return _File(path.name, data, ";" if first.count(b";") > first.count(b",") else ",")
-
-
-def _read(path: Path, symbol: str) -> Table:
-    """Return a file's rows, all columns but the time as numbers."""
-    file = _open(path)
+def _read(path: Path, symbol: str, *, dated: bool) -> Table:
+    """Return a file's rows, all columns but the time as numbers. `dated`: their dates count, as written."""
+    file = read_separated(path)
     texts = _texts(file)
     layout = _lay_out(texts.column_names, f"{symbol}: {file.name}")
     if not len(texts):
         raise BadData(f"{symbol}: {file.name} has no rows; add a line for each bar below the header")
     wall, utc = _stamps(texts[layout.time], symbol, file)
+    if dated and utc is not None:
+        wall = _as_written(texts[layout.time])
     columns, not_numeric = _columns(texts, layout, symbol, file)
     return Table(symbol, columns, wall, utc, file.place, tuple(ignore_columns(symbol, layout, not_numeric)))
 
 
-def _texts(file: _File) -> Any:
+def _texts(file: SeparatedFile) -> Any:
     """Return the file as an Arrow table of strings: types are decided by column, not by its first rows."""
-    if not file.data[:_HEAD].strip():
-        raise BadData(f"{file.name} is empty; it needs a header and a line for each bar")
-    options = pyarrow.csv.ParseOptions(delimiter=file.delimiter)
+    options = pyarrow.csv.ParseOptions(delimiter=file.separator)
     try:
         reader = pyarrow.csv.open_csv(pa.BufferReader(file.data), parse_options=options)
         as_text = dict.fromkeys(reader.schema.names, pa.string())
@@ -153,32 +159,15 @@ def _texts(file: _File) -> Any:
         return pyarrow.csv.read_csv(
             pa.BufferReader(file.data), parse_options=options, convert_options=convert
         )
-    except pa.ArrowInvalid as error:
-        raise BadData(f"{file.name}: {_explain(file, error)}") from None
-
-
-def _explain(file: _File, error: pa.ArrowInvalid) -> str:
-    """Say in which line a file is no CSV file."""
-    try:
-        records = list(file.records())
-    except UnicodeDecodeError as wrong:
-        line = file.data.count(b"\n", 0, wrong.start) + 1
-        return f"line {line} is not UTF-8; save the file in that encoding"
-    except csv.Error:
-        records = []
-    for line, fields in records:
-        width = len(records[0][1])
-        if len(fields) != width:
-            return (
-                f"line {line} has {len(fields)} fields, the header has {width}; correct the line or drop it"
-            )
-    return f"{str(error).splitlines()[0]}; look for a quote that is not closed"
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        why = file.explain() or f"{str(error).splitlines()[0]}; look for a quote that is not closed"
+        raise BadData(f"{file.name}: {why}") from None
 
 
 def _lay_out(names: list[str], place: str) -> Layout:
     if any(_is_number(name) for name in names):
         raise BadData(
-            f"{place} has no header ({', '.join(names)}); put the names of the columns into the first line"
+            f"{place} has no header ({shorten(names)}); put the names of the columns into the first line"
         )
     return lay_out(names, place=place)
 
@@ -191,22 +180,41 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _stamps(texts: Any, symbol: str, file: _File) -> tuple[Times, Times | None]:
+def _stamps(texts: Any, symbol: str, file: SeparatedFile) -> tuple[Times, Times | None]:
     """Return the times as written and in UTC; None for the latter when the first has no offset."""
     naive = _cast(texts[:1], pa.timestamp("ns")) is not None
     times = _cast(texts, pa.timestamp("ns") if naive else pa.timestamp("ns", "UTC"))
     if times is None or times.null_count:
         row = _first_bad(texts, pa.timestamp("ns") if naive else pa.timestamp("ns", "UTC"))
-        text = texts[row].as_py() or ""
-        raise BadData(
-            f"{symbol}: {file.place(row)}: time {text!r} is no ISO time, or not like the first; "
-            "write all as 2005-01-31 or all as 2005-01-31T09:30:00-05:00"
-        )
+        raise BadData(f"{symbol}: {file.place(row)}{_wrong_time(texts[row : row + 1])}")
     nanos = _array(times.cast(pa.int64()))
     return nanos, None if naive else nanos
 
 
-def _columns(texts: Any, layout: Layout, symbol: str, file: _File) -> tuple[dict[str, Floats], list[str]]:
+def _as_written(texts: Any) -> Times:
+    """Return times with an offset as their clocks show them: midnight of a day in Tokyo is of that day."""
+    bare = pyarrow.compute.replace_substring_regex(texts, r"(?:Z|[+-]\d\d(?::?\d\d)?)\s*$", "")
+    wall: Times = _array(_cast(bare, pa.timestamp("ns")).cast(pa.int64()))
+    return wall
+
+
+def _wrong_time(one: Any) -> str:
+    """Say why a column of one text is no time."""
+    text = one[0].as_py()
+    if text is None or not text.strip():
+        return " has no time; fill it in or drop the line"
+    like = "write all as 2005-01-31 or all as 2005-01-31T09:30:00-05:00"
+    for zone, first in ((None, "an"), ("UTC", "no")):
+        if _cast(one, pa.timestamp("ns", zone)) is not None:
+            return f": time {quote(text)} is not like the first, which has {first} offset; {like}"
+        if _cast(one, pa.timestamp("s", zone)) is not None:
+            return f": time {quote(text)} is not {IN_YEARS}; correct it or drop the line"
+    return f": time {quote(text)} is no ISO time; {like}"
+
+
+def _columns(
+    texts: Any, layout: Layout, symbol: str, file: SeparatedFile
+) -> tuple[dict[str, Floats], list[str]]:
     """Return the prices, the volume and the extras as float64, and the names that are no numbers."""
     columns: dict[str, Floats] = {}
     not_numeric = []
@@ -218,9 +226,10 @@ def _columns(texts: Any, layout: Layout, symbol: str, file: _File) -> tuple[dict
             not_numeric.append(given)
         else:
             row = _first_bad(texts[given], pa.float64())
+            text = texts[given][row].as_py()
             raise BadData(
-                f"{symbol}: {file.place(row)}: {name} {texts[given][row].as_py()!r} is no number; "
-                "write it with a decimal point and no thousands separator, or drop the line"
+                f"{symbol}: {file.place(row)}: {name} {quote(text)} is no number; {explain(text)}, "
+                "or drop the line"
             )
     return columns, not_numeric
 
