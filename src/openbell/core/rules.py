@@ -44,6 +44,11 @@ def whole_lots(quantity: float, lot: float) -> float:
     return ((quantity / lot + DUST) // 1.0) * lot
 
 
+def away(price: float, direction: float, share: float) -> float:
+    """Return the price that lies a `share` of it above (direction +1) or below (-1)."""
+    return price * (1.0 + direction * share)
+
+
 # --- when an order fills, and at what price ------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -66,6 +67,30 @@ class Panel:
     def series(self) -> list[Series]:
         """Return everything that the panel was made of."""
         return [one for part in self._parts.values() for one in (part.series, *part.slower.values())]
+
+    @property
+    def parts(self) -> Mapping[str, Traded]:
+        """Return each symbol's bars and what is computed from them, in the run's order."""
+        return self._parts
+
+    def revealed(self, recipe: Indicator, symbol: str) -> Floats:
+        """(bars,) an indicator of one output, each value as it stood when its bar became known.
+
+        For a panel that is not replayed: it goes through the units of a symbol's prices.
+        """
+        part = self._part(symbol)
+        view = self._view(recipe, symbol)
+        if not isinstance(view, Values):
+            raise StrategyError(f"{recipe.describe()} has several outputs; choose one")
+        found = np.full(len(part.series), np.nan)
+        for part.epoch, (begin, end) in enumerate(pairwise(part.bounds)):
+            if part.epoch:
+                self._fill(part, recipe, view)
+            found[begin:end] = view.upto(end)[begin:]
+        if part.epoch:
+            part.epoch = 0
+            self._fill(part, recipe, view)
+        return found
 
     def declared(self) -> Iterator[tuple[str, Indicator, View]]:
         """Yield each indicator that was asked for: its symbol, its recipe and its values."""

@@ -55,6 +55,10 @@ class Values:
         end = self._cursor.at + 1
         return np.asarray(self._values[max(end - count, 0) : end], dtype=np.float64)
 
+    def upto(self, end: int) -> Floats:
+        """(end,) the value now at each of the first bars, as far as the current unit tells."""
+        return np.asarray(self._values, dtype=np.float64)[:end]
+
 
 class SlowValues(Values):
     """The same on coarser bars: `[-1]` is the last *finished* one, `[-2]` the finished one before it."""
@@ -79,6 +83,13 @@ class SlowValues(Values):
         """Return the last `count` finished values as an array, oldest first."""
         end = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1
         return np.asarray(self._values[max(end - count, 0) : end], dtype=np.float64)
+
+    def upto(self, end: int) -> Floats:
+        """(end,) the last finished value at each of the first bars."""
+        finished = np.asarray(self._finished)[:end]
+        values = np.asarray(self._values, dtype=np.float64)
+        known: Floats = np.where(finished >= 0, values[np.maximum(finished, 0)], np.nan)
+        return known
 
 
 class Outputs:
