@@ -1,6 +1,7 @@
 """What a strategy's signals, targets and orders turn into."""
 
 import math
+from decimal import Decimal
 
 import pytest
 
@@ -101,12 +102,32 @@ def test_a_signal_without_a_price_is_noted_and_tried_again():
     assert signal(seat, 1.0, symbol="B") is not None
 
 
-@pytest.mark.parametrize("conviction", [math.nan, 1.01, -2.0, math.inf])
-def test_a_conviction_out_of_range_is_the_strategys_fault(seat, conviction):
-    with pytest.raises(
-        StrategyError, match=rf"^conviction {conviction} for A must be a number from -1 to 1$"
-    ):
-        signal(seat, conviction)
+class Own:
+    """A sizer of the user's that answers what the test says."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def size(self, conviction, *, instrument, price, equity):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"), [(None, "None"), ("5", "'5'"), (math.nan, "nan"), (math.inf, "inf")]
+)
+def test_a_sizer_that_answers_no_number_is_named(seat, answer, shown):
+    seat.desk.sizer = Own(answer)
+    with pytest.raises(StrategyError) as raised:
+        signal(seat, 0.5)
+    assert str(raised.value) == (
+        f"the sizer Own made {shown} of conviction 0.5 for A; "
+        "size() must return shares, a number, negative for short"
+    )
+
+
+def test_a_sizer_may_answer_any_number(seat):
+    seat.desk.sizer = Own(Decimal(7))
+    assert shapes([signal(seat, 0.5)]) == [(1, 7.0, False)]
 
 
 def test_leaving_is_asked_for_once_however_long_it_takes(seat):

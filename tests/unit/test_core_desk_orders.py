@@ -11,7 +11,7 @@ from openbell.core.requests import Exits, Ticket
 from openbell.core.types import OrderType, Reason, TimeInForce
 from tests.unit.market_by_hand import Seat
 
-NONE, PLAIN = Exits(), Ticket()
+NONE = Exits()
 
 
 @pytest.fixture
@@ -64,24 +64,27 @@ def test_ids_are_counted_from_one(seat):
     assert [order(seat, 1).id for _ in range(3)] == [1, 2, 3]
 
 
-@pytest.mark.parametrize("ask", [
-    lambda desk: desk.signal("AAPPL", 0.0, NONE, PLAIN),
-    lambda desk: desk.target("AAPPL", 5, NONE, PLAIN),
-    lambda desk: desk.order("AAPPL", 5, NONE, PLAIN),
-    lambda desk: desk.weigh({"AAPPL": 0.1}, only=True),
-    lambda desk: desk.check("AAPPL"),
-])  # fmt: skip
-def test_an_unknown_symbol_offers_the_nearest(ask):
+def test_an_unknown_symbol_offers_the_nearest():
     seat = Seat("AAPL", "IBM")
+    seat.desk.check("buy", "IBM")
     with pytest.raises(StrategyError) as raised:
-        ask(seat.desk)
-    assert str(raised.value) == "symbol 'AAPPL' is not in this run; did you mean 'AAPL'?"
+        seat.desk.check("buy", "AAPPL")
+    assert str(raised.value) == "buy: symbol 'AAPPL' is not in this run; did you mean 'AAPL'?"
 
 
-def test_a_bar_in_place_of_its_symbol_is_an_unknown_symbol(seat):
-    bar = seat.market.move(A=100.0).bars[0]
-    with pytest.raises(StrategyError, match="is not in this run"):
-        order(seat, 5, symbol=bar)
+@pytest.mark.parametrize("symbol", [None, 5, ["AAPL"], {"AAPL": 1}])
+def test_what_is_no_symbol_names_how_one_is_written(symbol):
+    with pytest.raises(StrategyError) as raised:
+        Seat("AAPL", "IBM").desk.check("buy", symbol)
+    assert str(raised.value) == (f"buy: symbol={symbol!r} must be text: bar.symbol, or one such as 'AAPL'")
+
+
+def test_an_order_of_another_run_is_not_the_desks_own(seat):
+    mine, other = order(seat, 5), order(Seat("A"), 5)
+    assert seat.desk.own("cancel", "order", mine) is mine
+    for what in (other, None, mine.id):
+        with pytest.raises(StrategyError, match=r"^cancel: order=.* must be an order of this run, as buy"):
+            seat.desk.own("cancel", "order", what)
 
 
 def test_a_loop_of_orders_is_stopped(seat, monkeypatch):

@@ -1,10 +1,7 @@
 """Weights of many symbols become orders: sales first, and nothing twice."""
 
-import math
-
 import pytest
 
-from openbell.core.errors import StrategyError
 from openbell.core.orders import Cancel
 from openbell.core.requests import Exits, Ticket
 from openbell.core.types import Reason
@@ -60,9 +57,3 @@ def test_a_weight_without_a_price_is_noted(three):
     three.market.tracks["B"].cursor.at = -1
     assert three.desk.weigh({"B": 0.1}, only=False) == []
     assert three.desk.notes == {Reason.NO_PRICE: 1}
-
-
-@pytest.mark.parametrize("weight", [math.nan, math.inf])
-def test_a_weight_that_is_no_number_is_the_strategys_fault(three, weight):
-    with pytest.raises(StrategyError, match=f"^weight {weight} for B must be a number$"):
-        three.desk.weigh({"B": weight}, only=True)

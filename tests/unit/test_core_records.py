@@ -1,15 +1,26 @@
 """The small records: times, bars, sessions, costs, instruments, tickets and how errors read."""
 
 import math
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
+import pandas as pd
 import pytest
 
 from openbell.core.clock import Sessions
 from openbell.core.costs import NO_COSTS, REG_T, Commission, Costs, Margin, Slippage
 from openbell.core.errors import BadData, ConfigError, LookAhead, StrategyError, nearest
 from openbell.core.market import as_datetime
-from openbell.core.requests import Exits, change_of, nanos_of, order_type, ticket_of, tif_of
+from openbell.core.orders import Order
+from openbell.core.requests import (
+    NO_EXITS,
+    Exits,
+    change_of,
+    exits_of,
+    nanos_of,
+    order_type,
+    ticket_of,
+    tif_of,
+)
 from openbell.core.types import Dividend, Instrument, OrderType, Split, TimeInForce
 from tests.unit.market_by_hand import DAY, HandMarket
 
@@ -77,19 +88,30 @@ def test_beyond_the_calendar_nothing_is_guessed():
 
 # --- tickets -----------------------------------------------------------------------------------------------
 
+ORDER = Order(3, "s", "A", 1, 10.0, decided=0)
+
+
+def till(value: object) -> int:
+    return nanos_of("order", "A", "good_till", value)
+
 
 def test_a_ticket_has_what_is_given():
-    assert ticket_of(limit=1.0, stop=None, tag=None, reduce_only=True) == {"limit": 1.0, "reduce_only": True}
-    assert change_of(3, quantity=None, limit=2.0)[:1] == (3,)
+    ticket = ticket_of("order", "A", limit=1, stop=None, tag=None, reduce_only=True, parent=ORDER)
+    assert ticket == {"limit": 1.0, "reduce_only": True, "parent": 3}
+    assert type(ticket["limit"]) is float
+    assert change_of(ORDER, quantity=None, limit=2)[:3:2] == (3, 2.0)
 
 
-@pytest.mark.parametrize("make", [lambda v: ticket_of(limit=v), lambda v: change_of(1, limit=v)])
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_ticket_refuses_what_would_mean_none_later(make, value):
-    with pytest.raises(
-        StrategyError, match=f"^limit={value} must be a positive number; leave it out for none$"
-    ):
+@pytest.mark.parametrize(("make", "line"), [
+    (lambda v: ticket_of("buy", "A", limit=v), "buy('A'): limit={} {}for none"),
+    (lambda v: exits_of("buy", "A", None, v), "buy('A'): take_profit={} {}for none"),
+    (lambda v: change_of(ORDER, limit=v), "replace('A'): limit={} {}to keep it as it is"),
+])  # fmt: skip
+@pytest.mark.parametrize("value", [math.nan, math.inf, 0, -1.0, "5", True])
+def test_a_price_is_a_positive_number(make, line, value):
+    with pytest.raises(StrategyError) as raised:
         make(value)
+    assert str(raised.value) == line.format(repr(value), "must be a positive number; leave it out ")
 
 
 @pytest.mark.parametrize(("ticket", "kind"), [
@@ -112,20 +134,23 @@ def test_exits_are_counted_and_stops_come_first():
     assert [t["tag"] for t in tickets] == ["stop_loss", "trailing_stop", "take_profit"]
     assert tickets[1]["trail_percent"]
     assert [t["tag"] for t in Exits(take_profit=11.0).tickets()] == ["take_profit"]
+    assert exits_of("buy", "A") is NO_EXITS
+    assert exits_of("buy", "A", 9, None, 0.1) == Exits(stop_loss=9.0, trailing_stop=0.1)
 
 
 def test_a_time_in_force_is_found_in_either_case():
-    assert tif_of("DAY") is tif_of("day") is tif_of(TimeInForce.DAY) is TimeInForce.DAY
-    with pytest.raises(StrategyError, match=r"^tif='gtk' is unknown; did you mean 'gtc'\?$|'gtd'\?$"):
-        tif_of("gtk")
+    found = {tif_of("order", "A", "tif", name) for name in ("DAY", "day", TimeInForce.DAY)}
+    assert found == {TimeInForce.DAY}
+    with pytest.raises(StrategyError, match=r"^order\('A'\): tif='gtk' is unknown; did you mean 'gt[cd]'\?$"):
+        tif_of("order", "A", "tif", "gtk")
 
 
 def test_a_moment_is_exact_to_the_microsecond_in_any_zone():
-    assert nanos_of(datetime(2024, 1, 1, 0, 0, 0, 1, tzinfo=UTC)) == 1_704_067_200_000_001_000
+    assert till(datetime(2024, 1, 1, 0, 0, 0, 1, tzinfo=UTC)) == 1_704_067_200_000_001_000
     east = timezone(timedelta(hours=2))
-    assert nanos_of(datetime(2024, 1, 1, 2, tzinfo=east)) == 1_704_067_200_000_000_000
-    with pytest.raises(StrategyError, match=r"^good_till=2024-01-01 00:00:00 has no time zone; add one"):
-        nanos_of(datetime(2024, 1, 1))  # noqa: DTZ001  # that is the point
+    assert till(datetime(2024, 1, 1, 2, tzinfo=east)) == 1_704_067_200_000_000_000
+    with pytest.raises(StrategyError, match=r"good_till='2024-01-01 00:00:00' has no time zone; add one"):
+        till(datetime(2024, 1, 1))  # noqa: DTZ001  # that is the point
 
 
 # --- costs and instruments ---------------------------------------------------------------------------------
@@ -206,6 +231,8 @@ def test_a_long_list_of_names_is_counted_rather_than_listed():
     assert nearest("?", ["a", "b"]) == "; valid names: a, b"
 
 
-def test_a_good_till_that_is_no_moment_is_named():
-    with pytest.raises(StrategyError, match="good_till='2010-02-01' must be a datetime with a time zone"):
-        nanos_of("2010-02-01")  # type: ignore[arg-type]  # a slip of the user's
+@pytest.mark.parametrize("value", ["2010-02-01", date(2010, 2, 1), pd.NaT, 0])
+def test_a_good_till_that_is_no_moment_is_named(value):
+    with pytest.raises(StrategyError) as raised:
+        till(value)
+    assert str(raised.value) == f"order('A'): good_till={value!r} must be a datetime with a time zone"

@@ -74,24 +74,26 @@ def test_every_hook_is_watched(hook):
 
 NAN, INF = float("nan"), float("inf")
 LEFT_OUT = "must be a positive number; leave it out for none"
+SHARES = "must be a number of shares, negative to sell, not zero"
 
 
 @pytest.mark.parametrize(("act", "message"), [
-    (lambda s, b: s.order("A", NAN), "order buy nan A market gtc: quantity nan must be a positive number"),
-    (lambda s, b: s.order("A", 0), "order buy 0 A market gtc: quantity 0.0 must be a positive number"),
-    (lambda s, b: s.order("A", INF), "order buy inf A market gtc: quantity inf must be a positive number"),
+    (lambda s, b: s.order("A", NAN), f"order('A'): quantity=nan {SHARES}"),
+    (lambda s, b: s.order("A", 0), f"order('A'): quantity=0 {SHARES}"),
+    (lambda s, b: s.order("A", -INF), f"order('A'): quantity=-inf {SHARES}"),
     (lambda s, b: s.order("A", -1.5), "quantity 1.5 is not a whole number of lots of 1"),
     (lambda s, b: s.order("A", 1, limit=NAN), f"limit=nan {LEFT_OUT}"),
-    (lambda s, b: s.order("A", 1, limit=-5.0), "limit=-5.0 of a limit order must be a positive number"),
+    (lambda s, b: s.order("A", 1, limit=-5.0), f"order('A'): limit=-5.0 {LEFT_OUT}"),
     (lambda s, b: s.order("A", 1, tif="dya"), "tif='dya' is unknown; did you mean 'day'?"),
     (lambda s, b: s.order("A", 1, trail=1.0, stop=2.0), "either a trail or a limit and a stop, not both"),
-    (lambda s, b: s.order("A", "many"), "ValueError: could not convert string to float: 'many'"),
+    (lambda s, b: s.order("A", "many"), f"order('A'): quantity='many' {SHARES}"),
     (lambda s, b: s.buy("A", stop_loss=NAN), f"stop_loss=nan {LEFT_OUT}"),
     (lambda s, b: s.buy("A", take_profit=-1.0), f"take_profit=-1.0 {LEFT_OUT}"),
     (lambda s, b: s.order("A", 1, trailing_stop=5.0), "trailing_stop=5.0 must be below 1 (0.05 is 5 %)"),
     (lambda s, b: s.buy("AA"), "symbol 'AA' is not in this run; did you mean 'A'?"),
-    (lambda s, b: s.buy(b, confidence=0.5), "is not in this run; valid names: A, B"),
-    (lambda s, b: s.target_weight("A", NAN), "weight nan for A must be a number"),
+    (lambda s, b: s.buy(b, confidence=0.5), "must be text: bar.symbol, or one such as 'A'"),
+    (lambda s, b: s.target_weight("A", NAN),
+     "target_weight('A'): weight=nan must be a number: a share of equity, negative for short"),
     (lambda s, b: s.history("A", "clos", 3), "A has no column 'clos'; did you mean 'close'?"),
     (lambda s, b: s.indicator(ob.SMA(2))[0], "is not known yet: [-1] is now, [-2] one bar ago"),
     (lambda s, b: s.missing, "AttributeError: 'Acting' object has no attribute 'missing'"),

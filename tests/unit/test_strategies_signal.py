@@ -165,7 +165,7 @@ def test_no_input_at_all_is_a_constant():
 @pytest.mark.parametrize(("value", "shown"), [
     (math.nan, "nan"), ("long", "'long'"), (None, "None"), (np.array([1.0, 2.0]), "array([1., 2.])"),
     (np.ones((3, 3)), "array([[1., 1., 1.], [1., 1., 1.], [1., 1., 1.]])"), (2.0, "2.0"), (-1.5, "-1.5"),
-    (7, "7.0"), (math.inf, "inf"), (1 + 2j, "(1+2j)"), ("x" * 99, "'" + "x" * 59),
+    (7, "7.0"), (math.inf, "inf"), (1 + 2j, "(1+2j)"), ("x" * 99, "'" + "x" * 56 + "..."),
 ])  # fmt: skip
 def test_what_is_no_conviction_is_one_line_that_names_symbol_and_bar(value, shown):
     def decide(price):

@@ -9,9 +9,10 @@ from typing import Any
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.errors import StrategyError, nearest
+from openbell.core.inputs import real, shown
 from openbell.core.orders import Cancel, Order, Replace, change_fault, fault, on_lots
 from openbell.core.ports import Command, Market, Sizer
-from openbell.core.requests import Exits, Ticket, order_type
+from openbell.core.requests import NO_EXITS, Exits, Ticket, order_type
 from openbell.core.types import BUY, SELL, OrderStatus, OrderType, Reason, Side
 
 #: More commands than this at one moment is a loop, not a decision.
@@ -19,7 +20,10 @@ MOST_ORDERS_AT_ONCE = 10_000
 
 
 class Desk:
-    """Where a strategy acts: two ways, a signal that the sizer turns into shares, or an explicit order."""
+    """Where a strategy acts: two ways, a signal that the sizer turns into shares, or an explicit order.
+
+    It is handed symbols of the run and finite numbers: `Strategy` checks what is typed in a call.
+    """
 
     def __init__(
         self,
@@ -62,9 +66,6 @@ class Desk:
 
         A signal that repeats the last one while its position or order stands is a hold: nothing is ordered.
         """
-        self.check(symbol)
-        if not -1.0 <= conviction <= 1.0:
-            raise StrategyError(f"conviction {conviction} for {symbol} must be a number from -1 to 1")
         if conviction < 0.0 and not self.short:
             self.note(Reason.SHORT_NOT_ALLOWED)
             conviction = 0.0
@@ -72,12 +73,18 @@ class Desk:
             return None
         self._conviction[symbol] = conviction
         if conviction == 0.0:
-            return self.target(symbol, 0.0, Exits(), ticket)
+            return self.target(symbol, 0.0, NO_EXITS, ticket)
         price = self._price(symbol)
         if price is None:
             return None
         instrument = self.market.tracks[symbol].instrument
-        wanted = self.sizer.size(conviction, instrument=instrument, price=price, equity=self.equity())
+        answer = self.sizer.size(conviction, instrument=instrument, price=price, equity=self.equity())
+        wanted = real(answer)
+        if not math.isfinite(wanted):
+            raise StrategyError(
+                f"the sizer {type(self.sizer).__name__} made {shown(answer)} of conviction {conviction:g} "
+                f"for {symbol}; size() must return shares, a number, negative for short"
+            )
         if wanted == 0.0:
             self.note(Reason.SIZE_ZERO)
         return self.target(symbol, wanted, exits, ticket)
@@ -88,7 +95,6 @@ class Desk:
         Orders that still work towards another target are cancelled. Exits stay when the position keeps its
         direction and no new exits are given. A target beyond zero closes with one order, opens with another.
         """
-        self.check(symbol)
         if quantity < 0.0 and not self.short:
             self.note(Reason.SHORT_NOT_ALLOWED)
             quantity = 0.0
@@ -107,9 +113,6 @@ class Desk:
         equity = self.equity()
         targets: dict[str, float] = {}
         for symbol, weight in weights.items():
-            self.check(symbol)
-            if not math.isfinite(weight):
-                raise StrategyError(f"weight {weight} for {symbol} must be a number")
             price = self._price(symbol)
             if price is not None:
                 lot = self.market.tracks[symbol].instrument.lot
@@ -118,7 +121,7 @@ class Desk:
         if only:
             targets |= {symbol: 0.0 for symbol in self.active() if symbol not in weights}
         made = [
-            self.target(symbol, quantity, Exits(), Ticket())
+            self.target(symbol, quantity, NO_EXITS, Ticket())
             for symbol, quantity in sorted(targets.items(), key=self._sales_first)
         ]
         return [order for order in made if order is not None]
@@ -127,7 +130,6 @@ class Desk:
 
     def order(self, symbol: str, quantity: float, exits: Exits, ticket: Ticket) -> Order:
         """Send one order for `quantity` signed shares, with exits that live from its fill on."""
-        self.check(symbol)
         parent = self.orders.get(ticket.get("parent", 0))
         if parent is not None:
             _check_pair(symbol, parent, "after")
@@ -189,15 +191,38 @@ class Desk:
         held = [symbol for symbol, position in self.account.positions.items() if position.quantity != 0.0]
         return held + [symbol for symbol, orders in self.working.items() if orders and symbol not in held]
 
-    def check(self, symbol: str) -> None:
-        """Make sure that a symbol is in the run.
+    def check(self, call: str, symbol: object) -> None:
+        """Make sure that what a call names is a symbol of the run.
 
         Raises:
             StrategyError: It is not; the nearest is offered.
         """
-        if symbol not in self.market.tracks:
-            near = nearest(str(symbol), self.market.symbols)
-            raise StrategyError(f"symbol {symbol!r} is not in this run{near}")
+        try:
+            known = symbol in self.market.tracks
+        except TypeError:  # what cannot be a key, such as a list
+            known = False
+        if known:
+            return
+        if isinstance(symbol, str):
+            near = nearest(symbol, self.market.symbols)
+            raise StrategyError(f"{call}: symbol {symbol!r} is not in this run{near}")
+        example = next(iter(self.market.symbols))
+        raise StrategyError(
+            f"{call}: symbol={shown(symbol)} must be text: bar.symbol, or one such as {example!r}"
+        )
+
+    def own(self, call: str, name: str, order: object) -> Order:
+        """Return what a call names if it is an order of this desk.
+
+        Raises:
+            StrategyError: It is none.
+        """
+        if isinstance(order, Order) and self.orders.get(order.id) is order:
+            return order
+        raise StrategyError(
+            f"{call}: {name}={shown(order)} must be an order of this run, as buy, order and the like "
+            "return it (None where they order nothing)"
+        )
 
     def note(self, reason: Reason) -> None:
         """Count a decision that led to no order, so that "0 trades" can say why."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 from openbell.core.errors import StrategyError, nearest
-from openbell.core.orders import Replace
+from openbell.core.inputs import flag, real, shown
+from openbell.core.orders import Order, Replace
 from openbell.core.types import NANOS_PER_SECOND, OrderType, TimeInForce
 
 
@@ -37,14 +38,6 @@ class Exits:
     take_profit: float | None = None
     trailing_stop: float | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("stop_loss", "take_profit", "trailing_stop"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise StrategyError(f"{name}={value} must be a positive number; leave it out for none")
-        if self.trailing_stop is not None and self.trailing_stop >= 1:
-            raise StrategyError(f"trailing_stop={self.trailing_stop} must be below 1 (0.05 is 5 %)")
-
     def __len__(self) -> int:
         return sum(value is not None for value in (self.stop_loss, self.take_profit, self.trailing_stop))
 
@@ -58,37 +51,147 @@ class Exits:
             yield Ticket(limit=self.take_profit, tag="take_profit")
 
 
-def ticket_of(**fields: float | bool | str | TimeInForce | None) -> Ticket:
-    """Return a ticket of the fields that are given."""
-    return cast("Ticket", _given(fields))
+NO_EXITS = Exits()
+
+# --- what is typed in a call -----------------------------------------------------------------------------
+# Each reader takes the call and its symbol for the message, then the argument's name and value.
 
 
-def change_of(order_id: int, **fields: float | None) -> Replace:
-    """Return a change of an order of the fields that are given: a quantity, a limit, a stop."""
-    return Replace(order_id, **_given(fields))
+def exits_of(
+    call: str, symbol: str, stop_loss: object = None, take_profit: object = None, trailing_stop: object = None
+) -> Exits:
+    """Return the exits that are given.
+
+    Raises:
+        StrategyError: One is no positive number, or `trailing_stop` is no share of the price.
+    """
+    if stop_loss is None and take_profit is None and trailing_stop is None:
+        return NO_EXITS
+    exits = Exits(
+        None if stop_loss is None else positive(call, symbol, "stop_loss", stop_loss),
+        None if take_profit is None else positive(call, symbol, "take_profit", take_profit),
+        None if trailing_stop is None else positive(call, symbol, "trailing_stop", trailing_stop),
+    )
+    if exits.trailing_stop is not None and exits.trailing_stop >= 1.0:
+        raise refused(call, symbol, "trailing_stop", trailing_stop, "must be below 1 (0.05 is 5 %)")
+    return exits
 
 
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that are given; NaN is refused here, since it would mean "none" later."""
-    for name, value in fields.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise StrategyError(f"{name}={value} must be a positive number; leave it out for none")
-    return {name: value for name, value in fields.items() if value is not None}
+def ticket_of(call: str, symbol: str, **fields: object) -> Ticket:
+    """Return a ticket of the fields that are given, each as it is meant; None is not given.
+
+    Raises:
+        StrategyError: A field has the wrong type, or is out of bounds.
+    """
+    read = {
+        name: _READERS[name](call, symbol, name, value) for name, value in fields.items() if value is not None
+    }
+    return cast("Ticket", read)
 
 
-def nanos_of(moment: datetime) -> int:
+def change_of(order: Order, **fields: object) -> Replace:
+    """Return a change of an order of the fields that are given: a quantity, a limit, a stop.
+
+    Raises:
+        StrategyError: One is no positive number: none of them has a sign.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    numbers = {name: real(value) for name, value in given.items()}
+    for name, number in numbers.items():
+        if not 0.0 < number < math.inf:
+            says = "must be a positive number; leave it out to keep it as it is"
+            raise refused("replace", order.symbol, name, given[name], says)
+    return Replace(order.id, **numbers)
+
+
+def positive(call: str, symbol: str, name: str, value: object) -> float:
+    """Return a price or a distance.
+
+    Raises:
+        StrategyError: It is no positive number. NaN would mean "none" later.
+    """
+    number = real(value)
+    if not 0.0 < number < math.inf:
+        raise refused(call, symbol, name, value, "must be a positive number; leave it out for none")
+    return number
+
+
+def signed(call: str, symbol: str, name: str, value: object, *, says: str) -> float:
+    """Return a number that may be negative.
+
+    Raises:
+        StrategyError: It is no number, or not finite; `says` what it must be.
+    """
+    number = real(value)
+    if not math.isfinite(number):
+        raise refused(call, symbol, name, value, says)
+    return number
+
+
+def text(call: str, symbol: str, name: str, value: object) -> str:
+    """Return a text.
+
+    Raises:
+        StrategyError: It is none.
+    """
+    if not isinstance(value, str):
+        raise refused(call, symbol, name, value, "must be text")
+    return value
+
+
+def tif_of(call: str, symbol: str, name: str, value: object) -> TimeInForce:
+    """Return a time in force from its name, in either case.
+
+    Raises:
+        StrategyError: There is none of that name.
+    """
+    word = str(value).lower()
+    if word not in _TIFS:
+        raise refused(call, symbol, name, value, f"is unknown{nearest(word, _TIFS)}")
+    return _TIFS[word]
+
+
+def nanos_of(call: str, symbol: str, name: str, value: object) -> int:
     """Return a moment in ns since 1970, exactly: float seconds would lose microseconds.
 
     Raises:
         StrategyError: It is no datetime, or has no time zone.
     """
-    if not isinstance(moment, datetime):
-        raise StrategyError(f"good_till={moment!r} must be a datetime with a time zone")
-    if moment.tzinfo is None:
-        raise StrategyError(f"good_till={moment} has no time zone; add one, such as datetime.UTC")
-    since = moment - _EPOCH
+    if not isinstance(value, datetime) or value != value:  # noqa: PLR0124  # pandas has a datetime that is none
+        raise refused(call, symbol, name, value, "must be a datetime with a time zone")
+    if value.tzinfo is None:
+        raise refused(call, symbol, name, str(value), "has no time zone; add one, such as datetime.UTC")
+    since = value - _EPOCH
     return (since.days * 86_400 + since.seconds) * NANOS_PER_SECOND + since.microseconds * 1_000
 
+
+def refused(call: str, symbol: object, name: str, value: object, says: str) -> StrategyError:
+    """Return the line that refuses an argument of a call."""
+    return StrategyError(f"{call}({shown(symbol)}): {name}={shown(value)} {says}")
+
+
+def _flag(call: str, symbol: str, name: str, value: object) -> bool:
+    answer = flag(value)
+    if answer is None:
+        raise refused(call, symbol, name, value, "must be True or False")
+    return answer
+
+
+def _id(_call: str, _symbol: str, _name: str, value: object) -> int:
+    return cast("Order", value).id
+
+
+_READERS: dict[str, Callable[[str, str, str, object], object]] = {
+    "limit": positive,
+    "stop": positive,
+    "trail": positive,
+    "trail_percent": _flag,
+    "tif": tif_of,
+    "good_till": nanos_of,
+    "reduce_only": _flag,
+    "parent": _id,
+    "tag": text,
+}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -102,18 +205,6 @@ def order_type(ticket: Ticket) -> OrderType:
     if "stop" in ticket:
         return OrderType.STOP_LIMIT if "limit" in ticket else OrderType.STOP
     return OrderType.LIMIT if "limit" in ticket else OrderType.MARKET
-
-
-def tif_of(value: TimeInForce | str) -> TimeInForce:
-    """Return a time in force from its name, in either case.
-
-    Raises:
-        StrategyError: There is none of that name.
-    """
-    name = str(value).lower()
-    if name not in _TIFS:
-        raise StrategyError(f"tif={value!r} is unknown{nearest(name, _TIFS)}")
-    return _TIFS[name]
 
 
 _TIFS = {tif.value: tif for tif in TimeInForce}

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, TypeVar
 
 from openbell.core.desk import Desk
 from openbell.core.errors import ConfigError, StrategyError
+from openbell.core.inputs import real, shown, whole
 from openbell.core.market import Bar, as_datetime
 from openbell.core.orders import Order
-from openbell.core.requests import Exits, change_of, nanos_of, ticket_of, tif_of
+from openbell.core.requests import NO_EXITS, Ticket, change_of, exits_of, refused, signed, text, ticket_of
 from openbell.core.types import Fill, TimeInForce
 from openbell.indicators.spec import Indicator
 from openbell.strategies.parameters import Parameter, checked, parameters_of
@@ -96,11 +97,8 @@ class Strategy:
         Exits are prices, `trailing_stop` a share of the price; they live from the entry's fill on and the
         first to fill cancels the others. With `limit` the entry waits for that price.
         """
-        conviction = _confidence(confidence)
-        if self.desk.holds(symbol, conviction):
-            return None
-        exits = Exits(stop_loss, take_profit, trailing_stop)
-        return self.desk.signal(symbol, conviction, exits, ticket_of(limit=limit, tag=tag or None))
+        exits = (stop_loss, take_profit, trailing_stop)
+        return self._signal("buy", symbol, confidence, exits, limit, tag)
 
     def sell(  # a signal with its exits
         self,
@@ -114,14 +112,35 @@ class Strategy:
         tag: str = "",
     ) -> Order | None:
         """Signal a fall: `buy` mirrored. A cash account cannot be short, and only closes what it holds."""
-        conviction = -_confidence(confidence)
-        if self.desk.holds(symbol, conviction):
+        exits = (stop_loss, take_profit, trailing_stop)
+        return self._signal("sell", symbol, confidence, exits, limit, tag)
+
+    def _signal(
+        self,
+        call: str,
+        symbol: str,
+        confidence: object,
+        exits: tuple[object, ...],
+        limit: object,
+        tag: object,
+    ) -> Order | None:
+        desk = self.desk
+        if symbol.__class__ is not str:
+            desk.check(call, symbol)
+        conviction = confidence if confidence.__class__ is float else real(confidence)
+        if not 0.0 <= conviction <= 1.0:
+            raise refused(call, symbol, "confidence", confidence, "must be a number from 0 to 1")
+        if call == "sell":
+            conviction = -conviction
+        if desk.holds(symbol, conviction):
             return None
-        exits = Exits(stop_loss, take_profit, trailing_stop)
-        return self.desk.signal(symbol, conviction, exits, ticket_of(limit=limit, tag=tag or None))
+        desk.check(call, symbol)
+        ticket = ticket_of(call, symbol, limit=limit, tag=tag)
+        return desk.signal(symbol, conviction, exits_of(call, symbol, *exits), ticket)
 
     def hold(self, symbol: str) -> None:
         """Leave the position and its orders as they are: a decision that is written out."""
+        self.desk.check("hold", symbol)
 
     # --- explicit orders -------------------------------------------------------------------------------
 
@@ -151,36 +170,62 @@ class Strategy:
         close) or GTD with `good_till`. `after` holds it back until that order of the same symbol fills (OTO);
         `oco` makes the two cancel each other.
         """
+        desk = self.desk
+        desk.check("order", symbol)
+        parent = None if after is None else desk.own("order", "after", after)
+        pair = None if oco is None else desk.own("order", "oco", oco)
+        shares = signed("order", symbol, "quantity", quantity, says=_SHARES)
+        if shares == 0.0:
+            raise refused("order", symbol, "quantity", quantity, _SHARES)
         ticket = ticket_of(
-            limit=limit, stop=stop, trail=trail, trail_percent=trail_percent or None,
-            tif=tif_of(tif), reduce_only=reduce_only or None, parent=after.id if after else None,
-            good_till=nanos_of(good_till) if good_till else None, tag=tag or None,
+            "order", symbol, limit=limit, stop=stop, trail=trail, trail_percent=trail_percent, tif=tif,
+            good_till=good_till, reduce_only=reduce_only, parent=parent, tag=tag,
         )  # fmt: skip
-        order = self.desk.order(symbol, float(quantity), Exits(stop_loss, take_profit, trailing_stop), ticket)
-        if oco is not None:
-            self.desk.pair(order, oco)
+        order = desk.order(
+            symbol, shares, exits_of("order", symbol, stop_loss, take_profit, trailing_stop), ticket
+        )
+        if pair is not None:
+            desk.pair(order, pair)
         return order
 
     def target_weight(self, symbol: str, weight: float) -> Order | None:
         """Bring one position to a share of equity; the others stay."""
-        made = self.desk.weigh({symbol: weight}, only=False)
+        made = self.desk.weigh(self._weights("target_weight", {symbol: weight}), only=False)
         return made[0] if made else None
 
     def target_quantity(self, symbol: str, quantity: float) -> Order | None:
         """Bring one position to a number of shares, negative for short."""
-        return self.desk.target(symbol, float(quantity), Exits(), ticket_of())
+        desk = self.desk
+        desk.check("target_quantity", symbol)
+        shares = signed("target_quantity", symbol, "quantity", quantity, says=_TARGET)
+        return desk.target(symbol, shares, NO_EXITS, Ticket())
 
     def rebalance(self, weights: Mapping[str, float]) -> list[Order]:
         """Bring all positions to shares of equity; what is not named is closed. Sales go first."""
-        return self.desk.weigh(weights, only=True)
+        if not isinstance(weights, Mapping):
+            raise StrategyError(
+                f"rebalance: weights={shown(weights)} must be a mapping of symbols to shares of equity, "
+                "such as {'AAPL': 0.5}"
+            )
+        return self.desk.weigh(self._weights("rebalance", weights), only=True)
+
+    def _weights(self, call: str, weights: Mapping[str, float]) -> dict[str, float]:
+        check = self.desk.check
+        found: dict[str, float] = {}
+        for symbol, weight in weights.items():
+            check(call, symbol)
+            found[symbol] = signed(call, symbol, "weight", weight, says=_WEIGHT)
+        return found
 
     def close(self, symbol: str) -> Order | None:
         """Leave a position and cancel its orders."""
-        return self.desk.signal(symbol, 0.0, Exits(), ticket_of())
+        desk = self.desk
+        desk.check("close", symbol)
+        return desk.signal(symbol, 0.0, NO_EXITS, Ticket())
 
     def cancel(self, order: Order) -> None:
         """Cancel an order; one that has ended is left alone."""
-        self.desk.cancel(order)
+        self.desk.cancel(self.desk.own("cancel", "order", order))
 
     def replace(
         self,
@@ -190,8 +235,9 @@ class Strategy:
         limit: float | None = None,
         stop: float | None = None,
     ) -> None:
-        """Change a working order; what is not given stays."""
-        self.desk.replace(order, change_of(order.id, quantity=quantity, limit=limit, stop=stop))
+        """Change a working order; what is not given stays. A quantity has no sign: the side stays."""
+        mine = self.desk.own("replace", "order", order)
+        self.desk.replace(mine, change_of(mine, quantity=quantity, limit=limit, stop=stop))
 
     # --- questions -------------------------------------------------------------------------------------
 
@@ -202,23 +248,30 @@ class Strategy:
         coarser bars, of which only finished ones are seen.
         """
         if not isinstance(recipe, Indicator):
-            raise StrategyError(f"indicator({recipe!r}) must be a recipe such as ob.SMA(10)")
+            raise StrategyError(f"indicator({shown(recipe)}) must be a recipe such as ob.SMA(10)")
+        if symbol != "":
+            self.desk.check("indicator", symbol)
         recipe = recipe.on(*columns) if columns else recipe
-        recipe = recipe.at(timeframe) if timeframe else recipe
+        recipe = recipe.at(timeframe) if timeframe != "" else recipe
         self._recipes[recipe, symbol] = None
         return self.market.indicator(recipe, symbol)
 
     def history(self, symbol: str, column: str, count: int) -> Any:
         """Return the last `count` values of a column as an array, oldest first, adjusted as of now."""
-        if count < 1:
-            raise StrategyError(f"history({symbol!r}, {column!r}, {count}): ask for 1 value or more")
-        return self.market.history(symbol, column, count)
+        self.desk.check("history", symbol)
+        values = count if count.__class__ is int else whole(count)
+        if values is None or values < 1:
+            raise refused("history", symbol, "count", count, "must be a whole number, 1 or more")
+        if column.__class__ is not str:
+            column = text("history", symbol, "column", column)
+        return self.market.history(symbol, column, values)
 
     def ready(self, symbol: str) -> bool:
         """Tell whether every indicator has a value for a symbol: before that, the strategy is not asked.
 
         One that was declared for another symbol does not count.
         """
+        self.desk.check("ready", symbol)
         return all(
             self.market.indicator(recipe, of or symbol).ready()
             for recipe, of in self._recipes
@@ -227,15 +280,13 @@ class Strategy:
 
     def position(self, symbol: str) -> float:
         """Return the signed shares held."""
-        position = self.desk.account.positions.get(symbol)
-        if position is None:
-            self.desk.check(symbol)
-            return 0.0
-        return position.quantity
+        desk = self.desk
+        desk.check("position", symbol)
+        return desk.account.quantity(symbol)
 
     def price(self, symbol: str) -> float:
         """Return the last known close; NaN before the first bar."""
-        self.desk.check(symbol)
+        self.desk.check("price", symbol)
         return float(self.market.price(symbol))
 
     @property
@@ -289,8 +340,6 @@ class Strategy:
 #: Names that a parameter may not have: those of every strategy.
 _TAKEN = frozenset(name for name in (*dir(Strategy), "name", "random") if not name.startswith("__"))
 
-
-def _confidence(value: float) -> float:
-    if not 0.0 <= value <= 1.0:
-        raise StrategyError(f"confidence={value} must be a number from 0 to 1")
-    return value
+_SHARES = "must be a number of shares, negative to sell, not zero"
+_TARGET = "must be a number of shares, negative for short, zero for none"
+_WEIGHT = "must be a number: a share of equity, negative for short"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sysconfig
 import traceback
 from pathlib import Path
 from types import TracebackType
 
 import openbell
-from openbell.core.errors import ConfigError, OpenbellError, Translation
+from openbell.core.errors import ConfigError, OpenbellError, Translation, nearest
+from openbell.strategies.base import Strategy
 
 _PACKAGE = Path(openbell.__file__).parent
 _EXAMPLES = _PACKAGE / "strategies" / "examples"
@@ -16,6 +19,8 @@ _PYTHON = tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdli
 _SITES = frozenset({"site-packages", "dist-packages"})
 #: An endless recursion has a thousand frames; the last ones say all.
 _MOST_FRAMES = 100
+#: Python's words on a call of a strategy's method: the method, and the keyword that it does not have.
+_MISCALLED = re.compile(r"Strategy\.(\w+)\(\) (?:got an unexpected keyword argument '(\w+)')?")
 
 
 def user_code(what: str) -> Translation:
@@ -52,7 +57,19 @@ def said(error: BaseException) -> str:
         return f"{text}; install it, or mend the import"
     if isinstance(error, OpenbellError):
         return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text}{_calling(text)}" if text else type(error).__name__
+
+
+def _calling(text: str) -> str:
+    """Return how a strategy's method is called, after Python's words on a call that it cannot take."""
+    found = _MISCALLED.match(text)
+    method = getattr(Strategy, found[1], None) if found else None
+    if found is None or method is None:
+        return ""
+    names = list(inspect.signature(method).parameters)[1:]
+    if found[2]:  # Python 3.13 may have offered one itself
+        return "" if "Did you mean" in text else nearest(found[2], names)
+    return f"; it takes {', '.join(names)}"
 
 
 def _is_generated(frame: traceback.FrameSummary) -> bool:

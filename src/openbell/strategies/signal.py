@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from openbell.core.errors import ConfigError, StrategyError, nearest
+from openbell.core.inputs import flag, real, shown
 from openbell.core.market import Bar
-from openbell.core.requests import Exits, Ticket
+from openbell.core.requests import NO_EXITS, Ticket
 from openbell.indicators.spec import Indicator
 from openbell.strategies.base import Strategy
 from openbell.strategies.parameters import Parameter, kind_of
@@ -138,22 +138,23 @@ class SignalStrategy(Strategy):
         if not -1.0 <= conviction <= 1.0:
             raise self._wrong(conviction, bar)
         self._last[bar.symbol] = conviction
-        self.desk.signal(bar.symbol, conviction, Exits(), Ticket())
+        self.desk.signal(bar.symbol, conviction, NO_EXITS, Ticket())
 
     def values(self) -> dict[str, Any]:
         """Return the parameters' values."""
         return self.signal.parameter_values()
 
     def _number(self, conviction: Any, bar: Bar) -> float:
-        if not isinstance(conviction, int | float | np.bool_ | np.integer | np.floating):
+        answer = flag(conviction)
+        number = real(conviction) if answer is None else float(answer)
+        if math.isnan(number):
             raise self._wrong(conviction, bar)
-        return float(conviction)
+        return number
 
     def _wrong(self, conviction: Any, bar: Bar) -> StrategyError:
-        shown = " ".join(repr(conviction).split())
         return StrategyError(
-            f"strategy {self.name} decided {shown[:60]} for {bar.symbol} on {bar.time:%Y-%m-%d %H:%M} UTC; "
-            "a conviction is a number from -1 to 1"
+            f"strategy {self.name} decided {shown(conviction)} for {bar.symbol} on "
+            f"{bar.time:%Y-%m-%d %H:%M} UTC; a conviction is a number from -1 to 1"
         )
 
 
