@@ -48,11 +48,11 @@ SETTINGS = {
     "account:\n  cash: 0\n": "2: account.cash: 0 must be greater than 0",
     "account:\n  cash: -1.5\n": "2: account.cash: -1.5 must be greater than 0",
     "account: {cash: lots}\n": "1: account.cash: 'lots' must be a number",
-    "account: {cash: true}\n": "1: account.cash: True must be a number",
+    "account: {cash: true}\n": "1: account.cash: true must be a number",
     "account: {cash: .inf}\n": "1: account.cash: '.inf' must be a number",
     "account: {cash: 1e999}\n": "1: account.cash: inf must be a finite number",
     "account: {cash: [1]}\n": "1: account.cash: [1] must be a number",
-    "account: {cash: }\n": "1: account.cash: None must be a number",
+    "account: {cash: }\n": "1: account.cash: null must be a number",
     "account: {currency: dollars}\n": "1: account.currency: 'dollars' must be a currency code"
     " in capitals, such as 'USD'",
     "account: 5\n": "1: account: 5 must be a mapping; its keys: cash, currency",
@@ -179,7 +179,11 @@ ENVIRONMENT = {
     "OPENBELL_COSTS__SLIPAGE__BPS=3": "unknown variable; did you mean 'OPENBELL_COSTS__SLIPPAGE__BPS'?",
     "OPENBELL_ENVV=dev": "unknown variable; did you mean 'OPENBELL_ENV'?",
     "OPENBELL_ACCOUNT__CASH=0": "account.cash: 0 must be greater than 0",
-    "OPENBELL_SEED=": "seed: None must be a whole number",
+    "OPENBELL_SEED=null": "seed: 'null' must be a whole number",
+    "OPENBELL_SEED=TRUE": "seed: TRUE must be a whole number",
+    "OPENBELL_REPORTS__FOLDER=": "reports.folder: '' must name a folder; write . for the working folder",
+    "OPENBELL_ACCOUNT__CASH=1e999": "account.cash: 1e999 must be a finite number",
+    "OPENBELL_SEED=": "seed: '' must be a whole number",
 }
 
 
@@ -193,7 +197,7 @@ def test_environment(folder, assignment, message):
 
 def test_the_environment_names_an_overlay_and_no_path(folder):
     assert fail(folder, env="../x") == (
-        "OPENBELL_ENV: '../x' must be letters, digits, '-' and '_', as in settings.<env>.yaml"
+        "the environment given: '../x' must be letters, digits, '-' and '_', as in settings.<env>.yaml"
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openbell.config.models import ShareOfEquity as ShareOfEquity
     from openbell.config.models import Sizing as Sizing
     from openbell.config.models import StrategyEntry as StrategyEntry
+    from openbell.config.sources import Override as Override
 
 #: Where each public name lives.
 _HOMES = {
@@ -30,7 +31,7 @@ _HOMES = {
     "Loaded": "loaded", "load": "loaded",
     "Account": "models", "BrokerEntry": "models", "Data": "models", "FixedNotional": "models",
     "FixedQuantity": "models", "Logging": "models", "Reports": "models", "Settings": "models",
-    "ShareOfEquity": "models", "Sizing": "models", "StrategyEntry": "models",
+    "Override": "sources", "ShareOfEquity": "models", "Sizing": "models", "StrategyEntry": "models",
 }  # fmt: skip
 
 __all__ = list(_HOMES)  # the table is the one list of names

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openbell.config import entries, explain
+from openbell.config import entries, explain, unused
 from openbell.config.models import BrokerEntry, Settings, StrategyEntry
 from openbell.config.resolve import Resolved, list_defaults, resolve
 from openbell.config.schema import list_leaves
 from openbell.config.sources import (
+    Override,
     Value,
+    Variable,
     flatten,
     list_environment,
     read_dotenv,
@@ -25,7 +27,7 @@ from openbell.config.yamlfile import read_yaml
 from openbell.core.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 DEFAULT_FOLDER = "config"
 
@@ -51,6 +53,7 @@ class Loaded:
     environ: Mapping[str, str] = field(repr=False)
     _resolved: Resolved[Settings] = field(repr=False)
     _by_strategy: Mapping[str, Resolved[Settings]] = field(repr=False)
+    _layers: Sequence[Sequence[Value]] = field(repr=False)
 
     def explain(self, key: str = "") -> explain.Explanation:
         """Explain one key, a section or (with "") everything.
@@ -73,6 +76,14 @@ class Loaded:
             raise ConfigError(f"{self.folder / 'strategies.yaml'}: no strategy is named {name!r}{hint}")
         resolved = self._by_strategy[name]
         return replace(self, settings=resolved.model, _resolved=resolved)
+
+    def check_used(self) -> None:
+        """Find out whether the chosen provider uses what is said of the prices.
+
+        Raises:
+            ConfigError: It does not use a value, which the source that chose it or a later one gives.
+        """
+        unused.check_used(self._layers)
 
     def report_folder(self) -> Path:
         """Return the folder for reports, made where it is absent.
@@ -97,7 +108,7 @@ def load(
     folder: str | Path | None = None,
     env: str | None = None,
     *,
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str | Override] = (),
     environ: Mapping[str, str] = os.environ,
 ) -> Loaded:
     """Read and check the whole configuration.
@@ -108,7 +119,7 @@ def load(
     Args:
         folder: Where the YAML files are; else OPENBELL_CONFIG, else `config` if it exists.
         env: Which overlay to take; else OPENBELL_ENV, in the environment or .env; else none.
-        overrides: Texts such as `costs.slippage.bps=3`.
+        overrides: Texts such as `costs.slippage.bps=3`, or an `Override`, which says by what option it came.
         environ: The environment variables.
 
     Raises:
@@ -116,12 +127,18 @@ def load(
     """
     home = _find_folder(folder, environ)
     dotenv_path = home.parent / ".env"
-    dotenv = read_dotenv(dotenv_path) if dotenv_path.is_file() else []
+    if dotenv_path.is_dir():
+        raise ConfigError(
+            f"{dotenv_path}: is a folder, where a file of variables is looked for; rename it, or keep the "
+            "folder with the settings elsewhere and name that with --config or OPENBELL_CONFIG"
+        )
+    dotenv = read_dotenv(dotenv_path) if dotenv_path.exists() else []
     merged = {variable.name: variable.text for variable in dotenv} | dict(environ)
     chosen = merged.get("OPENBELL_ENV", "") if env is None else env
+    place = _find_source("OPENBELL_ENV", dotenv, environ) if env is None else "the environment given"
 
     leaves = list_leaves(Settings)
-    files = [list_defaults(Settings()), *_read_settings(home, chosen)]
+    files = [list_defaults(Settings()), *_read_settings(home, chosen, place)]
     outer = [
         read_variables(dotenv, leaves),
         read_variables(list_environment(environ), leaves),
@@ -137,14 +154,17 @@ def load(
         env=chosen,
         environ=merged,
         _resolved=resolved,
+        _layers=[*files, *outer],
         _by_strategy={entry.name: resolve(Settings, [*files, own, *outer]) for entry, own in found},
     )
 
 
 def _find_folder(folder: str | Path | None, environ: Mapping[str, str]) -> Path:
+    if folder is not None and not str(folder).strip():
+        raise ConfigError(f"the folder given: {folder!r} is empty; name the folder that holds settings.yaml")
     named: Any = folder or environ.get("OPENBELL_CONFIG")
     if not named:
-        return Path(DEFAULT_FOLDER)
+        return _check_default(Path(DEFAULT_FOLDER))
     source = "the folder given" if folder else "environment OPENBELL_CONFIG"
     path = Path(named)
     if path.is_file():
@@ -154,23 +174,39 @@ def _find_folder(folder: str | Path | None, environ: Mapping[str, str]) -> Path:
     return path
 
 
-def _read_settings(folder: Path, env: str) -> list[list[Value]]:
+def _check_default(path: Path) -> Path:
+    """Return the usual folder, which may be absent, but nothing else may have its name."""
+    if path.is_dir() or not (path.exists() or path.is_symlink()):
+        return path
+    what = "a file" if path.exists() else "a link to what is not there"
+    raise ConfigError(
+        f"{path}: is {what}, where the folder with settings.yaml is looked for; rename it, or name another "
+        "folder with --config or OPENBELL_CONFIG"
+    )
+
+
+def _find_source(name: str, dotenv: Iterable[Variable], environ: Mapping[str, str]) -> str:
+    """Return where a variable is set that is no key."""
+    told = [f"{variable.source}: {name}" for variable in dotenv if variable.name == name]
+    return told[-1] if told and name not in environ else f"environment {name}"
+
+
+def _read_settings(folder: Path, env: str, place: str) -> list[list[Value]]:
     for stem in ("settings", f"settings.{env}", "strategies", "brokers"):
         wrong = folder / f"{stem}.yml"
         if wrong.exists():
             raise ConfigError(f"{wrong}: is not read under this name; rename it to {stem}.yaml")
     leaves = list_leaves(Settings)
-    paths = [folder / "settings.yaml"] if (folder / "settings.yaml").exists() else []
+    usual = folder / "settings.yaml"
+    paths = [usual] if usual.exists() or usual.is_symlink() else []  # a link to nothing is said to be one
     if env:
-        paths.append(_find_overlay(folder, env))
+        paths.append(_find_overlay(folder, env, place))
     return [list(flatten(read_yaml(path), leaves, path=path)) for path in paths]
 
 
-def _find_overlay(folder: Path, env: str) -> Path:
+def _find_overlay(folder: Path, env: str, place: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", env):
-        raise ConfigError(
-            f"OPENBELL_ENV: {env!r} must be letters, digits, '-' and '_', as in settings.<env>.yaml"
-        )
+        raise ConfigError(f"{place}: {env!r} must be letters, digits, '-' and '_', as in settings.<env>.yaml")
     path = folder / f"settings.{env}.yaml"
     if not path.exists():
         known = [other.name.split(".")[1] for other in folder.glob("settings.*.yaml")]

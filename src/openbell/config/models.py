@@ -53,6 +53,15 @@ def _check_end(value: date | None, info: ValidationInfo) -> date | None:
     return value
 
 
+def _check_folder(value: object) -> object:
+    """Refuse an empty text, which as a path is the working folder: nobody means it so."""
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("must name a folder; write . for the working folder")
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError("must not hold a NUL; take it out")
+    return value
+
+
 def _raise_case(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
@@ -70,7 +79,7 @@ class Data(Section):
     """Where prices come from."""
 
     provider: str = Field(default="bundled", min_length=1)
-    folder: Path | None = None
+    folder: Annotated[Path | None, BeforeValidator(_check_folder)] = None
     calendar: str = Field(default="auto", min_length=1)
     timeframe: Annotated[str, AfterValidator(_check_timeframe)] = "1d"
 
@@ -121,7 +130,7 @@ Sizing = Annotated[ShareOfEquity | FixedQuantity | FixedNotional, Field(discrimi
 class Reports(Section):
     """Where reports are written. A relative folder counts from the working directory."""
 
-    folder: Path = Path("reports")
+    folder: Annotated[Path, BeforeValidator(_check_folder)] = Path("reports")
 
 
 @dataclass(config=_RULES)

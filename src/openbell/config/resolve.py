@@ -29,6 +29,9 @@ _WORDS = {
     "must be a valid number": "must be a number",
 }
 
+#: Values that YAML writes otherwise than Python.
+_YAML_NAMES: dict[object, str] = {None: "null", True: "true", False: "false"}
+
 Model = TypeVar("Model", bound=BaseModel)
 Chains = dict[str, list[Value]]
 Layers = list[list[Value]]
@@ -122,7 +125,7 @@ def _describe(error: ErrorDetails, leaves: Leaves, chains: Chains, *, label: str
         need = f"{label}{leaf.tag} {owner.value!r} needs it" if owner else "it has no default"
         return ConfigError(f"{owner.source if owner else place}: {label}{key}: missing; {need}")
     source = chains[key][-1].source if key in chains else place
-    value = MASK if key in leaves and leaves[key].secret else show(error["input"])
+    value = _show_given(error["input"], key, leaves, chains)
     limit = error["msg"].removeprefix("Value error, ")
     limit = re.sub(r"^\w+ should be ", "must be ", limit)
     limit = re.sub(r"^\w+ should ", "must ", limit)
@@ -130,6 +133,15 @@ def _describe(error: ErrorDetails, leaves: Leaves, chains: Chains, *, label: str
     unquoted = error["type"] == "string_type" and isinstance(error["input"], int | float)
     remedy = "; put it in quotes" if unquoted else ""
     return ConfigError(f"{source}: {label}{key}{rest}: {value} {limit}{remedy}")
+
+
+def _show_given(value: object, key: str, leaves: Leaves, chains: Chains) -> str:
+    """Return a wrong value as it was given, so that it is found again there."""
+    if key in leaves and leaves[key].secret:
+        return MASK
+    if key in chains and chains[key][-1].text is not None:
+        return str(chains[key][-1].text)
+    return _YAML_NAMES.get(value, show(value)) if value is None or isinstance(value, bool) else show(value)
 
 
 def _find_key(location: tuple[int | str, ...], leaves: Leaves) -> tuple[str, str]:

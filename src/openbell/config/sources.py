@@ -19,11 +19,22 @@ RESERVED_PREFIX = "OPENBELL_TEST_"
 
 
 class Value(NamedTuple):
-    """What one source says of one key. `source` is a file and line, a variable, `--set` or `default`."""
+    """What one source says of one key. `source` is a file and line, a variable, an option or `default`.
+
+    `text` is what was typed, where a text was read as something else; for messages.
+    """
 
     key: str
     value: object
     source: str
+    text: str | None = None
+
+
+class Override(NamedTuple):
+    """A text such as `costs.slippage.bps=3`, and the option that it was given by."""
+
+    text: str
+    option: str = "--set"
 
 
 class Variable(NamedTuple):
@@ -104,7 +115,7 @@ def read_variables(variables: Iterable[Variable], leaves: Leaves) -> list[Value]
             hint = nearest(name, [*by_name, *RESERVED])
             place = source if source.endswith(name) else f"{source}: {name}"
             raise ConfigError(f"{place}: unknown variable{hint}")
-        values.append(Value(by_name[name].key, _interpret(text, by_name[name]), source))
+        values.append(_read_value(text, by_name[name], source))
     return values
 
 
@@ -113,19 +124,20 @@ def list_environment(environ: Mapping[str, str]) -> list[Variable]:
     return [Variable(name, text, f"environment {name}") for name, text in sorted(environ.items())]
 
 
-def read_overrides(overrides: Iterable[str], leaves: Leaves) -> list[Value]:
-    """Turn `key=value` texts, as `--set` takes them, into values.
+def read_overrides(overrides: Iterable[str | Override], leaves: Leaves) -> list[Value]:
+    """Turn `key=value` texts, as `--set` takes them, into values with the option as their source.
 
     Raises:
         ConfigError: One has no `=`, or its key is unknown.
     """
     values = []
     for override in overrides:
-        key, equals, text = override.partition("=")
+        given, option = Override(override) if isinstance(override, str) else override
+        key, equals, text = given.partition("=")
         key = key.strip()
         if not equals:
-            raise ConfigError(f"--set: {override!r} must be KEY=VALUE, such as costs.slippage.bps=3")
-        values.append(Value(key, _interpret(text.strip(), find_leaf(key, leaves, place="--set: ")), "--set"))
+            raise ConfigError(f"{option}: {given!r} must be KEY=VALUE, such as costs.slippage.bps=3")
+        values.append(_read_value(text.strip(), find_leaf(key, leaves, place=f"{option}: "), option))
     return values
 
 
@@ -150,7 +162,9 @@ def suggest_key(key: str, leaves: Leaves) -> str:
     return f"; did you mean {elsewhere[0]!r}?" if elsewhere else nearest(key, [*leaves, *sections])
 
 
-def _interpret(text: str, leaf: Leaf) -> object:
-    if leaf.optional and read_scalar(text) is None:
-        return None
-    return text if leaf.text else read_scalar(text)
+def _read_value(text: str, leaf: Leaf, source: str) -> Value:
+    """Return what a text says where no YAML tells what is a number; null only where it is allowed."""
+    read = read_scalar(text)
+    if (leaf.text and not (leaf.optional and read is None)) or (read is None and not leaf.optional):
+        return Value(leaf.key, text, source)
+    return Value(leaf.key, read, source, None if isinstance(read, str) else text)
