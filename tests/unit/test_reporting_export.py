@@ -171,3 +171,5 @@ def test_an_undecodable_name_does_not_stop_the_writing(result, tmp_path):
     )
     page = odd.report(tmp_path / "page.html").read_text(encoding="utf-8")
     assert "holding \\udcff" in page
+    text = (write_run(odd, tmp_path / "run") / RUN_FILE).read_text(encoding="utf-8")
+    assert json.loads(text)["plan"]["benchmark"] == "\\udcff"  # six characters: JSON has no half of a pair

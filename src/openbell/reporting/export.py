@@ -49,7 +49,7 @@ def write_run(
         "equity.csv": tables.equity_csv(outcome, result.benchmark_curve),
         "fills.csv": tables.fills(outcome).csv(),
         "ledger.csv": ledger_text(outcome.entries),
-        RUN_FILE: identity.as_text(described),
+        RUN_FILE: _spell_out(identity.as_text(described)),
     }
     fresh = _beside(target, "new")
 
@@ -149,6 +149,11 @@ def _discard(fresh: Path) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
     elif fresh.exists():
         fresh.unlink()
+
+
+def _spell_out(text: str) -> str:
+    r"""Spell bytes of names that are no text out as `\\udcff`, for JSON has no other form that is text."""
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\\\u{ord(found[0]):04x}", text)
 
 
 def _write_text(path: Path, text: str) -> None:
