@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from openbell.cli.program import main as run
     except KeyboardInterrupt:
-        print("openbell: interrupted before it began", file=sys.stderr)  # noqa: T201  # stderr is for people
+        if sys.stderr is not None:
+            print("openbell: interrupted before it began", file=sys.stderr)  # noqa: T201  # for people
         return _INTERRUPTED
     return run(arguments)
 

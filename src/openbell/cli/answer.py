@@ -16,6 +16,7 @@ class Exit(IntEnum):
     BAD_INPUT = 2
     LOOK_AHEAD = 3  #: a strategy knew what was not known yet
     INTERNAL = 70  #: a fault of Openbell's own (EX_SOFTWARE of sysexits.h)
+    NO_OUTPUT = 74  #: the answer could not be written (EX_IOERR)
     INTERRUPTED = 130  #: Ctrl-C (128 + SIGINT)
 
 

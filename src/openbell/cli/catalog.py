@@ -45,8 +45,10 @@ def write_new(name: str, folder: str) -> Answer:
     Raises:
         ConfigError: The name is none for Python, or a file is there already.
     """
+    from openbell.cli.places import check_named
     from openbell.strategies.template import write_strategy
 
+    check_named(folder, "--folder")
     strategy, test = write_strategy(name, folder)
     parts = [
         f"wrote {strategy}",

@@ -22,6 +22,7 @@ from openbell.cli.options import (
     Provider,
     Reports,
     Run,
+    Same,
     Seed,
     Settings,
     Start,
@@ -195,21 +196,28 @@ def explain(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A setting or a section, such as costs.")],
     *,
     settings: Overrides = None,
+    more: Same = None,
     folder: ConfigFolder = None,
     env: Environment = None,
 ) -> Answer:
     """Show a setting's value, where it came from, and what it outweighs."""
     from openbell.cli.settings import explain_settings
 
-    return explain_settings(key, folder=folder, env=env, overrides=settings or ())
+    return explain_settings(key, folder=folder, env=env, settings=settings or (), more=more or ())
 
 
 @command(config, "openbell config show", "openbell config show --env dev --json")
-def show(*, settings: Overrides = None, folder: ConfigFolder = None, env: Environment = None) -> Answer:
+def show(
+    *,
+    settings: Overrides = None,
+    more: Same = None,
+    folder: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
     """Show every setting and where it came from."""
     from openbell.cli.settings import explain_settings
 
-    return explain_settings("", folder=folder, env=env, overrides=settings or ())
+    return explain_settings("", folder=folder, env=env, settings=settings or (), more=more or ())
 
 
 @command(app, "openbell doctor", "openbell doctor --json", codes=(Exit.FAILED,))

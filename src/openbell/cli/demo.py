@@ -36,8 +36,8 @@ def run_demo(reports: str | None, *, check: bool) -> Answer:
     Raises:
         ConfigError: The reports cannot be written.
     """
-    folder = find_reports(reports)
-    check_writable(folder, "--reports" if reports is not None else "reports.folder")
+    folder, place = find_reports(reports)
+    check_writable(folder, place)
     with progress() as tell:
         finished = run_all(list(_jobs()), check=check, progress=tell, cuts=CUTS)
         paths = write_all(finished, folder)

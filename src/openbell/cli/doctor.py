@@ -154,8 +154,8 @@ def _page() -> Iterator[Finding]:
 
 def _reports(reports: str | None) -> Iterator[Finding]:
     try:
-        folder = find_reports(reports)
-        check_writable(folder, "--reports" if reports is not None else "reports.folder")
+        folder, place = find_reports(reports)
+        check_writable(folder, place)
     except ConfigError as error:
         yield Finding("FAULT", "report folder", "cannot be written", str(error))
         return

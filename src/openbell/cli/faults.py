@@ -30,9 +30,6 @@ _OPTIONS = (
     (r"or timezone=, as in timezone='([^']+)'", r"or --timezone \1"),
     (r"or give calendar='([^']+)'", r"or give --set data.calendar=\1"),
     (r"the bars are (\w+) bars; \w+ is asked$", r"\g<0>: give --timeframe \1"),
-    (r"^timezone=", "--timezone="),
-    (r"^timeframe=", "--timeframe="),
-    (r"^provider=", "--provider="),
 )
 
 
@@ -59,11 +56,18 @@ def explain(error: BaseException) -> Fault:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         message = "stopped by Ctrl-C; what was not finished was not written"
         return Fault("Interrupted", message, Exit.INTERRUPTED)
+    return _explain_foreign(error, kind)
+
+
+def _explain_foreign(error: BaseException, kind: str) -> Fault:
+    """Explain what nobody raised for users: errors of their code, what the system refuses, our faults."""
     said = one_line(f"{kind}: {error}")
     frame = _users_frame(error)
     if frame is not None:
         place = f"{frame.filename}:{frame.lineno} in {frame.name}"
         return Fault(kind, f"{place}: {said}; mend the strategy's code", Exit.BAD_INPUT)
+    if isinstance(error, UnicodeEncodeError) and not is_text(error.object):
+        return Fault(kind, refuse_bytes(error.object), Exit.BAD_INPUT)
     if isinstance(error, OSError) and error.filename is not None:
         why = error.strerror or kind
         return Fault(
@@ -82,6 +86,27 @@ def _explain_own(error: OpenbellError) -> Fault:
         text += "; --debug shows the whole trace"
     refused = isinstance(error, LookAhead) or (isinstance(error, ConfigError) and "look-ahead" in text)
     return Fault(type(error).__name__, text, Exit.LOOK_AHEAD if refused else Exit.BAD_INPUT)
+
+
+def explain_output(error: OSError) -> Fault:
+    """Return what it means that an answer could not be written."""
+    why = error.strerror or str(error)
+    message = f"the output could not be written to stdout: {why}; send it where there is room, as in > FILE"
+    return Fault("OutputLost", message, Exit.NO_OUTPUT)
+
+
+def is_text(word: str) -> bool:
+    """Tell whether a word is text, and holds no bytes of a name that the encoding of names here lacks."""
+    return word.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in word)
+
+
+def refuse_bytes(word: str) -> str:
+    """Say that a word is no text: no report could say what it was made from."""
+    encoding = sys.getfilesystemencoding()
+    return (
+        f"{word!a} is no text in {encoding}, the encoding of names here; rename what it names, "
+        "or set PYTHONUTF8=1 if it is UTF-8"
+    )
 
 
 def print_trace(error: BaseException) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from openbell.backtesting.plan import Plan, make_sizer
-from openbell.config import Loaded, Settings, StrategyEntry, load
+from openbell.cli.places import OPTIONS, check_named, find_place, load_settings, placed
+from openbell.cli.prices import choose_provider
+from openbell.config import Loaded, Override, Settings, StrategyEntry
 from openbell.config.yamlfile import read_scalar
 from openbell.core.costs import NO_COSTS, Costs
 from openbell.core.errors import ConfigError
@@ -19,15 +19,6 @@ from openbell.data import bundled
 from openbell.data.bars import parse_date
 from openbell.strategies.registry import Found, find
 
-#: The settings that have an option of their own.
-KEYS = {
-    "cash": "account.cash",
-    "provider": "data.provider",
-    "timeframe": "data.timeframe",
-    "benchmark": "benchmark",
-    "seed": "seed",
-    "reports": "reports.folder",
-}
 STRATEGIES = "strategies.yaml"
 
 
@@ -70,10 +61,8 @@ def read_jobs(request: Request) -> tuple[list[Job], Settings]:
         jobs = list(_jobs_of_file(request, loaded))
     else:
         loaded = _load(request, request.config)
-        jobs = [_job_of_options(request, loaded.settings)]
-    folder = loaded.settings.reports.folder
-    source = loaded.explain("reports.folder").source
-    check_writable(folder, "--reports" if request.flags.get("reports") is not None else source)
+        jobs = [_job_of_options(request, loaded)]
+    check_writable(loaded.settings.reports.folder, find_place(loaded, "reports.folder"))
     return jobs, loaded.settings
 
 
@@ -94,9 +83,17 @@ def check_writable(folder: Path, place: str) -> None:
         ) from error
 
 
-def find_reports(folder: str | None) -> Path:
-    """Return the folder for reports: the one given, else what the settings say."""
-    return Path(folder) if folder is not None else load().settings.reports.folder
+def find_reports(folder: str | None) -> tuple[Path, str]:
+    """Return the folder for reports, the one given or what the settings say, and the place that names it.
+
+    Raises:
+        ConfigError: It is empty, or the settings are wrong.
+    """
+    if folder is None:
+        loaded = load_settings((), None, None)
+        return loaded.settings.reports.folder, find_place(loaded, "reports.folder")
+    check_named(folder, "--reports")
+    return Path(folder), "--reports"
 
 
 def split_symbols(texts: Iterable[str]) -> tuple[str, ...]:
@@ -125,21 +122,18 @@ def read_parameters(texts: Iterable[str]) -> dict[str, Any]:
 
 def _load(request: Request, folder: str | None) -> Loaded:
     given = [(name, value) for name, value in request.flags.items() if value is not None]
-    overrides = [f"{KEYS[name]}={value}" for name, value in given]
-    try:
-        return load(folder, request.env, overrides=[*overrides, *_settings(request)])
-    except ConfigError as error:
-        text = str(error)
-        for name, _ in given:
-            text = text.replace(f"--set: {KEYS[name]}:", f"--{name}:")
-        if request.settings and not any(map(_is_setting, request.parameters)):
-            text = text.replace("--set:", "--config-set:")
-        raise ConfigError(text) from error
-
-
-def _settings(request: Request) -> list[str]:
-    """Return the settings among what `--set` was given, which have a dot in their names, and the others."""
-    return [text for text in request.parameters if _is_setting(text)] + list(request.settings)
+    overrides = [Override(f"{OPTIONS[name]}={value}", f"--{name}") for name, value in given]
+    if request.data is not None:
+        if request.flags.get("provider") is not None:
+            raise ConfigError("--data and --provider both say where prices come from; give one of them")
+        if not request.data.strip():
+            raise ConfigError(
+                f"--data: {request.data!r} names nothing; give a CSV file, or a folder of SYMBOL.csv"
+            )
+        overrides.append(Override(f"data.provider=csv:{request.data}", "--data"))
+    overrides += [Override(text, "--set") for text in request.parameters if _is_setting(text)]
+    overrides += [Override(text, "--config-set") for text in request.settings]
+    return load_settings(overrides, folder, request.env)
 
 
 def _is_setting(text: str) -> bool:
@@ -170,28 +164,30 @@ def _jobs_of_file(request: Request, loaded: Loaded) -> Iterator[Job]:
     if not loaded.strategies:
         raise ConfigError(f"{request.strategy}: there are no strategies in it; list some under `strategies:`")
     for name, entry in loaded.strategies.items():
-        yield _job_of_entry(request, entry, loaded.for_strategy(name).settings)
+        yield _job_of_entry(request, entry, loaded.for_strategy(name))
 
 
-def _job_of_entry(request: Request, entry: StrategyEntry, settings: Settings) -> Job:
-    with _placed(entry.place):
+def _job_of_entry(request: Request, entry: StrategyEntry, loaded: Loaded) -> Job:
+    with placed(entry.place):
         found = find(entry.strategy)
         found.make(entry.parameters)
+    decided = _common(request, loaded, entry.symbols, f"{entry.place}: symbols")
+    with placed(entry.place):
         plan = Plan(
             found.origin,
             symbols=entry.symbols,
             parameters=dict(entry.parameters),
             start=None if entry.start is None else str(entry.start),
             end=None if entry.end is None else str(entry.end),
-            **_common(request, settings, entry.symbols),
+            **decided,
         )
     return Job(entry.name, found, plan, entry.place)
 
 
-def _job_of_options(request: Request, settings: Settings) -> Job:
+def _job_of_options(request: Request, loaded: Loaded) -> Job:
     found = find(request.strategy)
     parameters = read_parameters(text for text in request.parameters if not _is_setting(text))
-    with _placed("--set"):
+    with placed("--set"):
         found.make(parameters)
     _check_dates(request.start, request.end)
     symbols = _symbols(request)
@@ -201,7 +197,7 @@ def _job_of_options(request: Request, settings: Settings) -> Job:
         parameters=parameters,
         start=request.start,
         end=request.end,
-        **_common(request, settings, symbols),
+        **_common(request, loaded, symbols, "--symbols"),
     )
     return Job(found.name, found, plan)
 
@@ -213,10 +209,11 @@ def _check_dates(start: str | None, end: str | None) -> None:
         raise ConfigError(f"--start {start} is after --end {end}, so that no day is left; swap them")
 
 
-def _common(request: Request, settings: Settings, symbols: tuple[str, ...]) -> dict[str, Any]:
+def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: str) -> dict[str, Any]:
     """Return the fields of a plan that settings decide."""
+    settings = loaded.settings
     return {
-        "provider": _provider(request, settings, symbols),
+        "provider": choose_provider(loaded, symbols, timezone=request.timezone, listed=listed),
         "timeframe": settings.data.timeframe,
         "cash": settings.account.cash,
         "costs": settings.costs if request.costs else _without(settings.costs),
@@ -240,55 +237,3 @@ def _symbols(request: Request) -> tuple[str, ...]:
         return (path.stem,)
     have = f"; bundled are {', '.join(bundled.symbols())}" if request.data is None else ""
     raise ConfigError(f"--symbols is missing: name what to trade, as in --symbols AAPL{have}")
-
-
-def _provider(request: Request, settings: Settings, symbols: tuple[str, ...]) -> str:
-    """Return where the prices come from, with how to read them: `csv:FOLDER?timezone=...`."""
-    name, folder = settings.data.provider, settings.data.folder
-    if name == "bundled" and request.data is None:
-        _check_bundled(symbols, settings.benchmark)
-    if request.data is not None:
-        if request.flags.get("provider") is not None:
-            raise ConfigError("--data and --provider both say where prices come from; give one of them")
-        name = f"csv:{request.data}"
-    elif name == "csv":
-        if folder is None:
-            raise ConfigError("data.provider='csv' needs data.folder, the folder with a SYMBOL.csv for each")
-        name = f"csv:{folder}"
-    if not name.startswith("csv:"):
-        if request.timezone is not None:
-            raise ConfigError(f"--timezone is for CSV files, and prices come from {name!r}; leave it out")
-        return name
-    _check_single_file(Path(name.removeprefix("csv:")), symbols, settings.benchmark)
-    asked = {"calendar": settings.data.calendar, "timezone": request.timezone}
-    reading = {key: value for key, value in asked.items() if value not in (None, "auto")}
-    return f"{name}?{urlencode(reading)}" if reading else name
-
-
-def _check_bundled(symbols: tuple[str, ...], benchmark: str) -> None:
-    """Find out before anything runs whether every symbol is there."""
-    with _placed("symbols"):
-        for symbol in symbols:
-            bundled.instrument(symbol)
-    if benchmark:
-        with _placed("benchmark"):
-            bundled.instrument(benchmark)
-
-
-def _check_single_file(path: Path, symbols: tuple[str, ...], benchmark: str) -> None:
-    """Refuse to take the one symbol of a file for several."""
-    names = {*symbols, *([benchmark] if benchmark else [])}
-    if path.is_file() and len(names) > 1:
-        raise ConfigError(
-            f"{path} holds one symbol, and {', '.join(sorted(names))} are asked; "
-            "give a folder with a SYMBOL.csv for each"
-        )
-
-
-@contextmanager
-def _placed(place: str) -> Iterator[None]:
-    """Put a place before the message of a wrong setting."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from error

@@ -26,9 +26,7 @@ Environment = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", "--config-set", metavar="KEY=VALUE", help="A setting, such as costs.slippage.bps=3."
-    ),
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting, such as costs.slippage.bps=3."),
 ]
 Reports = Annotated[
     str | None, typer.Option("--reports", metavar="FOLDER", help="Where reports go; else reports.")
@@ -48,6 +46,9 @@ Parameters = Annotated[
 Settings = Annotated[
     list[str] | None,
     typer.Option("--config-set", metavar="KEY=VALUE", help="A setting, such as costs.slippage.bps=3."),
+]
+Same = Annotated[
+    list[str] | None, typer.Option("--config-set", metavar="KEY=VALUE", help="The same as --set.")
 ]
 Cash = Annotated[str | None, typer.Option("--cash", metavar="AMOUNT", help="What to start with.")]
 Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help="bundled, or csv:FOLDER.")]

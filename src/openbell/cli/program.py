@@ -5,92 +5,114 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import typer
 
 from openbell.cli import faults, terminal
 from openbell.cli.answer import Answer, Exit
 from openbell.cli.commands import app
+from openbell.cli.streams import Output, guard
+from openbell.core.errors import ConfigError
 
 _COMPLETION = "_OPENBELL_COMPLETE"
 _OFF = {"", "0", "false", "no", "off"}
+_HELP = {"--help", "-h", "--version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code.
 
     Args:
-        arguments: The words after `openbell`; None takes the process's.
+        arguments: The words after `openbell`; None takes the process's, which ends after this.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command: Any = typer.main.get_command(app)
-    if _COMPLETION in os.environ:  # the shell asks what could follow
-        command.main(args=given, prog_name="openbell")
-    if not {"", str(Path.cwd())} & set(sys.path):  # `module:Class` finds modules here, as `python -m` does
-        sys.path.insert(0, str(Path.cwd()))
-    for stream in (sys.stdout, sys.stderr):
-        _accept_all_text(stream)
     as_document = "--json" in given
     debug = "--debug" in given or os.environ.get("OPENBELL_DEBUG", "").lower() not in _OFF
-    return _show(lambda: _run(command, given, as_document=as_document), as_document=as_document, debug=debug)
+    apart = as_document and _HELP.isdisjoint(given)
+    with guard(apart=apart, own=arguments is None) as output:
+        return _show(lambda: _run(command, given), output, as_document=as_document, debug=debug)
 
 
-def _run(command: Any, given: list[str], *, as_document: bool) -> Answer | Exit:
-    """Run a command; while a document is asked for, what a strategy prints goes to stderr."""
-    asks_for_help = not {"--help", "-h", "--version"}.isdisjoint(given)
-    with redirect_stdout(sys.stderr if as_document and not asks_for_help else sys.stdout):
-        try:
-            with command.make_context("openbell", given) as context:
-                answer: Answer = command.invoke(context)
-                return answer
-        except typer.Exit as done:  # --help and --version have printed what they know
-            return Exit(done.exit_code)
-
-
-def _show(run: Callable[[], Answer | Exit], *, as_document: bool, debug: bool) -> int:
+def _run(command: Any, given: list[str]) -> Answer | Exit:
+    if os.environ.get(_COMPLETION):  # the shell asks what could follow
+        return _complete(command, given)
+    for number, word in enumerate(given, 1):
+        if not faults.is_text(word):
+            raise ConfigError(f"word {number} of the command line: {faults.refuse_bytes(word)}")
+    if _HELP.isdisjoint(given):
+        _find_modules_here()
     try:
-        code = _answer(run(), as_document=as_document)
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read has read enough, as `head` does
-        _let_go(sys.stdout)
-        return Exit.FINE
+        with command.make_context("openbell", given) as context:
+            answer: Answer = command.invoke(context)
+    except typer.Exit as done:  # --help and --version have printed what they know
+        return Exit(done.exit_code)
+    return answer
+
+
+def _complete(command: Any, given: list[str]) -> Exit:
+    try:
+        return Exit(command.main(args=given, prog_name="openbell"))  # which leaves by SystemExit
+    except SystemExit as done:
+        return Exit.FAILED if done.code else Exit.FINE
+    except (KeyError, ValueError) as error:
+        text = f"{_COMPLETION} is for shells, which set COMP_WORDS and COMP_CWORD too ({error}); unset it"
+        raise ConfigError(text) from error
+
+
+def _find_modules_here() -> None:
+    """Let `module:Class` find modules in the working folder, as `python -m` does."""
+    try:
+        here = os.getcwd()  # noqa: PTH109  # its error has no file's name, as here
+    except OSError as error:
+        raise ConfigError(
+            f"the working folder cannot be used ({error.strerror}); go to one that is there"
+        ) from error
+    if not {"", here} & set(sys.path):
+        sys.path.insert(0, here)
+
+
+def _show(run: Callable[[], Answer | Exit], output: Output, *, as_document: bool, debug: bool) -> int:
+    try:
+        code = _answer(run(), output, as_document=as_document)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last place that can turn it into a line
-        return _fail(error, as_document=as_document, debug=debug)
-    return code
+        if debug:
+            faults.print_trace(error)
+        return _fail(faults.explain(error), output, as_document=as_document)
+    failure = output.finish()
+    if failure is None or isinstance(failure, BrokenPipeError):  # who read has read enough, as `head` does
+        return code
+    fault = faults.explain_output(failure)
+    _tell(fault.message)
+    return code or fault.code
 
 
-def _answer(answer: Answer | Exit, *, as_document: bool) -> int:
+def _answer(answer: Answer | Exit, output: Output, *, as_document: bool) -> int:
     if isinstance(answer, Exit):
         return answer
     for warning in answer.warnings:
-        print(f"openbell: warning: {warning}", file=sys.stderr)  # noqa: T201  # stderr is for people
+        _tell(f"warning: {warning}")
     if as_document:
-        terminal.write_document(answer.document, sys.stdout)
+        terminal.write_document(answer.document, output.stream)
     else:
-        terminal.write(answer.parts, sys.stdout)
+        terminal.write(answer.parts, output.stream)
     return answer.code
 
 
-def _fail(error: BaseException, *, as_document: bool, debug: bool) -> int:
-    fault = faults.explain(error)
-    if debug:
-        faults.print_trace(error)
-    sys.stderr.write(f"openbell: {fault.message}\n")
+def _fail(fault: faults.Fault, output: Output, *, as_document: bool) -> int:
+    lost = None
     if as_document:
-        terminal.write_document(fault.document(), sys.stdout)
+        terminal.write_document(fault.document(), output.stream)
+        lost = output.finish()
+    more = (
+        ""
+        if lost is None or isinstance(lost, BrokenPipeError)
+        else f"; {faults.explain_output(lost).message}"
+    )
+    _tell(f"{fault.message}{more}")
     return fault.code
 
 
-def _accept_all_text(stream: TextIO) -> None:
-    """Let a console with a small character set show `?` for what it lacks, where it would raise."""
-    reconfigure = getattr(stream, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")
-
-
-def _let_go(stream: TextIO) -> None:
-    """Point a closed pipe at nothing, so that the interpreter's last flush does not complain."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def _tell(line: str) -> None:
+    print(f"openbell: {line}", file=sys.stderr)  # noqa: T201  # stderr is for people

@@ -126,7 +126,7 @@ def _read(name: str, reports: str | None) -> Recorded:
 
 def _find(name: str, reports: str | None) -> Path:
     """Return the run's folder: of its path, of its run.json, or of (the beginning of) its name."""
-    below = find_reports(reports)
+    below, _ = find_reports(reports)
     named = Path(name).parent if Path(name).name == RUN_FILE else Path(name)
     for path in (named, below / name):
         if (path / RUN_FILE).is_file():

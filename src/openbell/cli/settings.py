@@ -7,16 +7,30 @@ from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer
-from openbell.config import Explanation, load
+from openbell.cli.places import load_settings
+from openbell.config import Explanation, Override
 
 
-def explain_settings(key: str, *, folder: str | None, env: str | None, overrides: Iterable[str]) -> Answer:
+def explain_settings(
+    key: str, *, folder: str | None, env: str | None, settings: Iterable[str], more: Iterable[str]
+) -> Answer:
     """Explain a setting, a section, or with "" all of them.
+
+    Args:
+        key: Which.
+        folder: The folder of settings.yaml.
+        env: Which overlay to lay over it.
+        settings: What `--set` was given.
+        more: What `--config-set` was given.
 
     Raises:
         ConfigError: The key is unknown, or the configuration is wrong.
     """
-    explained = load(folder, env, overrides=overrides).explain(key)
+    overrides = [
+        *(Override(text, "--set") for text in settings),
+        *(Override(text, "--config-set") for text in more),
+    ]
+    explained = load_settings(overrides, folder, env).explain(key)
     leaves = explained.below or (explained,)
     return Answer(str(explained).splitlines(), {"settings": [_described(leaf) for leaf in leaves]})
 

@@ -34,7 +34,7 @@ def write(parts: Sequence[str | Table], stream: TextIO) -> None:
 
 def write_document(document: Mapping[str, Any], stream: TextIO) -> None:
     """Write one JSON document; it is ASCII, so that no console's encoding can refuse it."""
-    stream.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    stream.write(json.dumps(_decoded(document), indent=2, allow_nan=False) + "\n")
 
 
 @contextmanager
@@ -51,6 +51,15 @@ def progress() -> Iterator[Progress]:
     with Bars(*columns, console=Console(file=sys.stderr), transient=True) as bars:
         task = bars.add_task("", total=1.0)
         yield lambda done, what: bars.update(task, completed=done, description=what)
+
+
+def _decoded(value: Any) -> Any:
+    """Return a document in which bytes of names that are no text are spelled out: JSON has no such."""
+    if isinstance(value, Mapping):
+        return {_decoded(key): _decoded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_decoded(one) for one in value]
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _ignore(_done: float, _what: str) -> None:
