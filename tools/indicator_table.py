@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import talib.abstract
 
+from openbell.core.errors import ConfigError, Translation
 from openbell.indicators.table import Function, Memory, Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE_FILE = ROOT / "src/openbell/indicators/table.py"
@@ -80,12 +82,16 @@ def _parameter(name: str, key: str, defaults: dict[str, float], arrays: Sequence
 
 def _accepts(name: str, arrays: Sequence[np.ndarray], parameters: dict[str, float]) -> bool:
     try:
-        getattr(TALIB, name)(*(array[:8] for array in arrays), **parameters)
-    except Exception as error:  # TA-Lib raises no narrower class
-        if "BAD_PARAM" not in str(error):
-            raise
+        with Translation(_refusal):
+            getattr(TALIB, name)(*(array[:8] for array in arrays), **parameters)
+    except ConfigError:
         return False
     return True
+
+
+def _refusal(error: BaseException, _trace: TracebackType | None) -> ConfigError | None:
+    """Return TA-Lib's refusal of a parameter as an error of its own class: TA-Lib has one for all faults."""
+    return ConfigError(str(error)) if "BAD_PARAM" in str(error) else None
 
 
 def _edge(accepts: Callable[[int], bool], inside: int, outside: int) -> int:
