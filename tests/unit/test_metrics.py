@@ -30,13 +30,6 @@ def near(value: Any) -> Any:
     return pytest.approx(value, rel=1e-12)
 
 
-def test_periods_per_year_come_from_the_sessions_and_the_calendar_time():
-    assert metrics.periods_per_year(252, 0, YEAR) == 252
-    assert metrics.periods_per_year(126, 5, 5 + YEAR // 2) == 252
-    assert math.isnan(metrics.periods_per_year(0, 0, YEAR))
-    assert math.isnan(metrics.periods_per_year(1, YEAR, YEAR))
-
-
 def test_growth_of_a_tenth_in_half_a_year_compounds_to_a_fifth_and_a_bit():
     equity = array(100, 105, 110)
     assert metrics.total_return(equity) == near(0.10)

@@ -115,6 +115,8 @@ def sessions(name: str, start_ns: int, end_ns: int) -> Sessions:
 def sessions_per_year(sessions: Sessions, start_ns: int, end_ns: int) -> float:
     """Return the mean number of sessions a year, over the whole calendar years that a span touches.
 
+    Whole years, because holidays make a part of one uneven. It is what the metrics take as a year.
+
     Raises:
         ConfigError: The sessions do not cover those years.
     """

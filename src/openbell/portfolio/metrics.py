@@ -91,23 +91,6 @@ def root_of(periods_per_year: float) -> float:
     return math.sqrt(periods_per_year) if periods_per_year > 0 else math.nan
 
 
-@undefined_is_nan
-def periods_per_year(sessions: int, start_ns: int, end_ns: int) -> float:
-    """Return the sessions a year of 365.25 days, from the sessions of a span.
-
-    Args:
-        sessions: sessions of the exchange calendar that close after `start_ns`, up to and with `end_ns`.
-            A curve with one point a session has one session fewer than points.
-        start_ns: start of the span, UTC nanoseconds.
-        end_ns: its end.
-
-    NaN without a session, or where the span is not positive.
-    """
-    if sessions < 1 or end_ns <= start_ns:
-        return math.nan
-    return sessions * NANOS_PER_YEAR / (end_ns - start_ns)
-
-
 def simple_returns(equity: FloatArray) -> FloatArray:
     """Return `equity[i] / equity[i - 1] - 1`, shape (n - 1,); NaN after a value of zero or less.
 

@@ -100,7 +100,7 @@ def summarise(
     Args:
         equity: values of the curve, the first before anything was traded, shape (n,).
         times_ns: their times, UTC nanoseconds, ascending, shape (n,).
-        periods_per_year: points of the curve a year, from the exchange calendar: `periods_per_year(...)`.
+        periods_per_year: points of the curve a year, from the exchange calendar: `sessions_per_year(...)`.
         benchmark: values of the benchmark at the same times, shape (n,); without it the metrics that
             compare with one are NaN.
         risk_free: yearly rate.
