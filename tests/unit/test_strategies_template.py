@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import openbell as ob
+from openbell.cli.catalog import write_new
 from openbell.core.errors import ConfigError
 from openbell.strategies.registry import find
 from openbell.strategies.template import write_strategy
@@ -27,12 +28,12 @@ def test_what_is_written_runs_and_its_test_passes(tmp_path):
     assert len(strategy.read_text(encoding="utf-8").splitlines()) < 30
     assert find(str(strategy)).name == "my_idea"
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(  # our own interpreter
-        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", str(test)],
-        cwd=test.parent, env=environment, capture_output=True, text=True, check=False,
+    ran = subprocess.run(  # our own interpreter, from another folder
+        [sys.executable, "-W", "error", str(test)],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "3 passed" in ran.stdout
+    assert "Ran 3 tests" in ran.stderr
 
 
 def test_a_number_in_a_name_is_fine(tmp_path):
@@ -76,3 +77,17 @@ def test_a_name_hides_no_module(tmp_path, name):
     assert said(name, tmp_path) == (
         f"strategy name {name!r} is a word of Python's or an installed module's; try 'my_{name}'"
     )
+
+
+def test_its_test_needs_nothing_that_is_not_installed_with_openbell(tmp_path):
+    _, test = write_strategy("my_idea", tmp_path)
+    imports = [line.split()[1] for line in test.read_text(encoding="utf-8").splitlines() if "import " in line]
+    assert imports == ["unittest", "openbell", "my_idea"]
+
+
+def test_what_is_printed_can_be_typed(tmp_path):
+    folder = tmp_path / "my ideas"
+    assert write_new("my_idea", str(folder)).parts[-2:] == [
+        f'Run it:   openbell backtest "{folder / "my_idea.py"}" --symbols AAPL',
+        f'Test it:  python "{folder / "test_my_idea.py"}"',
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Table
@@ -54,10 +55,15 @@ def write_new(name: str, folder: str) -> Answer:
         f"wrote {strategy}",
         f"wrote {test}",
         "",
-        f"Run it:   openbell backtest {strategy} --symbols AAPL",
-        f"Test it:  python -m pytest {test}",
+        f"Run it:   openbell backtest {_typed(strategy)} --symbols AAPL",
+        f"Test it:  python {_typed(test)}",
     ]
     return Answer(parts, {"strategy": str(strategy), "test": str(test)})
+
+
+def _typed(path: Path) -> str:
+    """Return a path as it is typed at a prompt, on Windows too."""
+    return f'"{path}"' if " " in str(path) else str(path)
 
 
 def _described(found: Found) -> dict[str, Any]:

@@ -40,8 +40,9 @@ class {title}(ob.Strategy):
 
 _TEST = '''"""What must stay true of {title}, on prices that come with Openbell."""
 
+import unittest
+
 import openbell as ob
-import pytest
 from {name} import {title}
 
 
@@ -49,25 +50,30 @@ def run() -> ob.Result:
     return ob.backtest({title}, "AAPL", start="2004-01-01", end="2008-12-31", cash=100_000.0)
 
 
-def test_it_trades_and_its_trades_add_up():
-    result = run()
-    trades = result.outcome.trades
-    assert any(not trade.is_open for trade in trades)
-    assert sum(trade.pnl for trade in trades) == pytest.approx(result.final_equity - 100_000.0)
+class {title}Test(unittest.TestCase):
+    def test_it_trades_and_its_trades_add_up(self):
+        result = run()
+        trades = result.outcome.trades
+        self.assertTrue(any(not trade.is_open for trade in trades))
+        self.assertAlmostEqual(sum(trade.pnl for trade in trades), result.final_equity - 100_000.0, places=2)
+
+    def test_the_same_run_gives_the_same_ledger(self):
+        self.assertEqual(run().hash, run().hash)
+
+    def test_a_parameter_out_of_bounds_is_refused(self):
+        with self.assertRaisesRegex(ob.ConfigError, "fast=1 must be >= 2"):
+            ob.backtest({title}, "AAPL", parameters={{"fast": 1}})
 
 
-def test_the_same_run_gives_the_same_ledger():
-    assert run().hash == run().hash
-
-
-def test_a_parameter_out_of_bounds_is_refused():
-    with pytest.raises(ob.ConfigError, match="fast=1 must be >= 2"):
-        ob.backtest({title}, "AAPL", parameters={{"fast": 1}})
+if __name__ == "__main__":  # python test_{name}.py; pytest runs it as well
+    unittest.main()
 '''
 
 
 def write_strategy(name: str, folder: str | Path) -> tuple[Path, Path]:
     """Write `NAME.py`, a strategy that works, and `test_NAME.py`, its test; return their paths.
+
+    The test is a script that needs nothing but Openbell.
 
     Raises:
         ConfigError: The name is none for a module of the user's, or a file is there already.
