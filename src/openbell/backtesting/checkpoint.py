@@ -1,0 +1,199 @@
+"""A sweep's folder while it runs: what it is, and the parts that are done, so that it can go on later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from types import CodeType, FunctionType
+from typing import Any, BinaryIO
+
+import numpy as np
+
+import openbell
+from openbell.backtesting.grid import Combinations
+from openbell.backtesting.plan import Plan
+from openbell.backtesting.sweep import Part
+from openbell.core.errors import ConfigError, Translation
+from openbell.data.bars import Series
+from openbell.strategies.registry import Found
+from openbell.strategies.signal import Signal
+
+#: The file that makes a folder a sweep's.
+MANIFEST = "sweep.json"
+#: The finished sweep's rows.
+TABLE = "table.parquet"
+ERROR = "error"
+_PARTS = "parts"
+_FORMAT = 1
+
+
+def identify(
+    plan: Plan, found: Found, series: Sequence[Series], combinations: Combinations, *, engine: str
+) -> dict[str, Any]:
+    """Return everything that decides a sweep's figures, as JSON values."""
+    values = {
+        name: [value if isinstance(value, bool | int | float | str) else repr(value) for value in tried]
+        for name, tried in zip(combinations.names, combinations.values, strict=True)
+    }
+    rows = hashlib.sha256(combinations.codes.astype("<i4").tobytes()).hexdigest()
+    return {
+        "format": _FORMAT,
+        "version": openbell.__version__,
+        "strategy": found.name,
+        "plan": plan.as_json(),
+        "code": found.code_hash if found.source else _code_hash(found),
+        "data": {f"{one.symbol} {one.timeframe}": one.content_hash for one in series},
+        "engine": engine,
+        "method": combinations.method,
+        "combinations": len(combinations),
+        "grid": values,
+        "rows": f"sha256:{rows}",
+    }
+
+
+class Folder:
+    """Keeps the finished parts of one sweep below a folder, each written whole or not at all."""
+
+    def __init__(self, path: str | Path, identity: Mapping[str, Any], measures: Sequence[str]) -> None:
+        self.path = Path(path)
+        self._identity = json.loads(json.dumps(identity))  # as it reads when it comes back
+        self._measures = list(measures)
+        self._check()
+
+    def parts(self) -> Iterator[Part]:
+        """Yield what is kept: of a finished sweep everything, else its parts. A damaged one is made anew."""
+        table = self.path / TABLE
+        if table.is_file():
+            yield _read_table(table, self._measures)
+            return
+        for file in sorted((self.path / _PARTS).glob("[!.]*.npz")):
+            part = _read(file)
+            if part is not None:
+                yield part
+
+    def save(self, part: Part) -> None:
+        """Write one more part; the first makes the folder.
+
+        Raises:
+            ConfigError: The folder cannot be written.
+        """
+        with self._writing():
+            folder = self.path / _PARTS
+            if not folder.is_dir():
+                folder.mkdir(parents=True)
+                text = json.dumps(self._identity | {"state": "unfinished"}, indent=2) + "\n"
+                with _replacing(self.path / MANIFEST) as file:
+                    file.write(text.encode())
+            name = f"{int(part.rows[0]):08}-{len(part.rows)}.npz"
+            with _replacing(folder / name) as file:
+                np.savez(
+                    file,
+                    rows=part.rows,
+                    values=part.values,
+                    failed=np.array(list(part.errors), np.int64),
+                    whys=np.array(list(part.errors.values()), np.str_),
+                )
+
+    def _check(self) -> None:
+        """Refuse a folder of something else.
+
+        Raises:
+            ConfigError: It is no sweep's, another sweep's, or cannot be read.
+        """
+        path = self.path
+        with self._writing():
+            if not path.exists():
+                return
+            if not path.is_dir():
+                raise ConfigError(f"{path} is a file; name a folder for the sweep")
+            manifest = path / MANIFEST
+            if not manifest.is_file():
+                if any(path.iterdir()):
+                    raise ConfigError(
+                        f"folder {path} is not empty and holds no {MANIFEST}, so it is no sweep to resume; "
+                        "name another folder"
+                    )
+                return
+            known = _parse(manifest)
+        for key, value in self._identity.items():
+            if known.get(key) != value:
+                raise ConfigError(
+                    f"folder {path} holds another sweep, whose {key} {_differ(key, known.get(key), value)}; "
+                    "name another folder, or give what it was made with"
+                )
+
+    def _writing(self) -> Translation:
+        return Translation(lambda error, _: self._unusable(error) if isinstance(error, OSError) else None)
+
+    def _unusable(self, error: OSError) -> ConfigError:
+        why = error.strerror or error
+        return ConfigError(f"{self.path} cannot be used ({why}); name a folder that can be written")
+
+
+def _parse(manifest: Path) -> dict[str, Any]:
+    with Translation(
+        lambda error, _: ConfigError(f"{manifest} cannot be read ({error}); name another folder")
+    ):
+        known: dict[str, Any] = dict(json.loads(manifest.read_text(encoding="utf-8")))
+    return known
+
+
+def _differ(key: str, known: Any, now: Any) -> str:
+    """Return how two sweeps differ, in few words."""
+    if isinstance(known, dict) and isinstance(now, dict):
+        names = [name for name in {**known, **now} if known.get(name) != now.get(name)]
+        return f"differs in {', '.join(names)}"
+    if key in ("code", "rows"):
+        return "differs"
+    return f"is {known!r}, and here {now!r}"
+
+
+def _read(file: Path) -> Part | None:
+    try:
+        with file.open("rb") as opened, np.load(opened) as stored:
+            rows, values, failed, whys = (stored[name] for name in ("rows", "values", "failed", "whys"))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return Part(rows, values, dict(zip(failed.tolist(), whys.tolist(), strict=True)))
+
+
+def _read_table(file: Path, measures: Sequence[str]) -> Part:
+    from pyarrow import parquet
+
+    with Translation(lambda error, _: ConfigError(f"{file} cannot be read ({error}); name another folder")):
+        table = parquet.read_table(file, columns=[*measures, ERROR])
+    values = np.stack([table[name].to_numpy() for name in measures], axis=1)
+    errors = {row: why for row, why in enumerate(table[ERROR].to_pylist()) if why}
+    return Part(np.arange(len(values)), values, errors)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that takes the place of `path` once it is whole; after an error nothing is left of it."""
+    fresh = path.with_name(f".{path.name}-{token_hex(4)}")
+    try:
+        with fresh.open("wb") as file:
+            yield file
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _code_hash(found: Found) -> str:
+    """Return the hash of what a strategy does that was typed at a prompt, where there is no file's text."""
+    form = found.form
+    things = [form.decide] if isinstance(form, Signal) else list(vars(form).values())
+    codes = [_code(thing.__code__) for thing in things if isinstance(thing, FunctionType)]
+    inputs = repr(sorted(form.inputs)) if isinstance(form, Signal) else repr(sorted(form.parameters.items()))
+    return "code:" + hashlib.sha256("\n".join([inputs, *codes]).encode()).hexdigest()
+
+
+def _code(code: CodeType) -> str:
+    """Return a function's code as text that is the same in each process."""
+    constants = [_code(one) if isinstance(one, CodeType) else repr(one) for one in code.co_consts]
+    return "|".join([code.co_name, code.co_code.hex(), *code.co_names, *code.co_varnames, *constants])

@@ -1,0 +1,95 @@
+"""The figures of a sweep: what each combination is measured by, and which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from openbell.backtesting.outcome import Outcome
+from openbell.core.errors import ConfigError, nearest
+from openbell.data.bars import Floats
+from openbell.data.calendar import sessions, sessions_per_year
+from openbell.portfolio import drawdown, metrics, trade_metrics
+
+#: What a sweep measures, in the order of its columns: metrics of a `Result`, and at last its final equity.
+MEASURES = (
+    "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "trades", "win_rate",
+    "profit_factor", "expectancy", "exposure", "costs_paid", "equity",
+)  # fmt: skip
+#: Of these the least is the best. (A maximum drawdown is a negative number: the greatest is the mildest.)
+MINIMISED = frozenset({"volatility", "exposure", "costs_paid"})
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A measure to be made as great, or as small, as can be."""
+
+    name: str
+    sign: int  #: 1 if more is better, -1 if less is
+
+    @property
+    def word(self) -> str:
+        """Return what the best value is called."""
+        return "highest" if self.sign > 0 else "lowest"
+
+    def score(self, values: Floats) -> Floats:
+        """Return values so that more is better; NaN is worse than all else."""
+        return np.where(np.isnan(values), -np.inf, self.sign * values)
+
+
+def read_objectives(given: str | Sequence[str], measures: Sequence[str] = MEASURES) -> tuple[Objective, ...]:
+    """Return the objectives that names mean; `-trades` asks for few of them, `+exposure` for much.
+
+    Raises:
+        ConfigError: A name is unknown, given twice, or there is none.
+    """
+    names = [given] if isinstance(given, str) else list(given)
+    if not names:
+        raise ConfigError(f"objective=[] names nothing{nearest('', measures)}")
+    found: list[Objective] = []
+    for text in names:
+        name = str(text).strip()
+        sign = {"-": -1, "+": 1}.get(name[:1])
+        name = name[1:] if sign else name
+        if name not in measures:
+            raise ConfigError(f"objective={text!r} is unknown{nearest(name, measures)}")
+        if any(name == other.name for other in found):
+            raise ConfigError(f"objective: {name!r} is there twice; leave one out")
+        found.append(Objective(name, sign or (-1 if name in MINIMISED else 1)))
+    return tuple(found)
+
+
+def measure(outcome: Outcome) -> Floats:
+    """Return a run's figures, shape (len(MEASURES),): those of `Result.metrics`, by the same functions.
+
+    NaN where one is undefined. `docs/reference/metrics.md` has the formulas.
+    """
+    marks = np.unique(np.append(0, outcome.daily))
+    curve, times = outcome.equity[marks], outcome.times[marks]
+    span = int(times[0]), int(times[-1])
+    year = sessions_per_year(sessions(outcome.panel.sessions.calendar, *span), *span)
+    returns = metrics.simple_returns(curve)
+    pnl = np.array([trade.pnl for trade in outcome.trades if not trade.is_open])
+    fees = [fill.fee for fill in outcome.fills]
+    slippage = [fill.slippage * fill.quantity for fill in outcome.fills]
+    held = [-entry.amount for entry in outcome.entries if entry.kind.value in ("borrow", "interest")]
+    return np.array(
+        [
+            metrics.total_return(curve),
+            metrics.cagr(curve, start_ns=span[0], end_ns=span[1]),
+            metrics.volatility(returns, periods_per_year=year),
+            metrics.sharpe(returns, periods_per_year=year),
+            metrics.sortino(returns, periods_per_year=year),
+            drawdown.calmar(curve, start_ns=span[0], end_ns=span[1]),
+            drawdown.max_drawdown(curve),
+            float(pnl.size),
+            trade_metrics.win_rate(pnl),
+            trade_metrics.profit_factor(pnl),
+            trade_metrics.expectancy(pnl),
+            trade_metrics.exposure(outcome.gross[marks] * curve),
+            trade_metrics.costs_paid(np.array(fees + slippage + held)),
+            float(outcome.equity[-1]),
+        ]
+    )

@@ -1,0 +1,113 @@
+"""The event engine over many combinations: in this process while that is quick, else in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+
+import numpy as np
+
+from openbell.backtesting.grid import Combinations
+from openbell.backtesting.shared import share
+from openbell.backtesting.sweep import Part, Rows, megabytes
+from openbell.backtesting.trials import EventEvaluator
+from openbell.backtesting.worker import Work
+from openbell.backtesting.workers import Task, Workers, can_start, pack, processors
+from openbell.core.errors import ConfigError
+
+#: What a worker process takes before it has any data: Python, numpy and this package.
+WORKER_BYTES = 90_000_000
+#: Workers take about a third of a second to start; for less work than this they are not worth it.
+WORTH_WORKERS = 1.0
+_MOST_WORKERS = 256
+_CHUNK_SECONDS = 0.5  #: how long a worker should be busy with one task
+_LONGEST_CHUNK = 64
+_WARM = 2  #: combinations that are run here to see how long one takes: the first loads what is lazy
+
+
+class EventEngine:
+    """Runs combinations through the event engine, on as many processors as are worth it."""
+
+    def __init__(
+        self, evaluator: EventEvaluator, *, workers: int | None = None, memory: int | None = None
+    ) -> None:
+        self.measures = evaluator.measures
+        self._evaluator = evaluator
+        self._asked = _checked(workers)
+        self._most = self._fitting(memory)
+
+    def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
+        """Yield the rows' figures as they come, the same by whomever they are made."""
+        seconds = None
+        if self._asked is None:
+            for at in rows[:_WARM]:
+                before = perf_counter()
+                yield self._here(combinations, np.array([at]))
+                seconds = perf_counter() - before
+            rows = rows[_WARM:]
+        count = self._count(len(rows), seconds)
+        if count > 1:
+            yield from self._there(combinations, rows, count, seconds)
+            return
+        for at in rows:
+            yield self._here(combinations, np.array([at]))
+
+    def _here(self, combinations: Combinations, rows: Rows) -> Part:
+        values, errors = self._evaluator.examine([combinations[at] for at in rows.tolist()])
+        return Part(rows, values, {int(rows[at]): why for at, why in errors.items()})
+
+    def _there(
+        self, combinations: Combinations, rows: Rows, count: int, seconds: float | None
+    ) -> Iterator[Part]:
+        evaluator = self._evaluator
+        size = _chunk(len(rows), count, seconds)
+        pieces = [rows[first : first + size] for first in range(0, len(rows), size)]
+        tasks = [Task(piece, [combinations[at] for at in piece.tolist()]) for piece in pieces]
+        with share(evaluator.series) as shipment:
+            packed = pack(Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment))
+            with Workers(packed, count) as workers:
+                for task, reply in workers.run(tasks):
+                    errors = {int(task.rows[at]): why for at, why in reply.errors.items()}
+                    values = np.asarray(reply.values, np.float64)
+                    yield Part(task.rows, values, errors)
+
+    def _count(self, rows: int, seconds: float | None) -> int:
+        """Return how many workers to start; 1 is none."""
+        if self._asked is not None:
+            return min(self._asked, rows, self._most)
+        if not can_start() or seconds is None or seconds * rows < WORTH_WORKERS:
+            return 1
+        return min(processors(), rows, self._most)
+
+    def _fitting(self, memory: int | None) -> int:
+        """Return how many workers fit a budget.
+
+        Raises:
+            ConfigError: Not even one run in this process does.
+        """
+        if memory is None:
+            return _MOST_WORKERS
+        one = self._evaluator.bytes_for(1)
+        if one > memory:
+            raise ConfigError(
+                f"memory={megabytes(memory)} is too little: one combination needs about {megabytes(one)}; "
+                f"give memory='{megabytes(one)}' or more, or shorten the range of dates"
+            )
+        return max(memory // (one + WORKER_BYTES), 1)
+
+
+def _checked(workers: int | None) -> int | None:
+    if workers is None:
+        return None
+    if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= _MOST_WORKERS:
+        raise ConfigError(f"workers={workers!r} must be a whole number from 1 to {_MOST_WORKERS}")
+    if workers > 1 and not can_start():
+        raise ConfigError(f"workers={workers}: this program carries its own Python; give workers=1")
+    return workers
+
+
+def _chunk(rows: int, workers: int, seconds: float | None) -> int:
+    """Return how many combinations a task has: enough to be worth sending, few enough to share out evenly."""
+    fair = max(rows // (workers * 8), 1)
+    timely = _LONGEST_CHUNK if not seconds else max(int(_CHUNK_SECONDS / seconds), 1)
+    return min(fair, timely, _LONGEST_CHUNK)

@@ -1,0 +1,230 @@
+"""Try many combinations of a strategy's parameters, in chunks that fit the memory, and keep what is done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openbell.backtesting.grid import Combinations
+from openbell.core.errors import ConfigError, StrategyError
+from openbell.data.bars import Floats
+
+Rows = NDArray[np.int64]
+#: Told how many combinations are done, and of how many.
+Progress = Callable[[int, int], None]
+
+#: What evaluating may take beside the data, unless a sweep is told otherwise.
+DEFAULT_MEMORY = 256_000_000
+_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+class Evaluator(Protocol):
+    """Measures combinations."""
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the names of what it measures."""
+
+    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
+        """Return the figures, shape (len(combinations), len(measures)); NaN where one is undefined."""
+
+    def bytes_for(self, count: int) -> int:
+        """Return about how much memory `evaluate` takes for so many combinations, beside the data."""
+
+
+class Part(NamedTuple):
+    """Some rows of a sweep, measured."""
+
+    rows: Rows  #: (n,) which combinations
+    values: Floats  #: (n, measures)
+    errors: dict[int, str]  #: why a row has no figures, by the row
+
+
+class Engine(Protocol):
+    """Runs combinations by their rows, in whatever order."""
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the names of what it measures."""
+
+    def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
+        """Yield the rows' figures as they come."""
+
+
+class Store(Protocol):
+    """Keeps what is done, so that a sweep can go on after it was stopped."""
+
+    def parts(self) -> Iterator[Part]:
+        """Yield what is kept."""
+
+    def save(self, part: Part) -> None:
+        """Keep one more part."""
+
+
+@dataclass(slots=True, eq=False)
+class Trials:
+    """The combinations of a sweep and their figures."""
+
+    combinations: Combinations
+    measures: tuple[str, ...]
+    values: Floats  #: (combinations, measures), NaN where there is none
+    done: NDArray[np.bool_]
+    errors: dict[int, str] = field(default_factory=dict)  #: by row
+
+    def take(self, part: Part) -> None:
+        """Note some rows' figures."""
+        self.values[part.rows] = part.values
+        self.done[part.rows] = True
+        self.errors.update(part.errors)
+
+    def finished(self) -> Trials:
+        """Return those alone that are done."""
+        rows = np.flatnonzero(self.done)
+        combinations = replace(self.combinations, codes=self.combinations.codes[rows])
+        places = {int(row): place for place, row in enumerate(rows)}
+        errors = {places[row]: why for row, why in self.errors.items()}
+        return Trials(combinations, self.measures, self.values[rows], self.done[rows], errors)
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """Ctrl-C stopped a sweep. `trials` has what was done by then, and `sweep` shows it, if any was."""
+
+    def __init__(self, trials: Trials) -> None:
+        super().__init__(f"stopped after {int(trials.done.sum()):,} of {len(trials.done):,} combinations")
+        self.trials = trials
+        self.sweep: Any = None
+
+
+def explore(
+    combinations: Combinations,
+    engine: Engine,
+    *,
+    unready: Mapping[int, str] | None = None,
+    store: Store | None = None,
+    progress: Progress | None = None,
+) -> Trials:
+    """Try combinations and return their figures, the same however they are chunked and by whom they are run.
+
+    Args:
+        combinations: What to try.
+        engine: What measures them.
+        unready: Rows that cannot be tried, and why.
+        store: Where finished parts are kept; what is there already is not tried again.
+        progress: Told as combinations are done.
+
+    Raises:
+        StrategyError: Every single combination failed; the first reason is named.
+        SweepInterrupted: Ctrl-C; what was done is in it, and in the store.
+    """
+    trials = Trials(
+        combinations,
+        engine.measures,
+        np.full((len(combinations), len(engine.measures)), np.nan),
+        np.zeros(len(combinations), np.bool_),
+    )
+    for row, why in (unready or {}).items():
+        trials.errors[row] = why
+        trials.done[row] = True
+    for part in store.parts() if store is not None else ():
+        trials.take(part)
+    _run(trials, engine, store, progress)
+    if len(trials.errors) == len(combinations):
+        first = min(trials.errors)
+        raise StrategyError(
+            f"all {len(combinations):,} combinations failed, the first "
+            f"({describe(combinations[first])}) with: {trials.errors[first]}"
+        )
+    return trials
+
+
+def _run(trials: Trials, engine: Engine, store: Store | None, progress: Progress | None) -> None:
+    rows = np.flatnonzero(~trials.done)
+    total, done = len(trials.done), len(trials.done) - len(rows)
+    if not len(rows):
+        return
+    if progress is not None:
+        progress(done, total)
+    running = engine.run(trials.combinations, rows)
+    try:
+        for part in running:
+            trials.take(part)
+            if store is not None:
+                store.save(part)
+            done += len(part.rows)
+            if progress is not None:
+                progress(done, total)
+    except KeyboardInterrupt:
+        raise SweepInterrupted(trials) from None
+    finally:
+        close = getattr(running, "close", None)  # a generator ends its workers when it is closed
+        if close is not None:
+            close()
+
+
+class Chunked:
+    """An engine of one evaluator in this process, whose chunks fit a memory budget."""
+
+    def __init__(self, evaluator: Evaluator, *, memory: int | None = None) -> None:
+        self.measures = evaluator.measures
+        self._evaluator = evaluator
+        self.chunk = chunk_for(evaluator, DEFAULT_MEMORY if memory is None else memory)
+
+    def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
+        """Yield the rows' figures, chunk by chunk."""
+        for first in range(0, len(rows), self.chunk):
+            mine = rows[first : first + self.chunk]
+            given = [combinations[at] for at in mine.tolist()]
+            yield Part(mine, self._evaluator.evaluate(given), {})
+
+
+#: A chunk longer than this makes neither a sweep quicker nor its progress easier to follow.
+_LONGEST_CHUNK = 4_096
+
+
+def chunk_for(evaluator: Evaluator, budget: int) -> int:
+    """Return the most combinations that fit a memory budget at once.
+
+    Raises:
+        ConfigError: Not even one does.
+    """
+    one = evaluator.bytes_for(1)
+    if one > budget:
+        raise ConfigError(
+            f"memory={megabytes(budget)} is too little: one combination needs about {megabytes(one)}; "
+            f"give memory='{megabytes(one)}' or more, or shorten the range of dates"
+        )
+    count = 1
+    while count < _LONGEST_CHUNK and evaluator.bytes_for(2 * count) <= budget:
+        count *= 2
+    return count
+
+
+def read_memory(given: str | int | None) -> int | None:
+    """Return a memory budget in bytes; None stays None.
+
+    Raises:
+        ConfigError: It is no size, such as `300MB`.
+    """
+    if given is None:
+        return None
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(given))
+    unit = _UNITS.get(found[2].upper()) if found else None
+    size = int(float(found[1]) * unit) if found and unit and not isinstance(given, bool) else 0
+    if size <= 0:
+        raise ConfigError(f"memory={given!r} is no size; write it as '300MB' or '2GB'")
+    return size
+
+
+def megabytes(size: int) -> str:
+    """Return a size in whole megabytes, rounded up."""
+    return f"{-(-size // 1_000_000):,}MB".replace(",", "")
+
+
+def describe(combination: Mapping[str, Any]) -> str:
+    """Return a combination as it would be typed: `fast=5, slow=20`."""
+    return ", ".join(f"{name}={value}" for name, value in combination.items())

@@ -1,0 +1,63 @@
+"""Measure combinations through the event engine: what a worker process does, or this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from openbell.backtesting.measures import MEASURES, measure
+from openbell.backtesting.outcome import Outcome
+from openbell.backtesting.plan import Plan
+from openbell.core.errors import BadData, OpenbellError
+from openbell.data.bars import Floats, Series
+from openbell.strategies.registry import Found
+
+#: Runs a plan: `run.simulate`.
+Simulate = Callable[[Plan, Found, Sequence[Series]], Outcome]
+
+#: A run's arrays beside the data: the timeline, places, growth, cash, equity and what is held, 8 bytes each.
+_ARRAYS_A_BAR = 24
+_AT_LEAST = 4_000_000
+
+
+class EventEvaluator:
+    """Runs each combination through the event engine."""
+
+    measures = MEASURES
+
+    def __init__(self, simulate: Simulate, plan: Plan, found: Found, series: Sequence[Series]) -> None:
+        self.simulate = simulate
+        self.plan, self.found, self.series = plan, found, series
+
+    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
+        """Return the figures, shape (len(combinations), len(measures)); NaN for a combination that fails."""
+        return self.examine(combinations)[0]
+
+    def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
+        """Return the figures, and by its index why a combination has none."""
+        values = np.full((len(combinations), len(MEASURES)), np.nan)
+        errors: dict[int, str] = {}
+        for at, combination in enumerate(combinations):
+            try:
+                values[at] = self._measure(combination)
+            except OpenbellError as error:
+                errors[at] = " ".join(str(error).split())
+        return values, errors
+
+    def bytes_for(self, count: int) -> int:  # noqa: ARG002  # one combination after the other
+        """Return about how much memory a run takes beside the data."""
+        return _AT_LEAST + 8 * _ARRAYS_A_BAR * sum(map(len, self.series))
+
+    def _measure(self, combination: Mapping[str, Any]) -> Floats:
+        parameters = {**self.plan.parameters, **combination}
+        outcome = self.simulate(replace(self.plan, parameters=parameters), self.found, self.series)
+        if len(outcome.waiting) == len(outcome.panel.symbols):
+            bars = max(map(len, self.series))
+            raise BadData(
+                f"its indicators never had a value in {bars:,} bars, so that it was never asked; "
+                "widen the range of dates, or shorten the window"
+            )
+        return measure(outcome)

@@ -1,0 +1,107 @@
+"""A worker process: takes combinations from its parent and returns their figures, until the pipe closes."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import struct
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+from openbell.backtesting.plan import Plan
+from openbell.backtesting.shared import Shipment, receive
+from openbell.backtesting.trials import EventEvaluator, Simulate
+from openbell.core.errors import ConfigError, Translation
+from openbell.data.bars import Floats
+from openbell.strategies.faults import said
+from openbell.strategies.registry import Found
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Work(NamedTuple):
+    """What a worker is to run."""
+
+    simulate: Simulate
+    plan: Plan
+    found: Found
+    shipment: Shipment
+
+
+class Reply(NamedTuple):
+    """A worker's answer: figures, or why it cannot work at all."""
+
+    values: Floats | None = None
+    errors: Mapping[int, str] = {}
+    refusal: str = ""
+
+
+def write_frame(stream: BinaryIO, frame: bytes) -> None:
+    """Write bytes with their length before them."""
+    stream.write(_LENGTH.pack(len(frame)))
+    stream.write(frame)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> bytes:
+    """Read what `write_frame` wrote.
+
+    Raises:
+        EOFError: The other side has closed the pipe.
+    """
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    frame = stream.read(length)
+    if len(frame) < length:
+        raise EOFError
+    return frame
+
+
+def serve() -> None:
+    """Work for the parent that started this process, over its standard input and output.
+
+    What a strategy prints goes to standard error, and what it reads is empty: the pipes are the parent's.
+    """
+    tasks, replies = _own(sys.stdin.fileno(), "rb"), _own(sys.stdout.fileno(), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(tasks, waiting), daemon=True).start()
+    answer(waiting, replies)
+
+
+def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
+    """Unpack the work, which comes first, and answer each task that follows."""
+    try:
+        with Translation(lambda error, _: ConfigError(said(error))):
+            work = Work(*pickle.loads(waiting.get()))  # noqa: S301  # from the parent alone
+        series, memory = receive(work.shipment)
+    except ConfigError as error:
+        write_frame(replies, pickle.dumps(Reply(refusal=str(error))))
+        return
+    evaluator = EventEvaluator(work.simulate, work.plan, work.found, series)
+    write_frame(replies, pickle.dumps(Reply()))
+    while task := waiting.get():
+        combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone
+        write_frame(replies, pickle.dumps(Reply(*evaluator.examine(combinations))))
+    del memory
+
+
+def _own(descriptor: int, mode: str) -> BinaryIO:
+    return os.fdopen(os.dup(descriptor), mode)  # type: ignore[return-value]  # a binary mode
+
+
+def _listen(tasks: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
+    """Hand tasks on; when the parent has gone or has no more, end at once, whatever is being done."""
+    try:
+        while True:
+            waiting.put(read_frame(tasks))
+    except (EOFError, OSError):
+        sys.stdout.flush()
+        os._exit(0)

@@ -1,0 +1,356 @@
+"""Sweeps, wired: from what a caller asks for to combinations, an engine, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from openbell import run
+from openbell.backtesting import checkpoint
+from openbell.backtesting.axes import Axis, read_axis
+from openbell.backtesting.constraint import Constraint, read_constraint
+from openbell.backtesting.grid import Check, Choice, Combinations, combine
+from openbell.backtesting.measures import read_objectives
+from openbell.backtesting.parallel import EventEngine
+from openbell.backtesting.plan import Plan
+from openbell.backtesting.sweep import (
+    Chunked,
+    Engine,
+    Evaluator,
+    Progress,
+    SweepInterrupted,
+    Trials,
+    explore,
+    read_memory,
+)
+from openbell.backtesting.trials import EventEvaluator
+from openbell.core.costs import Costs
+from openbell.core.errors import BadData, ConfigError, nearest
+from openbell.core.ports import Sizer
+from openbell.core.types import Instrument
+from openbell.data.bars import Series
+from openbell.indicators.batch import lookback
+from openbell.indicators.spec import Indicator
+from openbell.reporting.sweep import Manner, Sweep
+from openbell.strategies.registry import Form, Found
+from openbell.strategies.signal import Signal
+
+ENGINES = ("auto", "event", "compiled")
+#: Makes the compiled engine's evaluator of a plan, a strategy, series and a number of threads.
+Compiler = Callable[[Plan, Found, Sequence[Series], int | None], Evaluator]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a sweep is asked for, beside what a backtest is."""
+
+    grid: Mapping[str, Any] = field(default_factory=dict)
+    method: str = "grid"
+    samples: int | None = None
+    where: str | Callable[..., Any] | None = None
+    objective: str | Sequence[str] = "sharpe"
+    engine: str = "auto"
+    workers: int | None = None
+    memory: str | int | None = None
+    resume: str | Path | None = None
+
+
+def compiler(_plan: Plan, found: Found, _series: Sequence[Series], _threads: int | None) -> Evaluator:
+    """Say that there is no compiled engine in this version."""
+    raise ConfigError(f"strategy {found.name}: this version has no compiled engine")
+
+
+@overload
+def sweep(strategy: str | Form, data: Any, *, each: Literal[True], **options: Any) -> dict[str, Sweep]: ...
+
+
+@overload
+def sweep(strategy: str | Form, data: Any, *, each: Literal[False] = False, **options: Any) -> Sweep: ...
+
+
+def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with a default
+    strategy: str | Form,
+    data: Any,
+    *,
+    method: str = "grid",
+    samples: int | None = None,
+    seed: int = 0,
+    where: str | Callable[..., Any] | None = None,
+    objective: str | Sequence[str] = "sharpe",
+    each: bool = False,
+    engine: str = "auto",
+    workers: int | None = None,
+    memory: str | int | None = None,
+    resume: str | Path | None = None,
+    progress: Progress | None = None,
+    start: Any = None,
+    end: Any = None,
+    parameters: Mapping[str, Any] | None = None,
+    cash: float = 100_000.0,
+    costs: Costs | None = None,
+    sizer: Sizer | None = None,
+    provider: str = "bundled",
+    timeframe: str = "1d",
+    instruments: Sequence[Instrument] = (),
+    **grid: Any,
+) -> Sweep | dict[str, Sweep]:
+    """Run a strategy with many combinations of parameters, and return what each led to.
+
+    Args:
+        strategy: As for `backtest`.
+        data: As for `backtest`; several symbols are one portfolio.
+        method: All combinations of a `grid`, or a `random` or `latin` sample of them.
+        samples: How many a sample has.
+        seed: Of the sample, and of the strategy's `self.random`.
+        where: What has to hold for a combination: text such as `"fast < slow"`, or a function of parameters.
+        objective: What decides which is best: a measure, or several, where a later one decides between
+            equals. Volatility, exposure and costs are to be small, all else great; `-trades` turns it round.
+        each: Sweep each symbol by itself, and return a sweep by symbol.
+        engine: `event`, `compiled` (for `@signal` strategies), or `auto`.
+        workers: How many processes the event engine uses; None decides by the time that it takes.
+        memory: The most that may be used beside the data, such as `"300MB"`.
+        resume: A folder that keeps what is done, so that the same call goes on after it was stopped; the
+            finished sweep is written there.
+        progress: Told (combinations done, combinations in all) now and then.
+        start: As for `backtest`, like all that follow.
+        end: Last date, included.
+        parameters: More of the grid: for names that are options here.
+        cash: What the account begins with.
+        costs: Commission, slippage, volume, margin and borrow.
+        sizer: Turns signals into shares.
+        provider: Where symbols come from.
+        timeframe: The bars that are asked of the provider.
+        instruments: Tick, lot and the like of a symbol.
+        **grid: What to try of each parameter: a list, a range, `ob.span(...)`, a distribution, one value.
+
+    Raises:
+        ConfigError: A name, a value or a setting is wrong, or no combination is left.
+        BadData: The data break a rule.
+        StrategyError: Every combination failed.
+        SweepInterrupted: Ctrl-C; it is a `KeyboardInterrupt`, and its `sweep` has what was done.
+    """
+    tried = _joined(parameters or {}, grid)
+    plan, found, series = run.prepare(
+        strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
+        timeframe=timeframe, seed=seed, instruments=instruments,
+    )  # fmt: skip
+    search = Search(tried, method, samples, where, objective, engine, workers, memory, resume)
+    if not each:
+        return search_plan(plan, found, series, search, progress=progress)
+    return search_each(plan, found, series, search, progress=progress)
+
+
+def search_each(
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    search: Search,
+    *,
+    progress: Progress | None = None,
+) -> dict[str, Sweep]:
+    """Sweep each symbol of a plan by itself; with a folder to resume, in a folder of its own below it."""
+    made = {}
+    count = len(plan.symbols)
+    for at, symbol in enumerate(plan.symbols):
+        mine = replace(search, resume=Path(search.resume) / symbol if search.resume is not None else None)
+        made[symbol] = search_plan(
+            replace(plan, symbols=(symbol,)),
+            found,
+            [one for one in series if one.symbol == symbol],
+            mine,
+            progress=_shifted(progress, at, count),
+        )
+    return made
+
+
+def _shifted(progress: Progress | None, at: int, count: int) -> Progress | None:
+    """Return what tells the progress of one sweep as that of all."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done, total: tell(at * total + done, count * total)
+
+
+def search_plan(
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    search: Search,
+    *,
+    progress: Progress | None = None,
+) -> Sweep:
+    """Run a plan with many combinations of parameters; errors as of `sweep`."""
+    objectives = read_objectives(search.objective)
+    constraint = _constraint(found, plan, search)
+    combinations = _combinations(found, plan, search, constraint)
+    _check_bars(series)
+    engine, name, reason = _choose(plan, found, series, search)
+    identity = checkpoint.identify(plan, found, series, combinations, engine=name)
+    folder = None
+    if search.resume is not None:
+        folder = checkpoint.Folder(search.resume, identity, engine.measures)
+
+    def show(results: Trials) -> Sweep:
+        manner = Manner(found.name, name, reason, objectives, _text(constraint), search.samples)
+        return Sweep(plan, results, manner, identity)
+
+    unready = _unready(found, plan, combinations, series)
+    try:
+        made = show(explore(combinations, engine, unready=unready, store=folder, progress=progress))
+    except SweepInterrupted as stopped:
+        if stopped.trials.done.any():
+            stopped.sweep = show(stopped.trials.finished())
+        raise
+    if search.resume is not None:
+        made.write(search.resume)
+    return made
+
+
+def _text(constraint: Constraint | None) -> str:
+    return constraint.text if constraint is not None else ""
+
+
+def _joined(parameters: Mapping[str, Any], grid: Mapping[str, Any]) -> dict[str, Any]:
+    for name in grid:
+        if name in parameters:
+            raise ConfigError(f"{name!r} is in parameters and beside them; give it once")
+    return {**parameters, **grid}
+
+
+def _constraint(found: Found, plan: Plan, search: Search) -> Constraint | None:
+    if search.where is None:
+        return None
+    return read_constraint(search.where, {**found.parameters(), **plan.parameters})
+
+
+def _combinations(found: Found, plan: Plan, search: Search, constraint: Constraint | None) -> Combinations:
+    known = found.parameters()
+    choice = Choice(search.method, search.samples, plan.seed)
+    if not search.grid:
+        have = f"{found.name} has {', '.join(known)}" if known else f"{found.name} has no parameters"
+        raise ConfigError(f"nothing to try: give values for a parameter, as in fast=[5, 10]; {have}")
+    for name in search.grid:
+        if name not in known:
+            options = [*known, *_OPTIONS]
+            raise ConfigError(
+                f"{name!r} is no parameter of strategy {found.name} and no option of a sweep"
+                f"{nearest(name, options) if _is_near(name, options) else nearest(name, known)}"
+            )
+    axes: list[Axis] = [read_axis(name, given) for name, given in search.grid.items()]
+    return combine(
+        axes,
+        choice,
+        constraint=constraint,
+        check=_check(found),
+        defaults={**known, **found.make(plan.parameters).values(), **plan.parameters},
+    )
+
+
+_OPTIONS = tuple(name for name in sweep.__annotations__ if name not in ("strategy", "data", "grid", "return"))
+
+
+def _is_near(name: str, names: Iterable[str]) -> bool:
+    return nearest(name, names).startswith("; did you mean")
+
+
+def _check(found: Found) -> Check:
+    """Return what takes a value as the strategy's own, or refuses it."""
+    form = found.form
+    if not isinstance(form, Signal):
+        owner, known = form.__name__, form.parameters
+        return lambda name, value: known[name].checked(value, where=f"{owner}.{name}")
+
+    def check(name: str, value: Any) -> Any:
+        changed = form.with_parameters(**{name: value})
+        return value if isinstance(value, Indicator) else changed.parameter_values()[name]
+
+    return check
+
+
+def _check_bars(series: Sequence[Series]) -> None:
+    """Refuse data of which nothing can be measured."""
+    longest = max(series, key=len)
+    if len(longest) < 2:
+        raise BadData(
+            f"{longest.symbol}: there is 1 bar, and a sweep measures from one to the next; "
+            "widen the range of dates"
+        )
+
+
+def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) -> tuple[Engine, str, str]:
+    """Return an engine, its name, and why it was chosen.
+
+    Raises:
+        ConfigError: The engine is unknown, or the compiled one cannot take the strategy; the reason is named.
+    """
+    if search.engine not in ENGINES:
+        raise ConfigError(f"engine={search.engine!r} is unknown{nearest(str(search.engine), ENGINES)}")
+    memory = read_memory(search.memory)
+    why = "it was asked for"
+    if search.engine != "event":
+        try:
+            evaluator = _compiled(plan, found, series, search.workers)
+        except ConfigError as error:
+            if search.engine == "compiled":
+                raise
+            why = str(error)
+        else:
+            chosen = (
+                "it was asked for" if search.engine == "compiled" else "the strategy is a decision (@signal)"
+            )
+            return Chunked(evaluator, memory=memory), "compiled", chosen
+    runs = EventEvaluator(run.simulate, plan, found, series)
+    return EventEngine(runs, workers=search.workers, memory=memory), "event", why
+
+
+def _compiled(plan: Plan, found: Found, series: Sequence[Series], threads: int | None) -> Evaluator:
+    """Return what evaluates a strategy compiled.
+
+    Raises:
+        ConfigError: It cannot; the reason is named.
+    """
+    if not isinstance(found.form, Signal):
+        raise ConfigError(
+            f"strategy {found.name} is a class, which decides in Python: only @signal strategies compile"
+        )
+    return compiler(plan, found, series, threads)
+
+
+def _unready(
+    found: Found, plan: Plan, combinations: Combinations, series: Sequence[Series]
+) -> dict[int, str]:
+    """Return the rows of which an indicator needs more bars than there are, and which.
+
+    Raises:
+        BadData: One that is not varied does.
+    """
+    if not isinstance(found.form, Signal):
+        return {}  # a class says in on_start what it needs: the run tells
+    form, bars = found.form.with_parameters(**plan.parameters), max(map(len, series))
+    for name, thing in form.inputs.items():
+        why = _too_long(name, thing, bars)
+        if why and name not in combinations.names:
+            raise BadData(why)
+    rows: dict[int, str] = {}
+    for at, name in enumerate(combinations.names):
+        for code, value in enumerate(combinations.values[at]):
+            why = _too_long(name, form.with_parameters(**{name: value}).inputs[name], bars)
+            if why:
+                mine = (combinations.codes[:, at] == code).nonzero()[0]
+                rows |= {int(row): why for row in mine if int(row) not in rows}
+    return rows
+
+
+def _too_long(name: str, thing: Any, bars: int) -> str:
+    """Return why an indicator has no value in so many bars; empty where it has, or that is not known."""
+    if not isinstance(thing, Indicator) or thing.timeframe:
+        return ""
+    needed = lookback(thing) + 1
+    if needed <= bars:
+        return ""
+    return (
+        f"{name}: {thing.describe()} needs {needed:,} bars, and there are {bars:,}; "
+        "widen the range of dates, or give shorter ones"
+    )
