@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"  #: what ends an ISO time that names its zone
 _INDEX = "frame.index"
 _EPOCHS = (  #: whole numbers from, and below, which are probably to be read so
-    (19e6, 21e6, "format='%Y%m%d'"),
-    (1e8, 1e11, "unit='s', utc=True"),
-    (1e11, 1e14, "unit='ms', utc=True"),
-    (1e14, 1e17, "unit='us', utc=True"),
-    (1e17, 1e19, "unit='ns', utc=True"),
+    (19e6, 21e6, ".astype(str), format='%Y%m%d'"),
+    (1e8, 1e11, ", unit='s', utc=True"),
+    (1e11, 1e14, ", unit='ms', utc=True"),
+    (1e14, 1e17, ", unit='us', utc=True"),
+    (1e17, 1e19, ", unit='ns', utc=True"),
 )
 
 
@@ -164,16 +164,17 @@ def _parsed(times: pd.Series[Any], symbol: str, source: str) -> tuple[pd.Series[
     """Return texts or dates as moments: without a zone or in theirs; with several, in UTC and as written."""
     if not isinstance(times.dtype, pd.StringDtype):
         times = times.astype(object)
-        for row, (value, missing) in enumerate(zip(times, times.isna(), strict=True)):
-            if not (missing or isinstance(value, str | date)):
+        for row, value in enumerate(times):
+            if not (_is_missing(value) or isinstance(value, str | date)):
                 raise BadData(f"{symbol}: {_place(row)}: time {quote(value)} {_no_moment(value, source)}")
     try:
         return pd.to_datetime(times, format="ISO8601"), None
     except ValueError:  # a wrong text, or clocks that changed in between: two offsets
         moments = pd.to_datetime(times, format="ISO8601", errors="coerce", utc=True)
     texts = times.astype(str)
-    zoned = texts.str.contains(_OFFSET)
-    wrong = np.flatnonzero(((moments.isna() & times.notna()) | (zoned != zoned.iloc[0])).to_numpy())
+    given = times.notna()
+    zoned = texts.str.contains(_OFFSET, na=False)
+    wrong = np.flatnonzero((given & (moments.isna() | (zoned != zoned[given].iloc[0]))).to_numpy())
     if len(wrong):
         row = int(wrong[0])
         raise BadData(
@@ -186,12 +187,19 @@ def _parsed(times: pd.Series[Any], symbol: str, source: str) -> tuple[pd.Series[
     return moments, written.dt.as_unit("ns")
 
 
+def _is_missing(value: object) -> bool:
+    """Tell whether a value stands for none. pandas' own `isna` fails for a Decimal that signals."""
+    return (
+        value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+    )
+
+
 def _no_moment(value: object, source: str) -> str:
     """Say what a value is that is given as a time, and how to make a moment of it."""
     if isinstance(value, Real) and not isinstance(value, bool):
         for least, most, how in _EPOCHS:
             if least <= float(value) < most:
-                return f"is a number; convert it first, as in pd.to_datetime({source}, {how})"
+                return f"is a number; convert it first, as in pd.to_datetime({source}{how})"
     if isinstance(value, pd.Period):
         accessor = "" if source == _INDEX else ".dt"
         return f"is a period; make it a moment, as with {source}{accessor}.to_timestamp()"
@@ -233,7 +241,7 @@ def _floats(column: pd.Series[Any], name: str, symbol: str) -> Floats:
 
 def _float(value: object) -> float | None:
     """Return a number, or a text of one, as a float, NaN where there is none; None for anything else."""
-    if value is None or value is pd.NA or value is pd.NaT:
+    if _is_missing(value):
         return math.nan
     if not isinstance(value, Real | Decimal | str) or isinstance(value, bool):
         return None

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TIME_NAMES = ("timestamp", "datetime", "date", "time")
 
 _LISTED = 12  #: names that a message lists
+_LETTERS = 40  #: of each
 _AUTO = "auto"
 _HOME = "XNYS"  #: the calendar that is tried first
 _REACH = {CalendarUnit.WEEK: 7, CalendarUnit.MONTH: 31}  #: days by which a bar may pass its stamp
@@ -119,8 +120,9 @@ def lay_out(names: Sequence[str], *, place: str, timed: bool = False) -> Layout:
 
 
 def shorten(names: Sequence[str]) -> str:
-    """List names in a message, the first dozen of them."""
-    return ", ".join([*names[:_LISTED], *(["…"] if len(names) > _LISTED else [])])
+    """List names in a message: the beginnings of the first dozen, on one line."""
+    listed = [" ".join(name.split())[:_LETTERS] for name in names[:_LISTED]]
+    return ", ".join([*listed, *(["…"] if len(names) > _LISTED else [])])
 
 
 def _missing(name: str, unknown: Iterable[str], names: Sequence[str], unnamed: Sequence[int]) -> str:
