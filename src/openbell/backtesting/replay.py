@@ -6,15 +6,19 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from openbell.backtesting.agenda import Agenda
 from openbell.backtesting.blame import blame
 from openbell.core.engine import Engine
-from openbell.core.ports import Command
+from openbell.core.market import Bar
+from openbell.core.ports import Command, Event
 from openbell.core.types import Split
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
 
 #: Moments between two calls of a progress callback.
 PROGRESS_EVERY = 20_000
+#: Moments after which it is asked again whether indicators are ready, and the replay has less to do.
+WARM_UP = 32
 
 
 @dataclass(slots=True)
@@ -30,55 +34,114 @@ class _Course:
 
     def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel, end: int) -> None:
         self.marks = Marks()
+        self._due = 0  # the next moment at which bars meet the broker
         self._engine, self._broker, self._panel = engine, broker, panel
+        self._agenda = Agenda(broker, panel)
         self._schedule = deque(panel.schedule())
         self._end = end
+        self._booked = 0
+        self._late: list[Command] = []
+        broker.connect(engine.ear(self._tell))
+        self._send(engine.start(), -1)
 
-    @property
-    def next_action(self) -> int:
-        """Return the moment before whose bars the next corporate action happens."""
-        return self._schedule[0][0] if self._schedule else self._end
+    def go(self, first: int, stop: int) -> int:
+        """Let the moments from `first` up to `stop` pass, or fewer; return the one after the last of them."""
+        on_bar = self._engine.lone_hook()
+        if on_bar is not None:
+            return self._ride(first, min(stop, self._next_action(first)), on_bar)
+        if self._engine.waiting:
+            stop = min(stop, first + WARM_UP)
+        self._walk(first, stop)
+        return stop
+
+    def finish(self) -> None:
+        """End what still works, because the data end."""
+        self._broker.finish(self._panel.time)
+
+    def _walk(self, first: int, stop: int) -> None:
+        """Take moments one after the other."""
+        panel = self._panel
+        step, advance, common, bars = self._engine.step, panel.advance, panel.common, panel.slice
+        due = self._due
+        for at in range(first, stop):
+            if at >= due:
+                due = self._meet(at)
+            elif common is not None:
+                common.at = at  # all symbols have a bar now: this alone is to advance
+            else:
+                advance(at)
+            commands = step(bars)
+            if commands:
+                due = self._send(commands, at)
+
+    def _ride(self, first: int, stop: int, on_bar: Callable[[Bar], None]) -> int:
+        """Take moments that ask for nothing but `on_bar`, of one symbol's bar."""
+        panel, cursor, outbox = self._panel, self._panel.moment, self._engine.outbox
+        (bar,) = panel.slice.bars
+        if first >= self._due:
+            self._meet(first)
+        eve = self._due - 1
+        for at, _ in zip(range(first, stop), panel.reveal(first, stop), strict=False):
+            cursor.at = at
+            on_bar(bar)
+            if outbox:
+                eve = self._send(self._engine.flush(), at) - 1
+            if at >= eve and at + 1 < stop:  # before the indicators show their next values
+                eve = self._meet(at + 1) - 1
+        return stop
+
+    def _meet(self, at: int) -> int:
+        """Let a moment's actions happen, its bars fill what rests, and only then become known.
+
+        Returns:
+            The next such moment.
+        """
+        broker, panel = self._broker, self._panel
+        time = panel.time_at(at)
+        if self._schedule:
+            self._act(at)
+        broker.match(time)
+        panel.advance(at)
+        broker.call_margin(time)
+        if self._late:
+            late, self._late = self._late, []
+            broker.submit(late, time)
+        booked = len(self._engine.account.entries)
+        if booked != self._booked:
+            self.marks.moments.append(at)
+            self.marks.entries.append(booked)
+            self._booked = booked
+        return self._plan(at)
+
+    def _send(self, commands: Iterable[Command], at: int) -> int:
+        """Hand commands to the broker after the bars of moment `at`."""
+        self._broker.submit(commands, self._panel.time)
+        return self._plan(at)
+
+    def _plan(self, at: int) -> int:
+        """Return and keep the next moment at which bars meet the broker, or a corporate action happens."""
+        due = self._agenda.next_after(at)
+        if self._schedule:
+            due = min(due, self._schedule[0][0])
+        self._due = due
+        return due
+
+    def _next_action(self, after: int) -> int:
+        """Return the first moment after `after` that has a corporate action; the end if none has."""
+        return next((at for at, _ in self._schedule if at > after), self._end)
 
     def _act(self, at: int) -> None:
         """Let the corporate actions of a moment happen: to the orders, the ledger, and the past's prices."""
         while self._schedule and self._schedule[0][0] == at:
             action = self._schedule.popleft()[1]
             if isinstance(action, Split):
-                for event in self._broker.act(action):
-                    self._engine.step(event)
+                self._broker.act(action)
             self._engine.step(action)
             self._panel.act(action)
 
-    def meet(self, at: int) -> None:
-        """Let a moment's actions happen, its bars fill what rests, and only then become known."""
-        step, broker, time = self._engine.step, self._broker, self._panel.time_at(at)
-        late: list[Command] = []
-        self._act(at)
-        for event in broker.match(time):
-            late.extend(step(event))
-        self._panel.advance(at)
-        for event in broker.call_margin(time):
-            late.extend(step(event))
-        if late:
-            self.send(late)
-        self._mark(at)
-
-    def send(self, commands: Iterable[Command]) -> None:
-        """Hand commands to the broker now."""
-        for event in self._broker.submit(commands, self._panel.time):
-            self._engine.step(event)
-
-    def _mark(self, at: int) -> None:
-        """Note how long the ledger is after a moment that booked something."""
-        booked = len(self._engine.account.entries)
-        if booked != (self.marks.entries[-1] if self.marks.entries else 0):
-            self.marks.moments.append(at)
-            self.marks.entries.append(booked)
-
-    def finish(self) -> None:
-        """End what still works, because the data end."""
-        for event in self._broker.finish(self._panel.time):
-            self._engine.step(event)
+    def _tell(self, event: Event) -> None:
+        """Tell the engine what may be answered with orders; they are sent once the bars are known."""
+        self._late.extend(self._engine.step(event))
 
 
 def replay(
@@ -98,25 +161,13 @@ def replay(
         StrategyError: The strategy raised; the message names the bar and the line.
     """
     end = len(panel) if until is None else min(until, len(panel))
-    course = _Course(engine, broker, panel, end)
-    step, advance, common, bars = engine.step, panel.advance, panel.common, panel.slice
     with blame(engine):
-        course.send(engine.start())
-        busy, next_action = broker.busy, course.next_action
-        for at in range(end):
-            if at == next_action or busy:
-                course.meet(at)
-                busy, next_action = broker.busy, course.next_action
-            elif common is not None:
-                common.at = at  # all symbols have a bar now: this alone is to advance
-            else:
-                advance(at)
-            commands = step(bars)
-            if commands:
-                course.send(commands)
-                busy = broker.busy
+        course = _Course(engine, broker, panel, end)
+        at = 0
+        while at < end:
             if progress is not None and at % PROGRESS_EVERY == 0:
                 progress(at, end)
+            at = course.go(at, min(end, at - at % PROGRESS_EVERY + PROGRESS_EVERY))
         engine.stop()
         course.finish()
     if progress is not None:

@@ -13,6 +13,8 @@ from openbell.core.types import Charge, Dividend, Fill, Instrument, Split
 class EntryKind(StrEnum):
     """What a ledger entry books."""
 
+    __hash__ = str.__hash__  # the enumeration's own is a call of Python
+
     FILL = "fill"
     DIVIDEND = "dividend"
     SPLIT = "split"
@@ -37,6 +39,10 @@ class Entry(NamedTuple):
     realised: float
     amount: float
     ratio: float = 1.0  #: a split's shares after for one before
+
+
+_FILL = EntryKind.FILL
+_new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
 
 class Position:
@@ -95,24 +101,23 @@ class Account:
 
     def book_fill(self, fill: Fill) -> None:
         """Book one execution."""
-        position = self._position(fill.symbol)
-        before, average, price = position.quantity, position.average, fill.price
-        signed = fill.side * fill.quantity
+        _, _, symbol, side, quantity, price, fee, _, time, _ = fill
+        position = self.positions.get(symbol) or self._position(symbol)
+        before, average = position.quantity, position.average
+        signed = side * quantity
         gain = rules.realised(before, average, signed, price)
         after = rules.booked_position(before, signed)
         position.average = rules.booked_average(before, average, signed, price)
         position.quantity = after
         position.realised += gain
-        position.fees += fill.fee
-        self.shorts += (after < 0.0) - (before < 0.0)
-        amount = rules.fill_amount(signed, price, fill.fee)
-        self.cash += amount
+        position.fees += fee
+        if after < 0.0 or before < 0.0:
+            self.shorts += (after < 0.0) - (before < 0.0)
+        amount = rules.fill_amount(signed, price, fee)
+        self.cash = cash = self.cash + amount
         self.entries.append(
-            Entry(
-                fill.time, EntryKind.FILL, fill.symbol, signed, price, fill.fee, self.cash, after, gain,
-                amount,
-            )
-        )  # fmt: skip
+            _new(Entry, (time, _FILL, symbol, signed, price, fee, cash, after, gain, amount, 1.0))
+        )
 
     def book_split(self, split: Split, *, time: int, previous_close: float, instrument: Instrument) -> None:
         """Book a split: exact ratio; the fraction of a share is paid in cash at the previous close.

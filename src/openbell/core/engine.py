@@ -10,13 +10,14 @@ from typing import Any
 from openbell.core.account import Account
 from openbell.core.desk import Desk
 from openbell.core.errors import Halt
-from openbell.core.market import Slice
+from openbell.core.market import Bar, Slice
 from openbell.core.orders import TERMINAL, Order, OrderUpdate
-from openbell.core.ports import Command, Event, Hooks, Market, Sizer
+from openbell.core.ports import Command, Ear, Event, Hooks, Market, Sizer
 from openbell.core.requests import Exits, Ticket
 from openbell.core.types import Charge, Dividend, Fill, MarginCall, OrderStatus, Reason, Split
 
 _NOTHING: Sequence[Command] = ()
+_FILLED = OrderStatus.FILLED
 
 
 class Engine:
@@ -37,7 +38,8 @@ class Engine:
         self.fills: list[Fill] = []
         self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
         self._focus = market.focus if len(market.symbols) > 1 else None
-        self._outbox = self.desk.outbox
+        self.outbox = self.desk.outbox  #: what the strategy has asked for and nobody has sent yet
+        self._orders = self.desk.orders
         self._on_bar = hook(strategy, "on_bar")
         self._on_bars = hook(strategy, "on_bars")
         self._on_fill = hook(strategy, "on_fill")
@@ -56,24 +58,40 @@ class Engine:
         """Let the strategy prepare; return the orders it asks for before the first bar."""
         self.strategy.on_start()
         self.waiting = set(self.market.symbols)
-        return self._flush()
+        return self.flush()
 
     def step(self, event: Event) -> Sequence[Command]:
         """Take one event in; return what is to be sent to the broker because of it."""
         self._handlers.get(event.__class__, self._bars)(event)  # a Slice has a class of the market's own
-        return self._flush() if self._outbox else _NOTHING
+        return self.flush() if self.outbox else _NOTHING
 
     def stop(self) -> None:
         """Let the strategy clean up. What it orders now is not sent any more, and ends here."""
         self.strategy.on_stop()
-        for command in self._flush():
+        for command in self.flush():
             if isinstance(command, Order):
                 command.move(OrderStatus.CANCELLED, self.market.time, Reason.END_OF_DATA)
                 self.desk.forget(command)
 
-    def _flush(self) -> Sequence[Command]:
-        commands = list(self._outbox)
-        self._outbox.clear()
+    def lone_hook(self) -> Callable[[Bar], None] | None:
+        """Return `on_bar` when calling it is all that a bar asks of the engine from now on.
+
+        A driver may do so itself then, and send what is in the `outbox` after it.
+        """
+        alone = len(self.market.symbols) == 1 and not self.waiting and self._on_bars is None
+        return self._on_bar if alone else None
+
+    def ear(self, tell: Callable[[Event], object]) -> Ear:
+        """Return where a broker speaks to this engine: `tell` hears what may be answered with commands.
+
+        What is never answered goes straight to its handler, without the way through `step`.
+        """
+        return Ear(self._fill if self._on_fill is None else tell, self._update, tell)
+
+    def flush(self) -> Sequence[Command]:
+        """Return what is to be sent to the broker, which is told once."""
+        commands = self.outbox.copy()
+        self.outbox.clear()
         return commands
 
     def _slice(self, event: Slice) -> None:
@@ -95,9 +113,9 @@ class Engine:
             self._on_bars(event)
 
     def _fill(self, fill: Fill) -> None:
-        order = self._order(fill.order_id)
+        order = self._orders.get(fill.order_id) or self._unknown(fill.order_id)
         order.book(fill)
-        if order.status in TERMINAL:
+        if order.status is _FILLED:
             self.desk.forget(order)
         self.account.book_fill(fill)
         self.fills.append(fill)
@@ -107,17 +125,22 @@ class Engine:
             self._on_fill(fill)
 
     def _update(self, update: OrderUpdate) -> None:
-        order = self._order(update.order_id)
-        for name in ("quantity", "limit", "stop", "trail"):
-            value = getattr(update, name)
-            if not isnan(value):
-                setattr(order, name, value)
-        if update.status is not order.status:
-            order.move(update.status, update.time, update.reason)
-            if order.status in TERMINAL:
+        order_id, status, reason, time, quantity, limit, stop, trail = update
+        order = self._orders.get(order_id) or self._unknown(order_id)
+        if not isnan(quantity):
+            order.quantity = quantity
+        if not isnan(limit):
+            order.limit = limit
+        if not isnan(stop):
+            order.stop = stop
+        if not isnan(trail):
+            order.trail = trail
+        if status is not order.status:
+            order.move(status, time, reason)
+            if status in TERMINAL:
                 self.desk.forget(order)
-        elif update.reason:
-            order.note(update.time, update.reason)
+        elif reason:
+            order.note(time, reason)
 
     def _split(self, split: Split) -> None:
         track = self.market.tracks[split.symbol]
@@ -133,11 +156,8 @@ class Engine:
         for symbol in self.desk.active():
             self.desk.target(symbol, 0.0, Exits(), Ticket(tag=Reason.MARGIN_CALL.value))
 
-    def _order(self, order_id: int) -> Order:
-        order = self.desk.orders.get(order_id)
-        if order is None:
-            raise Halt(f"the broker speaks of order {order_id}, which this engine never sent")
-        return order
+    def _unknown(self, order_id: int) -> Order:
+        raise Halt(f"the broker speaks of order {order_id}, which this engine never sent")
 
 
 def hook(strategy: Hooks, name: str) -> Callable[[Any], None] | None:

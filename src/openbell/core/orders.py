@@ -35,6 +35,10 @@ TRANSITIONS: dict[OrderStatus, tuple[OrderStatus, ...]] = {
 }
 
 
+_NEW, _PARTIALLY_FILLED, _FILLED = _S.NEW, _S.PARTIALLY_FILLED, _S.FILLED
+_NONE = Reason.NONE
+
+
 class Step(NamedTuple):
     """One step of an order's life."""
 
@@ -53,7 +57,7 @@ class Order:
     """
 
     __slots__ = (
-        "aim", "average", "decided", "fees", "filled", "good_till", "id", "life", "limit", "oco", "parent",
+        "_steps", "aim", "average", "decided", "fees", "filled", "good_till", "id", "limit", "oco", "parent",
         "quantity", "reason", "reduce_only", "side", "status", "stop", "strategy", "symbol", "tag", "tif",
         "trail", "trail_percent", "type",
     )  # fmt: skip
@@ -98,12 +102,17 @@ class Order:
         self.oco = oco
         self.aim = aim
         self.tag = tag
-        self.status = OrderStatus.NEW
-        self.reason = Reason.NONE
+        self.status = _NEW
+        self.reason = _NONE
         self.filled = 0.0
         self.average = 0.0
         self.fees = 0.0
-        self.life: list[Step] = [Step(decided, OrderStatus.NEW, Reason.NONE)]
+        self._steps: list[tuple[int, OrderStatus, Reason]] = [(decided, _NEW, _NONE)]
+
+    @property
+    def life(self) -> list[Step]:
+        """Return the steps so far, from NEW on. They are kept as plain tuples, as few are ever read."""
+        return [Step._make(step) for step in self._steps]
 
     @property
     def open(self) -> bool:
@@ -115,7 +124,7 @@ class Order:
         """Return the quantity that has not filled."""
         return self.quantity - self.filled
 
-    def move(self, status: OrderStatus, time: int, reason: Reason = Reason.NONE) -> None:
+    def move(self, status: OrderStatus, time: int, reason: Reason = _NONE) -> None:
         """Take one step of the order's life.
 
         Raises:
@@ -127,12 +136,12 @@ class Order:
             )
         self.status = status
         self.reason = reason
-        self.life.append(Step(time, status, reason))
+        self._steps.append((time, status, reason))
 
     def note(self, time: int, reason: Reason) -> None:
         """Record why the order changed without a step: a split, a replacement, a cut."""
         self.reason = reason
-        self.life.append(Step(time, self.status, reason))
+        self._steps.append((time, self.status, reason))
 
     def book(self, fill: Fill) -> None:
         """Add a fill to the order's state.
@@ -140,12 +149,14 @@ class Order:
         Raises:
             IllegalTransition: The order cannot fill now; it is left as it was.
         """
-        before, filled = self.filled, self.filled + fill.quantity
+        _, _, _, _, quantity, price, fee, _, time, _ = fill
+        before = self.filled
+        filled = before + quantity
         whole = filled >= self.quantity - rules.DUST
-        self.move(OrderStatus.FILLED if whole else OrderStatus.PARTIALLY_FILLED, fill.time, self.reason)
+        self.move(_FILLED if whole else _PARTIALLY_FILLED, time, self.reason)
         self.filled = filled
-        self.average = (before * self.average + fill.quantity * fill.price) / filled
-        self.fees += fill.fee
+        self.average = (before * self.average + quantity * price) / filled
+        self.fees += fee
 
     def describe(self) -> str:
         """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from openbell.core.market import Bar, Slice, Track
 from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
@@ -13,6 +13,14 @@ from openbell.core.types import Action, Charge, Fill, Instrument, MarginCall
 Event = Slice | Fill | OrderUpdate | Charge | MarginCall | Action
 #: What an engine asks for.
 Command = Order | Cancel | Replace
+
+
+class Ear(NamedTuple):
+    """Where a broker says what happens, at once: what it tells of is booked when the call returns."""
+
+    fill: Callable[[Fill], object]
+    update: Callable[[OrderUpdate], object]
+    other: Callable[[Charge | MarginCall], object]
 
 
 class Market(Protocol):
@@ -71,8 +79,11 @@ class Hooks(Protocol):
 class Broker(Protocol):
     """Takes commands, and answers with events."""
 
-    def submit(self, commands: Iterable[Command], time: int) -> Iterator[Event]:
-        """Send commands; yield what the broker says at once (acceptance, rejection)."""
+    def connect(self, ear: Ear) -> None:
+        """Say from now on what happens to orders."""
+
+    def submit(self, commands: Iterable[Command], time: int) -> None:
+        """Send commands."""
 
 
 class Provider(Protocol):

@@ -24,6 +24,8 @@ NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
 class OrderType(StrEnum):
     """How an order asks for its price. Market-on-open and -close are MARKET with OPG and CLS."""
 
+    __hash__ = str.__hash__  # the enumeration's own is a call of Python
+
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
@@ -33,6 +35,8 @@ class OrderType(StrEnum):
 
 class TimeInForce(StrEnum):
     """How long an order works."""
+
+    __hash__ = str.__hash__  # the enumeration's own is a call of Python
 
     DAY = "day"  #: until the close of its session, by the exchange calendar
     GTC = "gtc"  #: until cancelled
@@ -45,6 +49,8 @@ class TimeInForce(StrEnum):
 
 class OrderStatus(StrEnum):
     """Where an order stands. `orders.TRANSITIONS` is the table of allowed steps."""
+
+    __hash__ = str.__hash__  # the enumeration's own is a call of Python
 
     NEW = "new"  #: made by a strategy, not yet sent
     SUBMITTED = "submitted"  #: on its way to a broker
@@ -60,6 +66,8 @@ class OrderStatus(StrEnum):
 
 class Reason(StrEnum):
     """Why an order ended, or why nothing was ordered: every zero is explained with one of these."""
+
+    __hash__ = str.__hash__  # the enumeration's own is a call of Python
 
     NONE = ""
     ASKED = "asked"  #: the strategy cancelled it

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 
@@ -17,9 +19,12 @@ from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection
 from openbell.data.resample import check_coarser, latest, resample
 from openbell.data.traded import Traded, column_of, finest, members, place, ratio_of
-from openbell.data.views import Focused, Outputs, SlowValues, Values, View
+from openbell.data.views import Focused, Outputs, Shown, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
+
+#: How many bars are looked at for one that reaches a price.
+LOOKS = 512
 
 
 class Panel:
@@ -80,7 +85,7 @@ class Panel:
         """
         part = self._part(symbol)
         view = self._view(recipe, symbol)
-        if not isinstance(view, Values):
+        if isinstance(view, Outputs):
             raise StrategyError(f"{recipe.describe()} has several outputs; choose one")
         found = np.full(len(part.series), np.nan)
         for part.epoch, (begin, end) in enumerate(pairwise(part.bounds)):
@@ -146,6 +151,11 @@ class Panel:
         return self.slice
 
     @property
+    def moment(self) -> Cursor:
+        """The cursor over the timeline."""
+        return self._moment
+
+    @property
     def common(self) -> Cursor | None:
         """The cursor that all symbols share, if their bars coincide: to move it is to advance.
 
@@ -158,6 +168,47 @@ class Panel:
         """Return the time of the last known moment in ns; before the first, a nanosecond less than it."""
         at = self._moment.at
         return self._clock[at] if at >= 0 else self._clock[0] - 1
+
+    def reveal(self, first: int, stop: int) -> Iterator[object]:
+        """Return what makes, at each step, the indicators of a lone symbol show one moment's values more.
+
+        To be used where nobody looks at them between a step and the cursor's. All of it happens without a
+        call of Python, so that a strategy's `[-1]` costs what a look into a dictionary costs.
+        """
+        shown = [
+            values
+            for view in self._parts[self.symbols[0]].views.values()
+            for values in (view.each() if isinstance(view, Outputs) else (view,))
+        ]
+        steps = [values.reveal(first, stop) for values in shown if isinstance(values, Shown)]
+        return zip(repeat(None, stop - first), *steps, strict=True)
+
+    def next_bar(self, symbol: str) -> int:
+        """Return the moment of a symbol's next bar; the panel's length when there is none."""
+        part = self._parts[symbol]
+        return self._moment_of(part, part.track.cursor.at + 1)
+
+    def next_reach(self, symbol: str, falls: float, rises: float, time: float) -> int:
+        """Return the first moment whose bar falls to one price, rises to another, or ends at a time or later.
+
+        It may be an earlier one, when none of the next few bars does.
+        """
+        end = len(self._clock)
+        if time < math.inf:
+            end = bisect_left(self._clock, time)
+        if falls == -math.inf and rises == math.inf:
+            return end
+        part = self._parts[symbol]
+        first = part.track.cursor.at + 1
+        rows = slice(first, first + LOOKS)
+        reached = (part.series.low[rows] <= falls) | (part.series.high[rows] >= rises)
+        passed = int(reached.argmax()) if reached.any() else len(reached)
+        return min(self._moment_of(part, first + passed), end)
+
+    def _moment_of(self, part: Traded, bar: int) -> int:
+        if self.dense:
+            return bar
+        return int(part.slots[bar]) if bar < len(part.slots) else len(self._clock)
 
     def time_at(self, at: int) -> int:
         """Return when moment `at` is, in ns."""
@@ -268,7 +319,8 @@ class Panel:
         part = self._part(symbol)
         view = part.views.get(recipe)
         if view is None:
-            kind = SlowValues if self._is_slower(part, recipe) else Values
+            alone = Shown if len(self._parts) == 1 else Values
+            kind = SlowValues if self._is_slower(part, recipe) else alone
             values = {name: kind(part.track.cursor) for name in recipe.outputs}
             view = next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
             self._fill(part, recipe, view)
@@ -308,7 +360,7 @@ class Panel:
         _spread(view, compute(recipe, columns))
         finished = latest(known, base.known[:end])
         for values in view.each() if isinstance(view, Outputs) else (view,):
-            values.place(finished)  # type: ignore[attr-defined]  # a slower recipe's views are SlowValues
+            values.place(finished)  # type: ignore[union-attr]  # a slower recipe's views are SlowValues
 
 
 def _spread(view: View, outputs: Mapping[str, Floats]) -> None:

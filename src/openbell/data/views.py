@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
+from operator import setitem
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,36 +17,26 @@ from openbell.data.bars import Floats, Times
 _EMPTY: Sequence[float] = ()
 
 
-class Values:
-    """One output of an indicator for one symbol: `[-1]` is the value now, `[-2]` the one before.
+class _Line:
+    """What the views of one output have in common."""
 
-    NaN before the first value.
-    """
+    __slots__ = ()
 
-    __slots__ = ("_cursor", "_values")
-
-    def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
-        self._values: Any = _EMPTY
-
-    def __getitem__(self, ago: int) -> float:
-        if ago >= 0:
-            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
-        index = self._cursor.at + 1 + ago
-        return self._values[index] if index >= 0 else math.nan
-
-    def of(self, _symbol: str) -> Values:
-        """Return the indicator of one symbol: this one, as the run has no other."""
-        return self
+    _cursor: Cursor
+    _values: Any
 
     @property
     def values(self) -> Floats:
         """The value now, as an array of one."""
-        return np.array([self[-1]])
+        return np.array([self.ago(-1)])
+
+    def of(self, _symbol: str) -> Self:
+        """Return the indicator of one symbol: this one, as the run has no other."""
+        return self
 
     def ready(self) -> bool:
         """Tell whether there is a value now."""
-        return not math.isnan(self[-1])
+        return not math.isnan(self.ago(-1))
 
     def fill(self, values: Floats) -> None:
         """Take new values, one for each bar."""
@@ -59,6 +51,68 @@ class Values:
         """(end,) the value now at each of the first bars, as far as the current unit tells."""
         return np.asarray(self._values, dtype=np.float64)[:end]
 
+    def ago(self, ago: int) -> float:
+        """Return the value now (-1) or that of `-ago - 1` bars ago; NaN before the first."""
+        if ago >= 0:
+            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
+        index = self._cursor.at + 1 + ago
+        return self._values[index] if index >= 0 else math.nan
+
+
+class Values(_Line):
+    """One output of an indicator for one symbol: `[-1]` is the value now, `[-2]` the one before.
+
+    NaN before the first value.
+    """
+
+    __slots__ = ("_cursor", "_values")
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+        self._values = _EMPTY
+
+    __getitem__ = _Line.ago
+
+
+class Shown(_Line, dict[int, float]):  # type: ignore[misc]  # to its users it is no dictionary
+    """`Values` that a driver may show: then `[-1]` is an entry of the dictionary, and costs next to nothing.
+
+    Whatever is no entry is looked up as in `Values`.
+    """
+
+    __slots__ = ("_cursor", "_values")
+
+    def __init__(self, cursor: Cursor) -> None:
+        super().__init__()
+        self._cursor = cursor
+        self._values = _EMPTY
+
+    __missing__ = _Line.ago
+
+    def fill(self, values: Floats) -> None:
+        """Take new values, one for each bar."""
+        self.clear()
+        super().fill(values)
+
+    def reveal(self, first: int, stop: int) -> Iterator[None]:
+        """Return what shows, at each step, the value of one bar more."""
+        return map(setitem, repeat(self), repeat(-1), self._values[first:stop])
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[int]:
+        raise LookAhead("an indicator has no end that is known: [-1] is now, [-2] one bar ago")
+
+    def __len__(self) -> int:
+        raise TypeError("an indicator has no length: [-1] is now, [-2] one bar ago")
+
+    def __contains__(self, value: object) -> bool:
+        return any(value == known for known in self)
+
+    def __repr__(self) -> str:
+        return f"<{self[-1]:g} now>"
+
 
 class SlowValues(Values):
     """The same on coarser bars: `[-1]` is the last *finished* one, `[-2]` the finished one before it."""
@@ -68,12 +122,6 @@ class SlowValues(Values):
     def __init__(self, cursor: Cursor) -> None:
         super().__init__(cursor)
         self._finished: Any = _EMPTY
-
-    def __getitem__(self, ago: int) -> float:
-        if ago >= 0:
-            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
-        index = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1 + ago
-        return self._values[index] if index >= 0 else math.nan
 
     def place(self, finished: Times) -> None:
         """Take, for each base bar, the index of the last coarse bar that is finished."""
@@ -91,25 +139,34 @@ class SlowValues(Values):
         known: Floats = np.where(finished >= 0, values[np.maximum(finished, 0)], np.nan)
         return known
 
+    def ago(self, ago: int) -> float:
+        """Return the last finished value (-1) or one before it; NaN before the first."""
+        if ago >= 0:
+            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
+        index = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1 + ago
+        return self._values[index] if index >= 0 else math.nan
+
+    __getitem__ = ago
+
 
 class Outputs:
     """An indicator with several outputs for one symbol, as attributes: `bands.upperband[-1]`."""
 
     __slots__ = ("_describe", "_outputs")
 
-    def __init__(self, outputs: Mapping[str, Values], describe: str) -> None:
+    def __init__(self, outputs: Mapping[str, Values | Shown], describe: str) -> None:
         self._outputs = dict(outputs)
         self._describe = describe
 
     def __getitem__(self, ago: int) -> float:
         raise StrategyError(f"{self._describe} has several outputs; choose one: .{', .'.join(self._outputs)}")
 
-    def __getattr__(self, name: str) -> Values:
+    def __getattr__(self, name: str) -> Values | Shown:
         if name.startswith("_") or name not in self._outputs:
             raise AttributeError(f"{self._describe} has no output {name!r}{nearest(name, self._outputs)}")
         return self._outputs[name]
 
-    def each(self) -> Sequence[Values]:
+    def each(self) -> Sequence[Values | Shown]:
         """Return the outputs, in their order."""
         return tuple(self._outputs.values())
 
@@ -122,7 +179,7 @@ class Outputs:
         return all(values.ready() for values in self._outputs.values())
 
 
-View = Values | Outputs
+View = Values | Shown | Outputs
 
 
 class Focused:
@@ -140,7 +197,7 @@ class Focused:
     def __getitem__(self, ago: int) -> float:
         return self._views[self._focus()][ago]
 
-    def __getattr__(self, name: str) -> Values:
+    def __getattr__(self, name: str) -> Values | Shown:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._views[self._focus()], name)  # type: ignore[no-any-return]  # an output of a View

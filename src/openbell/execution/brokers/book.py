@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.clock import Sessions
 from openbell.core.market import Track
 from openbell.core.orders import Order, OrderUpdate, Replace
+from openbell.core.ports import Ear
 from openbell.core.types import OrderStatus, OrderType, Phase, Reason, Split, TimeInForce
 from openbell.execution.brokers.funds import Funds
 from openbell.execution.brokers.working import Working
 
-Updates = Iterator[OrderUpdate]
+_S = OrderStatus
+_SUBMITTED, _HELD, _ACCEPTED, _REJECTED = _S.SUBMITTED, _S.HELD, _S.ACCEPTED, _S.REJECTED
+_GTC = TimeInForce.GTC
+_NONE = Reason.NONE
+_SAME = math.nan  #: a price or quantity that does not change
+_new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
 
 class Book:
@@ -23,10 +29,13 @@ class Book:
     def __init__(
         self, *, account: Account, tracks: Mapping[str, Track], sessions: Sessions, funds: Funds
     ) -> None:
+        self.ear: Ear
         self.open: dict[int, Working] = {}
+        self.changed: set[str] = set()  #: symbols whose working orders are others than they were
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._resting: dict[str, list[Working]] = {}
         self._by_age: list[Working] | None = None
+        self._expiring = 0  #: of those that work, how many run out
         self._children: dict[int, list[Working]] = {}
         self._with_fills: set[int] = set()  #: orders that ended with a fill: a later child need not wait
         self._account = account
@@ -34,17 +43,29 @@ class Book:
         self._sessions = sessions
         self._funds = funds
 
-    @property
-    def busy(self) -> bool:
-        """Tell whether an order works."""
-        return bool(self._resting)
-
     def resting(self) -> list[Working]:
         """Return the orders that work now, oldest first. What changes later is not seen in the list."""
         if self._by_age is None:
             found = [working for works in self._resting.values() for working in works]
-            self._by_age = sorted(found, key=lambda working: working.order.id)
+            if len(found) > 1:
+                found.sort(key=_age)
+            self._by_age = found
         return self._by_age
+
+    def reach(self, symbol: str) -> tuple[float, float, float] | None:
+        """Return which bars of a symbol may change something: its lowest and highest price, and a time.
+
+        A bar that stays above the first and below the second, and ends before the third, passes all of the
+        symbol's orders by. None when any bar may change something; with no order, no bar does.
+        """
+        falls, rises, expires = -math.inf, math.inf, math.inf
+        for working in self._resting.get(symbol, ()):
+            band = working.band
+            if band is None:
+                return None
+            falls, rises = max(falls, band[0]), min(rises, band[1])
+            expires = min(expires, working.expires)
+        return falls, rises, expires
 
     def resting_in(self, symbol: str) -> list[Working]:
         """Return the orders of one symbol that work."""
@@ -62,41 +83,48 @@ class Book:
 
     # --- beginnings ------------------------------------------------------------------------------------
 
-    def accept(self, order: Order, time: int) -> Updates:
+    def accept(self, order: Order, time: int) -> None:
         """Take an order: it is refused, works at once, or is held until its parent fills."""
         working = Working(order, track=self._tracks[order.symbol], since=time)
-        yield OrderUpdate(order.id, OrderStatus.SUBMITTED, Reason.NONE, time)
-        parent = self.open.get(order.parent)
-        if parent is not None:
-            unfilled = 1.0 - parent.filled / parent.quantity
-            working.pending = order.quantity * unfilled
-            self._children.setdefault(order.parent, []).append(working)
-        elif order.parent and order.parent not in self._with_fills:
-            yield OrderUpdate(order.id, OrderStatus.REJECTED, Reason.PARENT_ENDED, time)
-            return
+        self._say(order.id, _SUBMITTED, time)
+        parent = None
+        if order.parent:
+            parent = self.open.get(order.parent)
+            if parent is not None:
+                unfilled = 1.0 - parent.filled / parent.quantity
+                working.pending = order.quantity * unfilled
+                self._children.setdefault(order.parent, []).append(working)
+            elif order.parent not in self._with_fills:
+                self._say(order.id, _REJECTED, time, Reason.PARENT_ENDED)
+                return
         self.open[order.id] = working
         if parent is not None and parent.filled == 0.0:
-            yield OrderUpdate(order.id, OrderStatus.HELD, Reason.NONE, time)
+            self._say(order.id, _HELD, time)
         else:
-            yield from self._start(
-                working, time, mark=working.track.price(), expires=self._expiry(order, time)
-            )
+            expires = math.inf if order.tif is _GTC else self._expiry(order, time)
+            self._start(working, time, mark=working.track.price(), expires=expires)
 
-    def _start(self, working: Working, time: int, *, mark: float, expires: float) -> Updates:
+    def _start(self, working: Working, time: int, *, mark: float, expires: float) -> None:
         """Let an order work from `time` on, if it is in time and there is money for it."""
         order = working.order
         if expires <= time:
-            yield from self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
+            self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
             return
         refusal = Reason.NO_PRICE if math.isnan(mark) else self._funds.refusal(working)
         if refusal is not None:
-            yield from self.end(working, OrderStatus.REJECTED, time, refusal)
+            self.end(working, _REJECTED, time, refusal)
             return
         working.since, working.expires, working.mark = time, expires, mark
         working.active = True
-        self._resting.setdefault(order.symbol, []).append(working)
+        works = self._resting.get(order.symbol)
+        if works is None:
+            self._resting[order.symbol] = [working]
+        else:
+            works.append(working)
         self._by_age = None
-        yield OrderUpdate(order.id, OrderStatus.ACCEPTED, Reason.NONE, time)
+        self._expiring += expires < math.inf
+        self.changed.add(order.symbol)
+        self._say(order.id, _ACCEPTED, time)
 
     def _expiry(self, order: Order, time: int) -> float:
         if order.tif in (TimeInForce.DAY, TimeInForce.CLS):
@@ -107,7 +135,7 @@ class Book:
 
     # --- changes ---------------------------------------------------------------------------------------
 
-    def replace(self, change: Replace, time: int) -> Updates:
+    def replace(self, change: Replace, time: int) -> None:
         """Change an order in place; where the money is missing it stays as it was."""
         working = self.open.get(change.order_id)
         if working is None:
@@ -115,7 +143,7 @@ class Book:
         before = working.quantity, working.limit, working.stop, working.pending
         self._change(working, change)
         if working.done:
-            yield from self.end(working, OrderStatus.CANCELLED, time, Reason.REPLACED)
+            self.end(working, OrderStatus.CANCELLED, time, Reason.REPLACED)
             return
         order_id, status = working.order.id, working.order.status
         if working.active:
@@ -124,10 +152,11 @@ class Book:
             if refusal is not None:
                 working.quantity, working.limit, working.stop, working.pending = before
                 self._funds.refusal(working)  # it was affordable before, and its reservation is taken again
-                yield OrderUpdate(order_id, status, refusal, time)
+                self._say(order_id, status, time, refusal)
                 return
             working.since = time
-        yield OrderUpdate(order_id, status, Reason.REPLACED, time, change.quantity, change.limit, change.stop)
+        self.changed.add(working.order.symbol)
+        self._say(order_id, status, time, Reason.REPLACED, change.quantity, change.limit, change.stop)
 
     def _change(self, working: Working, change: Replace) -> None:
         if not math.isnan(change.quantity):
@@ -139,15 +168,15 @@ class Book:
         if not math.isnan(change.stop):
             working.stop = change.stop
 
-    def split(self, split: Split) -> Updates:
+    def split(self, split: Split) -> None:
         """Adjust a symbol's orders to a split: more shares at a lower price. A reverse split cancels them."""
         for working in [w for w in self.open.values() if w.order.symbol == split.symbol]:
             if split.ratio >= 1.0:
-                yield self._restated(working, split)
+                self._restate(working, split)
             elif working.order.id in self.open:
-                yield from self.end(working, OrderStatus.CANCELLED, split.ex, Reason.SPLIT)
+                self.end(working, OrderStatus.CANCELLED, split.ex, Reason.SPLIT)
 
-    def _restated(self, working: Working, split: Split) -> OrderUpdate:
+    def _restate(self, working: Working, split: Split) -> None:
         tick = working.track.instrument.tick
         new, old = split.new, split.old
         rest = rules.split_shares(working.quantity - working.filled, new, old)
@@ -160,57 +189,72 @@ class Book:
         if not working.order.trail_percent:
             working.trail = rules.split_price(working.trail, new, old)
         self._funds.split(working.order.id, working.remaining)
-        return OrderUpdate(
-            working.order.id, working.order.status, Reason.SPLIT, split.ex,
+        self.changed.add(split.symbol)
+        self._say(
+            working.order.id, working.order.status, split.ex, Reason.SPLIT,
             working.quantity, working.limit, working.stop, working.trail,
         )  # fmt: skip
 
-    def cut(self, working: Working, quantity: float, time: int) -> Updates:
+    def cut(self, working: Working, quantity: float, time: int) -> None:
         """Make `quantity` shares all that is left of an order, and of its children in proportion."""
         left = working.quantity - working.filled
         working.quantity = working.filled + quantity
-        yield OrderUpdate(
-            working.order.id, working.order.status, Reason.CUT_TO_AFFORDABLE, time, working.quantity
-        )
-        for child in self._children.get(working.order.id, ()):
-            yield from self._give_up(child, child.pending * (1.0 - quantity / left), time)
+        order = working.order
+        self._say(order.id, order.status, time, Reason.CUT_TO_AFFORDABLE, working.quantity)
+        for child in self._children.get(order.id, ()):
+            self._give_up(child, child.pending * (1.0 - quantity / left), time)
+
+    def tell_triggered(self, working: Working, time: int) -> None:
+        """Say that a stop was reached, when no fill has said so."""
+        if working.active and working.filled == 0.0:
+            self._say(working.order.id, OrderStatus.TRIGGERED, time)
 
     # --- consequences of a fill ------------------------------------------------------------------------
 
     def after_fill(
         self, working: Working, quantity: float, *, held: float, market: float, moment: int, phase: Phase
-    ) -> Updates:
+    ) -> None:
         """Wake children, take a fill off its OCO group, and end exits whose position is closed.
 
         `held` is the position before the fill, `market` the price that was touched.
         """
         order = working.order
-        if working.done:
+        done = working.done
+        if done:
             self._drop(working)
-        unfilled = working.quantity - working.filled
-        share = 1.0 if working.done else quantity / (unfilled + quantity)
-        for child in self._children.pop(order.id, []) if working.done else self._children.get(order.id, []):
+        if order.id in self._children:
+            self._bring(working, quantity, done=done, market=market, moment=moment, phase=phase)
+        if order.oco:
+            self._reduce_group(working, quantity, moment)
+        if held != 0.0:
+            after = self._account.quantity(order.symbol)
+            if held * after <= 0.0 and order.symbol in self._resting:
+                self._end_exits(order.symbol, after, moment)
+
+    def _bring(
+        self, parent: Working, quantity: float, *, done: bool, market: float, moment: int, phase: Phase
+    ) -> None:
+        """Bring children their part of a parent's fill."""
+        unfilled = parent.quantity - parent.filled
+        share = 1.0 if done else quantity / (unfilled + quantity)
+        children = self._children.pop(parent.order.id) if done else self._children[parent.order.id]
+        for child in children:
             if child.order.id in self.open:
                 child.pending *= 1.0 - share
-                yield from self._wake(child, market, moment=moment, phase=phase)
-        if order.oco:
-            yield from self._reduce_group(working, quantity, moment)
-        after = self._account.quantity(order.symbol)
-        if held != 0.0 and held * after <= 0.0:
-            yield from self._end_exits(order.symbol, after, moment)
+                self._wake(child, market, moment=moment, phase=phase)
 
-    def _wake(self, child: Working, market: float, *, moment: int, phase: Phase) -> Updates:
+    def _wake(self, child: Working, market: float, *, moment: int, phase: Phase) -> None:
         """Start a child, or let it grow with its parent. What happened inside a bar counts from the next."""
         if not child.active:
             inside = phase is Phase.INTRABAR  # somewhere before the bar's end, which may be the session's
             expires = self._expiry(child.order, moment - inside)
-            yield from self._start(child, moment, mark=market, expires=expires)
+            self._start(child, moment, mark=market, expires=expires)
         elif phase is not Phase.OPEN:
             child.since = moment
         if child.active and phase is Phase.OPEN:
             self.joined.append(child)
 
-    def _reduce_group(self, working: Working, quantity: float, moment: int) -> Updates:
+    def _reduce_group(self, working: Working, quantity: float, moment: int) -> None:
         """Take a fill off the other orders of its OCO group; what has nothing left is cancelled."""
         oco = working.order.oco
         for other in [w for w in self.open.values() if w.order.oco == oco and w is not working]:
@@ -218,43 +262,52 @@ class Book:
                 continue  # its parent was in the group as well, and took it along
             other.quantity -= quantity
             if working.done or other.done:
-                yield from self.end(other, OrderStatus.CANCELLED, moment, Reason.OCO)
+                self.end(other, OrderStatus.CANCELLED, moment, Reason.OCO)
                 continue
             other.pending = min(other.pending, other.quantity - other.filled)
             self._funds.release(other.order.id, quantity)
-            yield OrderUpdate(other.order.id, other.order.status, Reason.OCO, moment, other.quantity)
+            self._say(other.order.id, other.order.status, moment, Reason.OCO, other.quantity)
 
-    def _end_exits(self, symbol: str, after: float, moment: int) -> Updates:
+    def _end_exits(self, symbol: str, after: float, moment: int) -> None:
         """Cancel orders that protected a position which is closed, or turned into its opposite."""
         for other in self.resting_in(symbol):
             exits = other.order.reduce_only and after * other.order.side >= 0.0
             if exits and other.active and not self.waits_for_parent(other):
-                yield from self.end(other, OrderStatus.CANCELLED, moment, Reason.POSITION_CLOSED)
+                self.end(other, OrderStatus.CANCELLED, moment, Reason.POSITION_CLOSED)
 
     # --- ends ------------------------------------------------------------------------------------------
 
-    def end(self, working: Working, status: OrderStatus, time: int, reason: Reason) -> Updates:
+    def end(self, working: Working, status: OrderStatus, time: int, reason: Reason) -> None:
         """End an order; children go with it, as far as it has not filled."""
         self._drop(working)
-        yield OrderUpdate(working.order.id, status, reason, time)
-        for child in self._children.pop(working.order.id, ()):
+        self._say(working.order.id, status, time, reason)
+        if working.order.id not in self._children:
+            return
+        for child in self._children.pop(working.order.id):
             if working.filled > 0.0:
-                yield from self._give_up(child, child.pending, time)
+                self._give_up(child, child.pending, time)
             elif child.order.id in self.open:
-                yield from self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
+                self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
 
-    def expire(self, working: Working) -> Updates:
+    def expire_all(self, time: int) -> None:
+        """End the orders that have run out by `time`."""
+        if self._expiring:
+            for working in self.resting():
+                if working.expires <= time and working.active:
+                    self.expire(working)
+
+    def expire(self, working: Working) -> None:
         """End an order that ran out."""
         why = _why_it_ran_out(working.order)
-        yield from self.end(working, OrderStatus.EXPIRED, int(working.expires), why)
+        self.end(working, OrderStatus.EXPIRED, int(working.expires), why)
 
-    def finish(self, time: int) -> Updates:
+    def finish(self, time: int) -> None:
         """End everything that has not ended, because the run ends."""
         for working in list(self.open.values()):
             if working.order.id in self.open:
-                yield from self.end(working, OrderStatus.EXPIRED, time, Reason.END_OF_DATA)
+                self.end(working, OrderStatus.EXPIRED, time, Reason.END_OF_DATA)
 
-    def _give_up(self, child: Working, shares: float, time: int) -> Updates:
+    def _give_up(self, child: Working, shares: float, time: int) -> None:
         """Take shares off a child that its parent will not bring any more."""
         if shares <= rules.DUST or child.order.id not in self.open:
             return
@@ -262,9 +315,9 @@ class Book:
         rest = child.quantity - child.filled - shares
         child.quantity = child.filled + rules.whole_lots(rest, child.lot)
         if child.done:
-            yield from self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
+            self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
         else:
-            yield OrderUpdate(child.order.id, child.order.status, Reason.PARENT_ENDED, time, child.quantity)
+            self._say(child.order.id, child.order.status, time, Reason.PARENT_ENDED, child.quantity)
 
     def _drop(self, working: Working) -> None:
         order = working.order
@@ -273,12 +326,25 @@ class Book:
         self.open.pop(order.id, None)
         if working.filled > 0.0:
             self._with_fills.add(order.id)
-        works = self._resting.get(order.symbol, [])
-        if working in works:
+        works = self._resting.get(order.symbol)
+        if works is not None and working in works:
             works.remove(working)
             self._by_age = None
+            self._expiring -= working.expires < math.inf
+            self.changed.add(order.symbol)
             if not works:
                 del self._resting[order.symbol]
+
+    def _say(
+        self, order_id: int, status: OrderStatus, time: int, reason: Reason = _NONE,
+        quantity: float = _SAME, limit: float = _SAME, stop: float = _SAME, trail: float = _SAME,
+    ) -> None:  # fmt: skip
+        """Tell what became of an order."""
+        self.ear.update(_new(OrderUpdate, (order_id, status, reason, time, quantity, limit, stop, trail)))
+
+
+def _age(working: Working) -> int:
+    return working.order.id
 
 
 def _why_it_ran_out(order: Order) -> Reason:

@@ -6,26 +6,11 @@ from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.costs import Costs
 from openbell.core.market import Track
-from openbell.core.orders import Order
 from openbell.core.ports import Market
 from openbell.core.types import OrderType, Reason
 from openbell.execution.brokers.working import Working
 
-
-class _Hold:
-    """What one accepted order has reserved: `need` of free equity for the `quantity` still to fill.
-
-    `side` is that of a market order, which counts as filled already, and 0 for a resting order.
-    """
-
-    __slots__ = ("need", "oco", "quantity", "side", "symbol")
-
-    def __init__(self, order: Order, quantity: float, need: float) -> None:
-        self.symbol = order.symbol
-        self.oco = order.oco
-        self.side = order.side if order.type is OrderType.MARKET else 0
-        self.quantity = quantity
-        self.need = need
+_MARKET = OrderType.MARKET
 
 
 class Funds:
@@ -36,7 +21,7 @@ class Funds:
         self._market = market
         self._margin = costs.margin
         self._commission = costs.commission
-        self._holds: dict[int, _Hold] = {}
+        self._holds: dict[int, Working] = {}
         self._total = 0.0
         self._projected: dict[str, float] = {}
 
@@ -68,11 +53,12 @@ class Funds:
         only the dearest is reserved.
         """
         order = working.order
-        market = order.type is OrderType.MARKET
+        market = order.type is _MARKET
         if order.reduce_only and not market:
             return None
+        symbol = order.symbol
         quantity = working.remaining
-        projected = self.account.quantity(order.symbol) + self._projected.get(order.symbol, 0.0)
+        projected = self.account.quantity(symbol) + self._projected.get(symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
         closing = quantity - opening
         if order.reduce_only:
@@ -81,66 +67,66 @@ class Funds:
             return Reason.SHORT_NOT_ALLOWED
         need = self._estimate(working, opening, closing)
         if order.oco:
-            need = max(need - sum(h.need for h in self._holds.values() if h.oco == order.oco), 0.0)
+            need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
         if opening > rules.DUST and need > self.free + rules.DUST:
             return Reason.NO_BUYING_POWER
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
-            self._reserve(order, quantity, need)
+            self._reserve(working, quantity, need)
         return None
 
     def release(self, order_id: int, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
-        hold = self._holds.get(order_id)
-        if hold is None:
+        held = self._holds.get(order_id)
+        if held is None:
             return
-        if 0.0 < quantity < hold.quantity - rules.DUST:
-            need = hold.need * quantity / hold.quantity
-            hold.need -= need
-            hold.quantity -= quantity
+        if 0.0 < quantity < held.reserved - rules.DUST:
+            need = held.need * quantity / held.reserved
+            held.need -= need
+            held.reserved -= quantity
         else:
-            need, quantity = hold.need, hold.quantity
+            need, quantity = held.need, held.reserved
             del self._holds[order_id]
         if not self._holds:  # nothing is promised: start again without the sums' float dust
             self._total = 0.0
             self._projected.clear()
             return
         self._total -= need
-        self._project(hold, -quantity)
+        self._project(held, -quantity)
 
     def split(self, order_id: int, quantity: float) -> None:
         """Restate a reservation in the shares after a split; the money in it stays."""
-        hold = self._holds.get(order_id)
-        if hold is not None:
-            self._project(hold, quantity - hold.quantity)
-            hold.quantity = quantity
+        held = self._holds.get(order_id)
+        if held is not None:
+            self._project(held, quantity - held.reserved)
+            held.reserved = quantity
 
     # --- at a fill -------------------------------------------------------------------------------------
 
     def shortfall(
-        self, working: Working, quantity: float, price: float, *, market: float, fee: float
+        self, working: Working, quantity: float, price: float, *, held: float, market: float, fee: float
     ) -> float:
         """Return the free equity that is missing for a fill at `price`; zero or less when there is enough.
 
-        `market` is the price that was touched: the symbol is worth that now. What only reduces a position is
-        always affordable.
+        `held` is the position before it. `market` is the price that was touched: the symbol is worth that
+        now. What only reduces a position is always affordable.
         """
-        order = working.order
-        opening = rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
+        side = working.order.side
+        opening = rules.opening_part(held, side * quantity)
         if opening <= rules.DUST:
             return 0.0
         initial = self._margin.initial
-        need = rules.required(opening, quantity - opening, price, market, order.side, initial, fee)
-        return need - self._free_at(working, market)
+        need = rules.required(opening, quantity - opening, price, market, side, initial, fee)
+        return need - self._free_at(working, held, market)
 
     def affordable(
-        self, working: Working, quantity: float, price: float, *, market: float, fee: float
+        self, working: Working, quantity: float, price: float, *, held: float, market: float, fee: float
     ) -> float:
         """Return how many of the shares that a fill is short of money for are affordable, in whole lots."""
-        order, initial = working.order, self._margin.initial
-        closing = quantity - rules.opening_part(self.account.quantity(order.symbol), order.side * quantity)
-        freed = -rules.required(0.0, closing, price, market, order.side, initial, 0.0)
-        each = rules.required(1.0, 0.0, price, market, order.side, initial, 0.0)
-        free = self._free_at(working, market) + freed
+        side, initial = working.order.side, self._margin.initial
+        closing = quantity - rules.opening_part(held, side * quantity)
+        freed = -rules.required(0.0, closing, price, market, side, initial, 0.0)
+        each = rules.required(1.0, 0.0, price, market, side, initial, 0.0)
+        free = self._free_at(working, held, market) + freed
         return closing + rules.affordable(free, each, fee, working.lot)
 
     def fee(self, quantity: float, value: float, *, maker: bool) -> float:
@@ -151,29 +137,28 @@ class Funds:
 
     # --- the parts -------------------------------------------------------------------------------------
 
-    def _free_at(self, working: Working, market: float) -> float:
-        initial, track = self._margin.initial, working.track
-        position = self.account.quantity(track.symbol)
-        return rules.revalued_free(self.unreserved, position, track.price(), market, initial)
+    def _free_at(self, working: Working, held: float, market: float) -> float:
+        return rules.revalued_free(self.unreserved, held, working.track.price(), market, self._margin.initial)
 
     def _estimate(self, working: Working, opening: float, closing: float) -> float:
         order, initial = working.order, self._margin.initial
         quantity = opening + closing
-        price = working.track.price()
         if working.limited:
             price = working.limit
-        elif order.type is OrderType.STOP:
-            price = working.stop
+        else:
+            price = working.stop if order.type is OrderType.STOP else working.track.price()
         fee = self.fee(quantity, quantity * price, maker=False)
         return rules.required(opening, closing, price, price, order.side, initial, fee)
 
-    def _reserve(self, order: Order, quantity: float, need: float) -> None:
-        hold = _Hold(order, quantity, need)
-        self._holds[order.id] = hold
+    def _reserve(self, working: Working, quantity: float, need: float) -> None:
+        working.need, working.reserved, working.group = need, quantity, working.order.oco
+        self._holds[working.order.id] = working
         self._total += need
-        self._project(hold, quantity)
+        self._project(working, quantity)
 
-    def _project(self, hold: _Hold, quantity: float) -> None:
-        if hold.side:
-            before = self._projected.get(hold.symbol, 0.0)
-            self._projected[hold.symbol] = rules.booked_position(before, hold.side * quantity)
+    def _project(self, working: Working, quantity: float) -> None:
+        """Count a market order as filled already, or take that back."""
+        order = working.order
+        if order.type is _MARKET:
+            before = self._projected.get(order.symbol, 0.0)
+            self._projected[order.symbol] = rules.booked_position(before, order.side * quantity)

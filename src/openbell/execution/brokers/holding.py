@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.clock import Sessions
 from openbell.core.costs import Margin
 from openbell.core.market import Track
-from openbell.core.ports import Market
+from openbell.core.ports import Ear, Market
 from openbell.core.types import NANOS_PER_DAY, Charge, MarginCall
 
 
@@ -19,6 +19,7 @@ class Holding:
     def __init__(
         self, strategy: str, *, account: Account, market: Market, sessions: Sessions, margin: Margin
     ) -> None:
+        self.ear: Ear
         self._strategy = strategy
         self._account = account
         self._price = market.price
@@ -36,7 +37,7 @@ class Holding:
         """Remember that something is short or owed after the bars of `time`."""
         self._since = time if self._account.shorts or self._account.cash < 0.0 else 0
 
-    def charge(self, time: int) -> Iterator[Charge]:
+    def charge(self, time: int) -> None:
         """Charge the calendar nights since the last bars, at the last closes, as of the session's open."""
         before, now = (self._sessions.index_after(moment - 1) for moment in (self._since, time))
         closes = self._sessions.closes
@@ -48,17 +49,15 @@ class Holding:
         for symbol, position in list(self._account.positions.items()):
             if position.quantity < 0.0:
                 value = -position.quantity * self._tracks[symbol].price()
-                yield from self._charge(symbol, "borrow", value, self._margin.borrow_rate, nights, moment)
+                self._charge(symbol, "borrow", value, self._margin.borrow_rate, nights, moment)
         if debt > 0.0:
-            yield from self._charge("", "interest", debt, self._margin.interest_rate, nights, moment)
+            self._charge("", "interest", debt, self._margin.interest_rate, nights, moment)
 
-    def _charge(
-        self, symbol: str, kind: str, value: float, rate: float, nights: int, moment: int
-    ) -> Iterator[Charge]:
+    def _charge(self, symbol: str, kind: str, value: float, rate: float, nights: int, moment: int) -> None:
         if rate > 0.0:
-            yield Charge(self._strategy, symbol, kind, rules.carry(value, rate, nights), moment)
+            self.ear.other(Charge(self._strategy, symbol, kind, rules.carry(value, rate, nights), moment))
 
-    def call(self, time: int, *, closing: Callable[[str], bool]) -> Iterator[MarginCall]:
+    def call(self, time: int, *, closing: Callable[[str], bool]) -> None:
         """Ask for all positions to be closed when equity is below the maintenance margin at the closes.
 
         Where every position is `closing` already, asking again would only put its order off.
@@ -68,4 +67,4 @@ class Holding:
         needed = self._margin.maintenance * account.gross(self._price)
         held = (symbol for symbol, position in account.positions.items() if position.quantity != 0.0)
         if equity < needed and not all(map(closing, held)):
-            yield MarginCall(self._strategy, equity, needed, time)
+            self.ear.other(MarginCall(self._strategy, equity, needed, time))

@@ -8,13 +8,11 @@ reading for the trader, and the nearer to the open goes first.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.clock import Sessions
-from openbell.core.orders import OrderUpdate
-from openbell.core.ports import Event
 from openbell.core.types import OrderStatus, OrderType, Phase, Reason, TimeInForce
 from openbell.execution.brokers.ambiguity import Ambiguity, Detail, first_touched
 from openbell.execution.brokers.book import Book
@@ -38,51 +36,58 @@ class Matching:
         self._sessions = sessions
         self._detail = detail
 
-    def run(self, time: int) -> Iterator[Event]:
+    def run(self, time: int) -> None:
         """Match the bars that become known at `time`, and expire what runs out by then."""
+        book = self._book
         queue: list[_Item] = []
         trailing: list[_Item] = []
-        for working in self._book.resting():
+        for working in book.resting():
             track = working.track
-            at = track.cursor.at + 1
-            if at >= len(track.known) or track.known[at] != time or not working.active:
+            at, known = track.cursor.at + 1, track.known
+            if at >= len(known) or known[at] != time or not working.active:
                 continue
             start = track.start[at]
             if working.expires <= start:
-                yield from self._book.expire(working)
+                book.expire(working)
             elif working.since <= start:
                 if working.trails:
                     trailing.append((working, at))
-                if not working.is_missed(track.high[at], track.low[at]):
+                if working.plain or not working.is_missed(track.high[at], track.low[at]):
                     queue.append((working, at))
         if queue:
             self._fills.begin()
-            yield from self._open(queue, trailing)
-            yield from self._inside(queue)
-            yield from self._close(queue, time)
+            self._open(queue, trailing)
+            later = [item for item in queue if not item[0].plain]  # which are at the next open again
+            if later:
+                self._inside(later)
+                self._close(later, time)
         _trail(trailing)
-        for working in self._book.resting():
-            if working.expires <= time and working.active:
-                yield from self._book.expire(working)
+        book.expire_all(time)
 
     # --- the open --------------------------------------------------------------------------------------
 
-    def _open(self, queue: list[_Item], trailing: list[_Item]) -> Iterator[Event]:
+    def _open(self, queue: list[_Item], trailing: list[_Item]) -> None:
         """Fill at the open; children of what fills join the queue, as they work at once."""
         joined = self._book.joined
         joined.clear()
         turns = self._reductions_first(queue, lambda w, at: w.price_at_open(w.track.open[at]))
         for working, at in turns:  # grows while it is walked
             if working.active:
-                yield from self._at_open(working, at)
-            turns.extend((child, at) for child in joined)
-            queue.extend((child, at) for child in joined if (child, at) not in queue)
-            trailing.extend((child, at) for child in joined if child.trails)
-            joined.clear()
+                self._at_open(working, at)
+            if joined:
+                turns.extend((child, at) for child in joined)
+                queue.extend((child, at) for child in joined if (child, at) not in queue)
+                trailing.extend((child, at) for child in joined if child.trails)
+                joined.clear()
 
-    def _at_open(self, working: Working, at: int) -> Iterator[Event]:
+    def _at_open(self, working: Working, at: int) -> None:
         order, track = working.order, working.track
-        open_, moment = track.open[at], track.start[at]
+        open_ = track.open[at]
+        if working.plain:
+            if not math.isnan(open_):
+                self._fills.fill(working, at, open_, phase=Phase.OPEN)
+            return
+        moment = track.start[at]
         if order.tif is TimeInForce.OPG and moment < self._sessions.open_from(working.since):
             return  # the session it is for has not begun
         stopped = working.stopped_at_open(open_)
@@ -90,13 +95,13 @@ class Matching:
         if stopped:
             self._trigger(working, track.known[at])
         if not math.isnan(price):
-            yield from self._fills.fill(working, at, price, phase=Phase.OPEN, stopped=stopped)
+            self._fills.fill(working, at, price, phase=Phase.OPEN, stopped=stopped)
         if stopped:
-            yield from _tell_triggered(working, moment)
+            self._book.tell_triggered(working, moment)
         if working.active and working.immediate:
-            yield from self._book.end(working, OrderStatus.CANCELLED, moment, Reason.NOT_IMMEDIATE)
+            self._book.end(working, OrderStatus.CANCELLED, moment, Reason.NOT_IMMEDIATE)
         elif working.active and order.tif is TimeInForce.OPG:
-            yield from self._book.end(working, OrderStatus.EXPIRED, moment, Reason.SESSION_END)
+            self._book.end(working, OrderStatus.EXPIRED, moment, Reason.SESSION_END)
 
     def _trigger(self, working: Working, since: int) -> None:
         """Make a stop the order that it becomes, which what is left of this bar does not fill."""
@@ -109,23 +114,27 @@ class Matching:
             return queue.copy()
         first, last = [], []
         held: dict[str, float] = {}
-        for working, at in queue:
+        for item in queue:
+            working, at = item
             order = working.order
-            if math.isnan(price(working, at)):
-                first.append((working, at))  # it does not fill, so its place does not matter
+            if math.isnan(working.track.open[at] if working.plain else price(working, at)):
+                first.append(item)  # it does not fill, so its place does not matter
                 continue
-            position = held.get(order.symbol, self._account.quantity(order.symbol))
-            signed = order.side * working.remaining
-            if rules.opening_part(position, signed) > rules.DUST and not order.reduce_only:
-                last.append((working, at))
+            symbol, size = order.symbol, working.remaining
+            position = held.get(symbol)
+            if position is None:
+                position = self._account.quantity(symbol)
+            opens = rules.opening_part(position, order.side * size) > rules.DUST
+            if opens and not order.reduce_only:
+                last.append(item)
                 continue
-            first.append((working, at))
-            held[order.symbol] = position + order.side * min(abs(signed), abs(position))
+            first.append(item)
+            held[symbol] = position + order.side * min(size, abs(position))
         return first + last
 
     # --- inside ----------------------------------------------------------------------------------------
 
-    def _inside(self, queue: list[_Item]) -> Iterator[Event]:
+    def _inside(self, queue: list[_Item]) -> None:
         for working, at in sorted(queue, key=_turn) if len(queue) > 1 else queue:
             track = working.track
             if not working.active or working.since > track.start[at]:
@@ -138,21 +147,21 @@ class Matching:
             if math.isnan(price):
                 if stopped:
                     self._trigger(working, track.known[at])
-                    yield from _tell_triggered(working, track.known[at])
+                    self._book.tell_triggered(working, track.known[at])
                 continue
             target = self._target(working, at) if stopped else None
             if target is None:
-                yield from self._touch(working, at, price, stopped=stopped)
+                self._touch(working, at, price, stopped=stopped)
             else:
-                yield from self._settle(working, target, at, price)
+                self._settle(working, target, at, price)
 
-    def _touch(self, working: Working, at: int, price: float, *, stopped: bool) -> Iterator[Event]:
+    def _touch(self, working: Working, at: int, price: float, *, stopped: bool) -> None:
         known = working.track.known[at]
         if stopped:
             self._trigger(working, known)
-        yield from self._fills.fill(working, at, price, phase=Phase.INTRABAR, stopped=stopped)
+        self._fills.fill(working, at, price, phase=Phase.INTRABAR, stopped=stopped)
         if stopped:
-            yield from _tell_triggered(working, known)
+            self._book.tell_triggered(working, known)
 
     def _target(self, stop: Working, at: int) -> Working | None:
         """Return the target that the bar touches as well as the stop, if there is one."""
@@ -166,7 +175,7 @@ class Matching:
                     return other
         return None
 
-    def _settle(self, stop: Working, target: Working, at: int, price: float) -> Iterator[Event]:
+    def _settle(self, stop: Working, target: Working, at: int, price: float) -> None:
         """Fill the stop rather than its target, unless finer bars tell that the target came first."""
         track = stop.track
         told = None
@@ -175,7 +184,7 @@ class Matching:
         chosen, taken = told or (stop, price)
         taken = min(max(taken, track.low[at]), track.high[at])  # finer bars may not agree with this one
         before = chosen.filled
-        yield from self._touch(chosen, at, taken, stopped=chosen is stop)
+        self._touch(chosen, at, taken, stopped=chosen is stop)
         filled = chosen.filled - before
         if filled > 0.0:
             better = taken if chosen is target else target.limit
@@ -183,16 +192,16 @@ class Matching:
                 Ambiguity(track.symbol, track.known[at], filled, taken, better, told is not None)
             )
         if stop.is_stop and stop.active:  # the target left some of it to the stop, that came later
-            yield from self._touch(stop, at, price, stopped=True)
+            self._touch(stop, at, price, stopped=True)
 
     # --- the close -------------------------------------------------------------------------------------
 
-    def _close(self, queue: list[_Item], time: int) -> Iterator[Event]:
+    def _close(self, queue: list[_Item], time: int) -> None:
         due = [(w, at) for w, at in queue if w.order.tif is TimeInForce.CLS and time >= w.expires]
         for working, at in self._reductions_first(due, lambda w, at: w.price_at_close(w.track.close[at])):
             price = working.price_at_close(working.track.close[at])
             if working.active and not math.isnan(price):
-                yield from self._fills.fill(working, at, price, phase=Phase.CLOSE)
+                self._fills.fill(working, at, price, phase=Phase.CLOSE)
 
 
 def _trail(items: list[_Item]) -> None:
@@ -206,9 +215,3 @@ def _turn(item: _Item) -> tuple[bool, float]:
     """Order what a bar may touch: stops before limits, the nearer to the open first."""
     working, at = item
     return not working.is_stop, working.distance(working.track.open[at])
-
-
-def _tell_triggered(working: Working, time: int) -> Iterator[Event]:
-    """Say that a stop was reached, when no fill has said so."""
-    if working.active and working.filled == 0.0:
-        yield OrderUpdate(working.order.id, OrderStatus.TRIGGERED, Reason.NONE, time)

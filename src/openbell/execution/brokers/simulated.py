@@ -7,13 +7,13 @@ costs in `holding`; here they are put together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from openbell.core.account import Account
 from openbell.core.clock import Sessions
 from openbell.core.costs import Costs
 from openbell.core.orders import Cancel, Order
-from openbell.core.ports import Command, Event, Market
+from openbell.core.ports import Command, Ear, Market
 from openbell.core.types import OrderStatus, Split
 from openbell.execution.brokers.ambiguity import Ambiguity, Detail
 from openbell.execution.brokers.book import Book
@@ -26,9 +26,9 @@ __all__ = ["Ambiguity", "Detail", "SimulatedBroker"]
 
 
 class SimulatedBroker:
-    """Takes commands and bars, and yields what happens to orders.
+    """Takes commands and bars, and says what happens to orders.
 
-    The driver feeds each event to the engine at once: the account is booked before the broker goes on.
+    The ear that it is connected to books each event at once, before the broker goes on.
     """
 
     def __init__(
@@ -43,54 +43,64 @@ class SimulatedBroker:
     ) -> None:
         funds = Funds(account, market, costs)
         self._book = Book(account=account, tracks=market.tracks, sessions=sessions, funds=funds)
-        self._matching = Matching(
-            self._book,
-            Fills(self._book, account, funds=funds, costs=costs),
-            account=account,
-            sessions=sessions,
-            detail=detail,
-        )
+        self._fills = Fills(self._book, account, funds=funds, costs=costs)
+        self._matching = Matching(self._book, self._fills, account=account, sessions=sessions, detail=detail)
         self._holding = Holding(
             strategy, account=account, market=market, sessions=sessions, margin=costs.margin
         )
 
+    def connect(self, ear: Ear) -> None:
+        """Say from now on to `ear` what happens."""
+        self._book.ear = self._fills.ear = self._holding.ear = ear
+
     @property
-    def busy(self) -> bool:
-        """Tell whether the next bars can change anything here: an order works or a position costs."""
-        return self._book.busy or self._holding.costs
+    def changed(self) -> set[str]:
+        """The symbols of which `reach` may answer otherwise than before, to be cleared by who asks."""
+        return self._book.changed
+
+    @property
+    def costs(self) -> bool:
+        """Tell whether holding what is held costs something with the next bars."""
+        return self._holding.costs
+
+    def reach(self, symbol: str) -> tuple[float, float, float] | None:
+        """Return which bars of a symbol may change something here: see `Book.reach`."""
+        return self._book.reach(symbol)
 
     @property
     def ambiguities(self) -> list[Ambiguity]:
         """Return the bars so far that touched a stop and its target."""
         return self._matching.ambiguities
 
-    def submit(self, commands: Iterable[Command], time: int) -> Iterator[Event]:
-        """Take commands at `time`; yield acceptances, rejections and cancellations."""
+    def submit(self, commands: Iterable[Command], time: int) -> None:
+        """Take commands at `time`: orders are accepted or rejected, cancelled and changed."""
+        book = self._book
         for command in commands:
             if isinstance(command, Order):
-                yield from self._book.accept(command, time)
+                book.accept(command, time)
             elif isinstance(command, Cancel):
-                working = self._book.open.get(command.order_id)
+                working = book.open.get(command.order_id)
                 if working is not None:
-                    yield from self._book.end(working, OrderStatus.CANCELLED, time, command.reason)
+                    book.end(working, OrderStatus.CANCELLED, time, command.reason)
             else:
-                yield from self._book.replace(command, time)
+                book.replace(command, time)
 
-    def match(self, time: int) -> Iterator[Event]:
+    def match(self, time: int) -> None:
         """Let the bars that become known at `time` fill what rests. They are not known to anybody yet."""
         if self._holding.costs:
-            yield from self._holding.charge(time)
-        yield from self._matching.run(time)
+            self._holding.charge(time)
+        self._matching.run(time)
         self._holding.note(time)
 
-    def call_margin(self, time: int) -> Iterable[Event]:
+    def call_margin(self, time: int) -> None:
         """Ask for all positions to be closed when equity is below the maintenance margin at the closes."""
-        return self._holding.call(time, closing=self._book.is_closing) if self._holding.costs else ()
+        if self._holding.costs:
+            self._holding.call(time, closing=self._book.is_closing)
 
-    def act(self, split: Split) -> Iterator[Event]:
+    def act(self, split: Split) -> None:
         """Adjust what rests to a split: more shares at a lower price. A reverse split cancels it."""
-        yield from self._book.split(split)
+        self._book.split(split)
 
-    def finish(self, time: int) -> Iterator[Event]:
+    def finish(self, time: int) -> None:
         """End everything that still works, because the run ends."""
-        yield from self._book.finish(time)
+        self._book.finish(time)

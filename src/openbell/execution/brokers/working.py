@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from openbell.core import rules
 from openbell.core.market import Track
@@ -10,11 +11,17 @@ from openbell.core.orders import Order
 from openbell.core.types import OrderType, TimeInForce
 
 _NONE = math.nan
+_INF = math.inf
+_MARKET, _TRAILING = OrderType.MARKET, OrderType.TRAILING_STOP
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
+#: Of each type: whether it has a limit, waits for a stop, and trails.
+_KINDS = {kind: (kind in _LIMITS, kind in _STOPS, kind is _TRAILING) for kind in OrderType}
+_GTC = TimeInForce.GTC
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 _AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
 _BOUND = (*_IMMEDIATE, *_AUCTION)
+_whole_lots = lru_cache(maxsize=1024)(rules.whole_lots)  # one order asks for the same several times
 
 
 class Working:
@@ -23,29 +30,31 @@ class Working:
     `since` is the time from which it works as it is: it never fills in a bar that began earlier. `expires`
     is when it runs out. `mark` is a trailing stop's best price so far. `pending` is the part of a child's
     quantity that waits for its parent to fill. `lot` is what it fills in: to reduce, an odd lot may go.
-    `is_stop` is true while it waits for a stop price, `limited` when it has a limit, and `bound` when it
-    belongs to an open or a close and ends there.
+    `is_stop` is true while it waits for a stop price, `limited` when it has a limit, `bound` when it
+    belongs to an open or a close and ends there, and `plain` when it is to fill at the next open, whatever
+    the price. `reserved` shares tie up `need` of the account's free equity, as
+    part of the OCO `group` that it was in then.
     """
 
     __slots__ = (
-        "active", "bound", "expires", "filled", "is_stop", "limit", "limited", "lot", "mark", "order", "paid",
-        "pending", "quantity", "raw", "since", "stop", "track", "trail", "trails", "value",
+        "active", "bound", "expires", "filled", "group", "is_stop", "limit", "limited", "lot", "mark", "need",
+        "order", "paid", "pending", "plain", "quantity", "raw", "reserved", "since", "stop", "track", "trail",
+        "trails", "value",
     )  # fmt: skip
 
     def __init__(self, order: Order, *, track: Track, since: int) -> None:
         self.order = order
         self.track = track
         self.since = since
-        self.expires = math.inf
+        self.expires = _INF
         self.mark = _NONE
         self.quantity = order.quantity
         self.limit = order.limit
         self.stop = order.stop
         self.trail = order.trail
-        self.limited = order.type in _LIMITS
-        self.is_stop = order.type in _STOPS
-        self.trails = order.type is OrderType.TRAILING_STOP
-        self.bound = order.tif in _BOUND
+        self.limited, self.is_stop, self.trails = _KINDS[order.type]
+        self.bound = order.tif is not _GTC and order.tif in _BOUND
+        self.plain = order.type is _MARKET and not self.bound
         lot = track.instrument.lot
         self.lot = min(lot, 1.0) if order.reduce_only else lot
         self.active = False
@@ -54,11 +63,14 @@ class Working:
         self.raw = 0.0
         self.value = 0.0
         self.paid = 0.0
+        self.need = 0.0
+        self.reserved = 0.0
+        self.group = 0
 
     @property
     def remaining(self) -> float:
         """Return how many shares may still fill now."""
-        return rules.whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
+        return _whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
 
     @property
     def done(self) -> bool:
@@ -77,6 +89,15 @@ class Working:
             raw = rules.trailing_stop(self.order.side, self.mark, self.trail, self.order.trail_percent)
             return rules.on_tick(raw, self.track.instrument.tick)
         return self.stop
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Return the prices between which every bar passes the order by; None when each bar may matter."""
+        if self.bound or self.trails or not (self.is_stop or self.limited):
+            return None
+        price = self.stop if self.is_stop else self.limit
+        rises = (self.order.side > 0) is self.is_stop
+        return (-_INF, price) if rises else (price, _INF)
 
     def is_missed(self, high: float, low: float) -> bool:
         """Tell whether a bar passes the order by: it waits for a price that the bar does not reach."""

@@ -1,0 +1,44 @@
+"""When something can happen next: the moments at which bars meet what works at the broker."""
+
+from __future__ import annotations
+
+from openbell.data.panel import Panel
+from openbell.execution.brokers.simulated import SimulatedBroker
+
+
+class Agenda:
+    """Knows the next moment at which a bar may fill, trigger or expire an order, or holding costs something.
+
+    Before it, to let the bars meet the broker would change nothing. So a resting stop costs nothing on the
+    bars that pass it by.
+    """
+
+    def __init__(self, broker: SimulatedBroker, panel: Panel) -> None:
+        self._broker = broker
+        self._panel = panel
+        self._changed = broker.changed
+        self._due: dict[str, int] = {}
+        self._end = len(panel)
+
+    def next_after(self, at: int) -> int:
+        """Return the first moment after `at` that matters; the panel's length or more when none does."""
+        due = self._due
+        for symbol in [symbol for symbol, moment in due.items() if moment <= at]:
+            self._changed.add(symbol)
+        if self._changed:
+            self._look()
+        if self._broker.costs:
+            return at + 1
+        return min(due.values()) if due else self._end
+
+    def _look(self) -> None:
+        """Look again at the symbols whose orders have changed, or met a bar."""
+        due, panel, reach = self._due, self._panel, self._broker.reach
+        for symbol in self._changed:
+            wanted = reach(symbol)
+            moment = panel.next_bar(symbol) if wanted is None else panel.next_reach(symbol, *wanted)
+            if moment < self._end:
+                due[symbol] = moment
+            else:
+                due.pop(symbol, None)
+        self._changed.clear()
