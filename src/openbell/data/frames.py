@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _OFFSET = r"(?:Z|[+-]\d\d:?\d\d)$"  #: what ends an ISO time that names its zone
 _INDEX = "frame.index"
+_NUMERIC = {float, int, str, Decimal, np.float64, np.int64}
 _EPOCHS = (  #: whole numbers from, and below, which are probably to be read so
     (19e6, 21e6, ".astype(str), format='%Y%m%d'"),
     (1e8, 1e11, ", unit='s', utc=True"),
@@ -241,13 +242,14 @@ def _floats(column: pd.Series[Any], name: str, symbol: str) -> Floats:
 
 def _float(value: object) -> float | None:
     """Return a number, or a text of one, as a float, NaN where there is none; None for anything else."""
-    if _is_missing(value):
-        return math.nan
-    if not isinstance(value, Real | Decimal | str) or isinstance(value, bool):
-        return None
+    if type(value) not in _NUMERIC:  # what follows takes ten times as long
+        if _is_missing(value):
+            return math.nan
+        if not isinstance(value, Real) or isinstance(value, bool):
+            return None
     if isinstance(value, str) and "_" in value:  # Python's own way to write 1_000
         return None
     try:
-        return float(value)
+        return float(value)  # type: ignore[arg-type]  # of one of the types above
     except (ValueError, OverflowError):
         return None
