@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -11,7 +12,8 @@ from openbell import run
 from openbell.backtesting import checkpoint
 from openbell.backtesting.axes import Axis, read_axis
 from openbell.backtesting.constraint import Constraint, read_constraint
-from openbell.backtesting.grid import Check, Choice, Combinations, combine
+from openbell.backtesting.feasible import check_bars, checker, unready
+from openbell.backtesting.grid import Choice, Combinations, combine
 from openbell.backtesting.measures import read_objectives
 from openbell.backtesting.parallel import EventEngine
 from openbell.backtesting.plan import Plan
@@ -27,16 +29,16 @@ from openbell.backtesting.sweep import (
 )
 from openbell.backtesting.trials import EventEvaluator
 from openbell.core.costs import Costs
-from openbell.core.errors import BadData, ConfigError, nearest
+from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Series
-from openbell.indicators.batch import lookback
-from openbell.indicators.spec import Indicator
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.strategies.registry import Form, Found
 from openbell.strategies.signal import Signal
 
+#: Names a folder for a sweep by what decides it.
+Place = Callable[[Mapping[str, Any]], Path]
 ENGINES = ("auto", "event", "compiled")
 #: Makes the compiled engine's evaluator of a plan, a strategy, series and a number of threads.
 Compiler = Callable[[Plan, Found, Sequence[Series], int | None], Evaluator]
@@ -149,6 +151,7 @@ def search_each(
     search: Search,
     *,
     progress: Progress | None = None,
+    place: Place | None = None,
 ) -> dict[str, Sweep]:
     """Sweep each symbol of a plan by itself; with a folder to resume, in a folder of its own below it."""
     made = {}
@@ -161,6 +164,7 @@ def search_each(
             [one for one in series if one.symbol == symbol],
             mine,
             progress=_shifted(progress, at, count),
+            place=place,
         )
     return made
 
@@ -180,31 +184,45 @@ def search_plan(
     search: Search,
     *,
     progress: Progress | None = None,
+    place: Place | None = None,
 ) -> Sweep:
-    """Run a plan with many combinations of parameters; errors as of `sweep`."""
+    """Run a plan with many combinations of parameters; errors as of `sweep`.
+
+    Args:
+        plan: What is run, on what, and how; its parameters are fixed.
+        found: The strategy.
+        series: The data.
+        search: What is varied, and how.
+        progress: Told (combinations done, combinations in all) now and then.
+        place: Where to keep what is done, and to write the sweep, if there is nothing to resume.
+    """
     objectives = read_objectives(search.objective)
     constraint = _constraint(found, plan, search)
     combinations = _combinations(found, plan, search, constraint)
-    _check_bars(series)
+    check_bars(series)
     engine, name, reason = _choose(plan, found, series, search)
     identity = checkpoint.identify(plan, found, series, combinations, engine=name)
+    span = min(int(one.start[0]) for one in series), max(int(one.known[-1]) for one in series)
     folder = None
     if search.resume is not None:
         folder = checkpoint.Folder(search.resume, identity, engine.measures)
+    elif place is not None:
+        folder = checkpoint.Folder(place(identity), identity, engine.measures, fresh=True)
 
     def show(results: Trials) -> Sweep:
-        manner = Manner(found.name, name, reason, objectives, _text(constraint), search.samples)
+        manner = Manner(found.name, name, reason, objectives, span, _text(constraint), search.samples)
         return Sweep(plan, results, manner, identity)
 
-    unready = _unready(found, plan, combinations, series)
+    untried = unready(found, plan, combinations, series)
     try:
-        made = show(explore(combinations, engine, unready=unready, store=folder, progress=progress))
+        made = show(explore(combinations, engine, unready=untried, store=folder, progress=progress))
     except SweepInterrupted as stopped:
         if stopped.trials.done.any():
             stopped.sweep = show(stopped.trials.finished())
+            stopped.folder = folder.path if folder is not None else None
         raise
-    if search.resume is not None:
-        made.write(search.resume)
+    if folder is not None:
+        made.write(folder.path)
     return made
 
 
@@ -233,17 +251,15 @@ def _combinations(found: Found, plan: Plan, search: Search, constraint: Constrai
         raise ConfigError(f"nothing to try: give values for a parameter, as in fast=[5, 10]; {have}")
     for name in search.grid:
         if name not in known:
-            options = [*known, *_OPTIONS]
             raise ConfigError(
-                f"{name!r} is no parameter of strategy {found.name} and no option of a sweep"
-                f"{nearest(name, options) if _is_near(name, options) else nearest(name, known)}"
+                f"{name!r} is no parameter of strategy {found.name} and no option of a sweep{_meant(name, known)}"
             )
     axes: list[Axis] = [read_axis(name, given) for name, given in search.grid.items()]
     return combine(
         axes,
         choice,
         constraint=constraint,
-        check=_check(found),
+        check=checker(found),
         defaults={**known, **found.make(plan.parameters).values(), **plan.parameters},
     )
 
@@ -251,32 +267,10 @@ def _combinations(found: Found, plan: Plan, search: Search, constraint: Constrai
 _OPTIONS = tuple(name for name in sweep.__annotations__ if name not in ("strategy", "data", "grid", "return"))
 
 
-def _is_near(name: str, names: Iterable[str]) -> bool:
-    return nearest(name, names).startswith("; did you mean")
-
-
-def _check(found: Found) -> Check:
-    """Return what takes a value as the strategy's own, or refuses it."""
-    form = found.form
-    if not isinstance(form, Signal):
-        owner, known = form.__name__, form.parameters
-        return lambda name, value: known[name].checked(value, where=f"{owner}.{name}")
-
-    def check(name: str, value: Any) -> Any:
-        changed = form.with_parameters(**{name: value})
-        return value if isinstance(value, Indicator) else changed.parameter_values()[name]
-
-    return check
-
-
-def _check_bars(series: Sequence[Series]) -> None:
-    """Refuse data of which nothing can be measured."""
-    longest = max(series, key=len)
-    if len(longest) < 2:
-        raise BadData(
-            f"{longest.symbol}: there is 1 bar, and a sweep measures from one to the next; "
-            "widen the range of dates"
-        )
+def _meant(name: str, known: Iterable[str]) -> str:
+    """Return what a name was meant for: a parameter, or an option that is very near."""
+    options = get_close_matches(name, _OPTIONS, n=1, cutoff=0.8)
+    return f"; did you mean {options[0]!r}?" if options else nearest(name, known)
 
 
 def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) -> tuple[Engine, str, str]:
@@ -316,41 +310,3 @@ def _compiled(plan: Plan, found: Found, series: Sequence[Series], threads: int |
             f"strategy {found.name} is a class, which decides in Python: only @signal strategies compile"
         )
     return compiler(plan, found, series, threads)
-
-
-def _unready(
-    found: Found, plan: Plan, combinations: Combinations, series: Sequence[Series]
-) -> dict[int, str]:
-    """Return the rows of which an indicator needs more bars than there are, and which.
-
-    Raises:
-        BadData: One that is not varied does.
-    """
-    if not isinstance(found.form, Signal):
-        return {}  # a class says in on_start what it needs: the run tells
-    form, bars = found.form.with_parameters(**plan.parameters), max(map(len, series))
-    for name, thing in form.inputs.items():
-        why = _too_long(name, thing, bars)
-        if why and name not in combinations.names:
-            raise BadData(why)
-    rows: dict[int, str] = {}
-    for at, name in enumerate(combinations.names):
-        for code, value in enumerate(combinations.values[at]):
-            why = _too_long(name, form.with_parameters(**{name: value}).inputs[name], bars)
-            if why:
-                mine = (combinations.codes[:, at] == code).nonzero()[0]
-                rows |= {int(row): why for row in mine if int(row) not in rows}
-    return rows
-
-
-def _too_long(name: str, thing: Any, bars: int) -> str:
-    """Return why an indicator has no value in so many bars; empty where it has, or that is not known."""
-    if not isinstance(thing, Indicator) or thing.timeframe:
-        return ""
-    needed = lookback(thing) + 1
-    if needed <= bars:
-        return ""
-    return (
-        f"{name}: {thing.describe()} needs {needed:,} bars, and there are {bars:,}; "
-        "widen the range of dates, or give shorter ones"
-    )

@@ -106,6 +106,7 @@ class Axis:
     name: str
     values: Sequence[Any] | None  #: None where values are drawn
     quantile: Callable[[float], Any]  #: the value at a share from 0 to 1
+    source: Any = None  #: the span or distribution that values are drawn from
 
     def __len__(self) -> int:
         return len(self.listed())
@@ -116,6 +117,8 @@ class Axis:
         Raises:
             ConfigError: There are none: they are to be drawn.
         """
+        if isinstance(self.source, Span):
+            return self.source.values()
         if self.values is None:
             raise ConfigError(
                 f"{self.name} is a distribution, which has no grid: list values, or draw with method='random'"
@@ -132,12 +135,12 @@ def read_axis(name: str, given: Any) -> Axis:
     if isinstance(given, Span):
         if given.step is not None or (given.is_whole and not given.log):
             return _listed(name, given.values())
-        return Axis(name, None, given.quantile)
+        return Axis(name, None, given.quantile, given)
     if isinstance(given, _SINGLE):
         return _listed(name, (_plain(given),))
     ppf = getattr(given, "ppf", None)
     if callable(ppf):  # a frozen distribution of scipy.stats
-        return Axis(name, None, lambda share: _plain(ppf(share)))
+        return Axis(name, None, lambda share: _plain(ppf(share)), given)
     if isinstance(given, range):
         return _listed(name, given)
     if isinstance(given, list | tuple | np.ndarray) and np.ndim(_as_array(given)) == 1:

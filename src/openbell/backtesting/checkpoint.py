@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,14 +60,19 @@ def identify(
 class Folder:
     """Keeps the finished parts of one sweep below a folder, each written whole or not at all."""
 
-    def __init__(self, path: str | Path, identity: Mapping[str, Any], measures: Sequence[str]) -> None:
+    def __init__(
+        self, path: str | Path, identity: Mapping[str, Any], measures: Sequence[str], *, fresh: bool = False
+    ) -> None:
         self.path = Path(path)
+        self._fresh = fresh  #: whether what is there is to be left out, and replaced
         self._identity = json.loads(json.dumps(identity))  # as it reads when it comes back
         self._measures = list(measures)
         self._check()
 
     def parts(self) -> Iterator[Part]:
         """Yield what is kept: of a finished sweep everything, else its parts. A damaged one is made anew."""
+        if self._fresh:
+            return
         table = self.path / TABLE
         if table.is_file():
             yield _read_table(table, self._measures)
@@ -84,6 +90,10 @@ class Folder:
         """
         with self._writing():
             folder = self.path / _PARTS
+            if self._fresh:
+                shutil.rmtree(folder, ignore_errors=True)
+                (self.path / TABLE).unlink(missing_ok=True)
+                self._fresh = False
             if not folder.is_dir():
                 folder.mkdir(parents=True)
                 text = json.dumps(self._identity | {"state": "unfinished"}, indent=2) + "\n"

@@ -107,8 +107,9 @@ def combine(
         made, tried = _sample(axes, choice, check, meets)
     if not len(made):
         text = constraint.text if constraint is not None else ""
-        what = "combinations" if choice.method == "grid" else "draws"
-        raise ConfigError(f"where={text!r} excludes all {tried:,} {what}; loosen it, or give other values")
+        what = "combination" if choice.method == "grid" else "draw"
+        what = f"the only {what}" if tried == 1 else f"all {tried:,} {what}s"
+        raise ConfigError(f"where={text!r} excludes {what}; loosen it, or give other values")
     return made
 
 

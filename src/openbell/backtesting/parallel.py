@@ -20,7 +20,7 @@ WORKER_BYTES = 90_000_000
 #: Workers take about a third of a second to start; for less work than this they are not worth it.
 WORTH_WORKERS = 1.0
 _MOST_WORKERS = 256
-_CHUNK_SECONDS = 0.5  #: how long a worker should be busy with one task
+_CHUNK_SECONDS = 0.5  #: how long a piece should take
 _LONGEST_CHUNK = 64
 _WARM = 2  #: combinations that are run here to see how long one takes: the first loads what is lazy
 
@@ -39,29 +39,26 @@ class EventEngine:
     def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
         """Yield the rows' figures as they come, the same by whomever they are made."""
         seconds = None
-        if self._asked is None:
+        if self._asked is None or self._asked == 1:
             for at in rows[:_WARM]:
                 before = perf_counter()
                 yield self._here(combinations, np.array([at]))
                 seconds = perf_counter() - before
             rows = rows[_WARM:]
         count = self._count(len(rows), seconds)
+        pieces = _pieces(rows, count, seconds)
         if count > 1:
-            yield from self._there(combinations, rows, count, seconds)
+            yield from self._there(combinations, pieces, count)
             return
-        for at in rows:
-            yield self._here(combinations, np.array([at]))
+        for piece in pieces:
+            yield self._here(combinations, piece)
 
     def _here(self, combinations: Combinations, rows: Rows) -> Part:
         values, errors = self._evaluator.examine([combinations[at] for at in rows.tolist()])
         return Part(rows, values, {int(rows[at]): why for at, why in errors.items()})
 
-    def _there(
-        self, combinations: Combinations, rows: Rows, count: int, seconds: float | None
-    ) -> Iterator[Part]:
+    def _there(self, combinations: Combinations, pieces: list[Rows], count: int) -> Iterator[Part]:
         evaluator = self._evaluator
-        size = _chunk(len(rows), count, seconds)
-        pieces = [rows[first : first + size] for first in range(0, len(rows), size)]
         tasks = [Task(piece, [combinations[at] for at in piece.tolist()]) for piece in pieces]
         with share(evaluator.series) as shipment:
             packed = pack(Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment))
@@ -106,8 +103,9 @@ def _checked(workers: int | None) -> int | None:
     return workers
 
 
-def _chunk(rows: int, workers: int, seconds: float | None) -> int:
-    """Return how many combinations a task has: enough to be worth sending, few enough to share out evenly."""
-    fair = max(rows // (workers * 8), 1)
+def _pieces(rows: Rows, workers: int, seconds: float | None) -> list[Rows]:
+    """Divide rows: enough in a piece to be worth sending and keeping, few enough to share out evenly."""
+    fair = max(len(rows) // (workers * 8), 1)
     timely = _LONGEST_CHUNK if not seconds else max(int(_CHUNK_SECONDS / seconds), 1)
-    return min(fair, timely, _LONGEST_CHUNK)
+    size = min(fair, timely, _LONGEST_CHUNK)
+    return [rows[first : first + size] for first in range(0, len(rows), size)]

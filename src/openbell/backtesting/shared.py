@@ -108,7 +108,7 @@ def _attach(name: str) -> SharedMemory:
         resource_tracker.register = register
 
 
-def _leave(_name: Sized, _kind: str) -> None:
+def _leave(name: Sized, rtype: str) -> None:
     """Do not keep track of a block."""
 
 

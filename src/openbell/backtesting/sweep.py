@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -98,6 +99,7 @@ class SweepInterrupted(KeyboardInterrupt):
         super().__init__(f"stopped after {int(trials.done.sum()):,} of {len(trials.done):,} combinations")
         self.trials = trials
         self.sweep: Any = None
+        self.folder: Path | None = None  #: where it is kept
 
 
 def explore(
@@ -221,7 +223,9 @@ def read_memory(given: str | int | None) -> int | None:
 
 
 def megabytes(size: int) -> str:
-    """Return a size in whole megabytes, rounded up."""
+    """Return a size in whole megabytes, rounded up; a smaller one in bytes."""
+    if size < 1_000_000:
+        return f"{size} bytes"
     return f"{-(-size // 1_000_000):,}MB".replace(",", "")
 
 

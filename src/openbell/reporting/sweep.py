@@ -30,6 +30,7 @@ class Manner:
     engine: str  #: `event` or `compiled`
     reason: str  #: why that one
     objectives: tuple[Objective, ...]
+    span: tuple[int, int]  #: when the first bar opens and the last one ends, ns UTC
     where: str = ""
     samples: int | None = None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from openbell.reporting.sweeppage import render
 from openbell.reporting.sweeptable import columns
 
 PAGE = "heatmap.html"
+_SYMBOLS_IN_NAME = 3
 
 
 def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
@@ -39,6 +43,16 @@ def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
 
     _attempt(write, target, fresh)
     return target
+
+
+def default_name(identity: Mapping[str, Any]) -> str:
+    """Return `sweep-<strategy>-<first symbols>-<8 hex of what decides the sweep>`."""
+    symbols = identity["plan"]["symbols"]
+    words = ["sweep", identity["strategy"], *symbols[:_SYMBOLS_IN_NAME]]
+    if len(symbols) > _SYMBOLS_IN_NAME:
+        words.append(f"and-{len(symbols) - _SYMBOLS_IN_NAME}-more")
+    words.append(hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8])
+    return "-".join(re.sub(r"[^\w.-]+", "_", word) for word in words)
 
 
 def describe(sweep: Sweep) -> dict[str, Any]:

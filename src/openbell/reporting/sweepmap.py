@@ -15,7 +15,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.data.bars import Floats
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.html import charts
-from openbell.reporting.sweeptable import find_plateau, is_numeric, pick, ranks
+from openbell.reporting.sweeptable import find_plateau, is_numeric, name_of, pick, ranks
 
 #: A drawn parameter with more values than this is shown in as many bins.
 BINS = 30
@@ -23,6 +23,8 @@ BINS = 30
 _FEW_CELLS = 400
 #: With more cells than this a few extremes do not decide the colours.
 _MANY_CELLS = 50
+#: Stands out from blue and from yellow, on light and on dark.
+_MARK = "#e5383b"
 
 
 class Scale(NamedTuple):
@@ -132,11 +134,6 @@ def dress(value: Any, colours: Mapping[str, str]) -> Any:
     return colours[value[1:]] if isinstance(value, str) and value[:1] == "$" else value
 
 
-def name_of(measure: str) -> str:
-    """Return a measure's name for a reader."""
-    return DESCRIPTIONS[measure].label if measure in DESCRIPTIONS else "Final equity"
-
-
 def format_of(measure: str) -> str:
     """Return how plotly is to write a measure."""
     unit = DESCRIPTIONS[measure].unit if measure in DESCRIPTIONS else "money"
@@ -173,7 +170,7 @@ def _marks(
         return marks, []
     plateau = find_plateau(trials, objective)
     marks.append(_mark("plateau", "circle-open", across, up, plateau.row))
-    frame: dict[str, Any] = {"type": "rect", "line": {"color": "$loss", "width": 2}}
+    frame: dict[str, Any] = {"type": "rect", "line": {"color": _MARK, "width": 2}}
     for axis, one in (("x", across), ("y", up)):
         place = int(one.places[plateau.row])
         frame[f"{axis}0"] = max(place - 1, 0) - 0.5
@@ -185,7 +182,7 @@ def _mark(name: str, symbol: str, across: Scale, up: Scale, row: int) -> dict[st
     return {
         "type": "scatter", "mode": "markers", "name": name, "hoverinfo": "skip",
         "x": [across.labels[across.places[row]]], "y": [up.labels[up.places[row]]],
-        "marker": {"symbol": symbol, "size": 11, "color": "$loss", "line": {"color": "$loss", "width": 3}},
+        "marker": {"symbol": symbol, "size": 11, "color": _MARK, "line": {"color": _MARK, "width": 3}},
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from openbell.reporting.html import palette
 from openbell.reporting.html.markup import Cell, Column, definitions, section, table
 from openbell.reporting.html.page import plotly_script
 from openbell.reporting.sweep import Sweep
-from openbell.reporting.words import capitalised, commission, count, slippage
+from openbell.reporting.words import capitalised, commission, count, date, slippage
 
 #: Nothing may be loaded from anywhere: the browser holds the page to it.
 _POLICY = (
@@ -68,7 +68,7 @@ def _header(sweep: Sweep) -> str:
 
 def _facts(sweep: Sweep) -> str:
     plan = sweep.plan
-    dates = f"{plan.start or 'the first bar'} to {plan.end or 'the last'}"
+    dates = " to ".join(date(time) for time in sweep.manner.span)
     tried = count(sweep.trials, "combination")
     return f"{dates} · {plan.timeframe} bars · {tried} tried · cash {plan.cash:,.0f}"
 
@@ -76,7 +76,7 @@ def _facts(sweep: Sweep) -> str:
 def _map(sweep: Sweep, first: str, second: str | None, measures: list[str]) -> str:
     options = "".join(
         f"<option value='{name}'{' selected' if name == sweep.objective else ''}>"
-        f"{sweepmap.name_of(name)}</option>"
+        f"{sweeptable.name_of(name)}</option>"
         for name in measures
     )
     over = first if second is None else f"{first} and {second}"
@@ -84,7 +84,7 @@ def _map(sweep: Sweep, first: str, second: str | None, measures: list[str]) -> s
     lead = f"Each measure over {over}."
     if mean:
         lead += f" A cell is the mean over {', '.join(mean)}."
-    caption = f"Brighter is better. Cross: the best by {sweepmap.name_of(sweep.objective).lower()}."
+    caption = f"Brighter is better. Cross: the best by {sweeptable.name_of(sweep.objective)}."
     if sweep.results.combinations.method == "grid":
         caption += " Ring and frame: the plateau and its neighbours."
     body = (
@@ -100,7 +100,7 @@ def _best(sweep: Sweep) -> str:
     rows = sweeptable.order(results, sweep.manner.objectives)[:ROWS]
     names = [*results.combinations.names]
     heads = [Column(name) for name in names]
-    heads += [Column(sweepmap.name_of(name), number=True) for name in results.measures]
+    heads += [Column(sweeptable.name_of(name), number=True) for name in results.measures]
     cells = []
     for row in rows.tolist():
         values = results.values[row].tolist()
@@ -109,14 +109,12 @@ def _best(sweep: Sweep) -> str:
             Cell(sweeptable.shown(name, value)) for name, value in zip(results.measures, values, strict=True)
         ]
         cells.append(mine)
-    shown = f"The {len(cells)} best of {count(sweep.trials, 'combination')} tried"
-    return section("best", "Best", table(shown, heads, cells), lead=f"{shown}, by {_aims(sweep)}.")
+    shown = f"The {len(cells):,} best of {count(sweep.trials, 'combination')} tried, by {_aims(sweep)}"
+    return section("best", "Best", table(shown, heads, cells))
 
 
 def _aims(sweep: Sweep) -> str:
-    return ", then ".join(
-        f"the {one.word} {sweepmap.name_of(one.name).lower()}" for one in sweep.manner.objectives
-    )
+    return ", then ".join(f"the {one.word} {sweeptable.name_of(one.name)}" for one in sweep.manner.objectives)
 
 
 def _tried(sweep: Sweep) -> str:

@@ -14,6 +14,7 @@ from openbell.backtesting.measures import Objective
 from openbell.backtesting.sweep import Trials, describe
 from openbell.core.errors import ConfigError
 from openbell.data.bars import Floats
+from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.words import count, figure
 
 #: What has no metric's description.
@@ -32,7 +33,7 @@ class Pick(NamedTuple):
     def __str__(self) -> str:
         value = shown(self.objective, self.measures[self.objective])
         tried = count(self.trials, "combination")
-        return f"{describe(self.parameters)}: {self.objective} {value}, the best of {tried} tried"
+        return f"{describe(self.parameters)}: {name_of(self.objective)} {value}, the best of {tried} tried"
 
 
 class Plateau(NamedTuple):
@@ -43,15 +44,21 @@ class Plateau(NamedTuple):
     objective: str
     mean: float  #: over the neighbours and itself
     value: float  #: its own
-    neighbours: int  #: with itself
+    neighbours: int
     trials: int
 
     def __str__(self) -> str:
         mean, value = (shown(self.objective, number) for number in (self.mean, self.value))
         return (
-            f"{describe(self.parameters)}: {self.objective} {mean} on average over {self.neighbours} "
-            f"neighbours on the grid, {value} itself, of {count(self.trials, 'combination')} tried"
+            f"{describe(self.parameters)}: {name_of(self.objective)} {mean} on average over it and "
+            f"{count(self.neighbours, 'neighbour')}, {value} itself, "
+            f"of {count(self.trials, 'combination')} tried"
         )
+
+
+def name_of(measure: str) -> str:
+    """Return a measure's name for a reader."""
+    return DESCRIPTIONS[measure].label if measure in DESCRIPTIONS else "Final equity"
 
 
 def shown(measure: str, value: float) -> str:
@@ -165,7 +172,7 @@ def find_plateau(trials: Trials, objective: Objective) -> Plateau:
         objective.name,
         float(means[row]),
         float(values[row]),
-        int(near[row]),
+        int(near[row]) - 1,
         best.trials,
     )
 

@@ -1,0 +1,35 @@
+"""The options that `sweep` alone takes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Grid = Annotated[
+    list[str] | None,
+    typer.Option("--grid", metavar="NAME=VALUES", help="What to try, such as fast=5:60:5 or fast=5,10,20."),
+]
+Where = Annotated[
+    str | None, typer.Option("--where", metavar="TEXT", help="What has to hold, such as 'fast < slow'.")
+]
+Objectives = Annotated[
+    list[str] | None,
+    typer.Option("--objective", metavar="MEASURE", help="What is best; else sharpe. -trades asks for few."),
+]
+Each = Annotated[bool, typer.Option("--each", help="Sweep each symbol by itself; else all are a portfolio.")]
+Method = Annotated[
+    str, typer.Option("--method", metavar="NAME", help="All of the grid, or a random or latin sample.")
+]
+Samples = Annotated[int | None, typer.Option("--samples", metavar="COUNT", help="How many a sample has.")]
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, event or compiled.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="COUNT", help="Processes; else as many as are worth it.")
+]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="SIZE", help="The most to use beside the data, as 300MB.")
+]
+Top = Annotated[int, typer.Option("--top", metavar="COUNT", help="How many of the best to show.")]
+Resume = Annotated[
+    str | None, typer.Option("--resume", metavar="FOLDER", help="Go on with a sweep that was stopped.")
+]
