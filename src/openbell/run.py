@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import parse_qsl
 
+from openbell.backtesting import inputs
 from openbell.backtesting.cuts import CUTS
 from openbell.backtesting.honesty import check, is_refusal, refusal
 from openbell.backtesting.outcome import Outcome
@@ -24,7 +25,6 @@ from openbell.data.calendar import sessions
 from openbell.data.panel import Panel
 from openbell.data.validate import cut_range
 from openbell.execution.brokers.simulated import Detail, SimulatedBroker
-from openbell.portfolio.sizing import ShareOfEquity
 from openbell.reporting.result import Result
 from openbell.strategies.registry import Form, Found, find
 
@@ -78,51 +78,58 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         BadData: The data break a rule.
         StrategyError: The strategy raised.
     """
-    plan, found, series = prepare(
-        strategy, data, start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer,
-        benchmark=benchmark, provider=provider, timeframe=timeframe, seed=seed, instruments=instruments,
-        finer=finer,
+    settings = Settings(
+        start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer, benchmark=benchmark,
+        provider=provider, timeframe=timeframe, seed=seed, instruments=instruments,
     )  # fmt: skip
+    plan, found, series = prepare(strategy, data, finer=finer, **settings)
     return execute(plan, found=found, series=series, finer=finer, progress=progress)
 
 
-def prepare(  # noqa: PLR0913  # what a backtest takes, without what only its running needs
-    strategy: str | Form,
-    data: Any,
-    *,
-    start: Any = None,
-    end: Any = None,
-    parameters: Mapping[str, Any] | None = None,
-    cash: float = 100_000.0,
-    costs: Costs | None = None,
-    sizer: Sizer | None = None,
-    benchmark: str = "",
-    provider: str = "bundled",
-    timeframe: str = "1d",
-    seed: int = 0,
-    instruments: Sequence[Instrument] = (),
-    finer: Sequence[Series] = (),
+class Settings(TypedDict, total=False):
+    """What decides a run beside its strategy and its data; `backtest` says what each one means."""
+
+    start: Any
+    end: Any
+    parameters: Mapping[str, Any] | None
+    cash: float
+    costs: Costs | None
+    sizer: Sizer | None
+    benchmark: str
+    provider: str
+    timeframe: str
+    seed: int
+    instruments: Sequence[Instrument]
+
+
+def prepare(
+    strategy: str | Form, data: Any, *, finer: Sequence[Series] = (), **settings: Unpack[Settings]
 ) -> tuple[Plan, Found, list[Series]]:
-    """Return the plan, the strategy and the series of a backtest without running it; arguments as there."""
+    """Return the plan, the strategy and the series of a backtest without running it; arguments as there.
+
+    Raises:
+        ConfigError: A setting is unknown, or has the wrong type.
+        BadData: The data break a rule.
+    """
+    given: dict[str, Any] = {**settings}
+    for name in given:
+        if name not in Settings.__annotations__:
+            raise ConfigError(f"a backtest has no setting {name!r}{nearest(name, Settings.__annotations__)}")
     found = find(strategy)
-    if isinstance(data, Sequence) and not len(data):
-        raise ConfigError("data=[] names nothing to trade; give a symbol, a table or series")
-    series = load(data, provider=provider, timeframe=timeframe, start=start, end=end)
+    place = {name: given.pop(name) for name in ("provider", "timeframe", "start", "end") if name in given}
+    series = load(data, **place)
+    for name in ("parameters", "costs", "sizer"):
+        if given.get(name, ...) is None:
+            del given[name]
     plan = Plan(
         strategy=found.origin,
         symbols=tuple(dict.fromkeys(s.symbol for s in series)),
-        parameters=dict(parameters or {}),
-        provider=provider if _is_symbols(data) else CALLER,
+        provider=place.get("provider", "bundled") if _is_symbols(data) else CALLER,
         timeframe=series[0].timeframe,
-        start=str(start) if start is not None else None,
-        end=str(end) if end is not None else None,
-        cash=float(cash),
-        costs=costs or Costs(),
-        sizer=sizer or ShareOfEquity(),
-        benchmark=benchmark,
-        seed=seed,
-        instruments=tuple(instruments),
-        finer=tuple(s.symbol for s in finer),
+        start=_written(place.get("start")),
+        end=_written(place.get("end")),
+        finer=tuple(s.symbol for s in _finer(finer)),
+        **given,
     )
     return plan, found, series
 
@@ -133,7 +140,7 @@ def check_lookahead(
     *,
     finer: Sequence[Series] = (),
     cuts: int = CUTS,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Verdict:
     """Tell whether a strategy's orders depend on bars that were not known yet, and name what leaks.
 
@@ -151,6 +158,8 @@ def check_lookahead(
         ConfigError: A setting is wrong.
         StrategyError: The strategy raises, and not because it looks ahead.
     """
+    inputs.count_of("cuts", cuts)
+    _finer(finer)
     outcome = None
     if isinstance(strategy, Result):
         if data is not None or settings:
@@ -184,6 +193,8 @@ def execute(
     Raises:
         ConfigError: The plan names what is not there, or its data were the caller's own and are not given.
     """
+    _finer(finer)
+    inputs.progress_of(progress)
     if found is None:
         found = find(plan.strategy)
     if series is None:
@@ -202,15 +213,14 @@ def execute(
         raise ConfigError(
             f"the run had finer bars of {', '.join(plan.finer)}: they are not kept, so give them again"
         )
-    outcome = simulate(plan, found, series, finer=finer, progress=progress)
-    curve = outcome.hold_benchmark()
     other: list[Series] = []
-    if plan.benchmark:
+    if plan.benchmark:  # before the run, which may be long, so that a wrong name is said at once
         provider = "bundled" if plan.provider == CALLER else plan.provider
         other = load(
             plan.benchmark, provider=provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
         )
-        curve = outcome.growth_of(other[0]) * plan.cash
+    outcome = simulate(plan, found, series, finer=finer, progress=progress)
+    curve = outcome.growth_of(other[0]) * plan.cash if other else outcome.hold_benchmark()
     return Result(plan, found, outcome, curve, compared=other, finer=finer)
 
 
@@ -262,9 +272,14 @@ def load(
     """Return the series that `backtest`'s data mean, cut to the dates.
 
     Raises:
-        ConfigError: The provider or a symbol is unknown.
+        ConfigError: The provider or a symbol is unknown, or an argument has the wrong type.
         BadData: Nothing is left between the dates, or the data break a rule.
     """
+    inputs.text_of("provider", provider, such_as="'bundled' or 'csv:FOLDER'")
+    inputs.text_of("timeframe", timeframe, such_as="'1d' or '5m'")
+    inputs.check_date("start", start)
+    inputs.check_date("end", end)
+    inputs.check_data(data)
     first = parse_date(start, where="start")
     last = parse_date(end, where="end", end_of_day=True)
     if first is not None and last is not None and first >= last:
@@ -291,9 +306,15 @@ def instrument(series: Series) -> Instrument:
 
 
 def _is_symbols(data: Any) -> bool:
-    if isinstance(data, str):
-        return True
-    return isinstance(data, Sequence) and len(data) > 0 and all(isinstance(name, str) for name in data)
+    return isinstance(data, str) or (isinstance(data, Sequence) and isinstance(data[0], str))
+
+
+def _written(moment: Any) -> str | None:
+    return None if moment is None else str(moment)
+
+
+def _finer(given: Sequence[Series]) -> tuple[Series, ...]:
+    return inputs.records_of("finer", given, Series, such_as="ob.from_frame(minutes, 'AAPL')")
 
 
 def _from_provider(symbol: str, provider: str, timeframe: str) -> Series:

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from openbell.backtesting import inputs
+from openbell.backtesting.inputs import text_of
 from openbell.core.costs import Commission, Costs, Margin, Slippage
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
-
-#: float64 keeps cents up to here.
-MOST_CASH = 1e13
 
 SIZERS: dict[str, type] = {
     "share_of_equity": ShareOfEquity,
@@ -24,7 +23,11 @@ SIZERS: dict[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is run on what, and how. `strategy` and `provider` say where to find them again."""
+    """What is run on what, and how. `strategy` and `provider` say where to find them again.
+
+    Raises:
+        ConfigError: A value has the wrong type, or is out of bounds.
+    """
 
     strategy: str
     symbols: tuple[str, ...]
@@ -42,14 +45,26 @@ class Plan:
     finer: tuple[str, ...] = ()  #: symbols with finer bars of the caller's
 
     def __post_init__(self) -> None:
-        if not self.cash > 0:
-            raise ConfigError(f"cash={self.cash} must be more than zero")
-        if self.cash > MOST_CASH:
-            raise ConfigError(f"cash={self.cash} must be at most {MOST_CASH:g}, where cents still count")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ConfigError(f"seed={self.seed!r} must be a whole number, zero or more")
-        if not self.symbols:
+        text_of("strategy", self.strategy, such_as="'sma_cross'")
+        symbols = inputs.records_of("symbols", self.symbols, str, such_as="'AAPL'")
+        if not symbols:
             raise ConfigError("symbols=[]: name at least one symbol")
+        text_of("provider", self.provider, such_as="'bundled' or 'csv:FOLDER'")
+        text_of("timeframe", self.timeframe, such_as="'1d' or '5m'")
+        text_of("benchmark", self.benchmark, such_as="'IBM'; '' holds what the run trades")
+        read = {
+            "symbols": symbols,
+            "parameters": inputs.parameters_of(self.parameters),
+            "cash": inputs.cash_of(self.cash),
+            "costs": inputs.costs_of(self.costs),
+            "sizer": inputs.sizer_of(self.sizer),
+            "seed": inputs.count_of("seed", self.seed),
+            "instruments": inputs.records_of(
+                "instruments", self.instruments, Instrument, such_as="ob.Instrument('AAPL', lot=0.001)"
+            ),
+        }
+        for name, value in read.items():
+            object.__setattr__(self, name, value)  # as it is meant, whatever it was typed as
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as JSON values; `from_json` reads them back."""
