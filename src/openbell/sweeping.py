@@ -252,7 +252,8 @@ def _combinations(found: Found, plan: Plan, search: Search, constraint: Constrai
     for name in search.grid:
         if name not in known:
             raise ConfigError(
-                f"{name!r} is no parameter of strategy {found.name} and no option of a sweep{_meant(name, known)}"
+                f"{name!r} is no parameter of strategy {found.name} and no option of a sweep"
+                f"{_meant(name, known)}"
             )
     axes: list[Axis] = [read_axis(name, given) for name, given in search.grid.items()]
     return combine(

@@ -15,8 +15,8 @@ from openbell.backtesting.worker import Work
 from openbell.backtesting.workers import Task, Workers, can_start, pack, processors
 from openbell.core.errors import ConfigError
 
-#: What a worker process takes before it has any data: Python, numpy and this package.
-WORKER_BYTES = 90_000_000
+#: What a worker process takes before it has any data: Python, numpy, TA-Lib and what it loads.
+WORKER_BYTES = 120_000_000
 #: Workers take about a third of a second to start; for less work than this they are not worth it.
 WORTH_WORKERS = 1.0
 _MOST_WORKERS = 256

@@ -19,7 +19,7 @@ from openbell.strategies.registry import Found
 Simulate = Callable[[Plan, Found, Sequence[Series]], Outcome]
 
 #: A run's arrays beside the data: the timeline, places, growth, cash, equity and what is held, 8 bytes each.
-_ARRAYS_A_BAR = 24
+_ARRAYS_A_BAR = 16
 _AT_LEAST = 4_000_000
 
 

@@ -203,7 +203,10 @@ def answer(sweeps: Sequence[tuple[Sweep, Path]], top: int) -> Answer:
     if len(sweeps) == 1:
         parts = _spell_out(*sweeps[0], top)
     else:
-        parts = [line for sweep, path in sweeps for line in [*sweep.words(), f"Map: {path / PAGE}", ""]][:-1]
+        parts = []
+        for sweep, path in sweeps:
+            parts += [*sweep.words(), f"Map: {path / PAGE}", ""]
+        parts.pop()
     document = {"sweeps": [_document(sweep, path, top) for sweep, path in sweeps]}
     return Answer(parts, document)
 
