@@ -22,13 +22,17 @@ class Agenda:
 
     def next_after(self, at: int) -> int:
         """Return the first moment after `at` that matters; the panel's length or more when none does."""
-        due = self._due
+        broker, due = self._broker, self._due
+        if broker.pressing:
+            return at + 1
+        if broker.idle:
+            due.clear()
+            self._changed.clear()
+            return self._end
         for symbol in [symbol for symbol, moment in due.items() if moment <= at]:
             self._changed.add(symbol)
         if self._changed:
             self._look()
-        if self._broker.costs:
-            return at + 1
         return min(due.values()) if due else self._end
 
     def _look(self) -> None:

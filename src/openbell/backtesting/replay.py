@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from openbell.backtesting.agenda import Agenda
@@ -19,6 +21,8 @@ from openbell.execution.brokers.simulated import SimulatedBroker
 PROGRESS_EVERY = 20_000
 #: Moments after which it is asked again whether indicators are ready, and the replay has less to do.
 WARM_UP = 32
+#: Objects made before the collector of cycles looks at them, and its rounds before it looks at older ones.
+SELDOM = (50_000, 20, 10)
 
 
 @dataclass(slots=True)
@@ -27,6 +31,17 @@ class Marks:
 
     moments: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=list)
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Let the collector of cycles look less often: a run makes many records, none of them a cycle."""
+    before = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 class _Course:
@@ -161,7 +176,7 @@ def replay(
         StrategyError: The strategy raised; the message names the bar and the line.
     """
     end = len(panel) if until is None else min(until, len(panel))
-    with blame(engine):
+    with blame(engine), _seldom_collected():
         course = _Course(engine, broker, panel, end)
         at = 0
         while at < end:

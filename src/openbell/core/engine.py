@@ -39,7 +39,7 @@ class Engine:
         self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
         self._focus = market.focus if len(market.symbols) > 1 else None
         self.outbox = self.desk.outbox  #: what the strategy has asked for and nobody has sent yet
-        self._orders = self.desk.orders
+        self._orders, self._working = self.desk.orders, self.desk.working
         self._on_bar = hook(strategy, "on_bar")
         self._on_bars = hook(strategy, "on_bars")
         self._on_fill = hook(strategy, "on_fill")
@@ -86,7 +86,7 @@ class Engine:
 
         What is never answered goes straight to its handler, without the way through `step`.
         """
-        return Ear(self._fill if self._on_fill is None else tell, self._update, tell)
+        return Ear(self._fill if self._on_fill is None else tell, self._accept, self._update, tell)
 
     def flush(self) -> Sequence[Command]:
         """Return what is to be sent to the broker, which is told once."""
@@ -116,13 +116,16 @@ class Engine:
         order = self._orders.get(fill.order_id) or self._unknown(fill.order_id)
         order.book(fill)
         if order.status is _FILLED:
-            self.desk.forget(order)
+            self._working[order.symbol].pop(order.id, None)
         self.account.book_fill(fill)
         self.fills.append(fill)
         if self._on_fill is not None:
             if self._focus is not None:
                 self._focus(fill.symbol)
             self._on_fill(fill)
+
+    def _accept(self, order_id: int, time: int) -> None:
+        (self._orders.get(order_id) or self._unknown(order_id)).accept(time)
 
     def _update(self, update: OrderUpdate) -> None:
         order_id, status, reason, time, quantity, limit, stop, trail = update

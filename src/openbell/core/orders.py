@@ -35,7 +35,8 @@ TRANSITIONS: dict[OrderStatus, tuple[OrderStatus, ...]] = {
 }
 
 
-_NEW, _PARTIALLY_FILLED, _FILLED = _S.NEW, _S.PARTIALLY_FILLED, _S.FILLED
+_NEW, _SUBMITTED, _ACCEPTED = _S.NEW, _S.SUBMITTED, _S.ACCEPTED
+_PARTIALLY_FILLED, _FILLED = _S.PARTIALLY_FILLED, _S.FILLED
 _NONE = Reason.NONE
 
 
@@ -131,12 +132,21 @@ class Order:
             IllegalTransition: the step is not in `TRANSITIONS`.
         """
         if status not in TRANSITIONS[self.status]:
-            raise IllegalTransition(
-                f"order {self.id} ({self.describe()}) is {self.status} and cannot become {status}"
-            )
+            raise self._astray(status)
         self.status = status
         self.reason = reason
         self._steps.append((time, status, reason))
+
+    def accept(self, time: int) -> None:
+        """Take the first two steps at once, as an order does that works as soon as it is sent.
+
+        Raises:
+            IllegalTransition: The order was sent before.
+        """
+        if self.status is not _NEW:
+            raise self._astray(_S.SUBMITTED)
+        self.status = _ACCEPTED
+        self._steps += ((time, _SUBMITTED, _NONE), (time, _ACCEPTED, _NONE))
 
     def note(self, time: int, reason: Reason) -> None:
         """Record why the order changed without a step: a split, a replacement, a cut."""
@@ -153,10 +163,19 @@ class Order:
         before = self.filled
         filled = before + quantity
         whole = filled >= self.quantity - rules.DUST
-        self.move(_FILLED if whole else _PARTIALLY_FILLED, time, self.reason)
+        status = _FILLED if whole else _PARTIALLY_FILLED
+        if status not in TRANSITIONS[self.status]:
+            raise self._astray(status)
+        self.status = status
+        self._steps.append((time, status, self.reason))
         self.filled = filled
         self.average = (before * self.average + quantity * price) / filled
         self.fees += fee
+
+    def _astray(self, status: OrderStatus) -> IllegalTransition:
+        return IllegalTransition(
+            f"order {self.id} ({self.describe()}) is {self.status} and cannot become {status}"
+        )
 
     def describe(self) -> str:
         """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""

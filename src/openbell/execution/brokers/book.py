@@ -16,7 +16,8 @@ from openbell.execution.brokers.funds import Funds
 from openbell.execution.brokers.working import Working
 
 _S = OrderStatus
-_SUBMITTED, _HELD, _ACCEPTED, _REJECTED = _S.SUBMITTED, _S.HELD, _S.ACCEPTED, _S.REJECTED
+_NEW, _SUBMITTED, _HELD = _S.NEW, _S.SUBMITTED, _S.HELD
+_ACCEPTED, _REJECTED = _S.ACCEPTED, _S.REJECTED
 _GTC = TimeInForce.GTC
 _NONE = Reason.NONE
 _SAME = math.nan  #: a price or quantity that does not change
@@ -32,6 +33,7 @@ class Book:
         self.ear: Ear
         self.open: dict[int, Working] = {}
         self.changed: set[str] = set()  #: symbols whose working orders are others than they were
+        self.pressing = 0  #: of those that work, how many fill at the next open, whatever its price
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._resting: dict[str, list[Working]] = {}
         self._by_age: list[Working] | None = None
@@ -46,11 +48,27 @@ class Book:
     def resting(self) -> list[Working]:
         """Return the orders that work now, oldest first. What changes later is not seen in the list."""
         if self._by_age is None:
-            found = [working for works in self._resting.values() for working in works]
-            if len(found) > 1:
-                found.sort(key=_age)
-            self._by_age = found
+            if len(self._resting) == 1:
+                (works,) = self._resting.values()
+                self._by_age = sorted(works, key=_age) if len(works) > 1 else works.copy()
+            else:
+                found = [working for works in self._resting.values() for working in works]
+                self._by_age = sorted(found, key=_age)
         return self._by_age
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether no order works."""
+        return not self._resting
+
+    def lone(self) -> Working | None:
+        """Return the only order that works, if it fills at the next open and no other waits for that."""
+        if len(self._resting) == 1:
+            for works in self._resting.values():
+                working = works[0]
+                if len(works) == 1 and working.plain and working.order.id not in self._children:
+                    return working
+        return None
 
     def reach(self, symbol: str) -> tuple[float, float, float] | None:
         """Return which bars of a symbol may change something: its lowest and highest price, and a time.
@@ -86,45 +104,67 @@ class Book:
     def accept(self, order: Order, time: int) -> None:
         """Take an order: it is refused, works at once, or is held until its parent fills."""
         working = Working(order, track=self._tracks[order.symbol], since=time)
-        self._say(order.id, _SUBMITTED, time)
-        parent = None
         if order.parent:
-            parent = self.open.get(order.parent)
-            if parent is not None:
-                unfilled = 1.0 - parent.filled / parent.quantity
-                working.pending = order.quantity * unfilled
-                self._children.setdefault(order.parent, []).append(working)
-            elif order.parent not in self._with_fills:
-                self._say(order.id, _REJECTED, time, Reason.PARENT_ENDED)
+            self._say(order.id, _SUBMITTED, time)
+            if not self._join(working, time):
                 return
         self.open[order.id] = working
-        if parent is not None and parent.filled == 0.0:
-            self._say(order.id, _HELD, time)
-        else:
-            expires = math.inf if order.tif is _GTC else self._expiry(order, time)
-            self._start(working, time, mark=working.track.price(), expires=expires)
+        expires = math.inf if order.tif is _GTC else self._expiry(order, time)
+        self._start(working, time, mark=working.track.price(), expires=expires)
+
+    def _join(self, child: Working, time: int) -> bool:
+        """Put a child under its parent; tell whether it works at once, as its parent has filled."""
+        order = child.order
+        parent = self.open.get(order.parent)
+        if parent is None:
+            if order.parent in self._with_fills:
+                return True
+            self._say(order.id, _REJECTED, time, Reason.PARENT_ENDED)
+            return False
+        unfilled = 1.0 - parent.filled / parent.quantity
+        child.pending = order.quantity * unfilled
+        self._children.setdefault(order.parent, []).append(child)
+        if parent.filled > 0.0:
+            return True
+        self.open[order.id] = child
+        self._say(order.id, _HELD, time)
+        return False
 
     def _start(self, working: Working, time: int, *, mark: float, expires: float) -> None:
         """Let an order work from `time` on, if it is in time and there is money for it."""
         order = working.order
-        if expires <= time:
-            self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
-            return
-        refusal = Reason.NO_PRICE if math.isnan(mark) else self._funds.refusal(working)
-        if refusal is not None:
-            self.end(working, _REJECTED, time, refusal)
+        fresh = order.status is _NEW
+        refusal: Reason | None = None
+        if expires > time:
+            refusal = Reason.NO_PRICE if math.isnan(mark) else self._funds.refusal(working)
+        if refusal is not None or expires <= time:
+            if fresh:
+                self._say(order.id, _SUBMITTED, time)
+            if refusal is not None:
+                self.end(working, _REJECTED, time, refusal)
+            else:
+                self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
             return
         working.since, working.expires, working.mark = time, expires, mark
         working.active = True
-        works = self._resting.get(order.symbol)
+        self._rest(working)
+        if fresh:
+            self.ear.accepted(order.id, time)
+        else:
+            self._say(order.id, _ACCEPTED, time)
+
+    def _rest(self, working: Working) -> None:
+        """Put an order among those that work."""
+        symbol = working.order.symbol
+        works = self._resting.get(symbol)
         if works is None:
-            self._resting[order.symbol] = [working]
+            self._resting[symbol] = [working]
         else:
             works.append(working)
         self._by_age = None
-        self._expiring += expires < math.inf
-        self.changed.add(order.symbol)
-        self._say(order.id, _ACCEPTED, time)
+        self._expiring += working.expires < math.inf
+        self.pressing += working.plain
+        self.changed.add(symbol)
 
     def _expiry(self, order: Order, time: int) -> float:
         if order.tif in (TimeInForce.DAY, TimeInForce.CLS):
@@ -320,20 +360,22 @@ class Book:
             self._say(child.order.id, child.order.status, time, Reason.PARENT_ENDED, child.quantity)
 
     def _drop(self, working: Working) -> None:
-        order = working.order
+        order, was = working.order, working.active
         working.active = False
         self._funds.release(order.id)
         self.open.pop(order.id, None)
         if working.filled > 0.0:
             self._with_fills.add(order.id)
-        works = self._resting.get(order.symbol)
-        if works is not None and working in works:
-            works.remove(working)
-            self._by_age = None
-            self._expiring -= working.expires < math.inf
-            self.changed.add(order.symbol)
-            if not works:
-                del self._resting[order.symbol]
+        if not was:
+            return
+        works = self._resting[order.symbol]
+        works.remove(working)
+        if not works:
+            del self._resting[order.symbol]
+        self._by_age = None
+        self._expiring -= working.expires < math.inf
+        self.pressing -= working.plain
+        self.changed.add(order.symbol)
 
     def _say(
         self, order_id: int, status: OrderStatus, time: int, reason: Reason = _NONE,

@@ -24,7 +24,7 @@ class Fills:
     def __init__(self, book: Book, account: Account, *, funds: Funds, costs: Costs) -> None:
         self.ear: Ear
         self._book = book
-        self._account = account
+        self._positions = account.positions
         self._funds = funds
         self._costs = costs
         self._commission, self._slippage = costs.commission, costs.slippage
@@ -33,14 +33,16 @@ class Fills:
 
     def begin(self) -> None:
         """Begin with a new moment's bars, of which nothing is taken yet."""
-        self._taken.clear()
+        if self._taken:
+            self._taken.clear()
 
     def fill(self, working: Working, at: int, price: float, *, phase: Phase, stopped: bool = False) -> None:
         """Fill what can be filled of an order at `price`; `stopped` when its stop was reached just now."""
         order, track = working.order, working.track
         symbol, side = order.symbol, order.side
         moment = track.start[at] if phase is _OPEN else track.known[at]
-        held = self._account.quantity(symbol)
+        position = self._positions.get(symbol)
+        held = position.quantity if position is not None else 0.0
         quantity = self._quantity(working, at, held)
         if order.reduce_only and held * side >= 0.0 and not self._book.waits_for_parent(working):
             self._book.end(working, OrderStatus.CANCELLED, moment, Reason.NOTHING_TO_REDUCE)

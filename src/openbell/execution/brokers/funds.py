@@ -56,9 +56,10 @@ class Funds:
         market = order.type is _MARKET
         if order.reduce_only and not market:
             return None
-        symbol = order.symbol
-        quantity = working.remaining
-        projected = self.account.quantity(symbol) + self._projected.get(symbol, 0.0)
+        symbol, quantity = order.symbol, working.remaining
+        projected = self.account.quantity(symbol)
+        if self._holds:
+            projected += self._projected.get(symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
         closing = quantity - opening
         if order.reduce_only:
@@ -71,12 +72,15 @@ class Funds:
         if opening > rules.DUST and need > self.free + rules.DUST:
             return Reason.NO_BUYING_POWER
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
-            self._reserve(working, quantity, need)
+            working.need, working.reserved, working.group = need, quantity, order.oco
+            self._holds[order.id] = working
+            self._total += need
+            self._project(working, quantity)
         return None
 
     def release(self, order_id: int, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
-        held = self._holds.get(order_id)
+        held = self._holds.get(order_id) if self._holds else None
         if held is None:
             return
         if 0.0 < quantity < held.reserved - rules.DUST:
@@ -88,7 +92,7 @@ class Funds:
             del self._holds[order_id]
         if not self._holds:  # nothing is promised: start again without the sums' float dust
             self._total = 0.0
-            self._projected.clear()
+            self._projected = {}
             return
         self._total -= need
         self._project(held, -quantity)
@@ -129,12 +133,6 @@ class Funds:
         free = self._free_at(working, held, market) + freed
         return closing + rules.affordable(free, each, fee, working.lot)
 
-    def fee(self, quantity: float, value: float, *, maker: bool) -> float:
-        """Return the fee of an order that fills at once."""
-        c = self._commission
-        raw = rules.charge_raw(quantity, value, c.per_share, c.maker_bps if maker else c.taker_bps)
-        return rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
-
     # --- the parts -------------------------------------------------------------------------------------
 
     def _free_at(self, working: Working, held: float, market: float) -> float:
@@ -147,14 +145,10 @@ class Funds:
             price = working.limit
         else:
             price = working.stop if order.type is OrderType.STOP else working.track.price()
-        fee = self.fee(quantity, quantity * price, maker=False)
+        c, value = self._commission, quantity * price
+        raw = rules.charge_raw(quantity, value, c.per_share, c.taker_bps)
+        fee = rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
         return rules.required(opening, closing, price, price, order.side, initial, fee)
-
-    def _reserve(self, working: Working, quantity: float, need: float) -> None:
-        working.need, working.reserved, working.group = need, quantity, working.order.oco
-        self._holds[working.order.id] = working
-        self._total += need
-        self._project(working, quantity)
 
     def _project(self, working: Working, quantity: float) -> None:
         """Count a market order as filled already, or take that back."""

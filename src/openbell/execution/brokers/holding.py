@@ -26,20 +26,15 @@ class Holding:
         self._tracks: Mapping[str, Track] = market.tracks
         self._sessions = sessions
         self._margin = margin
-        self._since = 0
-
-    @property
-    def costs(self) -> bool:
-        """Tell whether something is held that the next night is charged for."""
-        return self._since != 0
+        self.since = 0  #: the last bars' time if something is held that the next night is charged for, or 0
 
     def note(self, time: int) -> None:
         """Remember that something is short or owed after the bars of `time`."""
-        self._since = time if self._account.shorts or self._account.cash < 0.0 else 0
+        self.since = time if self._account.shorts or self._account.cash < 0.0 else 0
 
     def charge(self, time: int) -> None:
         """Charge the calendar nights since the last bars, at the last closes, as of the session's open."""
-        before, now = (self._sessions.index_after(moment - 1) for moment in (self._since, time))
+        before, now = (self._sessions.index_after(moment - 1) for moment in (self.since, time))
         closes = self._sessions.closes
         nights = closes[now] // NANOS_PER_DAY - closes[before] // NANOS_PER_DAY
         if nights == 0:

@@ -19,6 +19,8 @@ from openbell.execution.brokers.book import Book
 from openbell.execution.brokers.fills import Fills
 from openbell.execution.brokers.working import Working
 
+_OPEN = Phase.OPEN
+
 #: An order, and the index of the bar that it meets.
 _Item = tuple[Working, int]
 
@@ -38,6 +40,28 @@ class Matching:
 
     def run(self, time: int) -> None:
         """Match the bars that become known at `time`, and expire what runs out by then."""
+        book = self._book
+        lone = book.lone()
+        if lone is None:
+            self._run_all(time)
+        else:
+            self._run_lone(lone, time)
+        book.expire_all(time)
+
+    def _run_lone(self, working: Working, time: int) -> None:
+        """Match a market order that has no rival and no children: it fills at the open, or not at all."""
+        track = working.track
+        at, known = track.cursor.at + 1, track.known
+        if at >= len(known) or known[at] != time:
+            return
+        start = track.start[at]
+        if working.expires <= start:
+            self._book.expire(working)
+        elif working.since <= start:
+            self._fills.begin()
+            self._at_open(working, at)
+
+    def _run_all(self, time: int) -> None:
         book = self._book
         queue: list[_Item] = []
         trailing: list[_Item] = []
@@ -62,7 +86,6 @@ class Matching:
                 self._inside(later)
                 self._close(later, time)
         _trail(trailing)
-        book.expire_all(time)
 
     # --- the open --------------------------------------------------------------------------------------
 
@@ -85,7 +108,7 @@ class Matching:
         open_ = track.open[at]
         if working.plain:
             if not math.isnan(open_):
-                self._fills.fill(working, at, open_, phase=Phase.OPEN)
+                self._fills.fill(working, at, open_, phase=_OPEN)
             return
         moment = track.start[at]
         if order.tif is TimeInForce.OPG and moment < self._sessions.open_from(working.since):

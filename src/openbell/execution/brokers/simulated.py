@@ -59,9 +59,14 @@ class SimulatedBroker:
         return self._book.changed
 
     @property
-    def costs(self) -> bool:
-        """Tell whether holding what is held costs something with the next bars."""
-        return self._holding.costs
+    def pressing(self) -> bool:
+        """Tell whether every next bar changes something here: an order fills, or holding costs."""
+        return self._book.pressing > 0 or self._holding.since != 0
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether no order works."""
+        return self._book.idle
 
     def reach(self, symbol: str) -> tuple[float, float, float] | None:
         """Return which bars of a symbol may change something here: see `Book.reach`."""
@@ -87,14 +92,15 @@ class SimulatedBroker:
 
     def match(self, time: int) -> None:
         """Let the bars that become known at `time` fill what rests. They are not known to anybody yet."""
-        if self._holding.costs:
-            self._holding.charge(time)
+        holding = self._holding
+        if holding.since:
+            holding.charge(time)
         self._matching.run(time)
-        self._holding.note(time)
+        holding.note(time)
 
     def call_margin(self, time: int) -> None:
         """Ask for all positions to be closed when equity is below the maintenance margin at the closes."""
-        if self._holding.costs:
+        if self._holding.since:
             self._holding.call(time, closing=self._book.is_closing)
 
     def act(self, split: Split) -> None:
