@@ -66,6 +66,8 @@ def check_refused(words, *said):
         (f"{CROSS} --config-set costs.slippage.bps=-3", ["--config-set", "bps=-3", "zero or more"]),
         (f"{CROSS} --config nix", ["nix", "does not exist"]),
         (f"{CROSS} --config nix", ["--config: nix does not exist"]),
+        (f"{CROSS} --cash 1e14", ["--cash: cash=100000000000000.0", "at most 1e+13"]),
+        (f"{CROSS} --timeframe 5d", ["--timeframe: timeframe '5d'", "use 1d"]),
         (f"{CROSS} --env ../x", ["--env: '../x' must be letters"]),
         (f"{CROSS} --config-set seed", ["--config-set: 'seed' must be KEY=VALUE"]),
         (f"{CROSS} --set fast=3 --set a.b=1 --config-set seed=-1", ["--set: 'a.b': unknown key"]),
@@ -185,6 +187,8 @@ STRATEGY = (
         ("self.order(bar.symbol, 1, limit=-5.0)", ["mine.py:7", "-5"]),
         ("self.order('NIX', 1)", ["mine.py:7", "'NIX'", "AAPL"]),
         ("undefined", ["mine.py:7", "NameError"]),
+        ("raise GeneratorExit", ["mine.py:7 in on_bar", "GeneratorExit"]),
+        ("raise BaseException('boom')", ["mine.py:7 in on_bar", "boom"]),
     ],
 )  # fmt: skip
 def test_a_strategy_that_fails_names_the_bar_and_the_line(body, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
@@ -18,7 +19,7 @@ import typer
 from tests.integration.cli_runs import run
 
 import openbell
-from openbell.cli import commands, doctor, faults, summary, terminal
+from openbell.cli import commands, doctor, faults, program, summary, terminal
 from openbell.cli.answer import Column, Table
 from openbell.cli.index import write_index
 from openbell.core.errors import ConfigError
@@ -338,6 +339,25 @@ def test_a_file_that_cannot_be_read_is_bad_input():
     assert (fault.code, fault.message) == (2, "mine.csv: Is a directory; check the path and its permissions")
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "make room for it"),
+        (MemoryError(), "make room for it on the disk or in memory"),
+        (ImportError("libarrow.so: failed to map", name="pyarrow.lib"), "`openbell doctor` shows"),
+        (UnicodeEncodeError("utf-8", "b\udcff/mine.py", 1, 2, "surrogates"), "'b\\udcff/mine.py' is no text"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_fault_of_ours(error, said):
+    fault = faults.explain(error)
+    assert (fault.code, said in fault.message) == (2, True)
+
+
+def test_a_fault_of_ours_says_that_it_is_one():
+    for error in (ImportError("no name", name="openbell.nix"), OSError(errno.EBADF, "Bad"), ValueError("x")):
+        assert faults.explain(error).code == 70
+
+
 # --- terminals -------------------------------------------------------------------------------------------
 
 
@@ -388,6 +408,12 @@ def test_documents_are_ascii():
     assert json.loads(stream.getvalue()) == {"said": "50 % – fine"}
 
 
+def test_documents_hold_no_half_of_a_character():
+    stream = io.StringIO()
+    terminal.write_document({"a\udcff": [("b\udcff", 1.5, None)]}, stream)
+    assert json.loads(stream.getvalue()) == {"a\\udcff": [["b\\udcff", 1.5, None]]}
+
+
 def test_ctrl_c_while_python_still_loads_is_one_line(monkeypatch, capsys):
     class Loading:
         def __getattr__(self, name):
@@ -396,3 +422,11 @@ def test_ctrl_c_while_python_still_loads_is_one_line(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "openbell.cli.program", Loading())
     assert openbell.cli.main(["--version"]) == 130
     assert capsys.readouterr().err == "openbell: interrupted before it began\n"
+
+
+def test_a_second_ctrl_c_is_silent(monkeypatch):
+    def interrupt(words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "main", interrupt)
+    assert openbell.cli.main(["--version"]) == 130

@@ -139,3 +139,16 @@ def test_a_shell_can_ask_what_could_follow(tmp_path):
     asked = {"_OPENBELL_COMPLETE": "complete_bash", "COMP_WORDS": "openbell ver", "COMP_CWORD": "1"}
     ended = run_apart(folder=tmp_path, **asked)
     assert (ended.code, ended.out.split()) == (0, ["verify"])
+
+
+def test_what_only_a_shell_sets_is_one_line_and_nothing_is_as_if_unset(tmp_path):
+    for more in ({}, {"COMP_WORDS": "openbell ver", "COMP_CWORD": "x"}):
+        ended = run_apart(folder=tmp_path, _OPENBELL_COMPLETE="complete_bash", **more)
+        assert (ended.code, ended.line.endswith("; unset it")) == (2, True)
+    assert run_apart(folder=tmp_path, _OPENBELL_COMPLETE="nix").code == 1
+    assert run_apart("--version", folder=tmp_path, _OPENBELL_COMPLETE="").out.startswith("openbell ")
+
+
+def test_a_debug_switch_that_is_neither_on_nor_off_is_one_line(tmp_path):
+    ended = run_apart("strategies", folder=tmp_path, OPENBELL_DEBUG="maybe")
+    assert (ended.code, "OPENBELL_DEBUG" in ended.line) == (2, True)

@@ -141,3 +141,41 @@ def test_a_run_without_its_ledger_cannot_be_compared(made):
     ended = run("verify", str(made))
     assert ended.code == 2
     assert "ledger.csv" in ended.line
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("plan",), [], "plan must be a mapping"),
+        (("plan", "symbols"), "AAPL", "plan.symbols must be a list"),
+        (("plan", "symbols"), [1], "plan.symbols[0] must be text"),
+        (("plan", "parameters"), [1], "plan.parameters must be a mapping"),
+        (("plan", "provider"), None, "plan.provider must be text"),
+        (("plan", "start"), 5, "plan.start must be text or null"),
+        (("plan", "cash"), True, "plan.cash must be a number"),
+        (("plan", "costs"), "x", "plan.costs must be a mapping"),
+        (("plan", "cash"), -1, "cash=-1"),
+        (("plan", "finer"), [[]], "plan.finer[0] must be text"),
+        (("strategy",), {"a": 1}, "strategy.hash is missing"),
+        (("data",), 5, "data must be a list"),
+        (("data",), [{}], "data[0].symbol is missing"),
+        (("lookahead",), 5, "lookahead must be a mapping or null"),
+    ],
+)
+def test_a_run_file_that_somebody_edited_is_told_where(made, keys, value, said):
+    described = json.loads((made / "run.json").read_text(encoding="utf-8"))
+    *sections, last = keys
+    inner = described
+    for key in sections:
+        inner = inner[key]
+    inner[last] = value
+    (made / "run.json").write_text(json.dumps(described), encoding="utf-8")
+    ended = run("verify", str(made))
+    assert ended.code == 2
+    assert ended.line.startswith(f"{made / 'run.json'}: the plan cannot be read ({said}")
+    assert ended.line.endswith("; `openbell backtest` makes a new run")
+
+
+def test_a_run_file_nested_without_end_is_no_json(made):
+    (made / "run.json").write_text("[" * 200_000, encoding="utf-8")
+    assert "is no JSON" in run("verify", str(made)).line

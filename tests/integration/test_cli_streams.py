@@ -151,6 +151,16 @@ def test_a_pipe_that_does_not_block_loses_nothing(tmp_path):
     assert (started.returncode, len(document["runs"])) == (0, 8)
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_strategy_cannot_close_what_the_answer_is_written_to(stream, tmp_path):
+    text = PRINTS.replace("print(", f"__import__('sys').{stream}.close(); print(")
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    code, out, _ = shell("$OB backtest mine.py --symbols AAPL --no-check --end 2000-05-01", tmp_path)
+    assert (code, "mine on AAPL" in out) == (0, True)
+    code, out, _ = shell("$OB backtest mine.py --symbols AAPL --no-check --json --end 2000-05-01", tmp_path)
+    assert (code, len(json.loads(out)["runs"])) == (0, 1)
+
+
 # --- in this process -------------------------------------------------------------------------------------
 
 

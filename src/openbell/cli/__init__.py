@@ -23,7 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if sys.stderr is not None:
             print("openbell: interrupted before it began", file=sys.stderr)  # noqa: T201  # for people
         return _INTERRUPTED
-    return run(arguments)
+    try:
+        return run(arguments)
+    except KeyboardInterrupt:  # a second one, while the first is being told
+        return _INTERRUPTED
 
 
 __all__ = ["main"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 import sysconfig
@@ -31,6 +32,10 @@ _OPTIONS = (
     (r"or give calendar='([^']+)'", r"or give --set data.calendar=\1"),
     (r"the bars are (\w+) bars; \w+ is asked$", r"\g<0>: give --timeframe \1"),
 )
+
+
+#: What a system says when it has no more of something.
+_LACKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,12 @@ def _explain_foreign(error: BaseException, kind: str) -> Fault:
     if frame is not None:
         place = f"{frame.filename}:{frame.lineno} in {frame.name}"
         return Fault(kind, f"{place}: {said}; mend the strategy's code", Exit.BAD_INPUT)
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _LACKS):
+        return Fault(kind, f"{said}; make room for it on the disk or in memory", Exit.BAD_INPUT)
+    if isinstance(error, ImportError) and not (error.name or "").startswith("openbell"):
+        return Fault(
+            kind, f"{said}; `openbell doctor` shows what is not installed as it should be", Exit.BAD_INPUT
+        )
     if isinstance(error, UnicodeEncodeError) and not is_text(error.object):
         return Fault(kind, refuse_bytes(error.object), Exit.BAD_INPUT)
     if isinstance(error, OSError) and error.filename is not None:

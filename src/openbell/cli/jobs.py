@@ -172,7 +172,7 @@ def _job_of_entry(request: Request, entry: StrategyEntry, loaded: Loaded) -> Job
         found = find(entry.strategy)
         found.make(entry.parameters)
     decided = _common(request, loaded, entry.symbols, f"{entry.place}: symbols")
-    with placed(entry.place):
+    with placed(find_place(loaded, "account.cash")):  # what a plan alone refuses
         plan = Plan(
             found.origin,
             symbols=entry.symbols,
@@ -191,14 +191,16 @@ def _job_of_options(request: Request, loaded: Loaded) -> Job:
         found.make(parameters)
     _check_dates(request.start, request.end)
     symbols = _symbols(request)
-    plan = Plan(
-        found.origin,
-        symbols=symbols,
-        parameters=parameters,
-        start=request.start,
-        end=request.end,
-        **_common(request, loaded, symbols, "--symbols"),
-    )
+    decided = _common(request, loaded, symbols, "--symbols")
+    with placed(find_place(loaded, "account.cash")):  # what a plan alone refuses
+        plan = Plan(
+            found.origin,
+            symbols=symbols,
+            parameters=parameters,
+            start=request.start,
+            end=request.end,
+            **decided,
+        )
     return Job(found.name, found, plan)
 
 

@@ -9,6 +9,7 @@ from openbell.cli.places import find_place, placed
 from openbell.config import Loaded
 from openbell.core.errors import ConfigError, nearest
 from openbell.data import bundled
+from openbell.data.bars import parse_timeframe
 from openbell.data.calendar import sessions
 from openbell.data.stamps import find_zone
 from openbell.data.table import Reading
@@ -33,6 +34,8 @@ def choose_provider(
         ConfigError: The provider, a symbol or how to read is unknown, or a setting is not used.
     """
     loaded.check_used()
+    with placed(find_place(loaded, _TIMEFRAME)):
+        parse_timeframe(loaded.settings.data.timeframe)
     name = loaded.settings.data.provider
     if name == "bundled":
         _check_bundled(loaded, symbols, listed)

@@ -16,7 +16,7 @@ from openbell.cli.streams import Output, guard
 from openbell.core.errors import ConfigError
 
 _COMPLETION = "_OPENBELL_COMPLETE"
-_OFF = {"", "0", "false", "no", "off"}
+_ON = {"1", "true", "t", "yes", "y", "on"}  #: as the parser reads it; it refuses what is neither on nor off
 _HELP = {"--help", "-h", "--version"}
 
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command: Any = typer.main.get_command(app)
     as_document = "--json" in given
-    debug = "--debug" in given or os.environ.get("OPENBELL_DEBUG", "").lower() not in _OFF
+    debug = "--debug" in given or os.environ.get("OPENBELL_DEBUG", "").lower() in _ON
     apart = as_document and _HELP.isdisjoint(given)
     with guard(apart=apart, own=arguments is None) as output:
         return _show(lambda: _run(command, given), output, as_document=as_document, debug=debug)
@@ -76,7 +76,7 @@ def _find_modules_here() -> None:
 def _show(run: Callable[[], Answer | Exit], output: Output, *, as_document: bool, debug: bool) -> int:
     try:
         code = _answer(run(), output, as_document=as_document)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last place that can turn it into a line
+    except BaseException as error:  # noqa: BLE001  # the last place that can turn it into a line
         if debug:
             faults.print_trace(error)
         return _fail(faults.explain(error), output, as_document=as_document)

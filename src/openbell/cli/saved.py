@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 from openbell import run
 from openbell.backtesting.ledger import ledger_text
-from openbell.backtesting.plan import Plan, plan_from_json
 from openbell.cli.answer import Answer, Exit
-from openbell.cli.index import list_runs
-from openbell.cli.jobs import find_reports
+from openbell.cli.recorded import LEDGER, Recorded, read_recorded
 from openbell.cli.terminal import progress
-from openbell.core.errors import ConfigError, nearest
 from openbell.reporting.export import RUN_FILE, write_run
-from openbell.reporting.identity import SCHEMA, as_text, describe
+from openbell.reporting.identity import as_text, describe
 from openbell.reporting.result import Result
 from openbell.reporting.words import count
-
-LEDGER = "ledger.csv"
-#: What a run.json must have beside its plan.
-_COMPARED = ("strategy", "data", "versions", "ledger_hash", "metrics", "lookahead")
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A run as it was written to disk."""
-
-    folder: Path
-    described: Mapping[str, Any]  #: its run.json
-    plan: Plan
-    ledger: bytes
 
 
 def check_again(name: str, reports: str | None) -> Answer:
@@ -43,7 +24,7 @@ def check_again(name: str, reports: str | None) -> Answer:
     Raises:
         ConfigError: There is no such run, or it cannot be run again.
     """
-    recorded = _read(name, reports)
+    recorded = read_recorded(name, reports)
     result = _run_again(recorded)
     fresh = ledger_text(result.outcome.entries).encode()
     changes = list(_changes(recorded, result))
@@ -84,7 +65,7 @@ def rewrite(name: str, reports: str | None) -> Answer:
     Raises:
         ConfigError: There is no such run, it cannot be run again, or its folder cannot be written.
     """
-    recorded = _read(name, reports)
+    recorded = read_recorded(name, reports)
     result = _run_again(recorded)
     page = recorded.folder / "report.html"
     document = {"run": str(recorded.folder), "report": str(page), "hash": result.hash}
@@ -97,59 +78,6 @@ def rewrite(name: str, reports: str | None) -> Answer:
     write_run(result, recorded.folder, lookahead=recorded.described["lookahead"])
     parts = [f"ran {recorded.folder} again: the ledger is the same", f"wrote {page}"]
     return Answer(parts, {**document, "same": True, "written": True})
-
-
-def _read(name: str, reports: str | None) -> Recorded:
-    folder = _find(name, reports)
-    described = _read_json(folder / RUN_FILE)
-    if described.get("schema") != SCHEMA:
-        raise ConfigError(
-            f"{folder / RUN_FILE}: schema {described.get('schema')!r} is not {SCHEMA}, which this version "
-            "reads; run it with the version that wrote it"
-        )
-    try:
-        plan = plan_from_json(described["plan"])
-        for field in _COMPARED:
-            described[field]
-    except (KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{folder / RUN_FILE}: the plan cannot be read ({error}); `openbell backtest` makes a new run"
-        ) from error
-    try:
-        ledger = (folder / LEDGER).read_bytes()
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{folder} has no {LEDGER} to compare with; `openbell backtest` makes a new run"
-        ) from None
-    return Recorded(folder, described, plan, ledger)
-
-
-def _find(name: str, reports: str | None) -> Path:
-    """Return the run's folder: of its path, of its run.json, or of (the beginning of) its name."""
-    below, _ = find_reports(reports)
-    named = Path(name).parent if Path(name).name == RUN_FILE else Path(name)
-    for path in (named, below / name):
-        if (path / RUN_FILE).is_file():
-            return path
-    known = {path.parent.name: path.parent for path in list_runs(below)}
-    begun = [folder for run_name, folder in known.items() if run_name.startswith(name)]
-    if len(begun) == 1:
-        return begun[0]
-    if begun:
-        listed = ", ".join(folder.name for folder in begun)
-        raise ConfigError(f"run {name!r} may be any of {listed}; name one")
-    hint = nearest(Path(name).name, known) or f"; {below} holds no runs, `openbell demo` writes some"
-    raise ConfigError(f"run {name!r} is unknown: it has no {RUN_FILE}{hint}")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no JSON ({error}); `openbell backtest` makes a new run") from error
-    if not isinstance(found, dict):
-        raise ConfigError(f"{path} holds no run; `openbell backtest` makes a new one")
-    return found
 
 
 def _run_again(recorded: Recorded) -> Result:

@@ -69,6 +69,14 @@ class Channel(io.RawIOBase):
         return self._raw
 
 
+class Lasting(io.TextIOWrapper):
+    """A stream that a strategy cannot close before the answer is written."""
+
+    def close(self) -> None:
+        """Write what waits, and stay open."""
+        self.flush()
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """Where answers are written."""
@@ -148,7 +156,7 @@ def _wrap(stream: TextIO | None, raw: io.RawIOBase | None) -> Output:
     channel = Channel(raw)
     like: Any = stream
     buffer: Any = channel if like is not None and like.buffer is raw else io.BufferedWriter(channel)
-    text = io.TextIOWrapper(
+    text = Lasting(
         buffer,
         encoding="utf-8" if like is None else like.encoding,
         errors="replace",
