@@ -1,6 +1,5 @@
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -73,17 +72,70 @@ def test_zero_trades_name_decisions_that_came_to_no_order():
     assert "5 decisions came to no order. The sizer's target was less than one lot." in texts(result)
 
 
-def test_zero_trades_may_be_orders_that_never_met_their_price():
-    def act(strategy, bar):
-        if bar.index == 4:
-            strategy.order("X", 1)
+def why_none(data: Any, act: Any, **settings: Any) -> str:
+    """Return how a run explains that it has no trade."""
+    found = [n.text for n in warnings(run(data, act, **settings)) if n.text.startswith("0 trades: ")]
+    return found[0].removeprefix("0 trades: ")
 
-    result = run(market([10.0] * 5), act)
-    assert "0 trades: the data ended before it filled." in texts(result, "serious")
-    sent: Any = SimpleNamespace(reason=Reason.NONE, status="new", life=[])
-    outcome = replace(result.outcome, orders=[sent])
-    unmet = Result(result.plan, result.found, outcome, result.benchmark_curve)
-    assert "0 trades: orders were sent, and none of them met its price." in texts(unmet, "serious")
+
+def thin(*volumes: float) -> Series:
+    """Bars of `X` at 10 with these volumes."""
+    return series([f"10 11 9 10 {volume}" for volume in volumes])
+
+
+def turn(strategy: Any, bar: Any) -> None:
+    """Aim at another target at each bar."""
+    strategy.target_quantity("X", 10 + bar.index)
+
+
+UNMET = "no bar met its price, and "
+
+
+@pytest.mark.parametrize(("data", "act", "why"), [
+    (market([10.0] * 5), lambda s, bar: bar.index == 4 and s.order("X", 1), REASONS[Reason.END_OF_DATA]),
+    (market([10.0] * 5), lambda s, bar: s.order("X", 1, limit=1), UNMET + REASONS[Reason.END_OF_DATA]),
+    (market([10.0] * 5), lambda s, bar: s.buy("X", confidence=0.1 + 0.1 * bar.index, limit=1),
+     UNMET + REASONS[Reason.REPLACED]),
+    (market([10.0] * 3), lambda s, bar: bar.index == 0 and s.order("X", 1, stop=99, tif="day"),
+     UNMET + REASONS[Reason.SESSION_END]),
+    (market([10.0] * 3), lambda s, bar: bar.index == 0 and s.order("X", 1, limit=1, tif="ioc"),
+     REASONS[Reason.NOT_IMMEDIATE]),
+    (market([10.0] * 5), lambda s, bar: bar.index == 0 and s.order("X", 1, limit=1, stop_loss=0.5),
+     UNMET + REASONS[Reason.END_OF_DATA]),
+    (market([10.0] * 3), lambda s, _: s.order("X", -1, reduce_only=True), REASONS[Reason.NOTHING_TO_REDUCE]),
+])  # fmt: skip
+def test_zero_trades_say_what_the_orders_waited_for(data, act, why):
+    assert why_none(data, act) == f"{why}."
+
+
+@pytest.mark.parametrize("act", [turn, lambda s, bar: bar.index == 0 and s.order("X", 1, limit=9.5)])
+def test_without_volume_there_is_nothing_to_fill_against(act):
+    costs = replace(DEAR, volume_share=0.1)
+    assert why_none(thin(0, 0, 0, 0), act, costs=costs) == "there was no volume to fill against."
+    assert why_none(thin(9, 9, 9, 9), act, costs=costs) == (
+        "10% of a bar's volume, the most that may fill, was less than one lot."
+    )
+
+
+def test_a_price_that_only_bars_without_volume_met_is_told_so():
+    data = series(["10 11 9 10 1000", "10 11 9 10 1000", "5 5 5 5 0"])
+    costs = replace(DEAR, volume_share=0.1)
+    assert why_none(data, lambda s, bar: bar.index == 0 and s.order("X", 1, limit=6), costs=costs) == (
+        f"no bar with enough volume met its price, and {REASONS[Reason.END_OF_DATA]}."
+    )
+
+
+def test_symbols_whose_indicators_never_had_a_value_are_named():
+    class Waiting(ob.Strategy):
+        def on_start(self) -> None:
+            self.indicator(ob.SMA(4))
+
+        def on_bar(self, bar: ob.Bar) -> None: ...
+
+    short, long = (series(["10 11 9 10"] * bars, symbol=symbol) for bars, symbol in ((3, "A"), (5, "B")))
+    found = warnings(ob.backtest(Waiting, [short, long], costs=DEAR))
+    text = "0 trades: in 8 bars its conditions never held; for A its indicators never had a value."
+    assert text in [notice.text for notice in found]
 
 
 def test_what_is_only_bought_is_no_closed_trade():

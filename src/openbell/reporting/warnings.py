@@ -12,6 +12,7 @@ import numpy as np
 from openbell.core.types import NANOS_PER_DAY, OrderStatus, Reason
 from openbell.data.bars import Finding, FindingKind, parse_date
 from openbell.portfolio.trades import Trade
+from openbell.reporting.nothing import why_nothing
 from openbell.reporting.result import Result
 from openbell.reporting.words import REASONS, capitalised, count, date, money, percent
 
@@ -88,7 +89,7 @@ def _too_good(result: Result) -> Iterator[Notice]:
 def _few_trades(result: Result) -> Iterator[Notice]:
     outcome = result.outcome
     if not outcome.fills:
-        yield Notice("serious", f"0 trades: {_why_nothing(result)}", "There is nothing to judge here.")
+        yield Notice("serious", f"0 trades: {why_nothing(result)}", "There is nothing to judge here.")
         return
     closed = [trade for trade in outcome.trades if not trade.is_open]
     if not closed:
@@ -105,20 +106,6 @@ def _few_trades(result: Result) -> Iterator[Notice]:
             f"Only {count(len(closed), 'trade')}: too few to tell skill from luck.",
             f"With {wins} of {len(closed)} won, the odds may be anything from {low:.0%} to {high:.0%} (95%).",
         )
-
-
-def _why_nothing(result: Result) -> str:
-    outcome = result.outcome
-    if not outcome.orders and not outcome.notes:
-        bars = count(sum(len(track.known) for track in outcome.panel.tracks.values()), "bar")
-        if len(outcome.waiting) == len(outcome.panel.symbols):
-            return f"its indicators never had a value: they need more than {bars}."
-        return f"in {bars} its conditions never held."
-    sent = {o.reason: "" for o in outcome.orders}
-    why = [REASONS[reason] for reason in (*outcome.notes, *sent) if reason]
-    if not why:
-        return "orders were sent, and none of them met its price."
-    return "; ".join(dict.fromkeys(why)) + "."
 
 
 def _refused(result: Result) -> Iterator[Notice]:
