@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.cli_runs import run_apart
+from tests.integration.cli_runs import run, run_apart
 
 HEAVY = (
     "numpy",
@@ -152,3 +152,21 @@ def test_what_only_a_shell_sets_is_one_line_and_nothing_is_as_if_unset(tmp_path)
 def test_a_debug_switch_that_is_neither_on_nor_off_is_one_line(tmp_path):
     ended = run_apart("strategies", folder=tmp_path, OPENBELL_DEBUG="maybe")
     assert (ended.code, "OPENBELL_DEBUG" in ended.line) == (2, True)
+
+
+def test_in_a_working_folder_that_is_gone_there_is_one_line_and_help(monkeypatch):
+    def fail():
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(os, "getcwd", fail)
+    assert run("strategies").line == (
+        "the working folder cannot be used (No such file or directory); go to one that is there"
+    )
+    assert run("--version").code == 0
+
+
+@pytest.mark.parametrize(("asked", "code"), [("complete_bash", 2), ("nix", 1)])
+def test_completion_that_is_asked_wrongly_ends_with_a_code(asked, code, monkeypatch):
+    monkeypatch.setenv("_OPENBELL_COMPLETE", asked)
+    monkeypatch.delenv("COMP_WORDS", raising=False)
+    assert run().code == code

@@ -262,3 +262,30 @@ def test_pointing_at_nothing_leaves_a_descriptor_that_can_be_written(tmp_path):
         streams._let_go(file.fileno())
         os.write(file.fileno(), b"lost")
     assert (tmp_path / "file").read_bytes() == b""
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_only_the_answer_reaches_descriptor_1_and_a_caller_gets_it_back(own, tmp_path):
+    before, place = os.dup(1), tmp_path / "out"
+    try:
+        with place.open("wb") as file:
+            os.dup2(file.fileno(), 1)
+        with open(1, "w", encoding="ascii", closefd=False) as first:  # a descriptor
+            with redirect_stdout(first), streams.guard(apart=True, own=own) as output:
+                os.write(1, b"to stderr\n")
+                output.stream.write("answer ")
+            os.write(1, b"after\n")
+    finally:
+        os.dup2(before, 1)
+        os.close(before)
+    assert place.read_text(encoding="ascii") == ("answer " if own else "answer after\n")
+
+
+def test_descriptors_that_are_closed_are_occupied_by_nothing(monkeypatch):
+    opened = iter([1, 2, 9])
+    done: list[int] = []
+    monkeypatch.setattr(os, "open", lambda *_: next(opened))
+    monkeypatch.setattr(os, "set_inheritable", lambda number, _: done.append(number))
+    monkeypatch.setattr(os, "close", done.append)
+    streams._occupy_descriptors()
+    assert done == [1, 2, 9]
