@@ -46,6 +46,8 @@ class Desk:
         self.outbox: list[Command] = []
         self._next_id = next_id
         self._conviction: dict[str, float] = {}
+        self._valued = (-1, -1)  # the time and the ledger's length that the equity is of
+        self._equity = 0.0
 
     # --- signals ---------------------------------------------------------------------------------------
 
@@ -99,14 +101,17 @@ class Desk:
             self.note(Reason.SHORT_NOT_ALLOWED)
             quantity = 0.0
         held = self.account.quantity(symbol)
-        aim = None if exits or "limit" in ticket else self._aim_at(symbol, quantity - held)
-        keeps = not exits and (held * quantity > 0.0 or (aim is not None and quantity != 0.0))
-        for order in list(self.working.get(symbol, {}).values()):
-            exit_ = order.reduce_only and order.side * quantity < 0.0
-            stays = aim is not None if order.aim else keeps and exit_
-            if not stays:
-                self.cancel(order, Reason.REPLACED)
-        return aim if aim is not None else self._change(symbol, held, quantity, exits, ticket)
+        if self.working.get(symbol):
+            aim = None if exits or "limit" in ticket else self._aim_at(symbol, quantity - held)
+            keeps = not exits and (held * quantity > 0.0 or (aim is not None and quantity != 0.0))
+            for order in list(self.working[symbol].values()):
+                exit_ = order.reduce_only and order.side * quantity < 0.0
+                stays = aim is not None if order.aim else keeps and exit_
+                if not stays:
+                    self.cancel(order, Reason.REPLACED)
+            if aim is not None:
+                return aim
+        return self._change(symbol, held, quantity, exits, ticket)
 
     def weigh(self, weights: Mapping[str, float], *, only: bool) -> list[Order]:
         """Bring positions to shares of equity, sales first; with `only`, everything unnamed is closed."""
@@ -184,7 +189,10 @@ class Desk:
 
     def equity(self) -> float:
         """Return cash plus positions at the last known closes."""
-        return self.account.equity(self.market.price)
+        state = self.market.time, len(self.account.entries)
+        if state != self._valued:  # nothing else changes it
+            self._valued, self._equity = state, self.account.equity(self.market.price)
+        return self._equity
 
     def active(self) -> list[str]:
         """Return the symbols with a position or a working order."""
@@ -247,20 +255,21 @@ class Desk:
     ) -> Order | None:
         """Send what leads from `held` to `quantity` shares, and exits for what is held then."""
         if held * quantity < 0.0:
-            closing: Ticket = {"reduce_only": True, "aim": True, "tag": ticket.get("tag", "")}
-            self._send(symbol, -held, closing)
+            self._send(symbol, -held, Ticket(tag=ticket.get("tag", "")), aim=True, reduce_only=True)
             held = 0.0
         reduces = abs(quantity) < abs(held)
         change = quantity - held
-        lot = self.market.tracks[symbol].instrument.lot
-        if not reduces and rules.whole_lots(abs(held), lot) < abs(held) - rules.DUST:
-            change = math.copysign(rules.whole_lots(abs(change), lot), change)  # a split left an odd lot
-        if exits and held * quantity > 0.0:
+        if held != 0.0 and not reduces:
+            lot = self.market.tracks[symbol].instrument.lot
+            if rules.whole_lots(abs(held), lot) < abs(held) - rules.DUST:
+                change = math.copysign(rules.whole_lots(abs(change), lot), change)  # a split left an odd lot
+        protected = exits is not NO_EXITS and bool(exits)
+        if protected and held * quantity > 0.0:
             self._protect(symbol, quantity if reduces else held, exits, parent=0)
         if abs(change) < rules.DUST:
             return None
-        order = self._send(symbol, change, {**ticket, "aim": True, "reduce_only": reduces})
-        if exits and not reduces:
+        order = self._send(symbol, change, ticket, aim=True, reduce_only=reduces)
+        if protected and not reduces:
             self._protect(symbol, change, exits, parent=order.id)
         return order
 
@@ -274,23 +283,36 @@ class Desk:
 
     # --- the parts of an order -------------------------------------------------------------------------
 
-    def _send(self, symbol: str, quantity: float, ticket: Ticket) -> Order:
+    def _send(
+        self, symbol: str, quantity: float, ticket: Ticket, *, aim: bool = False, reduce_only: bool = False
+    ) -> Order:
         side: Side = SELL if quantity < 0 else BUY
         instrument = self.market.tracks[symbol].instrument
-        fields: dict[str, Any] = dict(ticket)
-        for name in ("limit", "stop"):
-            if name in fields:
-                fields[name] = rules.on_tick(fields[name], instrument.tick)
-        order = Order(
-            self._next_id(), self.name, symbol, side, abs(quantity),
-            decided=self.market.time, type=order_type(ticket), **fields,
-        )  # fmt: skip
+        if ticket:
+            fields: dict[str, Any] = {**ticket, "aim": aim}
+            fields["reduce_only"] = reduce_only or ticket.get("reduce_only", False)
+            for name in ("limit", "stop"):
+                if name in fields:
+                    fields[name] = rules.on_tick(fields[name], instrument.tick)
+            order = Order(
+                self._next_id(), self.name, symbol, side, abs(quantity),
+                decided=self.market.time, type=order_type(ticket), **fields,
+            )  # fmt: skip
+        else:
+            order = Order(
+                self._next_id(), self.name, symbol, side, abs(quantity),
+                decided=self.market.time, reduce_only=reduce_only, aim=aim,
+            )  # fmt: skip
         wrong = fault(order, instrument)
         if wrong is not None:
             raise StrategyError(f"order {order.describe()}: {wrong[1]}")
         order.quantity = on_lots(order.quantity, instrument.lot, reduce_only=order.reduce_only)
         self.orders[order.id] = order
-        self.working.setdefault(symbol, {})[order.id] = order
+        working = self.working.get(symbol)
+        if working is None:
+            self.working[symbol] = {order.id: order}
+        else:
+            working[order.id] = order
         self._ask(order)
         return order
 
@@ -298,7 +320,7 @@ class Desk:
         """Send the exits of a position: they reduce only, and the first to fill cancels the others."""
         group = self._next_id() if len(exits) > 1 else 0
         for ticket in exits.tickets():
-            self._send(symbol, -held, {**ticket, "reduce_only": True, "parent": parent, "oco": group})
+            self._send(symbol, -held, {**ticket, "parent": parent, "oco": group}, reduce_only=True)
 
     def _ask(self, command: Command) -> None:
         self.outbox.append(command)

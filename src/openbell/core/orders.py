@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from openbell.core import rules
@@ -38,6 +39,10 @@ TRANSITIONS: dict[OrderStatus, tuple[OrderStatus, ...]] = {
 _NEW, _SUBMITTED, _ACCEPTED = _S.NEW, _S.SUBMITTED, _S.ACCEPTED
 _PARTIALLY_FILLED, _FILLED = _S.PARTIALLY_FILLED, _S.FILLED
 _NONE = Reason.NONE
+_MARKET, _GTC = OrderType.MARKET, TimeInForce.GTC
+
+#: `rules.whole_lots`, remembering its answers: an order asks for the same several times.
+whole_lots = lru_cache(maxsize=4096)(rules.whole_lots)
 
 
 class Step(NamedTuple):
@@ -242,6 +247,8 @@ def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
     wrong = _quantity_fault(order.quantity, instrument.lot, reduce_only=order.reduce_only)
     if wrong is not None:
         return Reason.BAD_QUANTITY, wrong
+    if order.type is _MARKET and order.tif is _GTC and not order.trail_percent and not order.good_till:
+        return None
     wrong = _price_fault(order) or _time_fault(order)
     return (Reason.BAD_PRICE, wrong) if wrong is not None else None
 
@@ -276,7 +283,7 @@ def _quantity_fault(quantity: float, lot: float, *, reduce_only: bool) -> str | 
 
 def on_lots(quantity: float, lot: float, *, reduce_only: bool) -> float:
     """Return the most that an order for `quantity` may be for: whole lots, or whole shares to reduce."""
-    return rules.whole_lots(quantity, min(lot, 1.0) if reduce_only else lot)
+    return whole_lots(quantity, 1.0 if reduce_only and lot > 1.0 else lot)
 
 
 def _price_fault(order: Order) -> str | None:

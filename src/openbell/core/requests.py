@@ -38,6 +38,9 @@ class Exits:
     take_profit: float | None = None
     trailing_stop: float | None = None
 
+    def __bool__(self) -> bool:
+        return not (self.stop_loss is None and self.take_profit is None and self.trailing_stop is None)
+
     def __len__(self) -> int:
         return sum(value is not None for value in (self.stop_loss, self.take_profit, self.trailing_stop))
 
@@ -77,12 +80,17 @@ def exits_of(
     return exits
 
 
-def ticket_of(call: str, symbol: str, **fields: object) -> Ticket:
+def ticket_of(
+    call: str, symbol: str, *, limit: object = None, tag: object = None, **fields: object
+) -> Ticket:
     """Return a ticket of the fields that are given, each as it is meant; None is not given.
 
     Raises:
         StrategyError: A field has the wrong type, or is out of bounds.
     """
+    if not fields and limit is None and (tag is None or (isinstance(tag, str) and not tag)):
+        return {}
+    fields |= {"limit": limit, "tag": tag}
     read = {
         name: _READERS[name](call, symbol, name, value) for name, value in fields.items() if value is not None
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 from openbell.core import rules
 from openbell.core.market import Track
-from openbell.core.orders import Order
+from openbell.core.orders import Order, whole_lots
 from openbell.core.types import OrderType, TimeInForce
 
 _NONE = math.nan
@@ -21,7 +20,6 @@ _GTC = TimeInForce.GTC
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 _AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
 _BOUND = (*_IMMEDIATE, *_AUCTION)
-_whole_lots = lru_cache(maxsize=1024)(rules.whole_lots)  # one order asks for the same several times
 
 
 class Working:
@@ -70,7 +68,7 @@ class Working:
     @property
     def remaining(self) -> float:
         """Return how many shares may still fill now."""
-        return _whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
+        return whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
 
     @property
     def done(self) -> bool:
