@@ -103,14 +103,14 @@ class Book:
 
     def accept(self, order: Order, time: int) -> None:
         """Take an order: it is refused, works at once, or is held until its parent fills."""
-        working = Working(order, track=self._tracks[order.symbol], since=time)
+        working = Working(order, self._tracks[order.symbol], time)
         if order.parent:
             self._say(order.id, _SUBMITTED, time)
             if not self._join(working, time):
                 return
         self.open[order.id] = working
         expires = math.inf if order.tif is _GTC else self._expiry(order, time)
-        self._start(working, time, mark=working.track.price(), expires=expires)
+        self._start(working, time, working.track.price(), expires)
 
     def _join(self, child: Working, time: int) -> bool:
         """Put a child under its parent; tell whether it works at once, as its parent has filled."""
@@ -130,7 +130,7 @@ class Book:
         self._say(order.id, _HELD, time)
         return False
 
-    def _start(self, working: Working, time: int, *, mark: float, expires: float) -> None:
+    def _start(self, working: Working, time: int, mark: float, expires: float) -> None:
         """Let an order work from `time` on, if it is in time and there is money for it."""
         order = working.order
         fresh = order.status is _NEW
@@ -187,7 +187,7 @@ class Book:
             return
         order_id, status = working.order.id, working.order.status
         if working.active:
-            self._funds.release(order_id)
+            self._funds.release(working)
             refusal = self._funds.refusal(working)
             if refusal is not None:
                 working.quantity, working.limit, working.stop, working.pending = before
@@ -252,29 +252,27 @@ class Book:
     # --- consequences of a fill ------------------------------------------------------------------------
 
     def after_fill(
-        self, working: Working, quantity: float, *, held: float, market: float, moment: int, phase: Phase
+        self, working: Working, quantity: float, held: float, market: float, moment: int, phase: Phase
     ) -> None:
         """Wake children, take a fill off its OCO group, and end exits whose position is closed.
 
         `held` is the position before the fill, `market` the price that was touched.
         """
         order = working.order
-        done = working.done
-        if done:
+        if working.done:
             self._drop(working)
         if order.id in self._children:
-            self._bring(working, quantity, done=done, market=market, moment=moment, phase=phase)
+            self._bring(working, quantity, market, moment, phase)
         if order.oco:
             self._reduce_group(working, quantity, moment)
-        if held != 0.0:
+        if held != 0.0 and order.symbol in self._resting:
             after = self._account.quantity(order.symbol)
-            if held * after <= 0.0 and order.symbol in self._resting:
+            if held * after <= 0.0:
                 self._end_exits(order.symbol, after, moment)
 
-    def _bring(
-        self, parent: Working, quantity: float, *, done: bool, market: float, moment: int, phase: Phase
-    ) -> None:
+    def _bring(self, parent: Working, quantity: float, market: float, moment: int, phase: Phase) -> None:
         """Bring children their part of a parent's fill."""
+        done = parent.done
         unfilled = parent.quantity - parent.filled
         share = 1.0 if done else quantity / (unfilled + quantity)
         children = self._children.pop(parent.order.id) if done else self._children[parent.order.id]
@@ -288,7 +286,7 @@ class Book:
         if not child.active:
             inside = phase is Phase.INTRABAR  # somewhere before the bar's end, which may be the session's
             expires = self._expiry(child.order, moment - inside)
-            self._start(child, moment, mark=market, expires=expires)
+            self._start(child, moment, market, expires)
         elif phase is not Phase.OPEN:
             child.since = moment
         if child.active and phase is Phase.OPEN:
@@ -305,7 +303,7 @@ class Book:
                 self.end(other, OrderStatus.CANCELLED, moment, Reason.OCO)
                 continue
             other.pending = min(other.pending, other.quantity - other.filled)
-            self._funds.release(other.order.id, quantity)
+            self._funds.release(other, quantity)
             self._say(other.order.id, other.order.status, moment, Reason.OCO, other.quantity)
 
     def _end_exits(self, symbol: str, after: float, moment: int) -> None:
@@ -362,7 +360,7 @@ class Book:
     def _drop(self, working: Working) -> None:
         order, was = working.order, working.active
         working.active = False
-        self._funds.release(order.id)
+        self._funds.release(working)
         self.open.pop(order.id, None)
         if working.filled > 0.0:
             self._with_fills.add(order.id)

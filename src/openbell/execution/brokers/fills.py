@@ -14,9 +14,6 @@ from openbell.execution.brokers.working import Working
 _OPEN, _FOK = Phase.OPEN, TimeInForce.FOK
 _new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
-#: What a fill would be: its price, its fee, and the order's fee with it before the floor and the cap.
-_Trade = tuple[float, float, float]
-
 
 class Fills:
     """Fills orders as far as the bar's volume and the account's money reach."""
@@ -28,6 +25,8 @@ class Fills:
         self._funds = funds
         self._costs = costs
         self._commission, self._slippage = costs.commission, costs.slippage
+        s = costs.slippage
+        self._slips = bool(s.per_share or s.bps or s.spread_bps or s.impact)
         self._share = costs.volume_share
         self._taken: dict[str, float] = {}
 
@@ -36,7 +35,16 @@ class Fills:
         if self._taken:
             self._taken.clear()
 
-    def fill(self, working: Working, at: int, price: float, *, phase: Phase, stopped: bool = False) -> None:
+    # Numbers are handed on by position here: a call by name costs Python twice as much.
+
+    def fill(
+        self,
+        working: Working,
+        at: int,
+        price: float,
+        phase: Phase,
+        stopped: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
         """Fill what can be filled of an order at `price`; `stopped` when its stop was reached just now."""
         order, track = working.order, working.track
         symbol, side = order.symbol, order.side
@@ -52,23 +60,26 @@ class Fills:
         if side < 0 and held - quantity < -rules.DUST and not self._funds.may_short(track):
             self._book.end(working, OrderStatus.REJECTED, moment, Reason.SHORT_NOT_ALLOWED)
             return
-        trade = self._trade(working, quantity, price, at=at, phase=phase, stopped=stopped)
-        self._funds.release(order.id, quantity)
-        taken, fee, _ = trade
-        missing = self._funds.shortfall(working, quantity, taken, held=held, market=price, fee=fee)
+        taken, fee, raw = self._trade(working, quantity, price, at, phase, stopped)
+        self._funds.release(working, quantity)
+        missing = self._funds.shortfall(working, quantity, taken, held, price, fee)
         if missing > rules.DUST:
-            quantity = self._affordable(working, quantity, trade, held=held, market=price)
+            quantity = self._affordable(working, quantity, taken, held, price, fee)
             if quantity == 0.0:
                 self._book.end(working, OrderStatus.REJECTED, moment, Reason.GAP_UNAFFORDABLE)
                 return
             self._book.cut(working, quantity, moment)
-            trade = self._trade(working, quantity, price, at=at, phase=phase, stopped=stopped)
-            taken, fee, _ = trade
-        self._book_on(working, quantity, trade)
+            taken, fee, raw = self._trade(working, quantity, price, at, phase, stopped)
+        working.filled += quantity  # on the exchange's side, before anybody hears of it
+        working.value += quantity * taken
+        working.raw = raw
+        working.paid += fee
+        if self._share > 0.0:
+            self._taken[symbol] = self._taken.get(symbol, 0.0) + quantity
         slipped = abs(taken - price)
         told = (order.id, order.strategy, symbol, side, quantity, taken, fee, slipped, moment, phase)
         self.ear.fill(_new(Fill, told))
-        self._book.after_fill(working, quantity, held=held, market=price, moment=moment, phase=phase)
+        self._book.after_fill(working, quantity, held, price, moment, phase)
 
     def _quantity(self, working: Working, at: int, held: float) -> float:
         """Return how many shares the order, the position and the bar's volume allow."""
@@ -83,23 +94,32 @@ class Fills:
         return 0.0 if order.tif is _FOK and quantity < wanted else quantity
 
     def _affordable(
-        self, working: Working, quantity: float, trade: _Trade, *, held: float, market: float
+        self, working: Working, quantity: float, price: float, held: float, market: float, fee: float
     ) -> float:
         if self._costs.unaffordable == "reject" or working.order.tif is _FOK:
             return 0.0
-        price, fee, _ = trade
         return self._funds.affordable(working, quantity, price, held=held, market=market, fee=fee)
 
     def _trade(
-        self, working: Working, quantity: float, price: float, *, at: int, phase: Phase, stopped: bool
-    ) -> _Trade:
+        self,
+        working: Working,
+        quantity: float,
+        price: float,
+        at: int,
+        phase: Phase,
+        stopped: bool,  # noqa: FBT001
+    ) -> tuple[float, float, float]:
+        """Return a fill's price, its fee, and its order's fee with it before the floor and the cap."""
         rests = working.limited and not stopped
-        maker = rests and phase is Phase.INTRABAR and price == working.limit
-        filled = price if rests else self._slipped(working, quantity, price, at)
+        filled = price
+        if not rests and (self._slips or price <= 0.0):
+            filled = self._slipped(working, quantity, price, at)
         value = quantity * filled
         c = self._commission
-        rate = c.maker_bps if maker else c.taker_bps
-        raw = working.raw + rules.charge_raw(quantity, value, c.per_share, rate)
+        maker = rests and phase is Phase.INTRABAR and price == working.limit
+        raw = working.raw + rules.charge_raw(
+            quantity, value, c.per_share, c.maker_bps if maker else c.taker_bps
+        )
         fee = rules.order_fee(raw, working.value + value, c.per_order, c.minimum, c.maximum_share)
         return filled, fee - working.paid, raw
 
@@ -108,14 +128,3 @@ class Fills:
         cost = rules.slippage(price, quantity, volume, s.per_share, s.bps, s.spread_bps, s.impact)
         slipped = rules.slipped(working.order.side, price, cost)
         return working.no_worse(slipped) if working.limited else slipped
-
-    def _book_on(self, working: Working, quantity: float, trade: _Trade) -> None:
-        """Book a fill on the exchange's side, before anybody hears of it."""
-        price, fee, raw = trade
-        working.filled += quantity
-        working.value += quantity * price
-        working.raw = raw
-        working.paid += fee
-        if self._share > 0.0:
-            symbol = working.order.symbol
-            self._taken[symbol] = self._taken.get(symbol, 0.0) + quantity

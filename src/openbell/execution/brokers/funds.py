@@ -26,11 +26,6 @@ class Funds:
         self._projected: dict[str, float] = {}
 
     @property
-    def free(self) -> float:
-        """Return the equity that neither a position nor an accepted order ties up."""
-        return self.unreserved - self._total
-
-    @property
     def unreserved(self) -> float:
         """Return the equity that no position ties up."""
         account, initial = self.account, self._margin.initial
@@ -57,7 +52,8 @@ class Funds:
         if order.reduce_only and not market:
             return None
         symbol, quantity = order.symbol, working.remaining
-        projected = self.account.quantity(symbol)
+        position = self.account.positions.get(symbol)
+        projected = position.quantity if position is not None else 0.0
         if self._holds:
             projected += self._projected.get(symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
@@ -69,7 +65,7 @@ class Funds:
         need = self._estimate(working, opening, closing)
         if order.oco:
             need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
-        if opening > rules.DUST and need > self.free + rules.DUST:
+        if opening > rules.DUST and need > self.unreserved - self._total + rules.DUST:
             return Reason.NO_BUYING_POWER
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
             working.need, working.reserved, working.group = need, quantity, order.oco
@@ -78,36 +74,37 @@ class Funds:
             self._project(working, quantity)
         return None
 
-    def release(self, order_id: int, quantity: float = 0.0) -> None:
+    def release(self, working: Working, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
-        held = self._holds.get(order_id) if self._holds else None
-        if held is None:
+        holds, order_id = self._holds, working.order.id
+        if order_id not in holds:
             return
-        if 0.0 < quantity < held.reserved - rules.DUST:
-            need = held.need * quantity / held.reserved
-            held.need -= need
-            held.reserved -= quantity
+        need = working.need
+        if 0.0 < quantity < working.reserved - rules.DUST:
+            need = need * quantity / working.reserved
+            working.need -= need
+            working.reserved -= quantity
         else:
-            need, quantity = held.need, held.reserved
-            del self._holds[order_id]
-        if not self._holds:  # nothing is promised: start again without the sums' float dust
+            quantity = working.reserved
+            del holds[order_id]
+        if not holds:  # nothing is promised: start again without the sums' float dust
             self._total = 0.0
-            self._projected = {}
+            self._projected.clear()
             return
         self._total -= need
-        self._project(held, -quantity)
+        self._project(working, -quantity)
 
     def split(self, order_id: int, quantity: float) -> None:
         """Restate a reservation in the shares after a split; the money in it stays."""
-        held = self._holds.get(order_id)
-        if held is not None:
-            self._project(held, quantity - held.reserved)
-            held.reserved = quantity
+        working = self._holds.get(order_id)
+        if working is not None:
+            self._project(working, quantity - working.reserved)
+            working.reserved = quantity
 
     # --- at a fill -------------------------------------------------------------------------------------
 
     def shortfall(
-        self, working: Working, quantity: float, price: float, *, held: float, market: float, fee: float
+        self, working: Working, quantity: float, price: float, held: float, market: float, fee: float
     ) -> float:
         """Return the free equity that is missing for a fill at `price`; zero or less when there is enough.
 

@@ -108,7 +108,7 @@ class Matching:
         open_ = track.open[at]
         if working.plain:
             if not math.isnan(open_):
-                self._fills.fill(working, at, open_, phase=_OPEN)
+                self._fills.fill(working, at, open_, _OPEN)
             return
         moment = track.start[at]
         if order.tif is TimeInForce.OPG and moment < self._sessions.open_from(working.since):
@@ -118,7 +118,7 @@ class Matching:
         if stopped:
             self._trigger(working, track.known[at])
         if not math.isnan(price):
-            self._fills.fill(working, at, price, phase=Phase.OPEN, stopped=stopped)
+            self._fills.fill(working, at, price, _OPEN, stopped)
         if stopped:
             self._book.tell_triggered(working, moment)
         if working.active and working.immediate:
@@ -182,7 +182,7 @@ class Matching:
         known = working.track.known[at]
         if stopped:
             self._trigger(working, known)
-        self._fills.fill(working, at, price, phase=Phase.INTRABAR, stopped=stopped)
+        self._fills.fill(working, at, price, Phase.INTRABAR, stopped)
         if stopped:
             self._book.tell_triggered(working, known)
 
@@ -224,7 +224,7 @@ class Matching:
         for working, at in self._reductions_first(due, lambda w, at: w.price_at_close(w.track.close[at])):
             price = working.price_at_close(working.track.close[at])
             if working.active and not math.isnan(price):
-                self._fills.fill(working, at, price, phase=Phase.CLOSE)
+                self._fills.fill(working, at, price, Phase.CLOSE)
 
 
 def _trail(items: list[_Item]) -> None:

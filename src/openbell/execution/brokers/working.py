@@ -40,7 +40,7 @@ class Working:
         "trails", "value",
     )  # fmt: skip
 
-    def __init__(self, order: Order, *, track: Track, since: int) -> None:
+    def __init__(self, order: Order, track: Track, since: int) -> None:
         self.order = order
         self.track = track
         self.since = since
