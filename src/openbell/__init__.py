@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from openbell.backtesting.axes import span as span
+    from openbell.backtesting.sweep import SweepInterrupted as SweepInterrupted
     from openbell.core.costs import NO_COSTS as NO_COSTS
     from openbell.core.costs import REG_T as REG_T
     from openbell.core.costs import Commission as Commission
@@ -37,14 +39,17 @@ if TYPE_CHECKING:
     from openbell.portfolio.sizing import FixedQuantity as FixedQuantity
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
     from openbell.reporting.result import Result as Result
+    from openbell.reporting.sweep import Sweep as Sweep
     from openbell.run import backtest as backtest
     from openbell.run import check_lookahead as check_lookahead
     from openbell.strategies.base import Strategy as Strategy
     from openbell.strategies.parameters import param as param
     from openbell.strategies.signal import signal as signal
+    from openbell.sweeping import sweep as sweep
 
 #: Where each public name lives.
 _HOMES = {
+    "span": "backtesting.axes", "SweepInterrupted": "backtesting.sweep",
     "NO_COSTS": "core.costs", "REG_T": "core.costs", "Commission": "core.costs", "Costs": "core.costs",
     "Margin": "core.costs", "Slippage": "core.costs",
     "BadData": "core.errors", "ConfigError": "core.errors", "Halt": "core.errors", "LookAhead": "core.errors",
@@ -57,9 +62,10 @@ _HOMES = {
     "field": "indicators", "indicator": "indicators",
     "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing",
     "ShareOfEquity": "portfolio.sizing",
-    "Result": "reporting.result",
+    "Result": "reporting.result", "Sweep": "reporting.sweep",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",
+    "sweep": "sweeping",
 }  # fmt: skip
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names, all of them text

@@ -67,13 +67,14 @@ class _Steps(Sequence[float]):
     """Decimal steps, made when they are asked for."""
 
     def __init__(self, low: Decimal, step: Decimal, count: int) -> None:
-        self._low, self._step, self._count = low, step, count
+        self._low, self._step = low, step
+        self._places = range(count)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._places)
 
     def __getitem__(self, at: Any) -> Any:
-        return float(self._low + at * self._step)
+        return float(self._low + self._places[at] * self._step)
 
 
 def span(low: float, high: float, step: float | None = None, *, log: bool = False) -> Span:
@@ -144,7 +145,7 @@ def read_axis(name: str, given: Any) -> Axis:
     if isinstance(given, range):
         return _listed(name, given)
     if isinstance(given, list | tuple | np.ndarray) and np.ndim(_as_array(given)) == 1:
-        return _listed(name, tuple(_plain(value) for value in given))
+        return _listed(name, [_plain(value) for value in given])
     kind = type(given).__name__
     raise ConfigError(f"{name}={_short(given)} is a {kind}; give a list, a range, ob.span(...) or one value")
 

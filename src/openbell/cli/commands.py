@@ -31,6 +31,19 @@ from openbell.cli.options import (
     Timezone,
     command,
 )
+from openbell.cli.sweepoptions import (
+    Each,
+    Engine,
+    Grid,
+    Memory,
+    Method,
+    Objectives,
+    Resume,
+    Samples,
+    Top,
+    Where,
+    Workers,
+)
 
 app = typer.Typer(
     name="openbell",
@@ -134,6 +147,87 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
         env=env,
     )
     return run_backtests(request, check=not no_check)
+
+
+@command(
+    app,
+    'openbell sweep sma_cross --symbols AAPL --grid fast=5:60:5 slow=20:200:20 --where "fast < slow"',
+    "openbell sweep my.py:Buys --symbols AAPL,MSFT --each --grid days=5,10,20 --objective calmar",
+    "openbell sweep sma_cross --symbols IBM --grid fast=2:100 slow=20:300 --method random --samples 200",
+)
+def sweep(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[
+        str, typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME or module:NAME.")
+    ],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME=VALUES]...", help="More of --grid."),
+    ] = None,
+    *,
+    grid: Grid = None,
+    where: Where = None,
+    objective: Objectives = None,
+    symbols: Symbols = None,
+    each: Each = False,
+    method: Method = "grid",
+    samples: Samples = None,
+    start: Start = None,
+    end: End = None,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    engine: Engine = "auto",
+    workers: Workers = None,
+    memory: Memory = None,
+    top: Top = 10,
+    resume: Resume = None,
+    reports: Reports = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Try many values of a strategy's parameters, and write a table and a map.
+
+    VALUES are a range with both ends (5:60:5), a list (5,10,20), or for a sample a span (0.1:0.5, or
+    1e-4:1e-1:log). Several symbols are one portfolio, unless --each sweeps each by itself.
+    """
+    from openbell.cli.jobs import Request
+    from openbell.cli.sweeps import Asked, run_sweep
+
+    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    request = Request(
+        strategy,
+        symbols=symbols or (),
+        start=start,
+        end=end,
+        parameters=parameters or (),
+        settings=settings or (),
+        flags=flags,
+        data=data,
+        timezone=timezone,
+        costs=costs,
+        config=config,
+        env=env,
+    )
+    asked = Asked(
+        grid=[*(grid or ()), *(more or ())],
+        where=where,
+        method=method,
+        samples=samples,
+        objectives=objective or (),
+        each=each,
+        engine=engine,
+        workers=workers,
+        memory=memory,
+        resume=resume,
+        top=top,
+    )
+    return run_sweep(request, asked)
 
 
 @command(app, "openbell strategies", "openbell strategies sma_cross", "openbell strategies my.py --json")

@@ -15,7 +15,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.data.bars import Floats
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.html import charts
-from openbell.reporting.sweeptable import find_plateau, is_numeric, name_of, pick, ranks
+from openbell.reporting.sweeptable import find_plateau, is_numeric, name_of, pick, ranks, reach
 
 #: A drawn parameter with more values than this is shown in as many bins.
 BINS = 30
@@ -173,8 +173,10 @@ def _marks(
     frame: dict[str, Any] = {"type": "rect", "line": {"color": _MARK, "width": 2}}
     for axis, one in (("x", across), ("y", up)):
         place = int(one.places[plateau.row])
-        frame[f"{axis}0"] = max(place - 1, 0) - 0.5
-        frame[f"{axis}1"] = min(place + 1, len(one.labels) - 1) + 0.5
+        tried = trials.combinations.values[trials.combinations.names.index(one.name)] if one.name else ()
+        steps = reach(tried) if is_numeric(tried) else 0
+        frame[f"{axis}0"] = max(place - steps, 0) - 0.5
+        frame[f"{axis}1"] = min(place + steps, len(one.labels) - 1) + 0.5
     return marks, [frame]
 
 

@@ -143,8 +143,8 @@ def pick(trials: Trials, objectives: Sequence[Objective]) -> Pick:
 def find_plateau(trials: Trials, objective: Objective) -> Plateau:
     """Return the combination of a grid with the best mean over its neighbours and itself.
 
-    Neighbours differ by one step, or none, in each parameter that is a number. One at an edge has fewer of
-    them: it counts if it has at least half as many as the one that has most.
+    Neighbours differ by at most `reach` steps in each parameter that is a number, and in no other. A
+    combination at an edge has fewer of them: it counts if it has at least half of what the fullest has.
 
     Raises:
         ConfigError: The combinations are no grid, or none has a figure.
@@ -162,7 +162,8 @@ def find_plateau(trials: Trials, objective: Objective) -> Plateau:
     sums, counts = np.where(known, cells, 0.0), known.astype(np.float64)
     for axis, tried in enumerate(combinations.values):
         if is_numeric(tried):
-            sums, counts = _with_neighbours(sums, axis), _with_neighbours(counts, axis)
+            steps = reach(tried)
+            sums, counts = _with_neighbours(sums, axis, steps), _with_neighbours(counts, axis, steps)
     means, near = (sums / np.maximum(counts, 1.0))[places], counts[places]
     eligible = known[places] & (near >= near[known[places]].max() / 2)
     row = int(np.argmax(np.where(eligible, objective.sign * means, -np.inf)))
@@ -177,13 +178,19 @@ def find_plateau(trials: Trials, objective: Objective) -> Plateau:
     )
 
 
-def _with_neighbours(cells: Floats, axis: int) -> Floats:
-    """Add to each cell the one before and the one after it along an axis."""
-    padded = np.moveaxis(cells, axis, 0)
-    total = padded.copy()
-    total[1:] += padded[:-1]
-    total[:-1] += padded[1:]
+def _with_neighbours(cells: Floats, axis: int, steps: int) -> Floats:
+    """Add to each cell those up to some steps before and after it along an axis."""
+    lines = np.moveaxis(cells, axis, 0)
+    total = lines.copy()
+    for step in range(1, min(steps, len(lines) - 1) + 1):
+        total[step:] += lines[:-step]
+        total[:-step] += lines[step:]
     return np.moveaxis(total, 0, axis)
+
+
+def reach(tried: Sequence[Any]) -> int:
+    """Return how many steps apart neighbours are at most: one, or a twentieth of a fine grid."""
+    return max(len(tried) // 20, 1)
 
 
 def is_numeric(tried: Sequence[Any]) -> bool:
