@@ -90,6 +90,13 @@ def test_what_is_drawn_has_no_grid(given, said):
         len(read_axis("fast", given))
 
 
+def test_a_sequence_of_steps_ends():
+    steps = span(0.1, 0.3, 0.1).values()
+    assert len(steps) == 3
+    with pytest.raises(IndexError):
+        steps[3]
+
+
 @given(st.floats(0, 1, exclude_max=True))
 def test_a_draw_lies_inside_its_span(share):
     assert read_axis("x", span(5, 9)).quantile(share) in range(5, 10)

@@ -99,7 +99,7 @@ def test_a_function_that_asks_for_what_is_no_parameter_is_refused():
     def near(fst: int) -> bool:
         return fst > 0
 
-    with pytest.raises(ConfigError, match="the function near asks for 'fst'.*did you mean 'fast'"):
+    with pytest.raises(ConfigError, match=r"the function near asks for 'fst'.*did you mean 'fast'"):
         read_constraint(near, KNOWN)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from time import perf_counter
 
 import numpy as np
@@ -36,7 +36,7 @@ class EventEngine:
         self._asked = _checked(workers)
         self._most = self._fitting(memory)
 
-    def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
+    def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures as they come, the same by whomever they are made."""
         seconds = None
         if self._asked is None or self._asked == 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -53,7 +54,7 @@ class Engine(Protocol):
     def measures(self) -> tuple[str, ...]:
         """Return the names of what it measures."""
 
-    def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
+    def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures as they come."""
 
 
@@ -151,21 +152,17 @@ def _run(trials: Trials, engine: Engine, store: Store | None, progress: Progress
         return
     if progress is not None:
         progress(done, total)
-    running = engine.run(trials.combinations, rows)
     try:
-        for part in running:
-            trials.take(part)
-            if store is not None:
-                store.save(part)
-            done += len(part.rows)
-            if progress is not None:
-                progress(done, total)
+        with closing(engine.run(trials.combinations, rows)) as running:  # which ends workers that still run
+            for part in running:
+                trials.take(part)
+                if store is not None:
+                    store.save(part)
+                done += len(part.rows)
+                if progress is not None:
+                    progress(done, total)
     except KeyboardInterrupt:
         raise SweepInterrupted(trials) from None
-    finally:
-        close = getattr(running, "close", None)  # a generator ends its workers when it is closed
-        if close is not None:
-            close()
 
 
 class Chunked:
@@ -176,7 +173,7 @@ class Chunked:
         self._evaluator = evaluator
         self.chunk = chunk_for(evaluator, DEFAULT_MEMORY if memory is None else memory)
 
-    def run(self, combinations: Combinations, rows: Rows) -> Iterator[Part]:
+    def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures, chunk by chunk."""
         for first in range(0, len(rows), self.chunk):
             mine = rows[first : first + self.chunk]
