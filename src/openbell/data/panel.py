@@ -18,13 +18,15 @@ from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection
 from openbell.data.resample import check_coarser, latest, resample
-from openbell.data.traded import Traded, column_of, finest, members, place, ratio_of
+from openbell.data.traded import Members, Traded, column_of, finest, place, ratio_of
 from openbell.data.views import Focused, Outputs, Shown, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
 
 #: How many bars are looked at for one that reaches a price.
 LOOKS = 512
+#: How many symbols are turned into columns at a time: as many as a processor's cache holds.
+BLOCK = 64
 
 
 class Panel:
@@ -44,22 +46,25 @@ class Panel:
         fine, slower = finest(series)
         self.symbols = tuple(fine)
         first = next(iter(fine.values()))
-        self.dense = all(np.array_equal(s.known, first.known) for s in fine.values())
+        self.dense = all(s.known is first.known or np.array_equal(s.known, first.known) for s in fine.values())
         known = first.known if self.dense else np.unique(np.concatenate([s.known for s in fine.values()]))
         self.times = known
         self._clock: Sequence[int] = known.data
         self._moment = Cursor()
         given = instruments or {}
+        every = np.arange(len(known))
         self._parts: dict[str, Traded] = {}
         for symbol, one in fine.items():
             cursor = self._moment if self.dense else Cursor()
-            part = place(one, given.get(symbol, Instrument(symbol)), cursor, known)
+            slots = every if self.dense else np.searchsorted(known, one.known)
+            part = place(one, given.get(symbol) or Instrument(symbol), cursor, slots)
             part.slower = slower.get(symbol, {})
             self._parts[symbol] = part
         self.tracks: Mapping[str, Track] = {s: p.track for s, p in self._parts.items()}
         self._focus = self.symbols[0]
         self._bars = tuple(p.bar for p in self._parts.values())
-        self._members = None if self.dense else members(list(self._parts.values()), len(known))
+        self._cursors = [p.track.cursor for p in self._parts.values()]
+        self._members = None if self.dense else Members(list(self._parts.values()), len(known))
         self._acted: list[Track] = []
         self._matrices: dict[str, Floats] = {}
         self.slice = CrossSection(self, self._moment)
@@ -81,21 +86,20 @@ class Panel:
     def revealed(self, recipe: Indicator, symbol: str) -> Floats:
         """(bars,) an indicator of one output, each value as it stood when its bar became known.
 
-        For a panel that is not replayed: it goes through the units of a symbol's prices.
+        For a panel that is not replayed: it goes through the units of a symbol's prices, and keeps nothing.
         """
         part = self._part(symbol)
-        view = self._view(recipe, symbol)
+        view = self._new_view(part, recipe)
         if isinstance(view, Outputs):
             raise StrategyError(f"{recipe.describe()} has several outputs; choose one")
-        found = np.full(len(part.series), np.nan)
-        for part.epoch, (begin, end) in enumerate(pairwise(part.bounds)):
-            if part.epoch:
+        found = []
+        try:
+            for part.epoch, (begin, end) in enumerate(pairwise(part.bounds)):
                 self._fill(part, recipe, view)
-            found[begin:end] = view.upto(end)[begin:]
-        if part.epoch:
+                found.append(view.upto(end)[begin:])
+        finally:
             part.epoch = 0
-            self._fill(part, recipe, view)
-        return found
+        return found[0] if len(found) == 1 else np.concatenate(found)
 
     def declared(self) -> Iterator[tuple[str, Indicator, View]]:
         """Yield each indicator that was asked for: its symbol, its recipe and its values."""
@@ -142,10 +146,11 @@ class Panel:
         """Make the bars of moment `at` known."""
         self._moment.at = at
         if self._members is not None:
-            bars = tuple([self._bars[i] for i in self._members[at]])
-            for bar in bars:
-                self.tracks[bar.symbol].cursor.at += 1
-            self.slice.bars = bars
+            cursors, now = self._cursors, self._members.at(at)
+            for i in now:
+                cursors[i].at += 1
+            bars = self._bars
+            self.slice.bars = [bars[i] for i in now]
         if self._acted:
             self._settle()
         return self.slice
@@ -261,12 +266,23 @@ class Panel:
         """Return a column of all symbols, raw, shape (moments, symbols); NaN where a symbol has no bar."""
         made = self._matrices.get(column)
         if made is None:
-            made = np.full((len(self.times), len(self.symbols)), np.nan)
-            for i, part in enumerate(self._parts.values()):
-                made[part.slots, i] = column_of(part.series, column)
+            made = np.empty((len(self.times), len(self.symbols)))
+            parts = list(self._parts.values())
+            for first in range(0, len(parts), BLOCK):
+                block = [self._spread_out(part, column) for part in parts[first : first + BLOCK]]
+                made[:, first : first + BLOCK] = np.array(block).T
             made.setflags(write=False)
             self._matrices[column] = made
         return made
+
+    def _spread_out(self, part: Traded, column: str) -> Floats:
+        """(moments,) a raw column; NaN where there is no bar."""
+        values = column_of(part.series, column)
+        if self.dense:
+            return values
+        row = np.full(len(self.times), np.nan)
+        row[part.slots] = values
+        return row
 
     def closes(self, symbol: str) -> Floats:
         """(moments,) the last known raw close, in the shares held then; NaN before the first."""
@@ -289,6 +305,8 @@ class Panel:
 
     def _carried(self, part: Traded, values: Floats) -> Floats:
         """Place a column on the timeline and carry each value to the next bar."""
+        if self.dense:
+            return values
         at = np.searchsorted(part.slots, np.arange(len(self.times)), side="right") - 1
         carried: Floats = np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
         return carried
@@ -319,13 +337,15 @@ class Panel:
         part = self._part(symbol)
         view = part.views.get(recipe)
         if view is None:
-            alone = Shown if len(self._parts) == 1 else Values
-            kind = SlowValues if self._is_slower(part, recipe) else alone
-            values = {name: kind(part.track.cursor) for name in recipe.outputs}
-            view = next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
+            view = part.views[recipe] = self._new_view(part, recipe)
             self._fill(part, recipe, view)
-            part.views[recipe] = view
         return view
+
+    def _new_view(self, part: Traded, recipe: Indicator) -> View:
+        alone = Shown if len(self._parts) == 1 else Values
+        kind = SlowValues if self._is_slower(part, recipe) else alone
+        values = {name: kind(part.track.cursor) for name in recipe.outputs}
+        return next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
 
     def _is_slower(self, part: Traded, recipe: Indicator) -> bool:
         return bool(recipe.timeframe) and parse_timeframe(recipe.timeframe) != parse_timeframe(

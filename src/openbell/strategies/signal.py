@@ -14,6 +14,7 @@ from openbell.core.market import Bar
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.indicators.spec import Indicator
 from openbell.strategies.base import Strategy
+from openbell.strategies.exits import EXITS, as_exit, protection_of
 from openbell.strategies.parameters import Parameter, kind_of
 
 Decision = Callable[..., float]
@@ -29,7 +30,13 @@ class Signal:
         self.inputs = {**inputs, **_declared(decide, inputs)}
         self.__doc__ = decide.__doc__
         self.__module__ = decide.__module__
-        _check_signature(self.name, decide, self.inputs)
+        self.protection = protection_of(self.inputs)
+        _check_signature(self.name, decide, self.asked)
+
+    @property
+    def asked(self) -> dict[str, Input]:
+        """What the function is asked with: the inputs without the exits."""
+        return {name: thing for name, thing in self.inputs.items() if name not in EXITS}
 
     def parameter_values(self) -> dict[str, Any]:
         """Return what can be set by name: an indicator by its first parameter, a parameter by its value.
@@ -48,7 +55,7 @@ class Signal:
         for name, value in values.items():
             if name not in inputs:
                 raise ConfigError(f"strategy {self.name} has no parameter {name!r}{nearest(name, inputs)}")
-            inputs[name] = _changed(inputs[name], value, where=f"{self.name}.{name}")
+            inputs[name] = changed_input(inputs[name], value, where=f"{self.name}.{name}")
         return Signal(self.decide, inputs)
 
     def __call__(self, **values: Any) -> Signal:
@@ -75,7 +82,10 @@ def _declared(decide: Decision, inputs: Mapping[str, Input]) -> dict[str, Input]
 def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
     """Make a strategy of a decision: a function of indicators that returns a conviction from -1 to 1.
 
-    A conviction is direction times confidence. When it changes, the sizer's target for it is ordered.
+    A conviction is direction times confidence. When it changes, the sizer's target for it is ordered. Five
+    names are not the function's: `stop_loss`, `take_profit`, `trailing_stop` and `limit` (an entry that
+    waits) are shares of the close that was decided on, 0 for none, and set the orders of the position; with
+    `reenter` a conviction that stands enters again when an exit has closed its position.
 
     Raises:
         ConfigError: An input is no indicator, parameter or number, or the function does not take it.
@@ -85,6 +95,8 @@ def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
             "@ob.signal takes what the function is asked with, by name: @ob.signal(fast=ob.SMA(10))"
         )
     for name, thing in inputs.items():
+        if name in EXITS:
+            continue
         if isinstance(thing, str) or not (isinstance(thing, Indicator | Parameter) or kind_of(thing)):
             raise ConfigError(
                 f"@signal({name}={thing!r}) must be an indicator such as ob.SMA(10), "
@@ -94,10 +106,12 @@ def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
             outputs = ", .".join(thing.outputs)
             raise ConfigError(f"@signal({name}={thing!r}) has several outputs; choose one: .{outputs}")
 
+    things = {name: as_exit(name, thing) if name in EXITS else thing for name, thing in inputs.items()}
+
     def decorate(decide: Decision) -> Signal:
         if not callable(decide):
             raise ConfigError(f"@signal decorates a function, not {decide!r}")
-        return Signal(decide, inputs)
+        return Signal(decide, things)
 
     return decorate
 
@@ -111,11 +125,14 @@ class SignalStrategy(Strategy):
         self.signal = signal
         self._last: dict[str, float] = {}
         self._ask: Callable[[], Any]
+        self._protection = signal.protection
+        self._again = signal.protection.reenter
+        self._plain = not (signal.protection.exits or signal.protection.limit)
 
     def on_start(self) -> None:
         """Declare the inputs."""
-        decide, inputs = self.signal.decide, self.signal.inputs
-        names = _positions(decide, inputs)
+        decide, inputs = self.signal.decide, self.signal.asked
+        names = positions(decide, inputs)
         views = {
             name: self.indicator(inputs[name])
             if isinstance(inputs[name], Indicator)
@@ -133,12 +150,21 @@ class SignalStrategy(Strategy):
         conviction = self._ask()
         if conviction.__class__ is not float:
             conviction = self._number(conviction, bar)
-        if conviction == self._last.get(bar.symbol, 0.0):
+        if conviction == self._last.get(bar.symbol, 0.0) and not (self._again and self._opens(conviction)):
             return
         if not -1.0 <= conviction <= 1.0:
             raise self._wrong(conviction, bar)
         self._last[bar.symbol] = conviction
-        self.desk.signal(bar.symbol, conviction, NO_EXITS, Ticket())
+        if self._plain or not self._opens(conviction) or self.desk.holds(bar.symbol, conviction):
+            self.desk.signal(bar.symbol, conviction, NO_EXITS, Ticket())
+            return
+        held = self.desk.account.quantity(bar.symbol)
+        exits, ticket = self._protection.orders(bar.close, math.copysign(1.0, conviction), held)
+        self.desk.signal(bar.symbol, conviction, exits, ticket)
+
+    def _opens(self, conviction: float) -> bool:
+        """Tell whether a conviction opens a position in this account."""
+        return conviction > 0.0 or (conviction < 0.0 and self.desk.short)
 
     def values(self) -> dict[str, Any]:
         """Return the parameters' values."""
@@ -176,7 +202,7 @@ def _value(thing: Input) -> Any:
     return thing.default if isinstance(thing, Parameter) else thing
 
 
-def _changed(thing: Input, value: Any, *, where: str) -> Input:
+def changed_input(thing: Input, value: Any, *, where: str) -> Input:
     """Return an input with another value, or another indicator in its place."""
     if isinstance(value, Indicator):
         return value
@@ -192,7 +218,7 @@ def _changed(thing: Input, value: Any, *, where: str) -> Input:
         raise ConfigError(f"{where}={value!r}: {error}") from None
 
 
-def _positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
+def positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
     """Return the inputs in the order in which the function takes them by position; None where it cannot."""
     parameters = inspect.signature(decide).parameters.values()
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -202,6 +228,10 @@ def _positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
 def _check_signature(name: str, decide: Decision, inputs: Mapping[str, Any]) -> None:
     parameters = inspect.signature(decide).parameters
     named = {n: p for n, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    for taken in EXITS.keys() & named.keys():
+        raise ConfigError(
+            f"{name}({taken}): {taken!r} is set in @signal and sets orders; rename the argument"
+        )
     for missing, parameter in named.items():
         if missing not in inputs and parameter.default is parameter.empty:
             raise ConfigError(

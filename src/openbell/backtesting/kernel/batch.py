@@ -1,0 +1,262 @@
+"""Many parameter sets of one decision over the same bars, in compiled code on several threads."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from openbell.backtesting.kernel.decider import Decider, changes, refuse
+from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
+from openbell.backtesting.kernel.loop import replay
+from openbell.backtesting.kernel.memory import Memory
+from openbell.backtesting.measures import MEASURES
+from openbell.backtesting.outcome import last_of_sessions
+from openbell.backtesting.plan import Plan
+from openbell.core.errors import StrategyError
+from openbell.core.types import NANOS_PER_DAY
+from openbell.data.bars import Floats
+from openbell.data.calendar import sessions, sessions_per_year
+from openbell.data.panel import Panel
+from openbell.indicators.spec import Indicator
+from openbell.strategies.exits import EXITS, Protection
+from openbell.strategies.signal import Signal, changed_input, positions
+
+_YEAR = 365.25 * NANOS_PER_DAY
+#: Bytes of indicators that are kept from one combination to the next.
+KEPT = 192_000_000
+_FIGURES = len(MEASURES)
+
+
+class Batch:
+    """Measures combinations of a signal's parameters as the event engine would, bit for bit."""
+
+    measures = MEASURES
+
+    def __init__(self, panel: Panel, plan: Plan, signal: Signal, *, threads: int | None = None) -> None:
+        """Prepare what all combinations share.
+
+        Args:
+            panel: The bars, not replayed yet.
+            plan: Costs, cash, sizing and the parameters that are not varied.
+            signal: The strategy.
+            threads: How many run at a time; None is one for each processor.
+
+        Raises:
+            CannotCompile: The decision, the sizer or a setting has no compiled form.
+        """
+        if type(plan.sizer) not in SIZERS:
+            raise refuse(f"sizing by {type(plan.sizer).__name__} is Python's")
+        if plan.finer:
+            raise refuse("finer bars decide between a stop and its target")
+        self._panel, self._plan = panel, plan
+        self._signal = signal.with_parameters(**plan.parameters)
+        self._names = positions(signal.decide, signal.asked)
+        if self._names is None:
+            raise refuse(f"strategy {signal.name} takes its inputs by name alone")
+        self.threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        self._symbols = list(panel.parts)
+        self._marks = np.unique(np.append(0, last_of_sessions(panel.times, panel)))
+        self._columns = columns_of(panel, self._marks)
+        self._inputs: dict[tuple[str, Any], Any] = {}
+        self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
+        self._kept = 0
+        self._lock = Lock()
+        self.failed: dict[int, str] = {}  #: combinations of the last call that the event engine must judge
+        self._decider = self._compile(self._signal.asked)
+
+    def _compile(self, inputs: Mapping[str, Any]) -> Decider:
+        return Decider(self._signal.decide, [_constant(inputs[name]) for name in self._names or ()])
+
+    # --- a call ----------------------------------------------------------------------------------------
+
+    def bytes_for(self, count: int) -> int:
+        """Return about how much memory `count` combinations take beside the bars."""
+        bars = sum(len(part.series) for part in self._panel.parts.values())
+        return self.threads * bars * 40 + count * _FIGURES * 8 + KEPT
+
+    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
+        """Return the figures, shape (len(combinations), len(measures)); `failed` has those without any."""
+        results = np.full((len(combinations), _FIGURES), np.nan)
+        wanted = [self._wanted(combination) for combination in combinations]
+        self.failed = {}
+        threads = min(self.threads, len(combinations))
+        runners = [_Runner(self, results) for _ in range(threads)]
+        with ThreadPoolExecutor(threads) as pool:
+            shares = [range(k, len(wanted), threads) for k in range(threads)]
+            for found in pool.map(lambda runner, share: runner.run(wanted, share), runners, shares):
+                self.failed.update(found)
+        return results
+
+    def _wanted(self, combination: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the inputs of a combination."""
+        inputs = dict(self._signal.inputs)
+        for name, value in combination.items():
+            key = (name, value)
+            if key not in self._inputs:
+                self._inputs[key] = changed_input(inputs[name], value, where=f"{self._signal.name}.{name}")
+            inputs[name] = self._inputs[key]
+        return inputs
+
+    # --- what runners share ----------------------------------------------------------------------------
+
+    def memory(self, *, log: int = 0) -> Memory:
+        """Return the memory of one runner."""
+        panel, plan = self._panel, self._plan
+        memory = Memory(self._columns, symbols=len(self._symbols), log=log)
+        set_symbols(memory, panel)
+        set_costs(memory, plan.costs, cash=plan.cash, sizer=plan.sizer, dense=panel.dense)
+        span = int(panel.times[0]), int(panel.times[self._marks[-1]])
+        memory.run.moments, memory.run.mark_count = len(panel), len(self._marks)
+        memory.run.actions = len(self._columns["action_moments"])
+        memory.run.years = (span[1] - span[0]) / _YEAR
+        memory.run.periods = sessions_per_year(sessions(panel.sessions.calendar, *span), *span)
+        return memory
+
+    def column(self, recipe: Indicator, symbol: str) -> Floats:
+        """Return an indicator's values as they stood at each bar; the last ones that were asked are kept."""
+        key = (recipe, symbol)
+        found = self._rows.get(key)
+        if found is None:
+            with self._lock:
+                found = np.ascontiguousarray(self._panel.revealed(recipe, symbol))
+                self._rows[key] = found
+                self._kept += found.nbytes
+                while self._kept > KEPT and len(self._rows) > 1:
+                    self._kept -= self._rows.popitem(last=False)[1].nbytes
+        return found
+
+    @property
+    def order(self) -> Sequence[str]:
+        """Return the function's inputs in the order in which it takes them."""
+        return self._names or ()
+
+    def decide(self, inputs: Mapping[str, Any], symbol: str, out: Floats) -> int:
+        """Write a combination's convictions of a symbol; return the first bar that has one."""
+        things = [inputs[name] for name in self.order]
+        columns = [self.column(thing, symbol) for thing in things if isinstance(thing, Indicator)]
+        constants = [_constant(thing) for thing in things if not isinstance(thing, Indicator)]
+        return self._decider.decide(columns, constants, out)
+
+    @property
+    def symbols(self) -> Sequence[str]:
+        """Return the run's symbols."""
+        return self._symbols
+
+    def slots(self, symbol: str) -> Any:
+        """Return the moments of a symbol's bars."""
+        return self._panel.parts[symbol].slots
+
+    @property
+    def marks(self) -> int:
+        """Return how many moments statistics look at."""
+        return len(self._marks)
+
+    def trace(self) -> Memory:
+        """Run the plan's own parameters and keep a log of all that happens.
+
+        Raises:
+            StrategyError: The decision or an order is one that no run can have; the event engine says which.
+        """
+        memory = self.memory()
+        memory.point("curve", np.zeros(self.marks))
+        outs = {symbol: np.zeros(len(self.slots(symbol))) for symbol in self._symbols}
+        why = decide_all(self, self._signal.inputs, memory, outs)
+        if not why:
+            replay(memory.address, -1)  # to learn how long the log is
+            memory.begin_log(memory.run.logged)
+            replay(memory.address, -1)
+            why = fault_of(memory)
+        if why:
+            raise StrategyError(f"strategy {self._signal.name}: {why}")
+        return memory
+
+    def waiting(self) -> frozenset[str]:
+        """Return the symbols whose indicators never have a value."""
+        inputs = self._signal.inputs
+        return frozenset(
+            symbol
+            for symbol in self._symbols
+            if self.decide(inputs, symbol, np.zeros(len(self.slots(symbol)))) == len(self.slots(symbol))
+        )
+
+
+class _Runner:
+    """One thread's memory, through which combinations go one by one."""
+
+    def __init__(self, batch: Batch, results: Floats) -> None:
+        self._batch = batch
+        self._memory = batch.memory()
+        self._memory.point("curve", np.zeros(batch.marks))
+        self._memory.point("results", results)
+        self._outs = {symbol: np.zeros(len(batch.slots(symbol))) for symbol in batch.symbols}
+
+    def run(self, wanted: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> dict[int, str]:
+        """Run some rows; return those that failed, and why."""
+        failed = {}
+        for row in rows:
+            why = self.one(wanted[row], row * _FIGURES)
+            if why:
+                failed[row] = why
+        return failed
+
+    def one(self, inputs: Mapping[str, Any], at: int) -> str:
+        """Run one combination, write its figures from `at` on, and return what is wrong, or nothing."""
+        why = decide_all(self._batch, inputs, self._memory, self._outs)
+        if why:
+            return why
+        replay(self._memory.address, at)
+        return fault_of(self._memory)
+
+
+def fault_of(memory: Memory) -> str:
+    """Return what ended a run, or nothing."""
+    return "an order has a price or a quantity that no order can have" if memory.run.fault else ""
+
+
+def decide_all(batch: Batch, inputs: Mapping[str, Any], memory: Memory, outs: Mapping[str, Floats]) -> str:
+    """Put a combination's changes of conviction into a run's memory; return what is wrong, or nothing."""
+    whens, whos, whats = [], [], []
+    for index, symbol in enumerate(batch.symbols):
+        out = outs[symbol]
+        try:
+            first = batch.decide(inputs, symbol, out)
+        except ZeroDivisionError as error:
+            return f"{error} in the decision"
+        bars = changes(out, first)
+        what = out[bars]
+        if not bool(np.all((what >= -1.0) & (what <= 1.0))):
+            return "a conviction is no number from -1 to 1"
+        whens.append(batch.slots(symbol)[bars])
+        whos.append(np.full(len(bars), index, dtype=np.int64))
+        whats.append(what)
+    when, who, what = np.concatenate(whens), np.concatenate(whos), np.concatenate(whats)
+    if len(whens) > 1:
+        order = np.lexsort((who, when))
+        when, who, what = when[order], who[order], what[order]
+    for name, array in (("when", when.astype(np.int64, copy=False)), ("who", who), ("what", what)):
+        memory.point(name, array)
+    memory.run.changes = len(when)
+    set_protection(memory, inputs)
+    return ""
+
+
+def set_protection(memory: Memory, inputs: Mapping[str, Any]) -> None:
+    """Write a combination's exits into a run's memory."""
+    to, given = memory.run, {name: inputs[name].default for name in EXITS if name in inputs}
+    protection = Protection(**given)
+    to.stop_loss, to.take_profit = protection.stop_loss, protection.take_profit
+    to.trailing_stop, to.limit = protection.trailing_stop, protection.limit
+    to.reenter = int(protection.reenter)
+
+
+def _constant(thing: Any) -> Any:
+    """Return a parameter's value; None for an indicator."""
+    if isinstance(thing, Indicator):
+        return None
+    return getattr(thing, "default", thing)

@@ -1,0 +1,201 @@
+"""The loop of `replay`, compiled: it visits the moments at which something can happen, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from openbell.backtesting.kernel.book import finish
+from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept
+from openbell.backtesting.kernel.desk import call_margin, holds, signal
+from openbell.backtesting.kernel.holding import act, charge
+from openbell.backtesting.kernel.matching import match
+from openbell.backtesting.kernel.measures import measure
+from openbell.backtesting.kernel.memory import item, put, put_value, run_at, symbol_at, value
+from openbell.backtesting.kernel.records import REASON_COUNT, Run
+
+_NAN = float("nan")
+
+
+@compiled
+def begin(run: Run) -> None:
+    """Set a run to its first moment."""
+    run.cash = run.initial_cash
+    run.reserved = run.fees = run.slippage = run.charges = run.won = run.lost = 0.0
+    run.next_id = 1
+    run.holds = run.shorts = run.resting = run.positions = run.senders = 0
+    run.logged = run.fault = run.trades = run.wins = run.joined = run.invested = 0
+    run.since = -1
+    for k in range(REASON_COUNT):
+        put(run.notes_at, k, 0)
+    for symbol in range(run.symbols):
+        s = symbol_at(run, symbol)
+        s.at, s.unit = -1, 1.0
+        s.position = s.average = s.projected = s.trade_pnl = s.last = s.carried = 0.0
+        s.conviction = _NAN
+        s.orders = s.sent = s.booked = 0
+
+
+@compiled
+def advance(run: Run, moment: int) -> None:
+    """Make the bars up to a moment known."""
+    for symbol in range(run.symbols):
+        s = symbol_at(run, symbol)
+        at = s.at
+        if run.dense:
+            at = moment
+        else:
+            while at + 1 < s.bars and item(run.slots_at, s.first + at + 1) <= moment:
+                at += 1
+        if at != s.at:
+            s.at, s.unit, s.carried = at, 1.0, value(run.close_at, s.first + at)
+
+
+@compiled
+def marked(run: Run) -> float:
+    """Return equity at the last closes, in the order in which a curve is summed."""
+    total = run.cash
+    for k in range(run.positions):
+        s = symbol_at(run, item(run.positions_at, k))
+        if s.position != 0.0:
+            total += s.position * s.carried
+    return total
+
+
+@compiled
+def is_held(run: Run) -> bool:
+    """Tell whether something is held."""
+    for k in range(run.positions):
+        if symbol_at(run, item(run.positions_at, k)).position != 0.0:
+            return True
+    return False
+
+
+@compiled
+def meet(run: Run, moment: int, action: int) -> int:
+    """Let a moment's actions happen, its bars fill what rests, and only then become known."""
+    advance(run, moment - 1)
+    acted = action
+    while acted < run.actions and item(run.action_moments_at, acted) == moment:
+        act(run, acted)
+        acted += 1
+    if acted > action or run.resting or run.since >= 0:
+        if run.since >= 0:
+            charge(run, moment)
+        match(run, moment)
+        run.since = moment if run.shorts or run.cash < 0.0 else -1
+    advance(run, moment)
+    if run.since >= 0:
+        call_margin(run)
+    return acted
+
+
+@compiled
+def decide(run: Run, moment: int, at: int) -> int:
+    """Act on the convictions that change at a moment."""
+    while at < run.changes and item(run.when_at, at) == moment:
+        symbol, conviction = item(run.who_at, at), value(run.what_at, at)
+        symbol_at(run, symbol).last = conviction
+        signal(run, symbol, conviction)
+        at += 1
+    return at
+
+
+@compiled
+def decide_again(run: Run, moment: int, at: int) -> int:
+    """Act on the convictions that change, and on those that stand where nothing is held or ordered."""
+    for symbol in range(run.symbols):
+        s = symbol_at(run, symbol)
+        if at < run.changes and item(run.when_at, at) == moment and item(run.who_at, at) == symbol:
+            s.last = value(run.what_at, at)
+            signal(run, symbol, s.last)
+            at += 1
+        elif s.at >= 0 and is_restless(run, symbol) and item(run.slots_at, s.first + s.at) == moment:
+            signal(run, symbol, s.last)
+    return at
+
+
+@compiled
+def is_restless(run: Run, symbol: int) -> bool:
+    """Tell whether a standing conviction is to be acted on again: an exit closed its position."""
+    s = symbol_at(run, symbol)
+    wants = s.last > 0.0 or (s.last < 0.0 and run.short != 0)
+    return wants and not holds(run, symbol, s.last)
+
+
+@compiled
+def any_restless(run: Run) -> bool:
+    """Tell whether the next bars may be traded on although no conviction changes."""
+    for symbol in range(run.symbols):
+        if is_restless(run, symbol):
+            return True
+    return False
+
+
+@compiled
+def mark_until(run: Run, mark: int, following: int) -> int:
+    """Write equity at the marks before a moment up to which nothing happens; return the next mark."""
+    held = is_held(run)
+    while mark < run.mark_count and item(run.marks_at, mark) < following:
+        if held:
+            advance(run, item(run.marks_at, mark))
+        equity = marked(run)
+        run.invested += 1 if held and equity > 0.0 else 0
+        put_value(run.curve_at, mark, equity)
+        mark += 1
+    return mark
+
+
+@compiled
+def next_moment(run: Run, at: int, action: int) -> int:
+    """Return the next moment that has a change of conviction or a corporate action, or the end."""
+    following = run.moments
+    if at < run.changes:
+        following = item(run.when_at, at)
+    if action < run.actions:
+        following = min(following, item(run.action_moments_at, action))
+    return following
+
+
+@compiled
+def walk(run: Run) -> None:
+    """Run a strategy whose changes of conviction are known, and write equity at the marks."""
+    begin(run)
+    at = action = mark = moment = 0
+    restless = False
+    while moment < run.moments and not run.fault:
+        if not (run.resting or run.since >= 0 or restless):
+            moment = next_moment(run, at, action)
+            mark = mark_until(run, mark, moment)
+            if moment == run.moments:
+                break
+        run.moment = moment
+        action = meet(run, moment, action)
+        if run.reenter:
+            at = decide_again(run, moment, at)
+            restless = any_restless(run)
+        else:
+            at = decide(run, moment, at)
+        if mark < run.mark_count and item(run.marks_at, mark) == moment:
+            mark = mark_until(run, mark, moment + 1)
+        moment += 1
+    finish(run, item(run.times_at, run.moments - 1))
+
+
+def _make_replay(_source: str) -> Callable[[int, int], None]:
+    @kept
+    def replay(address: int, at: int) -> None:
+        """Run what lies in a `Memory`, whose address is given, and write its figures from `at` on.
+
+        With `at` below zero only the log is written.
+        """
+        _ = _source
+        run = run_at(address)
+        walk(run)
+        if at >= 0:
+            measure(run, at)
+
+    return replay
+
+
+#: The kernel. Its machine code is kept on disk, and made anew when the rules change.
+replay = _make_replay(SOURCE)

@@ -1,0 +1,98 @@
+"""The figures of a run, compiled: those of `backtesting.measures`, over the kernel's own curve."""
+
+from __future__ import annotations
+
+import math
+
+from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.memory import put_value, value
+from openbell.backtesting.kernel.records import Run
+
+#: Returns that differ by less than this are equal: see `portfolio.metrics.ROUNDING`.
+_ROUNDING = 8 * 2.220446049250313e-16
+_NAN = float("nan")
+
+
+@compiled
+def measure(run: Run, at: int) -> None:
+    """Write the figures of a run that ended, from index `at` of the results on, in the order of `MEASURES`.
+
+    Needs the whole curve and the run's counts. A figure that is undefined is NaN.
+    """
+    count = run.mark_count
+    first, last = value(run.curve_at, 0), value(run.curve_at, count - 1)
+    growth = last / first - 1.0 if count >= 2 and first > 0.0 else _NAN
+    deepest = deepest_fall(run)
+    yearly = compound(growth, run.years)
+    spread, sharpe, sortino = ratios(run)
+    put_value(run.results_at, at, growth)
+    put_value(run.results_at, at + 1, yearly)
+    put_value(run.results_at, at + 2, spread)
+    put_value(run.results_at, at + 3, sharpe)
+    put_value(run.results_at, at + 4, sortino)
+    put_value(run.results_at, at + 5, yearly / -deepest if -deepest > _ROUNDING else _NAN)
+    put_value(run.results_at, at + 6, deepest)
+    put_value(run.results_at, at + 7, float(run.trades))
+    put_value(run.results_at, at + 8, run.wins / run.trades if run.trades else _NAN)
+    put_value(run.results_at, at + 9, run.won / -run.lost if run.lost < 0.0 else _NAN)
+    put_value(run.results_at, at + 10, (run.won + run.lost) / run.trades if run.trades else _NAN)
+    put_value(run.results_at, at + 11, run.invested / count)
+    put_value(run.results_at, at + 12, run.fees + run.slippage + run.charges)
+    put_value(run.results_at, at + 13, last)
+
+
+@compiled
+def compound(growth: float, years: float) -> float:
+    """Return a growth as a yearly one."""
+    if not 1.0 + growth >= 0.0 or years <= 0.0:
+        return _NAN
+    if 1.0 + growth == 0.0:
+        return -1.0
+    return math.expm1(math.log(1.0 + growth) / years)
+
+
+@compiled
+def deepest_fall(run: Run) -> float:
+    """Return the deepest fall of the curve from its running peak, a fraction, negative."""
+    peak, deepest = value(run.curve_at, 0), 0.0
+    if run.mark_count < 2 or not peak > 0.0:
+        return _NAN
+    for k in range(run.mark_count):
+        now = value(run.curve_at, k)
+        peak = max(peak, now)
+        deepest = min(deepest, now / peak - 1.0)
+    return deepest
+
+
+@compiled
+def ratios(run: Run) -> tuple[float, float, float]:
+    """Return the volatility, the Sharpe and the Sortino ratio, a year."""
+    returns = run.mark_count - 1
+    if returns < 2:
+        return _NAN, _NAN, _NAN
+    before, total = value(run.curve_at, 0), 0.0
+    low, high, below = math.inf, -math.inf, 0.0
+    for k in range(1, run.mark_count):
+        now = value(run.curve_at, k)
+        if not before > 0.0:
+            return _NAN, _NAN, _NAN
+        change = now / before - 1.0
+        total += change
+        low, high = min(low, change), max(high, change)
+        if change < 0.0:
+            below += change * change
+        before = now
+    mean, rounding = total / returns, _ROUNDING * (1.0 + max(abs(low), abs(high)))
+    root, downside = math.sqrt(run.periods), math.sqrt(below / returns)
+    sortino = mean / downside * root if downside > rounding else _NAN
+    if high - low <= rounding:
+        return 0.0, _NAN, sortino
+    squares = 0.0
+    before = value(run.curve_at, 0)
+    for k in range(1, run.mark_count):
+        now = value(run.curve_at, k)
+        apart = now / before - 1.0 - mean
+        squares += apart * apart
+        before = now
+    spread = math.sqrt(squares / (returns - 1))
+    return spread * root, mean / spread * root, sortino

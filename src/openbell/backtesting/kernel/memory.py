@@ -1,0 +1,222 @@
+"""Access to a run's memory by address: what the kernel reads and writes, without a reference count.
+
+A function that takes thirty arrays passes and counts each of them at every call; one that takes the run's
+record passes one address. The addresses stay valid while the `Memory` that gave them lives. As plain Python
+these functions do the same through ctypes, so that the kernel also runs interpreted.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    infer_getattr,
+    lower_builtin,
+    lower_getattr_generic,
+    lower_setattr_generic,
+    models,
+    register_model,
+    type_callable,
+)
+
+from openbell.backtesting.kernel.records import REASON_COUNT, SLOTS, Event, Order, Run, Symbol
+
+_WORD = 8  #: bytes of an int64, and of a float64
+_KINDS = {ctypes.c_double: types.float64, ctypes.c_int64: types.int64}
+_I64, _DOUBLE = ir.IntType(64), ir.DoubleType()
+
+
+# --- as plain Python -----------------------------------------------------------------------------------
+
+
+def run_at(address: int) -> Run:
+    """Return the run whose record lies at an address."""
+    return Run.from_address(address)
+
+
+def order_at(run: Run, slot: int) -> Order:
+    """Return the order in a slot."""
+    return Order.from_address(run.orders_at + slot * ctypes.sizeof(Order))
+
+
+def symbol_at(run: Run, index: int) -> Symbol:
+    """Return a symbol."""
+    return Symbol.from_address(run.symbols_at + index * ctypes.sizeof(Symbol))
+
+
+def event_at(run: Run, index: int) -> Event:
+    """Return a line of the log."""
+    return Event.from_address(run.log_at + index * ctypes.sizeof(Event))
+
+
+def value(address: int, index: int) -> float:
+    """Return a float of an array."""
+    return ctypes.c_double.from_address(address + _WORD * index).value
+
+
+def item(address: int, index: int) -> int:
+    """Return a whole number of an array."""
+    return ctypes.c_int64.from_address(address + _WORD * index).value
+
+
+def put_value(address: int, index: int, new: float) -> None:
+    """Write a float into an array."""
+    ctypes.c_double.from_address(address + _WORD * index).value = new
+
+
+def put(address: int, index: int, new: int) -> None:
+    """Write a whole number into an array."""
+    ctypes.c_int64.from_address(address + _WORD * index).value = new
+
+
+# --- compiled ------------------------------------------------------------------------------------------
+
+
+class _Place(types.Type):
+    """The address of a record, as a type of compiled code."""
+
+    def __init__(self, record: type[ctypes.Structure]) -> None:
+        self.record = record
+        self.kinds = {name: _KINDS[kind] for name, kind, *_ in record._fields_}
+        super().__init__(name=f"place_{record.__name__}")
+
+
+@register_model(_Place)
+class _PlaceModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: _Place) -> None:
+        super().__init__(manager, kind, _I64)
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    key = _Place
+
+    def generic_resolve(self, place: _Place, name: str) -> Any:
+        return place.kinds.get(name)
+
+
+def _number_at(builder: Any, address: Any, offset: int, kind: Any) -> Any:
+    where = builder.add(address, ir.Constant(_I64, offset))
+    return builder.inttoptr(where, (_DOUBLE if kind == types.float64 else _I64).as_pointer())
+
+
+@lower_getattr_generic(_Place)
+def _read_field(_context: Any, builder: Any, place: _Place, address: Any, name: str) -> Any:
+    offset = getattr(place.record, name).offset
+    return builder.load(_number_at(builder, address, offset, place.kinds[name]))
+
+
+@lower_setattr_generic(_Place)
+def _write_field(_context: Any, builder: Any, signature: Any, arguments: Any, name: str) -> None:
+    place = signature.args[0]
+    offset = getattr(place.record, name).offset
+    builder.store(arguments[1], _number_at(builder, arguments[0], offset, place.kinds[name]))
+
+
+#: Each record's address, by the name that annotations give it.
+PLACES = {record.__name__: _Place(record) for record in (Run, Order, Symbol, Event)}
+
+
+def typer_of(function: Callable[..., Any], signature: Any) -> Callable[..., Any]:
+    """Return what tells numba a function's types, whatever it is called with."""
+
+    def typer(*_arguments: Any) -> Any:
+        return signature
+
+    typer.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]  # numba matches names
+    return typer
+
+
+def _code(plain: Callable[..., Any], signature: Any, write: Callable[[Any, Sequence[Any]], Any]) -> None:
+    """Tell what a function above is in compiled code: its types, and what it emits."""
+
+    @type_callable(plain)
+    def _type(_context: Any) -> Callable[..., Any]:
+        return typer_of(plain, signature)
+
+    @lower_builtin(plain, *signature.args)
+    def _lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        emitted = write(builder, arguments)
+        return context.get_dummy_value() if emitted is None else emitted
+
+
+def _element(plain: Callable[..., Any], name: str, field: str) -> None:
+    """Emit the address of the record at an index of an array of them."""
+    place, size = PLACES[name], ir.Constant(_I64, ctypes.sizeof(PLACES[name].record))
+
+    def write(builder: Any, arguments: Sequence[Any]) -> Any:
+        first = builder.load(_number_at(builder, arguments[0], getattr(Run, field).offset, types.int64))
+        return builder.add(first, builder.mul(arguments[1], size))
+
+    _code(plain, place(PLACES["Run"], types.int64), write)
+
+
+def _where(builder: Any, arguments: Sequence[Any], kind: Any) -> Any:
+    offset = builder.mul(arguments[1], ir.Constant(_I64, _WORD))
+    return _number_at(builder, builder.add(arguments[0], offset), 0, kind)
+
+
+def _numbers(read: Callable[..., Any], write: Callable[..., Any], kind: Any) -> None:
+    """Emit a load and a store at an index of an array of numbers."""
+    place = (types.int64, types.int64)
+    _code(read, kind(*place), lambda builder, given: builder.load(_where(builder, given, kind)))
+    _code(
+        write,
+        types.none(*place, kind),
+        lambda builder, given: builder.store(given[2], _where(builder, given, kind)) and None,
+    )
+
+
+_code(run_at, PLACES["Run"](types.int64), lambda _builder, arguments: arguments[0])
+_element(order_at, "Order", "orders_at")
+_element(symbol_at, "Symbol", "symbols_at")
+_element(event_at, "Event", "log_at")
+_numbers(value, put_value, types.float64)
+_numbers(item, put, types.int64)
+
+
+class Memory:
+    """The arrays of one run at a time, and the record that names their addresses."""
+
+    def __init__(self, arrays: Mapping[str, np.ndarray[Any, Any]], *, symbols: int, log: int = 0) -> None:
+        slots = symbols * SLOTS
+        own = {
+            name: np.zeros(slots, np.int64) for name in ("resting", "queue", "turns", "trailing", "joined")
+        }
+        own |= {name: np.zeros(symbols, np.int64) for name in ("positions", "senders")}
+        self.notes = np.zeros(REASON_COUNT, np.int64)
+        self.log = np.zeros(log, np.dtype(Event))
+        self.run = Run()
+        self.orders = (Order * slots)()
+        self.symbols: Any = (Symbol * symbols)()
+        self.run.symbols, self.run.log_size = symbols, log
+        self.run.orders_at, self.run.symbols_at = (
+            ctypes.addressof(self.orders),
+            ctypes.addressof(self.symbols),
+        )
+        self._kept: dict[str, np.ndarray[Any, Any]] = {}
+        for name, array in {**arrays, **own, "notes": self.notes, "log": self.log}.items():
+            self.point(name, array)
+
+    @property
+    def address(self) -> int:
+        """Where the run's record lies."""
+        return ctypes.addressof(self.run)
+
+    def begin_log(self, lines: int) -> None:
+        """Make room for a log of so many lines."""
+        self.log = np.zeros(lines, np.dtype(Event))
+        self.run.log_size = lines
+        self.point("log", self.log)
+
+    def point(self, name: str, array: np.ndarray[Any, Any]) -> None:
+        """Let the run read or write another array."""
+        self._kept[name] = array
+        setattr(self.run, f"{name}_at", array.ctypes.data)
