@@ -131,6 +131,8 @@ def prepare(
         finer=tuple(s.symbol for s in _finer(finer)),
         **given,
     )
+    inputs.check_traded("instruments", [one.symbol for one in plan.instruments], plan.symbols)
+    inputs.check_traded("finer", plan.finer, plan.symbols)
     return plan, found, series
 
 

@@ -2,6 +2,7 @@ import inspect
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -238,9 +239,9 @@ def test_data_of_the_wrong_type_are_one_line_with_the_remedy(data, line):
 
 
 def test_numpys_numbers_and_decimals_are_kept_as_pythons_own():
-    typed = ANY(cash=Decimal(5000), seed=np.int64(3), parameters={"fast": np.int64(5)})
+    typed = ANY(cash=Decimal(5000), seed=np.int64(3), parameters={"fast": np.int64(5), "slow": Fraction(15)})
     plan = ob.backtest("sma_cross", "AAPL", **typed).plan
-    assert (plan.cash, plan.seed, plan.parameters) == (5000.0, 3, {"fast": 5})
+    assert (plan.cash, plan.seed, plan.parameters) == (5000.0, 3, {"fast": 5, "slow": 15.0})
     assert plan_from_json(json.loads(json.dumps(plan.as_json()))) == plan
 
 
@@ -251,6 +252,14 @@ def test_a_benchmark_that_is_not_there_is_said_before_the_run():
     )
     assert "'SPY' is not bundled" in line
     assert told == []
+
+
+@pytest.mark.parametrize("name", ["instruments", "finer"])
+def test_what_belongs_to_no_symbol_of_the_run_is_not_passed_over(name):
+    given = {"instruments": [ob.Instrument("AAPPL")], "finer": [daily("AAPPL", [1.0, 2.0])]}
+    assert line_of(lambda: ob.backtest("sma_cross", ["AAPL", "IBM"], **ANY({name: given[name]}))) == (
+        f"{name}: 'AAPPL' is not traded in this run; did you mean 'AAPL'?"
+    )
 
 
 def test_all_settings_are_written_out_once_and_checked_everywhere():

@@ -164,6 +164,32 @@ def test_a_parameter_hides_no_name_that_every_strategy_has(name):
     assert said(make) == f"Mine.{name}: every strategy has a {name!r}; choose another name"
 
 
+@pytest.mark.parametrize("name", ["position", "close", "history"])
+def test_a_plain_value_hides_no_method(name):
+    assert said(lambda: type("Mine", (ob.Strategy,), {name: None})) == (
+        f"Mine.{name}: every strategy has a {name!r}; choose another name"
+    )
+
+
+@pytest.mark.parametrize("name", ["ready", "bind"])
+def test_what_the_engine_calls_is_not_written_anew(name):
+    assert said(lambda: type("Mine", (ob.Strategy,), {name: lambda _: True})).startswith(f"Mine.{name}: ")
+
+
+def test_a_method_may_be_written_anew():
+    assert type("Mine", (ob.Strategy,), {"close": lambda self, symbol: None})
+
+
+@pytest.mark.parametrize(("bounds", "line"), [
+    ({"ge": "x"}, "ob.param(5): ge='x' must be a number"),
+    ({"lt": float("nan")}, "ob.param(5): lt=nan must be a number"),
+    ({"choices": 5}, "ob.param(5): choices=5 must be a list, such as [5]"),
+    ({"choices": "56"}, "ob.param(5): choices='56' must be a list, such as [5]"),
+])  # fmt: skip
+def test_bounds_are_numbers_and_choices_a_list(bounds, line):
+    assert said(lambda: ob.param(5, **bounds)) == line
+
+
 # --- param -------------------------------------------------------------------------------------------------
 
 

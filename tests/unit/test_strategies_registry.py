@@ -115,7 +115,8 @@ def test_an_object_is_found_again_by_its_origin(form):
      "strategy 'openbell.core.rules:DUST' is a float; give a Strategy class or an @signal function"),
     ("nowhere_at_all:Breakout",
      "strategy 'nowhere_at_all:Breakout': No module named 'nowhere_at_all'; install it, or mend the import"),
-    (":Breakout", "strategy ':Breakout': ValueError: Empty module name"),
+    (":Breakout", "strategy ':Breakout' names no module; write it in full, as package.module:Class"),
+    ("..x:Y", "strategy '..x:Y' names no module; write it in full, as package.module:Class"),
     (5, "strategy '5' is a int; give a Strategy class or an @signal function"),
     (BuyAndHold(), "is a BuyAndHold; give a Strategy class or an @signal function"),
 ])  # fmt: skip

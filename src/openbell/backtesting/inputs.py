@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from openbell.core.costs import Commission, Costs, Margin, Slippage
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, nearest
 from openbell.core.inputs import real, shown, takes, whole
 from openbell.core.ports import Sizer
 from openbell.data.bars import Series
@@ -72,7 +74,9 @@ def parameters_of(value: object) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a scalar of numpy's as Python's own, and all else as it is."""
+    """Return a number that JSON does not know as one that it knows, and all else as it is."""
+    if isinstance(value, Decimal | Fraction):
+        return float(value)
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
@@ -121,6 +125,19 @@ def records_of(name: str, value: object, kind: type[T], *, such_as: str) -> tupl
         if not isinstance(record, kind):
             raise ConfigError(f"{name}[{at}]={shown(record)} must be {such_as}")
     return found
+
+
+def check_traded(name: str, symbols: Iterable[str], traded: Sequence[str]) -> None:
+    """Make sure that what is given by symbol belongs to what is traded.
+
+    Raises:
+        ConfigError: One does not, and would be passed over.
+    """
+    for symbol in symbols:
+        if symbol not in traded:
+            raise ConfigError(
+                f"{name}: {shown(symbol)} is not traded in this run{nearest(str(symbol), traded)}"
+            )
 
 
 def progress_of(value: Any) -> Callable[[int, int], object] | None:

@@ -42,6 +42,11 @@ class Strategy:
         Raises:
             ConfigError: One hides a name that a strategy has already, or its default is no valid value.
         """
+        for name, value in vars(cls).items():
+            if name in _CALLED or (name in _METHODS and not callable(value)):
+                raise ConfigError(
+                    f"{cls.__name__}.{name}: every strategy has a {name!r}; choose another name"
+                )
         cls.parameters = parameters_of(cls)
         for name in cls.parameters:
             if name in _TAKEN:
@@ -339,6 +344,11 @@ class Strategy:
 
 #: Names that a parameter may not have: those of every strategy.
 _TAKEN = frozenset(name for name in (*dir(Strategy), "name", "random") if not name.startswith("__"))
+#: Its methods, which a plain value would hide; and those that the engine calls.
+_METHODS = frozenset(
+    name for name in _TAKEN if not name.startswith("on_") and callable(getattr(Strategy, name, None))
+)
+_CALLED = frozenset({"bind", "ready"})
 
 _SHARES = "must be a number of shares, negative to sell, not zero"
 _TARGET = "must be a number of shares, negative for short, zero for none"

@@ -13,6 +13,7 @@ from inspect import get_annotations
 from typing import Any, TypeVar
 
 from openbell.core.errors import ConfigError, nearest
+from openbell.core.inputs import real, shown
 
 T = TypeVar("T", int, float, str, bool)
 
@@ -72,6 +73,11 @@ def param(  # bounds, each of them optional
         raise ConfigError(f"{where}: a default is a number, text, or true or false")
     if kind in (bool, str) and (ge, gt, le, lt) != (None, None, None, None):
         raise ConfigError(f"{where}: only numbers have bounds; text and flags have choices")
+    for name, bound in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)):
+        if bound is not None and math.isnan(real(bound)):
+            raise ConfigError(f"{where}: {name}={shown(bound)} must be a number")
+    if isinstance(choices, str) or not isinstance(choices, Collection):
+        raise ConfigError(f"{where}: choices={shown(choices)} must be a list, such as [{default!r}]")
     made = Parameter(default, ge, gt, le, lt, tuple(choices), help, kind)
     made.checked(default, where=where)
     return made  # type: ignore[return-value]  # a strategy's instance has the value; the class has this record

@@ -16,6 +16,7 @@ from typing import Any, TypeGuard
 from openbell.core.errors import ConfigError, nearest
 from openbell.strategies.base import Strategy
 from openbell.strategies.faults import user_code
+from openbell.strategies.hooks import check_hooks, check_plain
 from openbell.strategies.loading import USER_MODULE, load_file
 from openbell.strategies.parameters import checked
 from openbell.strategies.signal import Signal, SignalStrategy
@@ -54,6 +55,7 @@ class Found:
             ConfigError: A parameter is unknown, has the wrong type, or is out of bounds.
         """
         if isinstance(self.form, Signal):
+            check_plain(self.form.decide, f"strategy {self.name}")
             return SignalStrategy(self.form.with_parameters(**values))
         known = checked(self.form.parameters, values, owner=self.form.__name__)
         with user_code(f"strategy {self.name}"):
@@ -63,6 +65,7 @@ class Found:
                 f"strategy {self.name}: its __init__ does not call super().__init__(**values); "
                 "prepare in on_start instead, and leave __init__ out"
             )
+        check_hooks(made)
         return made
 
 
@@ -82,6 +85,8 @@ def find(what: str | Path | Form) -> Found:
         return _from_file(path, attribute)
     if ":" in what:
         module_name, _, attribute = what.partition(":")
+        if not module_name or module_name.startswith("."):
+            raise ConfigError(f"strategy {what!r} names no module; write it in full, as package.module:Class")
         with user_code(f"strategy {what!r}"):
             module = importlib.import_module(module_name)
         return _found(_attribute(module, attribute, what), what)
