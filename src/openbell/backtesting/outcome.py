@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,27 +46,25 @@ class Outcome:
     @cached_property
     def cash(self) -> Floats:
         """(moments,) cash after each moment's bookings, bit for bit as it was booked."""
-        curve = np.full(len(self.times), float(self.account.initial_cash))
-        booked = np.array([entry.cash for entry in self.entries])
-        for at, until, upto in self._spans():
-            curve[at:until] = booked[upto - 1]
-        return curve
+        moments, upto = self.marks.moments, self.marks.entries
+        booked = [self.entries[count - 1].cash for count in upto]
+        return _carried(moments, booked, len(self.times), before=float(self.account.initial_cash))
 
     @cached_property
     def holdings(self) -> dict[str, Floats]:
         """(moments,) signed shares of each symbol that was ever held."""
-        found: dict[str, Floats] = {}
+        changes: dict[str, dict[int, float]] = {}
         before = 0
-        for at, _, upto in self._spans():
+        for at, upto in zip(self.marks.moments, self.marks.entries, strict=True):
             for entry in self.entries[before:upto]:
                 if entry.symbol:
-                    curve = found.get(entry.symbol)
-                    if curve is None:
-                        curve = found[entry.symbol] = np.zeros(len(self.times))
-                    curve[at] = entry.position
+                    changes.setdefault(entry.symbol, {})[at] = entry.position
             before = upto
-        changes = self._changes()
-        return {symbol: _carried(curve, changes[symbol]) for symbol, curve in found.items()}
+        count = len(self.times)
+        return {
+            symbol: _carried(list(found), list(found.values()), count, before=0.0)
+            for symbol, found in changes.items()
+        }
 
     @cached_property
     def values(self) -> dict[str, Floats]:
@@ -122,21 +119,6 @@ class Outcome:
         grown: Floats = np.where(at >= 0, value[np.maximum(at, 0)] / value[max(int(at[0]), 0)], 1.0)
         return grown
 
-    def _spans(self) -> list[tuple[int, int, int]]:
-        """Return (moment, next booked moment, entries so far) for each moment that booked something."""
-        at = self.marks.moments
-        return list(zip(at, [*at, len(self.times)][1:], self.marks.entries, strict=True))
-
-    def _changes(self) -> dict[str, list[int]]:
-        changes: dict[str, list[int]] = {}
-        before = 0
-        for at, _, upto in self._spans():
-            for entry in self.entries[before:upto]:
-                if entry.symbol and changes.setdefault(entry.symbol, [])[-1:] != [at]:
-                    changes[entry.symbol].append(at)
-            before = upto
-        return changes
-
 
 def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
     """Return the index of each session's last moment."""
@@ -144,12 +126,10 @@ def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
     return np.flatnonzero(np.append(session[1:] != session[:-1], True))  # the last moment ends its session
 
 
-def _carried(curve: Floats, changes: list[int]) -> Floats:
-    """Carry each change of a sparse curve forward to the next."""
-    bounds = [*changes, len(curve)]
-    for at, until in pairwise(bounds):
-        curve[at:until] = curve[at]
-    return curve
+def _carried(moments: list[int], values: list[float], count: int, *, before: float) -> Floats:
+    """(count,) a curve that is `before`, and from each moment on its value."""
+    lengths = np.diff(np.array([0, *moments, count]))
+    return np.repeat(np.array([before, *values]), lengths)
 
 
 def _share(value: Floats, equity: Floats) -> Floats:

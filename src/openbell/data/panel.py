@@ -18,7 +18,7 @@ from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection
 from openbell.data.resample import check_coarser, latest, resample
-from openbell.data.traded import Members, Traded, column_of, finest, place, ratio_of
+from openbell.data.traded import Members, Timeline, Traded, column_of, finest, place, ratio_of
 from openbell.data.views import Focused, Outputs, Shown, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
@@ -45,18 +45,14 @@ class Panel:
         self.calendar = clock.Sessions(sessions.calendar, sessions.opens.tolist(), sessions.closes.tolist())
         fine, slower = finest(series)
         self.symbols = tuple(fine)
-        first = next(iter(fine.values()))
-        self.dense = all(s.known is first.known or np.array_equal(s.known, first.known) for s in fine.values())
-        known = first.known if self.dense else np.unique(np.concatenate([s.known for s in fine.values()]))
-        self.times = known
-        self._clock: Sequence[int] = known.data
+        timeline = Timeline(list(fine.values()))
+        self.dense, self.times = timeline.dense, timeline.times
+        self._clock: Sequence[int] = self.times.data
         self._moment = Cursor()
         given = instruments or {}
-        every = np.arange(len(known))
         self._parts: dict[str, Traded] = {}
-        for symbol, one in fine.items():
+        for (symbol, one), slots in zip(fine.items(), timeline.slots, strict=True):
             cursor = self._moment if self.dense else Cursor()
-            slots = every if self.dense else np.searchsorted(known, one.known)
             part = place(one, given.get(symbol) or Instrument(symbol), cursor, slots)
             part.slower = slower.get(symbol, {})
             self._parts[symbol] = part
@@ -64,7 +60,7 @@ class Panel:
         self._focus = self.symbols[0]
         self._bars = tuple(p.bar for p in self._parts.values())
         self._cursors = [p.track.cursor for p in self._parts.values()]
-        self._members = None if self.dense else Members(list(self._parts.values()), len(known))
+        self._members = None if self.dense else Members(timeline.slots, len(self.times))
         self._acted: list[Track] = []
         self._matrices: dict[str, Floats] = {}
         self.slice = CrossSection(self, self._moment)
@@ -112,13 +108,19 @@ class Panel:
     def schedule(self) -> list[tuple[int, Action]]:
         """Return each action with the moment before whose bars it happens."""
         found = [
-            (self._due(part, action.ex), rank, action)
+            (at, action.ex, rank, action)
             for rank, part in enumerate(self._parts.values())
-            for action in part.series.actions
-            if part.series.start[0] < action.ex <= part.series.start[-1]
+            if part.series.actions
+            for at, action in self._due_of(part)
         ]
-        found.sort(key=lambda item: (item[0], item[2].ex, item[1]))
-        return [(at, action) for at, _, action in found]
+        found.sort(key=lambda item: item[:3])
+        return [(at, action) for at, _, _, action in found]
+
+    def _due_of(self, part: Traded) -> list[tuple[int, Action]]:
+        """Return a symbol's actions between its bars, each with the moment before whose bars it happens."""
+        first, last = part.series.start[0], part.series.start[-1]
+        found = [(self._due(part, a.ex), a) for a in part.series.actions if first < a.ex <= last]
+        return sorted(found, key=lambda item: (item[0], item[1].ex))
 
     def _due(self, part: Traded, ex: int) -> int:
         """Return the first moment after an ex-date; after the bar that it lies inside of, if there is one."""
@@ -289,8 +291,8 @@ class Panel:
         part = self._part(symbol)
         held = self._carried(part, part.series.close)
         if not self.dense:
-            for at, action in self.schedule():
-                if action.symbol == symbol and isinstance(action, Split):
+            for at, action in self._due_of(part):
+                if isinstance(action, Split):
                     resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
                     held[at:resumes] /= action.ratio
         return held
@@ -307,9 +309,8 @@ class Panel:
         """Place a column on the timeline and carry each value to the next bar."""
         if self.dense:
             return values
-        at = np.searchsorted(part.slots, np.arange(len(self.times)), side="right") - 1
-        carried: Floats = np.where(at >= 0, values[np.maximum(at, 0)], np.nan)
-        return carried
+        lasts = np.diff(part.slots, append=len(self.times))
+        return np.concatenate((np.full(part.slots[0], np.nan), np.repeat(values, lasts)))
 
     def adjustment(self, column: str, first: int, now: int) -> Floats | float:
         """Return what turns the raw values of moments `first` to `now` into today's units."""

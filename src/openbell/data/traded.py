@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,15 +54,26 @@ def finest(series: Sequence[Series]) -> tuple[dict[str, Series], dict[str, dict[
     return traded, slower
 
 
-def place(series: Series, instrument: Instrument, cursor: Cursor, times: Times) -> Traded:
-    """Place a series on a timeline."""
-    _check_splits(series)
+def place(series: Series, instrument: Instrument, cursor: Cursor, slots: Times) -> Traded:
+    """Place a series on a timeline, at `slots`."""
     columns = [getattr(series, name).data for name in ("start", "known", *COLUMNS)]
     track = Track(instrument, cursor, columns)
+    count = len(series)
+    if not series.actions:
+        return Traded(series, track, Bar(track), slots, _ones(count), _ones(count), [0, count])
+    _check_splits(series)
     split, total = factors(series.start, series.close, series.actions)
     inside = {int(np.searchsorted(series.start, action.ex)) for action in series.actions}
-    bounds = [0, *sorted(b for b in inside if 0 < b < len(series)), len(series)]
-    return Traded(series, track, Bar(track), np.searchsorted(times, series.known), split, total, bounds)
+    bounds = [0, *sorted(b for b in inside if 0 < b < count), count]
+    return Traded(series, track, Bar(track), slots, split, total, bounds)
+
+
+@lru_cache(maxsize=16)
+def _ones(count: int) -> Floats:
+    """Return factors that change nothing: one array for all symbols of as many bars, as nobody writes it."""
+    made = np.ones(count)
+    made.setflags(write=False)
+    return made
 
 
 def _check_splits(series: Series) -> None:
@@ -76,13 +88,42 @@ def _check_splits(series: Series) -> None:
             )
 
 
-def members(parts: Sequence[Traded], moments: int) -> list[list[int]]:
-    """Return for each moment the symbols that have a bar, by their index."""
-    members: list[list[int]] = [[] for _ in range(moments)]
-    for i, part in enumerate(parts):
-        for at in part.slots.tolist():
-            members[at].append(i)
-    return members
+class Timeline:
+    """The times at which bars of any symbol become known, and where each symbol's bars lie among them."""
+
+    def __init__(self, series: Sequence[Series]) -> None:
+        self.times: Times = max(series, key=len).known
+        self._every = np.arange(len(self.times))
+        for one in series:
+            if self._slots(one.known) is None:
+                self.times = np.union1d(self.times, one.known)
+                self._every = np.arange(len(self.times))
+        self.slots: list[Times] = [self._slots(one.known) for one in series]  # type: ignore[misc]  # all found now
+        count = len(self.times)
+        self.dense = all(len(slots) == count for slots in self.slots)
+
+    def _slots(self, known: Times) -> Times | None:
+        """Return the moments of a symbol's bars; None when one of them is not on the timeline."""
+        times, count = self.times, len(known)
+        first = int(np.searchsorted(times, known[0]))
+        if np.array_equal(times[first : first + count], known):  # without a gap, as most are
+            return self._every[first : first + count]
+        slots = np.searchsorted(times, known)
+        return slots if slots[-1] < len(times) and np.array_equal(times[slots], known) else None
+
+
+class Members:
+    """Which symbols, by their index, have a bar at each moment."""
+
+    def __init__(self, slots: Sequence[Times], moments: int) -> None:
+        self._has = np.zeros((moments, len(slots)), dtype=np.bool_)
+        for i, rows in enumerate(slots):
+            self._has[rows, i] = True
+
+    def at(self, moment: int) -> list[int]:
+        """Return the symbols of a moment, in the run's order."""
+        found: list[int] = self._has[moment].nonzero()[0].tolist()
+        return found
 
 
 def column_of(series: Series, name: str) -> Floats:
