@@ -27,16 +27,18 @@ class ByHand:
 
     def __init__(self, figure: Figure, *, size: int = 1_000) -> None:
         self.figure, self.size = figure, size
+        self.wrong = ""  #: why a combination with fast=3 fails
         self.asked: list[int] = []  #: how many combinations at each call
 
-    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
+    def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
         self.asked.append(len(combinations))
         values = np.zeros((len(combinations), len(MEASURES)))
         for row, combination in zip(values, combinations, strict=True):
             row[:] = 1.0
             row[MEASURES.index("sharpe")] = self.figure(combination)
             row[MEASURES.index("costs_paid")] = 10.0 * self.figure(combination)
-        return values
+        errors = {at: self.wrong for at, one in enumerate(combinations) if self.wrong and one["fast"] == 3}
+        return values, errors
 
     def bytes_for(self, count: int) -> int:
         return count * self.size

@@ -66,6 +66,12 @@ def test_a_chunk_is_the_largest_power_of_two_that_fits():
     assert evaluator.asked == [32, 32, 32, 4]
 
 
+def test_a_chunks_errors_belong_to_their_rows():
+    evaluator = ByHand(figure, size=1_000)
+    evaluator.wrong = "no"
+    assert explore(GRID, Chunked(evaluator, memory=8_000)).errors == dict.fromkeys(range(30, 40), "no")
+
+
 def test_a_budget_too_small_for_one_combination_is_refused():
     with pytest.raises(ConfigError) as error:
         Chunked(ByHand(figure, size=5_000_000), memory=2_000_000)

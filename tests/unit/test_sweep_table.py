@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,7 @@ def test_the_top_rows_are_the_best_first_and_keep_their_index():
     made = sweep(measured(combinations(fast=[3, 1, 2]), lambda one: one["fast"]))
     assert made.top(2).index.tolist() == [0, 2]
     assert made.top(2, "-sharpe").fast.tolist() == [1, 2]
+    wrong: Any
     for wrong in (0, True, 2.5):
         with pytest.raises(ConfigError, match="ask for 1 row or more"):
             made.top(wrong)

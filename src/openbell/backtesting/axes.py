@@ -54,12 +54,10 @@ class Span:
         return _Steps(low, width, int((high - low) / width) + 1)
 
     def quantile(self, share: float) -> float:
-        """Return the value below which `share` of a uniform draw lies; of its logarithm with `log`."""
+        """Return the value below which `share` of the draws lie."""
         if self.log:
             value = float(self.low) * math.exp(share * math.log(self.high / self.low))
             return round(value) if self.is_whole else value
-        if self.is_whole:
-            return int(self.low) + int(share * (int(self.high) - int(self.low) + 1))
         return self.low + share * (self.high - self.low)
 
 

@@ -71,7 +71,7 @@ class EventEngine:
     def _count(self, rows: int, seconds: float | None) -> int:
         """Return how many workers to start; 1 is none."""
         if self._asked is not None:
-            return min(self._asked, rows, self._most)
+            return max(min(self._asked, rows, self._most), 1)
         if not can_start() or seconds is None or seconds * rows < WORTH_WORKERS:
             return 1
         return min(processors(), rows, self._most)

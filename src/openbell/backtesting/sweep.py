@@ -32,11 +32,14 @@ class Evaluator(Protocol):
     def measures(self) -> tuple[str, ...]:
         """Return the names of what it measures."""
 
-    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
-        """Return the figures, shape (len(combinations), len(measures)); NaN where one is undefined."""
+    def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
+        """Return the figures, shape (len(combinations), len(measures)), and why one has none, by its index.
+
+        A figure that is undefined is NaN.
+        """
 
     def bytes_for(self, count: int) -> int:
-        """Return about how much memory `evaluate` takes for so many combinations, beside the data."""
+        """Return about how much memory `examine` takes for so many combinations, beside the data."""
 
 
 class Part(NamedTuple):
@@ -178,7 +181,8 @@ class Chunked:
         for first in range(0, len(rows), self.chunk):
             mine = rows[first : first + self.chunk]
             given = [combinations[at] for at in mine.tolist()]
-            yield Part(mine, self._evaluator.evaluate(given), {})
+            values, errors = self._evaluator.examine(given)
+            yield Part(mine, values, {int(mine[at]): why for at, why in errors.items()})
 
 
 #: A chunk longer than this makes neither a sweep quicker nor its progress easier to follow.

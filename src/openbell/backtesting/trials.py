@@ -32,12 +32,8 @@ class EventEvaluator:
         self.simulate = simulate
         self.plan, self.found, self.series = plan, found, series
 
-    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
-        """Return the figures, shape (len(combinations), len(measures)); NaN for a combination that fails."""
-        return self.examine(combinations)[0]
-
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
-        """Return the figures, and by its index why a combination has none."""
+        """Return the figures, shape (len(combinations), len(measures)), and why one has none, by its index."""
         values = np.full((len(combinations), len(MEASURES)), np.nan)
         errors: dict[int, str] = {}
         for at, combination in enumerate(combinations):

@@ -81,7 +81,7 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
     try:
         with Translation(lambda error, _: ConfigError(said(error))):
             work = Work(*pickle.loads(waiting.get()))  # noqa: S301  # from the parent alone
-        series, memory = receive(work.shipment)
+        series, _block = receive(work.shipment)  # which lasts as long as this process
     except ConfigError as error:
         write_frame(replies, pickle.dumps(Reply(refusal=str(error))))
         return
@@ -90,7 +90,6 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
     while task := waiting.get():
         combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone
         write_frame(replies, pickle.dumps(Reply(*evaluator.examine(combinations))))
-    del memory
 
 
 def _own(descriptor: int, mode: str) -> BinaryIO:
