@@ -95,15 +95,15 @@ class Engine:
         return commands
 
     def _slice(self, event: Slice) -> None:
-        waiting = self.waiting
+        waiting, on_bar = self.waiting, self._on_bar
+        bars = event.bars if waiting or on_bar is not None else ()
         if waiting:
-            for bar in event.bars:
+            for bar in bars:
                 if bar.symbol in waiting and self._ready(bar.symbol):
                     waiting.discard(bar.symbol)
-        on_bar = self._on_bar
         if on_bar is not None:
             focus = self._focus
-            for bar in event.bars:
+            for bar in bars:
                 if waiting and bar.symbol in waiting:
                     continue
                 if focus is not None:

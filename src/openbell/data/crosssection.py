@@ -21,6 +21,10 @@ class Matrices(Protocol):
     def time(self) -> int:
         """Return the time of the last known moment in ns."""
 
+    @property
+    def bars(self) -> Sequence[Bar]:
+        """Return the bars that became known last."""
+
     def matrix(self, column: str) -> Floats:
         """Return a raw column; NaN where a symbol has no bar."""
 
@@ -34,9 +38,13 @@ class CrossSection(Slice):
     __slots__ = ("_moment", "_source")
 
     def __init__(self, source: Matrices, moment: Cursor) -> None:
-        super().__init__()
         self._source = source
         self._moment = moment
+
+    @property
+    def bars(self) -> Sequence[Bar]:  # type: ignore[override]  # made where they are asked for
+        """The symbols' bars."""
+        return self._source.bars
 
     @property
     def time(self) -> int:

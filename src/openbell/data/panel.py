@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise, repeat
+from itertools import compress, pairwise, repeat
 
 import numpy as np
 
 from openbell.core import clock
 from openbell.core.errors import BadData, StrategyError, nearest
-from openbell.core.market import Cursor, Track
+from openbell.core.market import Bar, Cursor, Track
 from openbell.core.types import Action, Instrument, Split
 from openbell.data.actions import factors
 from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
@@ -63,8 +63,8 @@ class Panel:
         self._members = None if self.dense else Members(timeline.slots, len(self.times))
         self._acted: list[Track] = []
         self._matrices: dict[str, Floats] = {}
+        self._adjusted = any(len(p.bounds) > 2 for p in self._parts.values())  # some symbol has actions
         self.slice = CrossSection(self, self._moment)
-        self.slice.bars = self._bars if self.dense else ()
 
     def __len__(self) -> int:
         return len(self._clock)
@@ -148,11 +148,8 @@ class Panel:
         """Make the bars of moment `at` known."""
         self._moment.at = at
         if self._members is not None:
-            cursors, now = self._cursors, self._members.at(at)
-            for i in now:
-                cursors[i].at += 1
-            bars = self._bars
-            self.slice.bars = [bars[i] for i in now]
+            for cursor in compress(self._cursors, self._members.at(at)):
+                cursor.at += 1
         if self._acted:
             self._settle()
         return self.slice
@@ -169,6 +166,14 @@ class Panel:
         At a moment with a corporate action, `advance` has more to do.
         """
         return self._moment if self.dense else None
+
+    @property
+    def bars(self) -> Sequence[Bar]:
+        """Return the bars that became known last, in the run's order."""
+        if self._members is None:
+            return self._bars
+        at = self._moment.at
+        return list(compress(self._bars, self._members.at(at))) if at >= 0 else ()
 
     @property
     def time(self) -> int:
@@ -314,8 +319,7 @@ class Panel:
 
     def adjustment(self, column: str, first: int, now: int) -> Floats | float:
         """Return what turns the raw values of moments `first` to `now` into today's units."""
-        adjusted = [p for p in self._parts.values() if len(p.bounds) > 2]  # has actions
-        if not adjusted:
+        if not self._adjusted:
             return 1.0
         made = np.ones((now + 1 - first, len(self.symbols)))
         for i, part in enumerate(self._parts.values()):

@@ -113,17 +113,17 @@ class Timeline:
 
 
 class Members:
-    """Which symbols, by their index, have a bar at each moment."""
+    """Which symbols have a bar at each moment."""
 
     def __init__(self, slots: Sequence[Times], moments: int) -> None:
         self._has = np.zeros((moments, len(slots)), dtype=np.bool_)
         for i, rows in enumerate(slots):
             self._has[rows, i] = True
 
-    def at(self, moment: int) -> list[int]:
-        """Return the symbols of a moment, in the run's order."""
-        found: list[int] = self._has[moment].nonzero()[0].tolist()
-        return found
+    def at(self, moment: int) -> Sequence[bool]:
+        """Tell of each symbol, in the run's order, whether it has a bar."""
+        row: Sequence[bool] = self._has[moment].data
+        return row
 
 
 def column_of(series: Series, name: str) -> Floats:
