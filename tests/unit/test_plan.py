@@ -148,6 +148,20 @@ def test_a_run_with_finer_bars_wants_them_again():
         execute(plan)
 
 
+@pytest.mark.parametrize(("change", "line"), [
+    ({"costs": None}, "the plan is not as written: 'NoneType' object is not iterable"),
+    ({"costs": {}}, "the plan has no 'commission'"),
+    ({"instruments": [5]}, "the plan is not as written: openbell.core.types.Instrument() argument "),
+    ({"sizing": {"method": 5}}, "sizing.method=5 must be text, such as 'share_of_equity'"),
+    ({"finer": [1]}, "finer[0]=1 must be one such as 'AAPL'"),
+    ({"cash": "much"}, "cash='much' must be a number, more than zero"),
+])  # fmt: skip
+def test_a_plan_that_was_edited_is_one_line(change, line):
+    with pytest.raises(ConfigError) as raised:
+        plan_from_json({**PLAN.as_json(), **change})
+    assert str(raised.value).startswith(line)
+
+
 # --- wrongly typed -----------------------------------------------------------------------------------------
 
 SERIES = daily("A", [10.0] * 40)
@@ -201,8 +215,8 @@ def line_of(call) -> str:
     ({"seed": 1.0}, "seed=1.0 must be a whole number, zero or more"),
     ({"finer": 5}, "finer=5 must be a list, such as [ob.from_frame(minutes, 'AAPL')]"),
     ({"finer": "AAPL"}, "finer='AAPL' must be a list, such as [ob.from_frame(minutes, 'AAPL')]"),
-    ({"finer": [1]}, "finer[0]=1 must be ob.from_frame(minutes, 'AAPL')"),
-    ({"instruments": [1]}, "instruments[0]=1 must be ob.Instrument('AAPL', lot=0.001)"),
+    ({"finer": [1]}, "finer[0]=1 must be one such as ob.from_frame(minutes, 'AAPL')"),
+    ({"instruments": [1]}, "instruments[0]=1 must be one such as ob.Instrument('AAPL', lot=0.001)"),
     ({"instruments": ob.Instrument("AAPL")}, "must be a list, such as [ob.Instrument('AAPL', lot=0.001)]"),
     ({"progress": 5}, "progress=5 must be a function of (moments done, moments in all)"),
     ({"progress": lambda: 0}, "must be a function of (moments done, moments in all)"),
@@ -264,9 +278,8 @@ def test_what_belongs_to_no_symbol_of_the_run_is_not_passed_over(name):
 
 def test_all_settings_are_written_out_once_and_checked_everywhere():
     explicit = inspect.signature(ob.backtest, eval_str=True).parameters
-    own = {"strategy", "data", "finer", "progress"}
     settings = get_type_hints(Settings)
-    assert {name: p.annotation for name, p in explicit.items() if name not in own} == settings
+    assert {name: explicit[name].annotation for name in settings} == settings
     assert line_of(lambda: prepare("sma_cross", "AAPL", cahs=5)) == (  # type: ignore[call-arg]  # the slip
         "a backtest has no setting 'cahs'; did you mean 'cash'?"
     )

@@ -123,7 +123,7 @@ def records_of(name: str, value: object, kind: type[T], *, such_as: str) -> tupl
     found = tuple(value)
     for at, record in enumerate(found):
         if not isinstance(record, kind):
-            raise ConfigError(f"{name}[{at}]={shown(record)} must be {such_as}")
+            raise ConfigError(f"{name}[{at}]={shown(record)} must be one such as {such_as}")
     return found
 
 

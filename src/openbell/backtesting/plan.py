@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from types import TracebackType
 from typing import Any
 
 from openbell.backtesting import inputs
 from openbell.backtesting.inputs import text_of
 from openbell.core.costs import Commission, Costs, Margin, Slippage
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
@@ -58,6 +59,7 @@ class Plan:
             "cash": inputs.cash_of(self.cash),
             "costs": inputs.costs_of(self.costs),
             "sizer": inputs.sizer_of(self.sizer),
+            "finer": inputs.records_of("finer", self.finer, str, such_as="'AAPL'"),
             "seed": inputs.count_of("seed", self.seed),
             "instruments": inputs.records_of(
                 "instruments", self.instruments, Instrument, such_as="ob.Instrument('AAPL', lot=0.001)"
@@ -97,8 +99,24 @@ def plan_from_json(values: Mapping[str, Any]) -> Plan:
     """Read a plan back.
 
     Raises:
-        ConfigError: Its sizer is an object of the caller's, which cannot be made again from a name.
+        ConfigError: Its sizer is an object of the caller's, which cannot be made again from a name; or the
+            plan is not as it was written.
     """
+    with Translation(_unreadable):
+        return _read(values)
+
+
+def _unreadable(error: BaseException, _trace: TracebackType | None) -> ConfigError | None:
+    if isinstance(error, KeyError):
+        return ConfigError(f"the plan has no {error.args[0]!r}")
+    return (
+        ConfigError(f"the plan is not as written: {error}")
+        if isinstance(error, TypeError | ValueError)
+        else None
+    )
+
+
+def _read(values: Mapping[str, Any]) -> Plan:
     costs = dict(values["costs"])
     made = Costs(
         **{
@@ -125,6 +143,7 @@ def make_sizer(method: str = "share_of_equity", **parameters: float) -> Sizer:
     Raises:
         ConfigError: The name or a parameter is unknown.
     """
+    text_of("sizing.method", method, such_as="'share_of_equity'")
     if method not in SIZERS:
         raise ConfigError(f"sizing.method={method!r} is unknown{nearest(method, SIZERS)}")
     try:
