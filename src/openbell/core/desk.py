@@ -303,10 +303,12 @@ class Desk:
                 self._next_id(), self.name, symbol, side, abs(quantity),
                 decided=self.market.time, reduce_only=reduce_only, aim=aim,
             )  # fmt: skip
-        wrong = fault(order, instrument)
-        if wrong is not None:
-            raise StrategyError(f"order {order.describe()}: {wrong[1]}")
-        order.quantity = on_lots(order.quantity, instrument.lot, reduce_only=order.reduce_only)
+        lots = on_lots(order.quantity, instrument.lot, reduce_only=order.reduce_only)
+        if ticket or lots <= 0.0 or not abs(lots - order.quantity) <= rules.DUST:
+            wrong = fault(order, instrument)
+            if wrong is not None:
+                raise StrategyError(f"order {order.describe()}: {wrong[1]}")
+        order.quantity = lots
         self.orders[order.id] = order
         working = self.working.get(symbol)
         if working is None:

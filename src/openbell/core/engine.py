@@ -86,7 +86,7 @@ class Engine:
 
         What is never answered goes straight to its handler, without the way through `step`.
         """
-        return Ear(self._fill if self._on_fill is None else tell, self._accept, self._update, tell)
+        return Ear(self._fill if self._on_fill is None else tell, Order.accept, self._update, tell)
 
     def flush(self) -> Sequence[Command]:
         """Return what is to be sent to the broker, which is told once."""
@@ -123,9 +123,6 @@ class Engine:
             if self._focus is not None:
                 self._focus(fill.symbol)
             self._on_fill(fill)
-
-    def _accept(self, order_id: int, time: int) -> None:
-        (self._orders.get(order_id) or self._unknown(order_id)).accept(time)
 
     def _update(self, update: OrderUpdate) -> None:
         order_id, status, reason, time, quantity, limit, stop, trail = update

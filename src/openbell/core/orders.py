@@ -39,7 +39,6 @@ TRANSITIONS: dict[OrderStatus, tuple[OrderStatus, ...]] = {
 _NEW, _SUBMITTED, _ACCEPTED = _S.NEW, _S.SUBMITTED, _S.ACCEPTED
 _PARTIALLY_FILLED, _FILLED = _S.PARTIALLY_FILLED, _S.FILLED
 _NONE = Reason.NONE
-_MARKET, _GTC = OrderType.MARKET, TimeInForce.GTC
 
 #: `rules.whole_lots`, remembering its answers: an order asks for the same several times.
 whole_lots = lru_cache(maxsize=4096)(rules.whole_lots)
@@ -247,8 +246,6 @@ def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
     wrong = _quantity_fault(order.quantity, instrument.lot, reduce_only=order.reduce_only)
     if wrong is not None:
         return Reason.BAD_QUANTITY, wrong
-    if order.type is _MARKET and order.tif is _GTC and not order.trail_percent and not order.good_till:
-        return None
     wrong = _price_fault(order) or _time_fault(order)
     return (Reason.BAD_PRICE, wrong) if wrong is not None else None
 

@@ -19,7 +19,7 @@ class Ear(NamedTuple):
     """Where a broker says what happens, at once: what it tells of is booked when the call returns."""
 
     fill: Callable[[Fill], object]
-    accepted: Callable[[int, int], object]  #: of an order that works as soon as it is sent: its id, the time
+    accepted: Callable[[Order, int], object]  #: an order works as soon as it is sent, at a time
     update: Callable[[OrderUpdate], object]
     other: Callable[[Charge | MarginCall], object]
 

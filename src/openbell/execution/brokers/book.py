@@ -20,6 +20,7 @@ _NEW, _SUBMITTED, _HELD = _S.NEW, _S.SUBMITTED, _S.HELD
 _ACCEPTED, _REJECTED = _S.ACCEPTED, _S.REJECTED
 _GTC = TimeInForce.GTC
 _NONE = Reason.NONE
+_NEVER = math.inf
 _SAME = math.nan  #: a price or quantity that does not change
 _new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
@@ -109,7 +110,7 @@ class Book:
             if not self._join(working, time):
                 return
         self.open[order.id] = working
-        expires = math.inf if order.tif is _GTC else self._expiry(order, time)
+        expires = _NEVER if order.tif is _GTC else self._expiry(order, time)
         self._start(working, time, working.track.price(), expires)
 
     def _join(self, child: Working, time: int) -> bool:
@@ -147,24 +148,22 @@ class Book:
             return
         working.since, working.expires, working.mark = time, expires, mark
         working.active = True
-        self._rest(working)
-        if fresh:
-            self.ear.accepted(order.id, time)
-        else:
-            self._say(order.id, _ACCEPTED, time)
-
-    def _rest(self, working: Working) -> None:
-        """Put an order among those that work."""
-        symbol = working.order.symbol
+        symbol = order.symbol
         works = self._resting.get(symbol)
         if works is None:
             self._resting[symbol] = [working]
         else:
             works.append(working)
         self._by_age = None
-        self._expiring += working.expires < math.inf
-        self.pressing += working.plain
         self.changed.add(symbol)
+        if working.plain:
+            self.pressing += 1
+        if expires < _NEVER:
+            self._expiring += 1
+        if fresh:
+            self.ear.accepted(order, time)
+        else:
+            self._say(order.id, _ACCEPTED, time)
 
     def _expiry(self, order: Order, time: int) -> float:
         if order.tif in (TimeInForce.DAY, TimeInForce.CLS):
@@ -358,22 +357,27 @@ class Book:
             self._say(child.order.id, child.order.status, time, Reason.PARENT_ENDED, child.quantity)
 
     def _drop(self, working: Working) -> None:
-        order, was = working.order, working.active
-        working.active = False
-        self._funds.release(working)
-        self.open.pop(order.id, None)
+        order = working.order
+        order_id, symbol = order.id, order.symbol
+        if order_id in self._funds.holds:
+            self._funds.release(working)
+        self.open.pop(order_id, None)
         if working.filled > 0.0:
-            self._with_fills.add(order.id)
-        if not was:
+            self._with_fills.add(order_id)
+        if not working.active:
             return
-        works = self._resting[order.symbol]
-        works.remove(working)
-        if not works:
-            del self._resting[order.symbol]
+        working.active = False
+        works = self._resting[symbol]
+        if len(works) == 1:
+            del self._resting[symbol]
+        else:
+            works.remove(working)
         self._by_age = None
-        self._expiring -= working.expires < math.inf
-        self.pressing -= working.plain
-        self.changed.add(order.symbol)
+        self.changed.add(symbol)
+        if working.plain:
+            self.pressing -= 1
+        if working.expires < _NEVER:
+            self._expiring -= 1
 
     def _say(
         self, order_id: int, status: OrderStatus, time: int, reason: Reason = _NONE,

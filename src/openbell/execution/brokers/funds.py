@@ -21,7 +21,7 @@ class Funds:
         self._market = market
         self._margin = costs.margin
         self._commission = costs.commission
-        self._holds: dict[int, Working] = {}
+        self.holds: dict[int, Working] = {}  #: orders that have reserved something
         self._total = 0.0
         self._projected: dict[str, float] = {}
 
@@ -54,7 +54,7 @@ class Funds:
         symbol, quantity = order.symbol, working.remaining
         position = self.account.positions.get(symbol)
         projected = position.quantity if position is not None else 0.0
-        if self._holds:
+        if self.holds:
             projected += self._projected.get(symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
         closing = quantity - opening
@@ -64,19 +64,19 @@ class Funds:
             return Reason.SHORT_NOT_ALLOWED
         need = self._estimate(working, opening, closing)
         if order.oco:
-            need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
+            need = max(need - sum(h.need for h in self.holds.values() if h.group == order.oco), 0.0)
         if opening > rules.DUST and need > self.unreserved - self._total + rules.DUST:
             return Reason.NO_BUYING_POWER
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
             working.need, working.reserved, working.group = need, quantity, order.oco
-            self._holds[order.id] = working
+            self.holds[order.id] = working
             self._total += need
             self._project(working, quantity)
         return None
 
     def release(self, working: Working, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
-        holds, order_id = self._holds, working.order.id
+        holds, order_id = self.holds, working.order.id
         if order_id not in holds:
             return
         need = working.need
@@ -96,7 +96,7 @@ class Funds:
 
     def split(self, order_id: int, quantity: float) -> None:
         """Restate a reservation in the shares after a split; the money in it stays."""
-        working = self._holds.get(order_id)
+        working = self.holds.get(order_id)
         if working is not None:
             self._project(working, quantity - working.reserved)
             working.reserved = quantity

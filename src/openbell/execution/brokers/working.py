@@ -14,8 +14,8 @@ _INF = math.inf
 _MARKET, _TRAILING = OrderType.MARKET, OrderType.TRAILING_STOP
 _STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _LIMITS = (OrderType.LIMIT, OrderType.STOP_LIMIT)
-#: Of each type: whether it has a limit, waits for a stop, and trails.
-_KINDS = {kind: (kind in _LIMITS, kind in _STOPS, kind is _TRAILING) for kind in OrderType}
+#: Of each type: whether it has a limit, waits for a stop, trails, and is to fill at any price.
+_KINDS = {kind: (kind in _LIMITS, kind in _STOPS, kind is _TRAILING, kind is _MARKET) for kind in OrderType}
 _GTC = TimeInForce.GTC
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 _AUCTION = (TimeInForce.OPG, TimeInForce.CLS)
@@ -50,20 +50,21 @@ class Working:
         self.limit = order.limit
         self.stop = order.stop
         self.trail = order.trail
-        self.limited, self.is_stop, self.trails = _KINDS[order.type]
-        self.bound = order.tif is not _GTC and order.tif in _BOUND
-        self.plain = order.type is _MARKET and not self.bound
+        self.limited, self.is_stop, self.trails, self.plain = _KINDS[order.type]
+        self.bound = False
+        if order.tif is not _GTC and order.tif in _BOUND:
+            self.bound, self.plain = True, False
         lot = track.instrument.lot
-        self.lot = min(lot, 1.0) if order.reduce_only else lot
+        self.lot = 1.0 if order.reduce_only and lot > 1.0 else lot
         self.active = False
         self.pending = 0.0
         self.filled = 0.0
         self.raw = 0.0
         self.value = 0.0
         self.paid = 0.0
-        self.need = 0.0
-        self.reserved = 0.0
-        self.group = 0
+        self.need: float
+        self.reserved: float
+        self.group: int
 
     @property
     def remaining(self) -> float:
