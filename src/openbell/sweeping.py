@@ -15,7 +15,7 @@ from openbell.backtesting.constraint import Constraint, read_constraint
 from openbell.backtesting.feasible import check_bars, checker, unready
 from openbell.backtesting.grid import Choice, Combinations, combine
 from openbell.backtesting.measures import read_objectives
-from openbell.backtesting.parallel import EventEngine
+from openbell.backtesting.parallel import EventEngine, check_workers
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.sweep import (
     Chunked,
@@ -40,8 +40,6 @@ from openbell.strategies.signal import Signal
 #: Names a folder for a sweep by what decides it.
 Place = Callable[[Mapping[str, Any]], Path]
 ENGINES = ("auto", "event", "compiled")
-#: Makes the compiled engine's evaluator of a plan, a strategy, series and a number of threads.
-Compiler = Callable[[Plan, Found, Sequence[Series], int | None], Evaluator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,6 @@ class Search:
     workers: int | None = None
     memory: str | int | None = None
     resume: str | Path | None = None
-
-
-def compiler(_plan: Plan, found: Found, _series: Sequence[Series], _threads: int | None) -> Evaluator:
-    """Say that there is no compiled engine in this version."""
-    raise ConfigError(f"strategy {found.name}: this version has no compiled engine")
 
 
 @overload
@@ -283,6 +276,7 @@ def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) 
     if search.engine not in ENGINES:
         raise ConfigError(f"engine={search.engine!r} is unknown{nearest(str(search.engine), ENGINES)}")
     memory = read_memory(search.memory)
+    check_workers(search.workers)
     why = "it was asked for"
     if search.engine != "event":
         try:
@@ -310,4 +304,7 @@ def _compiled(plan: Plan, found: Found, series: Sequence[Series], threads: int |
         raise ConfigError(
             f"strategy {found.name} is a class, which decides in Python: only @signal strategies compile"
         )
-    return compiler(plan, found, series, threads)
+    from openbell.backtesting.kernel.batch import Batch  # numba is slow to load
+
+    judge = EventEvaluator(run.simulate, plan, found, series)
+    return Batch(run.panel_of(plan, series), plan, found.form, threads=threads, judge=judge)

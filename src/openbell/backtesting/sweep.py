@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -100,7 +101,8 @@ class SweepInterrupted(KeyboardInterrupt):
     """Ctrl-C stopped a sweep. `trials` has what was done by then, and `sweep` shows it, if any was."""
 
     def __init__(self, trials: Trials) -> None:
-        super().__init__(f"stopped after {int(trials.done.sum()):,} of {len(trials.done):,} combinations")
+        self.so_far = f"{int(trials.done.sum()):,} of {len(trials.done):,} combinations"
+        super().__init__(f"stopped after {self.so_far}")
         self.trials = trials
         self.sweep: Any = None
         self.folder: Path | None = None  #: where it is kept
@@ -174,17 +176,27 @@ class Chunked:
     def __init__(self, evaluator: Evaluator, *, memory: int | None = None) -> None:
         self.measures = evaluator.measures
         self._evaluator = evaluator
-        self.chunk = chunk_for(evaluator, DEFAULT_MEMORY if memory is None else memory)
+        budget = max(DEFAULT_MEMORY, evaluator.bytes_for(1)) if memory is None else memory
+        self._fitting = chunk_for(evaluator, budget)
 
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
-        """Yield the rows' figures, chunk by chunk."""
-        for first in range(0, len(rows), self.chunk):
-            mine = rows[first : first + self.chunk]
-            given = [combinations[at] for at in mine.tolist()]
-            values, errors = self._evaluator.examine(given)
+        """Yield the rows' figures, chunk by chunk; a chunk takes about as long as one can wait for it."""
+        size, first = min(self._fitting, _FIRST_CHUNK), 0
+        while first < len(rows):
+            mine = rows[first : first + size]
+            before = perf_counter()
+            values, errors = self._evaluator.examine([combinations[at] for at in mine.tolist()])
+            seconds = perf_counter() - before
             yield Part(mine, values, {int(mine[at]): why for at, why in errors.items()})
+            first += len(mine)
+            if seconds < _CHUNK_SECONDS:
+                size = min(2 * size, self._fitting)
+            elif seconds > 4 * _CHUNK_SECONDS:
+                size = max(size // 2, 1)
 
 
+_FIRST_CHUNK = 64
+_CHUNK_SECONDS = 0.25
 #: A chunk longer than this makes neither a sweep quicker nor its progress easier to follow.
 _LONGEST_CHUNK = 4_096
 

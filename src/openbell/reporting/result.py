@@ -43,12 +43,14 @@ class Result:
         *,
         compared: Sequence[Series] = (),
         finer: Sequence[Series] = (),
+        way: tuple[str, str] = ("event", "it was asked for"),
     ) -> None:
         self.plan = plan
         self.found = found
         self.outcome = outcome
         self.benchmark_curve = benchmark  #: (moments,) the benchmark's value, from the same cash
         self.compared = compared  #: the bars that a named benchmark was made of
+        self.engine, self.engine_reason = way  #: which engine ran, and why that one
         self.finer = finer  #: the bars that decided between a stop and its target
 
     @cached_property

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, Unpack
-from urllib.parse import parse_qsl
 
 from openbell.backtesting import inputs
 from openbell.backtesting.cuts import CUTS
 from openbell.backtesting.honesty import check, is_refusal, refusal
-from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.replay import replay
 from openbell.backtesting.verdict import Verdict
 from openbell.core.costs import Costs
-from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
-from openbell.data import bundled
-from openbell.data.bars import Series, parse_date
-from openbell.data.calendar import sessions
-from openbell.data.panel import Panel
-from openbell.data.validate import cut_range
-from openbell.execution.brokers.simulated import Detail, SimulatedBroker
+from openbell.data.bars import Series
 from openbell.reporting.result import Result
+from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
+from openbell.run.prices import READING, instrument, is_symbols, load
 from openbell.strategies.registry import Form, Found, find
+
+__all__ = [
+    "READING", "Settings", "backtest", "check_lookahead", "execute", "instrument", "load", "panel_of",
+    "prepare", "simulate", "simulate_compiled",
+]  # fmt: skip
 
 #: The provider of data that were a table of the caller's.
 CALLER = "caller"
-#: What may follow `csv:FOLDER?`.
-READING = ("calendar", "timezone", "stamp")
-Progress = Callable[[int, int], None]
 
 
 def backtest(  # noqa: PLR0913  # a run has many settings, all named and all with a default
@@ -51,6 +45,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
     finer: Sequence[Series] = (),
     seed: int = 0,
     instruments: Sequence[Instrument] = (),
+    engine: str = "auto",
     progress: Progress | None = None,
 ) -> Result:
     """Run a strategy over history, with costs on, and return what it led to.
@@ -71,7 +66,9 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         finer: Finer bars that decide which came first when a bar touches a stop and its target.
         seed: Of `self.random`.
         instruments: Tick, lot and the like of a symbol, instead of what its provider says.
-        progress: Called with (moments done, moments in all) now and then.
+        engine: `event`, bar by bar; `compiled`, for `@signal` strategies; or `auto`, which compiles what is
+            long and can be. The result is the same, and says which it was.
+        progress: Called with (moments done, moments in all) now and then, by the event engine.
 
     Raises:
         ConfigError: A name, a parameter, a date or a setting is wrong.
@@ -83,7 +80,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         provider=provider, timeframe=timeframe, seed=seed, instruments=instruments,
     )  # fmt: skip
     plan, found, series = prepare(strategy, data, finer=finer, **settings)
-    return execute(plan, found=found, series=series, finer=finer, progress=progress)
+    return execute(plan, found=found, series=series, finer=finer, engine=engine, progress=progress)
 
 
 class Settings(TypedDict, total=False):
@@ -124,7 +121,7 @@ def prepare(
     plan = Plan(
         strategy=found.origin,
         symbols=tuple(dict.fromkeys(s.symbol for s in series)),
-        provider=place.get("provider", "bundled") if _is_symbols(data) else CALLER,
+        provider=place.get("provider", "bundled") if is_symbols(data) else CALLER,
         timeframe=series[0].timeframe,
         start=_written(place.get("start")),
         end=_written(place.get("end")),
@@ -188,6 +185,7 @@ def execute(
     found: Found | None = None,
     series: Sequence[Series] | None = None,
     finer: Sequence[Series] = (),
+    engine: str = "auto",
     progress: Progress | None = None,
 ) -> Result:
     """Run a plan, with what it names unless it is given, and return what it led to.
@@ -221,94 +219,9 @@ def execute(
         other = load(
             plan.benchmark, provider=provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
         )
-    outcome = simulate(plan, found, series, finer=finer, progress=progress)
+    outcome, way = run_plan(plan, found, series, engine=engine, finer=finer, progress=progress)
     curve = outcome.growth_of(other[0]) * plan.cash if other else outcome.hold_benchmark()
-    return Result(plan, found, outcome, curve, compared=other, finer=finer)
-
-
-def simulate(
-    plan: Plan,
-    found: Found,
-    series: Sequence[Series],
-    *,
-    finer: Sequence[Series] = (),
-    until: int | None = None,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Run a plan over loaded series, up to moment `until`."""
-    first = min(int(s.start[0]) for s in series)
-    last = max(int(s.known[-1]) for s in series)
-    panel = Panel(
-        series,
-        sessions=sessions(series[0].source.calendar, first, last),
-        instruments={s.symbol: instrument(s) for s in series} | {i.symbol: i for i in plan.instruments},
-    )
-    strategy = found.make(plan.parameters)
-    engine = Engine(strategy, market=panel, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
-    strategy.bind(engine.desk, seed=plan.seed)
-    broker = SimulatedBroker(
-        strategy=strategy.name,
-        account=engine.account,
-        market=panel,
-        sessions=panel.calendar,
-        costs=plan.costs,
-        detail=_detail(finer) if finer else None,
-    )
-    marks = replay(engine, broker, panel, until=until, progress=progress)
-    desk = engine.desk
-    return Outcome(
-        panel,
-        engine.account,
-        list(desk.orders.values()),
-        engine.fills,
-        marks,
-        broker.ambiguities,
-        desk.notes,
-        frozenset(engine.waiting),
-    )
-
-
-def load(
-    data: Any, *, provider: str = "bundled", timeframe: str = "1d", start: Any = None, end: Any = None
-) -> list[Series]:
-    """Return the series that `backtest`'s data mean, cut to the dates.
-
-    Raises:
-        ConfigError: The provider or a symbol is unknown, or an argument has the wrong type.
-        BadData: Nothing is left between the dates, or the data break a rule.
-    """
-    inputs.text_of("provider", provider, such_as="'bundled' or 'csv:FOLDER'")
-    inputs.text_of("timeframe", timeframe, such_as="'1d' or '5m'")
-    inputs.check_date("start", start)
-    inputs.check_date("end", end)
-    inputs.check_data(data)
-    first = parse_date(start, where="start")
-    last = parse_date(end, where="end", end_of_day=True)
-    if first is not None and last is not None and first >= last:
-        raise ConfigError(f"start={start} is not before end={end}: the range of dates is empty")
-    if isinstance(data, Series):
-        found = [data]
-    elif _is_symbols(data):
-        names = [data] if isinstance(data, str) else list(data)
-        found = [_from_provider(name, provider, timeframe) for name in names]
-    elif isinstance(data, Mapping):
-        found = [_from_table(table, symbol) for symbol, table in data.items()]
-    elif isinstance(data, Sequence):
-        found = list(data)
-    else:
-        found = [_from_table(data, "ASSET")]
-    return [cut_range(one, first, last) for one in found]
-
-
-def instrument(series: Series) -> Instrument:
-    """Return what may be traded of a series: what its provider says, else whole shares in cents."""
-    if series.source.provider == "bundled":
-        return bundled.instrument(series.symbol)
-    return Instrument(series.symbol)
-
-
-def _is_symbols(data: Any) -> bool:
-    return isinstance(data, str) or (isinstance(data, Sequence) and isinstance(data[0], str))
+    return Result(plan, found, outcome, curve, compared=other, finer=finer, way=way)
 
 
 def _written(moment: Any) -> str | None:
@@ -317,45 +230,3 @@ def _written(moment: Any) -> str | None:
 
 def _finer(given: Sequence[Series]) -> tuple[Series, ...]:
     return inputs.records_of("finer", given, Series, such_as="ob.from_frame(minutes, 'AAPL')")
-
-
-def _from_provider(symbol: str, provider: str, timeframe: str) -> Series:
-    if provider == "bundled":
-        if timeframe != "1d":
-            raise ConfigError(f"timeframe={timeframe}: the bundled prices are daily; use 1d")
-        return bundled.load(symbol)
-    kind, _, rest = provider.partition(":")
-    path, _, query = rest.partition("?")
-    if kind == "csv" and path:
-        from openbell.data.providers.csv import CsvProvider  # pyarrow is slow to load
-
-        return CsvProvider(Path(path), **_reading(query, provider)).load(symbol, timeframe, None, None)
-    raise ConfigError(f"provider={provider!r} is unknown; use 'bundled' or 'csv:FOLDER'")
-
-
-def _reading(query: str, provider: str) -> dict[str, Any]:
-    """Return how CSV files are to be read, from `calendar=24/7&timezone=UTC&stamp=end`."""
-    given: dict[str, Any] = dict(parse_qsl(query))
-    for name in given:
-        if name not in READING:
-            raise ConfigError(f"provider={provider!r}: {name!r} is unknown{nearest(name, READING)}")
-    return given
-
-
-def _from_table(table: Any, symbol: str) -> Series:
-    from openbell.data.frames import from_frame  # pandas is slow to load
-
-    return from_frame(table, symbol)
-
-
-def _detail(finer: Sequence[Series]) -> Detail:
-    by_symbol = {series.symbol: series for series in finer}
-
-    def bars(symbol: str, start: int, known: int) -> list[tuple[float, float, float]]:
-        series = by_symbol.get(symbol)
-        if series is None:
-            return []
-        part = series.between(start, known)
-        return list(zip(part.open.tolist(), part.high.tolist(), part.low.tolist(), strict=True))
-
-    return bars

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,6 +31,15 @@ _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
 KEPT = 192_000_000
 _FIGURES = len(MEASURES)
+#: What is said of a run whose indicators never have a value.
+WAITING = "its indicators never have a value"
+
+
+class Judge(Protocol):
+    """Runs combinations in the event engine."""
+
+    def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
+        """Return their figures, and why one has none."""
 
 
 class Batch:
@@ -38,7 +47,15 @@ class Batch:
 
     measures = MEASURES
 
-    def __init__(self, panel: Panel, plan: Plan, signal: Signal, *, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        plan: Plan,
+        signal: Signal,
+        *,
+        threads: int | None = None,
+        judge: Judge | None = None,
+    ) -> None:
         """Prepare what all combinations share.
 
         Args:
@@ -46,6 +63,7 @@ class Batch:
             plan: Costs, cash, sizing and the parameters that are not varied.
             signal: The strategy.
             threads: How many run at a time; None is one for each processor.
+            judge: Runs the combinations that fail here, to say why in the words of the event engine.
 
         Raises:
             CannotCompile: The decision, the sizer or a setting has no compiled form.
@@ -54,7 +72,7 @@ class Batch:
             raise refuse(f"sizing by {type(plan.sizer).__name__} is Python's")
         if plan.finer:
             raise refuse("finer bars decide between a stop and its target")
-        self._panel, self._plan = panel, plan
+        self._panel, self._plan, self._judge = panel, plan, judge
         self._signal = signal.with_parameters(**plan.parameters)
         self._names = positions(signal.decide, signal.asked)
         if self._names is None:
@@ -67,7 +85,6 @@ class Batch:
         self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
         self._kept = 0
         self._lock = Lock()
-        self.failed: dict[int, str] = {}  #: combinations of the last call that the event engine must judge
         self._decider = self._compile(self._signal.asked)
 
     def _compile(self, inputs: Mapping[str, Any]) -> Decider:
@@ -80,18 +97,32 @@ class Batch:
         bars = sum(len(part.series) for part in self._panel.parts.values())
         return self.threads * bars * 40 + count * _FIGURES * 8 + KEPT
 
-    def evaluate(self, combinations: Sequence[Mapping[str, Any]]) -> Floats:
-        """Return the figures, shape (len(combinations), len(measures)); `failed` has those without any."""
+    def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
+        """Return the figures, (combinations, measures), and why a combination has none, by its index."""
         results = np.full((len(combinations), _FIGURES), np.nan)
         wanted = [self._wanted(combination) for combination in combinations]
-        self.failed = {}
+        failed: dict[int, str] = {}
         threads = min(self.threads, len(combinations))
         runners = [_Runner(self, results) for _ in range(threads)]
         with ThreadPoolExecutor(threads) as pool:
             shares = [range(k, len(wanted), threads) for k in range(threads)]
             for found in pool.map(lambda runner, share: runner.run(wanted, share), runners, shares):
-                self.failed.update(found)
-        return results
+                failed.update(found)
+        return results, self._judged(combinations, results, failed)
+
+    def _judged(
+        self, combinations: Sequence[Mapping[str, Any]], results: Floats, failed: dict[int, str]
+    ) -> dict[int, str]:
+        """Let the event engine say why combinations failed."""
+        if self._judge is None:
+            return failed
+        errors: dict[int, str] = {}
+        for row in sorted(failed):
+            values, why = self._judge.examine([combinations[row]])
+            results[row] = values[0]
+            for text in why.values():
+                errors[row] = text
+        return errors
 
     def _wanted(self, combination: Mapping[str, Any]) -> dict[str, Any]:
         """Return the inputs of a combination."""
@@ -167,12 +198,12 @@ class Batch:
         memory.point("curve", np.zeros(self.marks))
         outs = {symbol: np.zeros(len(self.slots(symbol))) for symbol in self._symbols}
         why = decide_all(self, self._signal.inputs, memory, outs)
-        if not why:
+        if why in ("", WAITING):
             replay(memory.address, -1)  # to learn how long the log is
             memory.begin_log(memory.run.logged)
             replay(memory.address, -1)
             why = fault_of(memory)
-        if why:
+        if why not in ("", WAITING):
             raise StrategyError(f"strategy {self._signal.name}: {why}")
         return memory
 
@@ -222,12 +253,14 @@ def fault_of(memory: Memory) -> str:
 def decide_all(batch: Batch, inputs: Mapping[str, Any], memory: Memory, outs: Mapping[str, Floats]) -> str:
     """Put a combination's changes of conviction into a run's memory; return what is wrong, or nothing."""
     whens, whos, whats = [], [], []
+    waiting = 0
     for index, symbol in enumerate(batch.symbols):
         out = outs[symbol]
         try:
             first = batch.decide(inputs, symbol, out)
         except ZeroDivisionError as error:
             return f"{error} in the decision"
+        waiting += first == len(out)
         bars = changes(out, first)
         what = out[bars]
         if not bool(np.all((what >= -1.0) & (what <= 1.0))):
@@ -235,6 +268,8 @@ def decide_all(batch: Batch, inputs: Mapping[str, Any], memory: Memory, outs: Ma
         whens.append(batch.slots(symbol)[bars])
         whos.append(np.full(len(bars), index, dtype=np.int64))
         whats.append(what)
+    if waiting == len(batch.symbols):
+        return WAITING
     when, who, what = np.concatenate(whens), np.concatenate(whos), np.concatenate(whats)
     if len(whens) > 1:
         order = np.lexsort((who, when))
