@@ -14,6 +14,7 @@ class Agenda:
     """
 
     def __init__(self, broker: SimulatedBroker, panel: Panel) -> None:
+        self.action = len(panel)  #: the moment of the next corporate action
         self._broker = broker
         self._panel = panel
         self._changed = broker.changed
@@ -22,27 +23,24 @@ class Agenda:
 
     def next_after(self, at: int) -> int:
         """Return the first moment after `at` that matters; the panel's length or more when none does."""
-        broker, due = self._broker, self._due
-        if broker.pressing:
+        if self._broker.pressing:
             return at + 1
-        if broker.idle:
+        due = self._due
+        if self._broker.idle:
             due.clear()
             self._changed.clear()
-            return self._end
+            return self.action
         for symbol in [symbol for symbol, moment in due.items() if moment <= at]:
             self._changed.add(symbol)
         if self._changed:
             self._look()
-        return min(due.values()) if due else self._end
+        return min(self.action, min(due.values(), default=self._end))
 
     def _look(self) -> None:
         """Look again at the symbols whose orders have changed, or met a bar."""
-        due, panel, reach = self._due, self._panel, self._broker.reach
+        due, broker, panel = self._due, self._broker, self._panel
         for symbol in self._changed:
-            wanted = reach(symbol)
-            moment = panel.next_bar(symbol) if wanted is None else panel.next_reach(symbol, *wanted)
-            if moment < self._end:
-                due[symbol] = moment
-            else:
-                due.pop(symbol, None)
+            due[symbol] = panel.next_reach(symbol, *broker.reach(symbol))
+            if due[symbol] >= self._end:
+                del due[symbol]
         self._changed.clear()

@@ -47,13 +47,13 @@ def _seldom_collected() -> Iterator[None]:
 class _Course:
     """The parts of one replay, and what each moment asks of them."""
 
-    def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel, end: int) -> None:
+    def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel) -> None:
         self.marks = Marks()
         self._due = 0  # the next moment at which bars meet the broker
         self._engine, self._broker, self._panel = engine, broker, panel
         self._agenda = Agenda(broker, panel)
         self._schedule = deque(panel.schedule())
-        self._end = end
+        self._agenda.action = self._next_action(-1)
         self._booked = 0
         self._late: list[Command] = []
         broker.connect(engine.ear(self._tell))
@@ -126,24 +126,18 @@ class _Course:
             self.marks.moments.append(at)
             self.marks.entries.append(booked)
             self._booked = booked
-        return self._plan(at)
+        self._due = due = self._agenda.next_after(at)
+        return due
 
     def _send(self, commands: Iterable[Command], at: int) -> int:
-        """Hand commands to the broker after the bars of moment `at`."""
+        """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it."""
         self._broker.submit(commands, self._panel.time)
-        return self._plan(at)
-
-    def _plan(self, at: int) -> int:
-        """Return and keep the next moment at which bars meet the broker, or a corporate action happens."""
-        due = self._agenda.next_after(at)
-        if self._schedule:
-            due = min(due, self._schedule[0][0])
-        self._due = due
+        self._due = due = self._agenda.next_after(at)
         return due
 
     def _next_action(self, after: int) -> int:
         """Return the first moment after `after` that has a corporate action; the end if none has."""
-        return next((at for at, _ in self._schedule if at > after), self._end)
+        return next((at for at, _ in self._schedule if at > after), len(self._panel))
 
     def _act(self, at: int) -> None:
         """Let the corporate actions of a moment happen: to the orders, the ledger, and the past's prices."""
@@ -153,6 +147,7 @@ class _Course:
                 self._broker.act(action)
             self._engine.step(action)
             self._panel.act(action)
+        self._agenda.action = self._next_action(at)
 
     def _tell(self, event: Event) -> None:
         """Tell the engine what may be answered with orders; they are sent once the bars are known."""
@@ -177,7 +172,7 @@ def replay(
     """
     end = len(panel) if until is None else min(until, len(panel))
     with blame(engine), _seldom_collected():
-        course = _Course(engine, broker, panel, end)
+        course = _Course(engine, broker, panel)
         at = 0
         while at < end:
             if progress is not None and at % PROGRESS_EVERY == 0:

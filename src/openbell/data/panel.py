@@ -90,7 +90,8 @@ class Panel:
             raise StrategyError(f"{recipe.describe()} has several outputs; choose one")
         found = []
         try:
-            for part.epoch, (begin, end) in enumerate(pairwise(part.bounds)):
+            for epoch, (begin, end) in enumerate(pairwise(part.bounds)):
+                part.epoch = epoch
                 self._fill(part, recipe, view)
                 found.append(view.upto(end)[begin:])
         finally:
@@ -195,23 +196,18 @@ class Panel:
         steps = [values.reveal(first, stop) for values in shown if isinstance(values, Shown)]
         return zip(repeat(None, stop - first), *steps, strict=True)
 
-    def next_bar(self, symbol: str) -> int:
-        """Return the moment of a symbol's next bar; the panel's length when there is none."""
-        part = self._parts[symbol]
-        return self._moment_of(part, part.track.cursor.at + 1)
-
     def next_reach(self, symbol: str, falls: float, rises: float, time: float) -> int:
-        """Return the first moment whose bar falls to one price, rises to another, or ends at a time or later.
+        """Return the first moment whose bar falls to one price, rises to another, or is at a time or later.
 
-        It may be an earlier one, when none of the next few bars does.
+        It may be an earlier one, when none of the next few bars does. Every bar falls to infinity.
         """
-        end = len(self._clock)
-        if time < math.inf:
-            end = bisect_left(self._clock, time)
+        end = bisect_left(self._clock, time) if time < math.inf else len(self._clock)
         if falls == -math.inf and rises == math.inf:
             return end
         part = self._parts[symbol]
         first = part.track.cursor.at + 1
+        if falls == math.inf:
+            return min(self._moment_of(part, first), end)
         rows = slice(first, first + LOOKS)
         reached = (part.series.low[rows] <= falls) | (part.series.high[rows] >= rises)
         passed = int(reached.argmax()) if reached.any() else len(reached)

@@ -38,7 +38,7 @@ class Book:
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._resting: dict[str, list[Working]] = {}
         self._by_age: list[Working] | None = None
-        self._expiring = 0  #: of those that work, how many run out
+        self.expiring = 0  #: of those that work, how many run out
         self._children: dict[int, list[Working]] = {}
         self._with_fills: set[int] = set()  #: orders that ended with a fill: a later child need not wait
         self._account = account
@@ -64,25 +64,22 @@ class Book:
 
     def lone(self) -> Working | None:
         """Return the only order that works, if it fills at the next open and no other waits for that."""
-        if len(self._resting) == 1:
-            for works in self._resting.values():
-                working = works[0]
-                if len(works) == 1 and working.plain and working.order.id not in self._children:
-                    return working
+        if self.pressing == 1 and len(self._resting) == 1:
+            (works,) = self._resting.values()
+            if len(works) == 1 and works[0].order.id not in self._children:
+                return works[0]
         return None
 
-    def reach(self, symbol: str) -> tuple[float, float, float] | None:
+    def reach(self, symbol: str) -> tuple[float, float, float]:
         """Return which bars of a symbol may change something: its lowest and highest price, and a time.
 
         A bar that stays above the first and below the second, and ends before the third, passes all of the
-        symbol's orders by. None when any bar may change something; with no order, no bar does.
+        symbol's orders by.
         """
-        falls, rises, expires = -math.inf, math.inf, math.inf
+        falls, rises, expires = -_NEVER, _NEVER, _NEVER
         for working in self._resting.get(symbol, ()):
-            band = working.band
-            if band is None:
-                return None
-            falls, rises = max(falls, band[0]), min(rises, band[1])
+            low, high = working.band
+            falls, rises = max(falls, low), min(rises, high)
             expires = min(expires, working.expires)
         return falls, rises, expires
 
@@ -159,7 +156,7 @@ class Book:
         if working.plain:
             self.pressing += 1
         if expires < _NEVER:
-            self._expiring += 1
+            self.expiring += 1
         if fresh:
             self.ear.accepted(order, time)
         else:
@@ -328,10 +325,9 @@ class Book:
 
     def expire_all(self, time: int) -> None:
         """End the orders that have run out by `time`."""
-        if self._expiring:
-            for working in self.resting():
-                if working.expires <= time and working.active:
-                    self.expire(working)
+        for working in self.resting():
+            if working.expires <= time and working.active:
+                self.expire(working)
 
     def expire(self, working: Working) -> None:
         """End an order that ran out."""
@@ -377,7 +373,7 @@ class Book:
         if working.plain:
             self.pressing -= 1
         if working.expires < _NEVER:
-            self._expiring -= 1
+            self.expiring -= 1
 
     def _say(
         self, order_id: int, status: OrderStatus, time: int, reason: Reason = _NONE,

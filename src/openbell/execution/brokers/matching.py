@@ -46,7 +46,8 @@ class Matching:
             self._run_all(time)
         else:
             self._run_lone(lone, time)
-        book.expire_all(time)
+        if book.expiring:
+            book.expire_all(time)
 
     def _run_lone(self, working: Working, time: int) -> None:
         """Match a market order that has no rival and no children: it fills at the open, or not at all."""
@@ -54,12 +55,12 @@ class Matching:
         at, known = track.cursor.at + 1, track.known
         if at >= len(known) or known[at] != time:
             return
-        start = track.start[at]
+        start, open_ = track.start[at], track.open[at]
         if working.expires <= start:
             self._book.expire(working)
-        elif working.since <= start:
+        elif working.since <= start and not math.isnan(open_):
             self._fills.begin()
-            self._at_open(working, at)
+            self._fills.fill(working, at, open_, _OPEN)
 
     def _run_all(self, time: int) -> None:
         book = self._book

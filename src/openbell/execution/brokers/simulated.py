@@ -68,7 +68,7 @@ class SimulatedBroker:
         """Tell whether no order works."""
         return self._book.idle
 
-    def reach(self, symbol: str) -> tuple[float, float, float] | None:
+    def reach(self, symbol: str) -> tuple[float, float, float]:
         """Return which bars of a symbol may change something here: see `Book.reach`."""
         return self._book.reach(symbol)
 

@@ -90,10 +90,13 @@ class Working:
         return self.stop
 
     @property
-    def band(self) -> tuple[float, float] | None:
-        """Return the prices between which every bar passes the order by; None when each bar may matter."""
+    def band(self) -> tuple[float, float]:
+        """Return the price that a bar must fall to, and the one that it must rise to, to matter to the order.
+
+        Every bar falls to infinity.
+        """
         if self.bound or self.trails or not (self.is_stop or self.limited):
-            return None
+            return _INF, -_INF
         price = self.stop if self.is_stop else self.limit
         rises = (self.order.side > 0) is self.is_stop
         return (-_INF, price) if rises else (price, _INF)
