@@ -125,7 +125,7 @@ def target(run: Run, symbol: int, quantity: float, direction: float, tag: int) -
     limited = run.limit > 0.0 and held * direction <= 0.0 and direction != 0.0
     aims = not (exits or limited) and aims_at(run, symbol, quantity - held)
     keeps = not exits and (held * quantity > 0.0 or (aims and quantity != 0.0))
-    time = item(run.known_at, s.first + s.at)
+    time = item(run.times_at, run.moment)
     first = symbol * SLOTS
     for k in range(first, first + s.orders):
         order = order_at(run, k)
@@ -217,7 +217,7 @@ def send(
         s.sent = 1
         put(run.senders_at, run.senders, symbol)
         run.senders += 1
-    time = item(run.known_at, s.first + s.at)
+    time = item(run.times_at, run.moment)
     tell_made(run, slot, time, tag)
     accept(run, slot, time)
 

@@ -11,6 +11,7 @@ from openbell.backtesting.kernel.records import Run
 #: Returns that differ by less than this are equal: see `portfolio.metrics.ROUNDING`.
 _ROUNDING = 8 * 2.220446049250313e-16
 _NAN = float("nan")
+_LARGEST = math.log(1.7976931348623157e308)  #: whose exponential is a float
 
 
 @compiled
@@ -30,7 +31,7 @@ def measure(run: Run, at: int) -> None:
     put_value(run.results_at, at + 2, spread)
     put_value(run.results_at, at + 3, sharpe)
     put_value(run.results_at, at + 4, sortino)
-    put_value(run.results_at, at + 5, yearly / -deepest if -deepest > _ROUNDING else _NAN)
+    put_value(run.results_at, at + 5, finite(yearly / -deepest) if -deepest > _ROUNDING else _NAN)
     put_value(run.results_at, at + 6, deepest)
     put_value(run.results_at, at + 7, float(run.trades))
     put_value(run.results_at, at + 8, run.wins / run.trades if run.trades else _NAN)
@@ -48,7 +49,14 @@ def compound(growth: float, years: float) -> float:
         return _NAN
     if 1.0 + growth == 0.0:
         return -1.0
-    return math.expm1(math.log(1.0 + growth) / years)
+    yearly = math.log(1.0 + growth) / years
+    return math.expm1(yearly) if yearly < _LARGEST else _NAN
+
+
+@compiled
+def finite(figure: float) -> float:
+    """Return a figure; NaN where it is too large for a float."""
+    return _NAN if math.isinf(figure) else figure
 
 
 @compiled
