@@ -91,14 +91,14 @@ class Talks(ob.Strategy):
 
 @pytest.fixture(autouse=True)
 def nothing_is_left():
-    before = blocks()
     yield
-    assert blocks() == before
+    assert blocks(os.getpid()) == []
     assert children(os.getpid()) == []
 
 
-def blocks() -> set[str]:
-    return {path.name for path in MEMORY.glob("psm_*")} if MEMORY.is_dir() else set()
+def blocks(of: int) -> list[Path]:
+    """Return the shared memory of a process."""
+    return list(MEMORY.glob(f"openbell-{of}-*"))
 
 
 def children(of: int) -> list[str]:
@@ -297,16 +297,16 @@ def test_ctrl_c_keeps_what_is_done_and_ends_the_workers(tmp_path):
 
 
 def test_workers_end_and_memory_is_freed_when_their_parent_is_killed(tmp_path):
-    before = blocks()
     process = waiting(tmp_path)
+    assert len(blocks(process.pid)) == MEMORY.is_dir()
     pids = children(process.pid)
     process.kill()
     process.communicate(timeout=30)
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and not (gone(pids) and blocks() == before):
+    while time.monotonic() < deadline and not (gone(pids) and not blocks(process.pid)):
         os.sched_yield()
     assert gone(pids)
-    assert blocks() == before
+    assert blocks(process.pid) == []
 
 
 def evaluator(strategy: Any = Cross, **settings: Any) -> EventEvaluator:

@@ -66,6 +66,18 @@ def test_a_chunk_is_the_largest_power_of_two_that_fits():
     assert evaluator.asked == [32, 32, 32, 4]
 
 
+def test_chunks_shrink_where_one_takes_long(monkeypatch):
+    clock = iter(range(0, 10_000, 5))
+    monkeypatch.setattr("openbell.backtesting.sweep.perf_counter", lambda: float(next(clock)))
+    evaluator = ByHand(figure, size=1_000)
+    explore(GRID, Chunked(evaluator, memory=32_000))
+    assert evaluator.asked == [32, 16, 8, 4, 2, *[1] * 38]
+
+
+def test_without_a_budget_one_combination_may_take_what_it_needs():
+    explore(GRID, Chunked(ByHand(figure, size=10**12)))
+
+
 def test_a_chunks_errors_belong_to_their_rows():
     evaluator = ByHand(figure, size=1_000)
     evaluator.wrong = "no"

@@ -129,6 +129,8 @@ class Folder:
                         "name another folder"
                     )
                 return
+            if self._fresh:
+                return
             known = _parse(manifest)
         for key, value in self._identity.items():
             if known.get(key) != value:

@@ -33,7 +33,7 @@ class EventEngine:
     ) -> None:
         self.measures = evaluator.measures
         self._evaluator = evaluator
-        self._asked = _checked(workers)
+        self._asked = check_workers(workers)
         self._most = self._fitting(memory)
 
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
@@ -93,7 +93,12 @@ class EventEngine:
         return max(memory // (one + WORKER_BYTES), 1)
 
 
-def _checked(workers: int | None) -> int | None:
+def check_workers(workers: int | None) -> int | None:
+    """Return how many workers are asked for; None leaves it open.
+
+    Raises:
+        ConfigError: It is no number of processes, or this program cannot start any.
+    """
     if workers is None:
         return None
     if isinstance(workers, bool) or not isinstance(workers, int) or not 1 <= workers <= _MOST_WORKERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, cast
 
 import numpy as np
@@ -77,7 +79,7 @@ def share(series: Sequence[Series]) -> Iterator[Shipment]:
     if size > _room():
         yield Shipment("", whole=tuple(series))
         return
-    memory = SharedMemory(create=True, size=size)
+    memory = SharedMemory(f"openbell-{os.getpid()}-{token_hex(4)}", create=True, size=size)
     try:
         for one, outline in zip(series, outlines, strict=True):
             for name, column in outline.columns.items():

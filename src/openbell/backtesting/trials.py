@@ -33,7 +33,7 @@ class EventEvaluator:
         self.plan, self.found, self.series = plan, found, series
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
-        """Return the figures, shape (len(combinations), len(measures)), and why one has none, by its index."""
+        """Return the figures, shape (len(combinations), len(measures)), and by its index why one has none."""
         values = np.full((len(combinations), len(MEASURES)), np.nan)
         errors: dict[int, str] = {}
         for at, combination in enumerate(combinations):

@@ -18,7 +18,7 @@ from openbell.cli.terminal import Progress, progress
 from openbell.config.yamlfile import read_scalar
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.reporting.sweep import Sweep
-from openbell.reporting.sweepfiles import PAGE, default_name, describe
+from openbell.reporting.sweepfiles import PAGE, default_name, describe, joint_name
 from openbell.reporting.sweeptable import name_of, order, shown
 from openbell.reporting.words import count, date
 from openbell.sweeping import Search, search_each, search_plan
@@ -65,15 +65,15 @@ def run_sweep(request: Request, asked: Asked) -> Answer:
         )
     if asked.top < 1:
         raise ConfigError(f"--top {asked.top} must be 1 or more")
-    grid = read_grid(asked.grid)
     (job,), settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     reports = settings.reports.folder
     try:
+        grid = read_grid(asked.grid)
         with progress() as tell:
             sweeps = _search(job, grid, asked, reports, _Watch(tell).tell)
     except SweepInterrupted as stopped:
-        return _stopped(stopped)
+        return _stopped(stopped, each=asked.each)
     except OpenbellError as error:
         raise type(error)(as_options(str(error))) from error
     return answer(sweeps, asked.top)
@@ -99,6 +99,8 @@ def _search(
     )
 
     def place(identity: Mapping[str, Any]) -> Path:
+        if asked.each:
+            return reports / joint_name(job.found.name, plan.symbols) / str(identity["plan"]["symbols"][0])
         return reports / default_name(identity)
 
     if asked.each:
@@ -189,10 +191,11 @@ def _lasting(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
-def _stopped(stopped: SweepInterrupted) -> Answer:
-    line = f"stopped by Ctrl-C: {stopped}"
+def _stopped(stopped: SweepInterrupted, *, each: bool) -> Answer:
+    line = f"stopped by Ctrl-C after {stopped.so_far}"
     if stopped.folder is not None:
-        line += f"; the same command with --resume {stopped.folder} goes on"
+        folder = stopped.folder.parent if each else stopped.folder
+        line += f"; the same command with --resume {folder} goes on"
     error = {"kind": "Interrupted", "message": line, "exit_code": int(Exit.INTERRUPTED)}
     return Answer([], {"error": error}, Exit.INTERRUPTED, [line])
 

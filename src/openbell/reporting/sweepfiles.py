@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,20 @@ def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
 
 def default_name(identity: Mapping[str, Any]) -> str:
     """Return `sweep-<strategy>-<first symbols>-<8 hex of what decides the sweep>`."""
-    symbols = identity["plan"]["symbols"]
-    words = ["sweep", identity["strategy"], *symbols[:_SYMBOLS_IN_NAME]]
+    mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+    return _name(identity["strategy"], identity["plan"]["symbols"], mark)
+
+
+def joint_name(strategy: str, symbols: Sequence[str]) -> str:
+    """Return the name of a folder for the sweeps of several symbols, each by itself."""
+    return _name(strategy, symbols, "each")
+
+
+def _name(strategy: str, symbols: Sequence[str], end: str) -> str:
+    words = ["sweep", strategy, *symbols[:_SYMBOLS_IN_NAME]]
     if len(symbols) > _SYMBOLS_IN_NAME:
         words.append(f"and-{len(symbols) - _SYMBOLS_IN_NAME}-more")
-    words.append(hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8])
-    return "-".join(re.sub(r"[^\w.-]+", "_", word) for word in words)
+    return "-".join(re.sub(r"[^\w.-]+", "_", word) for word in [*words, end])
 
 
 def describe(sweep: Sweep) -> dict[str, Any]:
