@@ -7,6 +7,7 @@ import pytest
 import openbell as ob
 from openbell.core.errors import LookAhead, StrategyError
 from openbell.core.orders import IllegalTransition
+from openbell.core.types import Split
 from openbell.data.panel import LOOKS
 from openbell.execution.brokers.simulated import SimulatedBroker
 from tests.unit.fill_desk import days, series, trade
@@ -45,6 +46,19 @@ def test_only_so_many_bars_are_looked_at_ahead(meetings):
 def test_with_nothing_at_work_no_bar_meets_the_broker(meetings):
     trade([CALM] * 20, {})
     assert meetings == []
+
+
+def test_a_resting_order_that_is_moved_to_the_price_meets_the_next_bar():
+    script = {0: lambda s: s.order("X", 10, limit=50), 3: lambda s: s.replace(s.made(0), limit=99.5)}
+    assert trade([CALM] * 9, script).fills == [(4, 10, 99.5)]
+
+
+def test_a_split_brings_a_resting_order_to_the_new_price():
+    spans = days(9)
+    rows = [CALM] * 4 + ["50 51 49 50"] * 5
+    halved = series(rows, spans=spans, actions=[Split("X", spans[4][0], 2, 1)])
+    run = trade([halved], {0: lambda s: s.order("X", 10, limit=98.4)})
+    assert run.fills == [(4, 20, 49.2)]
 
 
 def test_a_trailing_stop_meets_every_bar(meetings):
