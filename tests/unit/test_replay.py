@@ -55,10 +55,10 @@ def test_a_resting_order_that_is_moved_to_the_price_meets_the_next_bar():
 
 def test_a_split_brings_a_resting_order_to_the_new_price():
     spans = days(9)
-    rows = [CALM] * 4 + ["50 51 49 50"] * 5
+    rows = [CALM] * 4 + ["50 51 49.5 50"] * 3 + ["50 51 49 50"] * 2
     halved = series(rows, spans=spans, actions=[Split("X", spans[4][0], 2, 1)])
     run = trade([halved], {0: lambda s: s.order("X", 10, limit=98.4)})
-    assert run.fills == [(4, 20, 49.2)]
+    assert run.fills == [(7, 20, 49.2)]
 
 
 def test_a_trailing_stop_meets_every_bar(meetings):
