@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from openbell.backtesting.kernel.decider import Decider, changes, refuse
+from openbell.backtesting.kernel.decider import Decider, Scratch, new_scratch, refuse
 from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
 from openbell.backtesting.kernel.loop import replay
 from openbell.backtesting.kernel.memory import Memory
@@ -85,6 +85,8 @@ class Batch:
         self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
         self._kept = 0
         self._lock = Lock()
+        longest = max(len(part.series) for part in panel.parts.values())
+        self.first_symbol = np.zeros(longest, np.int64)  #: whose changes they are, where there is one symbol
         self._decider = self._compile(self._signal.asked)
 
     def _compile(self, inputs: Mapping[str, Any]) -> Decider:
@@ -167,12 +169,16 @@ class Batch:
         """Return the function's inputs in the order in which it takes them."""
         return self._names or ()
 
-    def decide(self, inputs: Mapping[str, Any], symbol: str, out: Floats) -> int:
-        """Write a combination's convictions of a symbol; return the first bar that has one."""
+    def changes(self, inputs: Mapping[str, Any], symbol: str, scratch: Scratch) -> tuple[int, int]:
+        """Find a combination's changes of conviction in a symbol; return its first bar, and how many."""
         things = [inputs[name] for name in self.order]
         columns = [self.column(thing, symbol) for thing in things if isinstance(thing, Indicator)]
         constants = [_constant(thing) for thing in things if not isinstance(thing, Indicator)]
-        return self._decider.decide(columns, constants, out)
+        return self._decider.changes(columns, constants, scratch)
+
+    def scratches(self) -> dict[str, Scratch]:
+        """Return what one thread decides in, for each symbol."""
+        return {symbol: new_scratch(len(self.slots(symbol))) for symbol in self._symbols}
 
     @property
     def symbols(self) -> Sequence[str]:
@@ -182,6 +188,10 @@ class Batch:
     def slots(self, symbol: str) -> Any:
         """Return the moments of a symbol's bars."""
         return self._panel.parts[symbol].slots
+
+    def moments(self, symbol: str, bars: Any) -> Any:
+        """Return the moments of some of a symbol's bars."""
+        return bars if self._panel.dense else self.slots(symbol)[bars]
 
     @property
     def marks(self) -> int:
@@ -196,8 +206,7 @@ class Batch:
         """
         memory = self.memory()
         memory.point("curve", np.zeros(self.marks))
-        outs = {symbol: np.zeros(len(self.slots(symbol))) for symbol in self._symbols}
-        why = decide_all(self, self._signal.inputs, memory, outs)
+        why = decide_all(self, self._signal.inputs, memory, self.scratches())
         if why in ("", WAITING):
             replay(memory.address, -1)  # to learn how long the log is
             memory.begin_log(memory.run.logged)
@@ -209,11 +218,11 @@ class Batch:
 
     def waiting(self) -> frozenset[str]:
         """Return the symbols whose indicators never have a value."""
-        inputs = self._signal.inputs
+        inputs, scratches = self._signal.inputs, self.scratches()
         return frozenset(
             symbol
             for symbol in self._symbols
-            if self.decide(inputs, symbol, np.zeros(len(self.slots(symbol)))) == len(self.slots(symbol))
+            if self.changes(inputs, symbol, scratches[symbol])[0] == len(self.slots(symbol))
         )
 
 
@@ -225,7 +234,7 @@ class _Runner:
         self._memory = batch.memory()
         self._memory.point("curve", np.zeros(batch.marks))
         self._memory.point("results", results)
-        self._outs = {symbol: np.zeros(len(batch.slots(symbol))) for symbol in batch.symbols}
+        self._scratches = batch.scratches()
 
     def run(self, wanted: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> dict[int, str]:
         """Run some rows; return those that failed, and why."""
@@ -238,7 +247,7 @@ class _Runner:
 
     def one(self, inputs: Mapping[str, Any], at: int) -> str:
         """Run one combination, write its figures from `at` on, and return what is wrong, or nothing."""
-        why = decide_all(self._batch, inputs, self._memory, self._outs)
+        why = decide_all(self._batch, inputs, self._memory, self._scratches)
         if why:
             return why
         replay(self._memory.address, at)
@@ -250,35 +259,37 @@ def fault_of(memory: Memory) -> str:
     return "an order has a price or a quantity that no order can have" if memory.run.fault else ""
 
 
-def decide_all(batch: Batch, inputs: Mapping[str, Any], memory: Memory, outs: Mapping[str, Floats]) -> str:
+def decide_all(
+    batch: Batch, inputs: Mapping[str, Any], memory: Memory, scratches: Mapping[str, Scratch]
+) -> str:
     """Put a combination's changes of conviction into a run's memory; return what is wrong, or nothing."""
-    whens, whos, whats = [], [], []
-    waiting = 0
-    for index, symbol in enumerate(batch.symbols):
-        out = outs[symbol]
+    found, waiting = [], 0
+    for symbol, scratch in scratches.items():
         try:
-            first = batch.decide(inputs, symbol, out)
+            first, count = batch.changes(inputs, symbol, scratch)
         except ZeroDivisionError as error:
             return f"{error} in the decision"
-        waiting += first == len(out)
-        bars = changes(out, first)
-        what = out[bars]
-        if not bool(np.all((what >= -1.0) & (what <= 1.0))):
+        waiting += first == len(scratch.when)
+        what = scratch.what[:count]
+        if count and not (what.min() >= -1.0 and what.max() <= 1.0):  # NaN is neither
             return "a conviction is no number from -1 to 1"
-        whens.append(batch.slots(symbol)[bars])
-        whos.append(np.full(len(bars), index, dtype=np.int64))
-        whats.append(what)
-    if waiting == len(batch.symbols):
-        return WAITING
-    when, who, what = np.concatenate(whens), np.concatenate(whos), np.concatenate(whats)
-    if len(whens) > 1:
-        order = np.lexsort((who, when))
-        when, who, what = when[order], who[order], what[order]
-    for name, array in (("when", when.astype(np.int64, copy=False)), ("who", who), ("what", what)):
+        found.append((batch.moments(symbol, scratch.when[:count]), what))
+    when, who, what = found[0][0], batch.first_symbol[: len(found[0][0])], found[0][1]
+    if len(found) > 1:
+        when, who, what = _merged(found)
+    for name, array in (("when", when), ("who", who), ("what", what)):
         memory.point(name, array)
     memory.run.changes = len(when)
     set_protection(memory, inputs)
-    return ""
+    return WAITING if waiting == len(scratches) else ""
+
+
+def _merged(found: Sequence[tuple[Any, Floats]]) -> tuple[Any, Any, Floats]:
+    """Return the changes of several symbols in the order in which they happen."""
+    when = np.concatenate([moments for moments, _ in found])
+    who = np.repeat(np.arange(len(found)), [len(moments) for moments, _ in found])
+    order = np.lexsort((who, when))
+    return when[order], who[order], np.concatenate([what for _, what in found])[order]
 
 
 def set_protection(memory: Memory, inputs: Mapping[str, Any]) -> None:

@@ -34,6 +34,12 @@ _NAN = float("nan")
 
 
 @compiled
+def count_note(run: Run, reason: int) -> None:
+    """Count a decision that led to no order."""
+    put(run.notes_at, reason, item(run.notes_at, reason) + 1)
+
+
+@compiled
 def size(run: Run, symbol: int, conviction: float) -> float:
     """Return the signed target of a conviction."""
     s = symbol_at(run, symbol)
@@ -96,7 +102,7 @@ def signal(run: Run, symbol: int, conviction: float) -> None:
     """Bring a position to what the sizer makes of a conviction."""
     s = symbol_at(run, symbol)
     if conviction < 0.0 and not run.short:
-        put(run.notes_at, SHORT_NOT_ALLOWED, item(run.notes_at, SHORT_NOT_ALLOWED) + 1)
+        count_note(run, SHORT_NOT_ALLOWED)
         conviction = 0.0
     if holds(run, symbol, conviction):
         return
@@ -106,7 +112,7 @@ def signal(run: Run, symbol: int, conviction: float) -> None:
         return
     wanted = size(run, symbol, conviction)
     if wanted == 0.0:
-        put(run.notes_at, SIZE_ZERO, item(run.notes_at, SIZE_ZERO) + 1)
+        count_note(run, SIZE_ZERO)
     target(run, symbol, wanted, 1.0 if conviction > 0.0 else -1.0, NONE)
 
 
@@ -254,7 +260,7 @@ def call_margin(run: Run) -> None:
             closing = closing and is_closing(run, symbol)
     if equity_of(run) >= run.maintenance * gross or closing:
         return
-    put(run.notes_at, MARGIN_CALL, item(run.notes_at, MARGIN_CALL) + 1)
+    count_note(run, MARGIN_CALL)
     for k in range(run.positions):
         if symbol_at(run, item(run.positions_at, k)).position != 0.0:
             target(run, item(run.positions_at, k), 0.0, 0.0, MARGIN_CALL)

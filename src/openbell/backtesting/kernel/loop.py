@@ -12,6 +12,7 @@ from openbell.backtesting.kernel.matching import match
 from openbell.backtesting.kernel.measures import measure
 from openbell.backtesting.kernel.memory import item, put, put_value, run_at, symbol_at, value
 from openbell.backtesting.kernel.records import REASON_COUNT, Run
+from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, book, foresee, is_swift
 
 _NAN = float("nan")
 
@@ -161,13 +162,24 @@ def walk(run: Run) -> None:
     """Run a strategy whose changes of conviction are known, and write equity at the marks."""
     begin(run)
     at = action = mark = moment = 0
-    restless = False
+    restless, swift = False, is_swift(run)
     while moment < run.moments and not run.fault:
         if not (run.resting or run.since >= 0 or restless):
             moment = next_moment(run, at, action)
             mark = mark_until(run, mark, moment)
             if moment == run.moments:
                 break
+        if swift and at < run.changes and item(run.when_at, at) == moment:
+            advance(run, moment)
+            way = foresee(run, moment, value(run.what_at, at), action)
+            if way != LONG_WAY:
+                at += 1
+                mark = mark_until(run, mark, moment + 1)
+                moment += 1
+                if way == FILLS:
+                    advance(run, moment)
+                    book(run)
+                continue
         run.moment = moment
         action = meet(run, moment, action)
         if run.reenter:
@@ -190,6 +202,7 @@ def _make_replay(_source: str) -> Callable[[int, int], None]:
         """
         _ = _source
         run = run_at(address)
+        run.figures_only = 1 if at >= 0 else 0
         walk(run)
         if at >= 0:
             measure(run, at)

@@ -143,6 +143,7 @@ class Run(ctypes.Structure):
     short: int
     cut: int
     reenter: int
+    figures_only: int  #: whether no log is kept
     dense: int  #: whether every symbol has a bar at every moment
     # the account
     cash: float
@@ -152,6 +153,10 @@ class Run(ctypes.Structure):
     charges: float
     won: float
     lost: float
+    foreseen: float  #: signed shares of a fill at the next open that is worked out already
+    foreseen_price: float
+    foreseen_fee: float
+    foreseen_slip: float  #: its slippage in money
     trades: int
     wins: int
     invested: int  #: marks at which something was held

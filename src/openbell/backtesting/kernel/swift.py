@@ -1,0 +1,108 @@
+"""The short way of most changes of conviction: one market order that fills whole at the next open.
+
+It works out the same numbers by the same rules, and books them at once. Whatever might go another way (an
+order that works, exits, a limit, a short, a debt, a bar with too little volume, an action) takes the long way.
+"""
+
+from __future__ import annotations
+
+from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.desk import count_note, has_exits, size
+from openbell.backtesting.kernel.funds import book_fill, whole_fee
+from openbell.backtesting.kernel.memory import item, symbol_at, value
+from openbell.backtesting.kernel.records import SHORT_NOT_ALLOWED, SIZE_ZERO, Run
+from openbell.core import rules
+
+LONG_WAY, NOTHING, FILLS = range(3)
+
+
+@compiled
+def is_swift(run: Run) -> bool:
+    """Tell whether a run may take the short way at all: one symbol, of which only the figures are wanted."""
+    plain = not has_exits(run) and run.limit == 0.0 and run.reenter == 0
+    return run.figures_only != 0 and run.symbols == 1 and run.dense != 0 and plain
+
+
+@compiled
+def foresee(run: Run, moment: int, conviction: float, action: int) -> int:
+    """Work out what a change of conviction leads to by the next open, and note the fill for `book`.
+
+    The symbol's bars are known up to `moment`. Nothing is changed where the long way has to be taken.
+    """
+    s = symbol_at(run, 0)
+    if moment + 1 >= run.moments or run.resting or run.since >= 0:
+        return LONG_WAY
+    if action < run.actions and item(run.action_moments_at, action) <= moment + 1:
+        return LONG_WAY
+    if conviction < 0.0 and not run.short:
+        count_note(run, SHORT_NOT_ALLOWED)
+        conviction = 0.0
+    held = s.position
+    repeats = held * conviction > 0.0 or (conviction == 0.0 and held == 0.0)
+    if conviction == s.conviction and repeats:
+        return NOTHING
+    wanted = size(run, 0, conviction) if conviction != 0.0 else 0.0
+    if wanted < 0.0 or held < 0.0:
+        return LONG_WAY
+    way = foresee_order(run, moment, held, wanted)
+    if way != LONG_WAY:
+        s.conviction = conviction
+        if conviction != 0.0 and wanted == 0.0:
+            count_note(run, SIZE_ZERO)
+    return way
+
+
+@compiled
+def foresee_order(run: Run, moment: int, held: float, wanted: float) -> int:
+    """Work out what bringing a long position to another size leads to."""
+    s = symbol_at(run, 0)
+    reduces = wanted < held
+    part = wanted - held
+    if not reduces and rules.whole_lots(held, s.lot) < held - rules.DUST:
+        return LONG_WAY  # a split left an odd lot
+    if abs(part) < rules.DUST:
+        return NOTHING
+    side = 1.0 if part > 0.0 else -1.0
+    quantity = rules.whole_lots(abs(part), min(s.lot, 1.0) if reduces else s.lot)
+    if quantity <= 0.0 or abs(quantity - abs(part)) > rules.DUST or (reduces and quantity > held):
+        return LONG_WAY
+    if not reduces:
+        price = value(run.close_at, moment)
+        fee = whole_fee(run, quantity, quantity * price)
+        need = rules.required(quantity, 0.0, price, price, side, run.initial, fee)
+        if need > run.cash + rules.DUST:
+            return LONG_WAY
+    return foresee_fill(run, moment + 1, side, quantity)
+
+
+@compiled
+def foresee_fill(run: Run, bar: int, side: float, quantity: float) -> int:
+    """Work out a market order's fill at a bar's open."""
+    s = symbol_at(run, 0)
+    volume, touched = value(run.volume_at, bar), value(run.open_at, bar)
+    lot = s.lot if side > 0.0 else min(s.lot, 1.0)
+    if run.volume_share > 0.0 and rules.volume_left(volume, run.volume_share, 0.0, lot) < quantity:
+        return LONG_WAY
+    cost = rules.slippage(touched, quantity, volume, run.slip_share, run.slip_bps, run.spread_bps, run.impact)
+    price = rules.slipped(side, touched, cost)
+    worth = quantity * price
+    raw = 0.0 + rules.charge_raw(quantity, worth, run.per_share, run.taker_bps)
+    fee = rules.order_fee(raw, 0.0 + worth, run.per_order, run.minimum, run.maximum_share)
+    cash = run.cash + rules.fill_amount(side * quantity, price, fee)
+    if run.initial != 1.0 or cash < 0.0:
+        return LONG_WAY
+    if side > 0.0:
+        need = rules.required(quantity, 0.0, price, touched, side, run.initial, fee)
+        free = rules.revalued_free(run.cash, s.position, value(run.close_at, bar - 1), touched, run.initial)
+        if need - free > rules.DUST:
+            return LONG_WAY
+    run.foreseen, run.foreseen_price, run.foreseen_fee = side * quantity, price, fee
+    run.foreseen_slip = abs(price - touched) * quantity
+    return FILLS
+
+
+@compiled
+def book(run: Run) -> None:
+    """Book the fill that was foreseen."""
+    run.slippage += run.foreseen_slip
+    book_fill(run, 0, run.foreseen, run.foreseen_price, run.foreseen_fee)
