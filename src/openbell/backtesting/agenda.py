@@ -15,32 +15,31 @@ class Agenda:
 
     def __init__(self, broker: SimulatedBroker, panel: Panel) -> None:
         self.action = len(panel)  #: the moment of the next corporate action
-        self._broker = broker
+        self._book, self._holding = broker.book, broker.holding
         self._panel = panel
-        self._changed = broker.changed
         self._due: dict[str, int] = {}
         self._end = len(panel)
 
     def next_after(self, at: int) -> int:
         """Return the first moment after `at` that matters; the panel's length or more when none does."""
-        if self._broker.pressing:
+        book = self._book
+        if book.pressing or self._holding.since:
             return at + 1
-        due = self._due
-        if self._broker.idle:
+        due, changed = self._due, book.changed
+        if not book.resting:
             due.clear()
-            self._changed.clear()
+            changed.clear()
             return self.action
-        for symbol in [symbol for symbol, moment in due.items() if moment <= at]:
-            self._changed.add(symbol)
-        if self._changed:
-            self._look()
+        changed.update([symbol for symbol, moment in due.items() if moment <= at])
+        if changed:
+            self._look(changed)
         return min(self.action, min(due.values(), default=self._end))
 
-    def _look(self) -> None:
+    def _look(self, changed: set[str]) -> None:
         """Look again at the symbols whose orders have changed, or met a bar."""
-        due, broker, panel = self._due, self._broker, self._panel
-        for symbol in self._changed:
-            due[symbol] = panel.next_reach(symbol, *broker.reach(symbol))
+        due, book, panel = self._due, self._book, self._panel
+        for symbol in changed:
+            due[symbol] = panel.next_reach(symbol, *book.reach(symbol))
             if due[symbol] >= self._end:
                 del due[symbol]
-        self._changed.clear()
+        changed.clear()

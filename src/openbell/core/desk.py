@@ -164,7 +164,7 @@ class Desk:
         wrong = change_fault(order, changed, instrument)
         if wrong is not None:
             raise StrategyError(f"order {order.id} ({order.describe()}) {wrong}")
-        quantity = on_lots(change.quantity, lot, reduce_only=order.reduce_only)
+        quantity = on_lots(change.quantity, lot, order.reduce_only)
         if any(not math.isnan(value) for value in changed[1:]):
             self._ask(changed._replace(quantity=quantity))
 
@@ -303,7 +303,7 @@ class Desk:
                 self._next_id(), self.name, symbol, side, abs(quantity),
                 decided=self.market.time, reduce_only=reduce_only, aim=aim,
             )  # fmt: skip
-        lots = on_lots(order.quantity, instrument.lot, reduce_only=order.reduce_only)
+        lots = on_lots(order.quantity, instrument.lot, order.reduce_only)
         if ticket or lots <= 0.0 or not abs(lots - order.quantity) <= rules.DUST:
             wrong = fault(order, instrument)
             if wrong is not None:

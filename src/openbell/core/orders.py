@@ -272,13 +272,13 @@ def _quantity_fault(quantity: float, lot: float, *, reduce_only: bool) -> str | 
     # What only reduces may be an odd lot: a split may have left one.
     if not (math.isfinite(quantity) and quantity > 0):
         return f"quantity {quantity} must be a positive number"
-    lots = on_lots(quantity, lot, reduce_only=reduce_only)
+    lots = on_lots(quantity, lot, reduce_only)
     if lots <= 0.0 or abs(lots - quantity) > rules.DUST:
         return f"quantity {quantity} is not a whole number of lots of {lot:g}"
     return None
 
 
-def on_lots(quantity: float, lot: float, *, reduce_only: bool) -> float:
+def on_lots(quantity: float, lot: float, reduce_only: bool) -> float:  # noqa: FBT001  # asked for each order
     """Return the most that an order for `quantity` may be for: whole lots, or whole shares to reduce."""
     return whole_lots(quantity, 1.0 if reduce_only and lot > 1.0 else lot)
 

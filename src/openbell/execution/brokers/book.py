@@ -36,7 +36,7 @@ class Book:
         self.changed: set[str] = set()  #: symbols whose working orders are others than they were
         self.pressing = 0  #: of those that work, how many fill at the next open, whatever its price
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
-        self._resting: dict[str, list[Working]] = {}
+        self.resting: dict[str, list[Working]] = {}  #: the orders of each symbol that work
         self._by_age: list[Working] | None = None
         self.expiring = 0  #: of those that work, how many run out
         self._children: dict[int, list[Working]] = {}
@@ -46,26 +46,21 @@ class Book:
         self._sessions = sessions
         self._funds = funds
 
-    def resting(self) -> list[Working]:
+    def by_age(self) -> list[Working]:
         """Return the orders that work now, oldest first. What changes later is not seen in the list."""
         if self._by_age is None:
-            if len(self._resting) == 1:
-                (works,) = self._resting.values()
+            if len(self.resting) == 1:
+                (works,) = self.resting.values()
                 self._by_age = sorted(works, key=_age) if len(works) > 1 else works.copy()
             else:
-                found = [working for works in self._resting.values() for working in works]
+                found = [working for works in self.resting.values() for working in works]
                 self._by_age = sorted(found, key=_age)
         return self._by_age
 
-    @property
-    def idle(self) -> bool:
-        """Tell whether no order works."""
-        return not self._resting
-
     def lone(self) -> Working | None:
         """Return the only order that works, if it fills at the next open and no other waits for that."""
-        if self.pressing == 1 and len(self._resting) == 1:
-            (works,) = self._resting.values()
+        if self.pressing == 1 and len(self.resting) == 1:
+            (works,) = self.resting.values()
             if len(works) == 1 and works[0].order.id not in self._children:
                 return works[0]
         return None
@@ -77,7 +72,7 @@ class Book:
         symbol's orders by.
         """
         falls, rises, expires = -_NEVER, _NEVER, _NEVER
-        for working in self._resting.get(symbol, ()):
+        for working in self.resting.get(symbol, ()):
             low, high = working.band
             falls, rises = max(falls, low), min(rises, high)
             expires = min(expires, working.expires)
@@ -85,12 +80,12 @@ class Book:
 
     def resting_in(self, symbol: str) -> list[Working]:
         """Return the orders of one symbol that work."""
-        return list(self._resting.get(symbol, ()))
+        return list(self.resting.get(symbol, ()))
 
     def is_closing(self, symbol: str) -> bool:
         """Tell whether an order to close the symbol's position at the next open works."""
         return any(
-            w.order.reduce_only and w.order.type is OrderType.MARKET for w in self._resting.get(symbol, ())
+            w.order.reduce_only and w.order.type is OrderType.MARKET for w in self.resting.get(symbol, ())
         )
 
     def waits_for_parent(self, working: Working) -> bool:
@@ -146,9 +141,9 @@ class Book:
         working.since, working.expires, working.mark = time, expires, mark
         working.active = True
         symbol = order.symbol
-        works = self._resting.get(symbol)
+        works = self.resting.get(symbol)
         if works is None:
-            self._resting[symbol] = [working]
+            self.resting[symbol] = [working]
         else:
             works.append(working)
         self._by_age = None
@@ -178,7 +173,7 @@ class Book:
             return  # it ended on the way: a fill or an expiry won the race
         before = working.quantity, working.limit, working.stop, working.pending
         self._change(working, change)
-        if working.done:
+        if working.is_done():
             self.end(working, OrderStatus.CANCELLED, time, Reason.REPLACED)
             return
         order_id, status = working.order.id, working.order.status
@@ -224,7 +219,7 @@ class Book:
         working.mark = rules.split_price(working.mark, new, old)
         if not working.order.trail_percent:
             working.trail = rules.split_price(working.trail, new, old)
-        self._funds.split(working.order.id, working.remaining)
+        self._funds.split(working.order.id, working.remaining())
         self.changed.add(split.symbol)
         self._say(
             working.order.id, working.order.status, split.ex, Reason.SPLIT,
@@ -255,20 +250,20 @@ class Book:
         `held` is the position before the fill, `market` the price that was touched.
         """
         order = working.order
-        if working.done:
+        if working.is_done():
             self._drop(working)
         if order.id in self._children:
             self._bring(working, quantity, market, moment, phase)
         if order.oco:
             self._reduce_group(working, quantity, moment)
-        if held != 0.0 and order.symbol in self._resting:
+        if held != 0.0 and order.symbol in self.resting:
             after = self._account.quantity(order.symbol)
             if held * after <= 0.0:
                 self._end_exits(order.symbol, after, moment)
 
     def _bring(self, parent: Working, quantity: float, market: float, moment: int, phase: Phase) -> None:
         """Bring children their part of a parent's fill."""
-        done = parent.done
+        done = parent.is_done()
         unfilled = parent.quantity - parent.filled
         share = 1.0 if done else quantity / (unfilled + quantity)
         children = self._children.pop(parent.order.id) if done else self._children[parent.order.id]
@@ -295,7 +290,7 @@ class Book:
             if other.order.id not in self.open:
                 continue  # its parent was in the group as well, and took it along
             other.quantity -= quantity
-            if working.done or other.done:
+            if working.is_done() or other.is_done():
                 self.end(other, OrderStatus.CANCELLED, moment, Reason.OCO)
                 continue
             other.pending = min(other.pending, other.quantity - other.filled)
@@ -325,7 +320,7 @@ class Book:
 
     def expire_all(self, time: int) -> None:
         """End the orders that have run out by `time`."""
-        for working in self.resting():
+        for working in self.by_age():
             if working.expires <= time and working.active:
                 self.expire(working)
 
@@ -347,7 +342,7 @@ class Book:
         child.pending = max(child.pending - shares, 0.0)
         rest = child.quantity - child.filled - shares
         child.quantity = child.filled + rules.whole_lots(rest, child.lot)
-        if child.done:
+        if child.is_done():
             self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)
         else:
             self._say(child.order.id, child.order.status, time, Reason.PARENT_ENDED, child.quantity)
@@ -363,9 +358,9 @@ class Book:
         if not working.active:
             return
         working.active = False
-        works = self._resting[symbol]
+        works = self.resting[symbol]
         if len(works) == 1:
-            del self._resting[symbol]
+            del self.resting[symbol]
         else:
             works.remove(working)
         self._by_age = None

@@ -84,7 +84,7 @@ class Fills:
     def _quantity(self, working: Working, at: int, held: float) -> float:
         """Return how many shares the order, the position and the bar's volume allow."""
         order = working.order
-        quantity = wanted = working.remaining
+        quantity = wanted = working.remaining()
         if order.reduce_only:
             quantity = min(quantity, abs(held)) if held * order.side < 0.0 else 0.0
         if self._share > 0.0:

@@ -51,7 +51,7 @@ class Funds:
         market = order.type is _MARKET
         if order.reduce_only and not market:
             return None
-        symbol, quantity = order.symbol, working.remaining
+        symbol, quantity = order.symbol, working.remaining()
         position = self.account.positions.get(symbol)
         projected = position.quantity if position is not None else 0.0
         if self.holds:

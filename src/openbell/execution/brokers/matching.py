@@ -66,7 +66,7 @@ class Matching:
         book = self._book
         queue: list[_Item] = []
         trailing: list[_Item] = []
-        for working in book.resting():
+        for working in book.by_age():
             track = working.track
             at, known = track.cursor.at + 1, track.known
             if at >= len(known) or known[at] != time or not working.active:
@@ -144,7 +144,7 @@ class Matching:
             if math.isnan(working.track.open[at] if working.plain else price(working, at)):
                 first.append(item)  # it does not fill, so its place does not matter
                 continue
-            symbol, size = order.symbol, working.remaining
+            symbol, size = order.symbol, working.remaining()
             position = held.get(symbol)
             if position is None:
                 position = self._account.quantity(symbol)

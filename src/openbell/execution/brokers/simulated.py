@@ -42,35 +42,16 @@ class SimulatedBroker:
         detail: Detail | None = None,
     ) -> None:
         funds = Funds(account, market, costs)
-        self._book = Book(account=account, tracks=market.tracks, sessions=sessions, funds=funds)
-        self._fills = Fills(self._book, account, funds=funds, costs=costs)
-        self._matching = Matching(self._book, self._fills, account=account, sessions=sessions, detail=detail)
-        self._holding = Holding(
+        self.book = Book(account=account, tracks=market.tracks, sessions=sessions, funds=funds)
+        self._fills = Fills(self.book, account, funds=funds, costs=costs)
+        self._matching = Matching(self.book, self._fills, account=account, sessions=sessions, detail=detail)
+        self.holding = Holding(
             strategy, account=account, market=market, sessions=sessions, margin=costs.margin
         )
 
     def connect(self, ear: Ear) -> None:
         """Say from now on to `ear` what happens."""
-        self._book.ear = self._fills.ear = self._holding.ear = ear
-
-    @property
-    def changed(self) -> set[str]:
-        """The symbols of which `reach` may answer otherwise than before, to be cleared by who asks."""
-        return self._book.changed
-
-    @property
-    def pressing(self) -> bool:
-        """Tell whether every next bar changes something here: an order fills, or holding costs."""
-        return self._book.pressing > 0 or self._holding.since != 0
-
-    @property
-    def idle(self) -> bool:
-        """Tell whether no order works."""
-        return self._book.idle
-
-    def reach(self, symbol: str) -> tuple[float, float, float]:
-        """Return which bars of a symbol may change something here: see `Book.reach`."""
-        return self._book.reach(symbol)
+        self.book.ear = self._fills.ear = self.holding.ear = ear
 
     @property
     def ambiguities(self) -> list[Ambiguity]:
@@ -79,7 +60,7 @@ class SimulatedBroker:
 
     def submit(self, commands: Iterable[Command], time: int) -> None:
         """Take commands at `time`: orders are accepted or rejected, cancelled and changed."""
-        book = self._book
+        book = self.book
         for command in commands:
             if isinstance(command, Order):
                 book.accept(command, time)
@@ -92,7 +73,7 @@ class SimulatedBroker:
 
     def match(self, time: int) -> None:
         """Let the bars that become known at `time` fill what rests. They are not known to anybody yet."""
-        holding = self._holding
+        holding = self.holding
         if holding.since:
             holding.charge(time)
         self._matching.run(time)
@@ -100,13 +81,13 @@ class SimulatedBroker:
 
     def call_margin(self, time: int) -> None:
         """Ask for all positions to be closed when equity is below the maintenance margin at the closes."""
-        if self._holding.since:
-            self._holding.call(time, closing=self._book.is_closing)
+        if self.holding.since:
+            self.holding.call(time, closing=self.book.is_closing)
 
     def act(self, split: Split) -> None:
         """Adjust what rests to a split: more shares at a lower price. A reverse split cancels it."""
-        self._book.split(split)
+        self.book.split(split)
 
     def finish(self, time: int) -> None:
         """End everything that still works, because the run ends."""
-        self._book.finish(time)
+        self.book.finish(time)

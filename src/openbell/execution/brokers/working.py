@@ -66,13 +66,11 @@ class Working:
         self.reserved: float
         self.group: int
 
-    @property
     def remaining(self) -> float:
         """Return how many shares may still fill now."""
         return whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
 
-    @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """Tell whether nothing is left to fill."""
         return self.filled >= self.quantity - rules.DUST
 
