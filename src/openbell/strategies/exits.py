@@ -11,13 +11,14 @@ from openbell.core.errors import ConfigError
 from openbell.core.requests import NO_EXITS, Exits, Ticket
 from openbell.strategies.parameters import Parameter
 
-#: What `@signal` takes beside its function's inputs. Zero is none, but for `reenter`, which is a flag.
+#: What `@signal` takes beside its function's inputs. Zero is none; the last two are flags.
 EXITS: Mapping[str, Parameter] = {
     "stop_loss": Parameter(0.0, ge=0.0, lt=1.0, help="share of the close at which a loss is cut"),
     "take_profit": Parameter(0.0, ge=0.0, help="share of the close at which a gain is taken"),
     "trailing_stop": Parameter(0.0, ge=0.0, lt=1.0, help="share of the best price since the entry"),
     "limit": Parameter(0.0, ge=0.0, lt=1.0, help="share of the close that an entry waits for"),
     "reenter": Parameter(False, kind=bool, help="enter again while the conviction stands"),
+    "entries_only": Parameter(False, kind=bool, help="leave a position to its exits, whatever is decided"),
 }
 
 
@@ -29,6 +30,7 @@ class Protection(NamedTuple):
     trailing_stop: float = 0.0
     limit: float = 0.0
     reenter: bool = False
+    entries_only: bool = False
 
     @property
     def exits(self) -> bool:

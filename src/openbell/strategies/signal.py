@@ -82,10 +82,11 @@ def _declared(decide: Decision, inputs: Mapping[str, Input]) -> dict[str, Input]
 def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
     """Make a strategy of a decision: a function of indicators that returns a conviction from -1 to 1.
 
-    A conviction is direction times confidence. When it changes, the sizer's target for it is ordered. Five
+    A conviction is direction times confidence. When it changes, the sizer's target for it is ordered. Six
     names are not the function's: `stop_loss`, `take_profit`, `trailing_stop` and `limit` (an entry that
     waits) are shares of the close that was decided on, 0 for none, and set the orders of the position; with
-    `reenter` a conviction that stands enters again when an exit has closed its position.
+    `reenter` a conviction that stands enters again when an exit has closed its position; with
+    `entries_only` a position is left to its exits, whatever is decided meanwhile.
 
     Raises:
         ConfigError: An input is no indicator, parameter or number, or the function does not take it.
@@ -126,7 +127,7 @@ class SignalStrategy(Strategy):
         self._last: dict[str, float] = {}
         self._ask: Callable[[], Any]
         self._protection = signal.protection
-        self._again = signal.protection.reenter
+        self._again, self._entries = signal.protection.reenter, signal.protection.entries_only
         self._plain = not (signal.protection.exits or signal.protection.limit)
 
     def on_start(self) -> None:
@@ -155,6 +156,8 @@ class SignalStrategy(Strategy):
         if not -1.0 <= conviction <= 1.0:
             raise self._wrong(conviction, bar)
         self._last[bar.symbol] = conviction
+        if self._entries and (self.desk.account.quantity(bar.symbol) or self.desk.working.get(bar.symbol)):
+            return
         if self._plain or not self._opens(conviction) or self.desk.holds(bar.symbol, conviction):
             self.desk.signal(bar.symbol, conviction, NO_EXITS, Ticket())
             return

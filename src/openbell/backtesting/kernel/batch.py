@@ -298,7 +298,7 @@ def set_protection(memory: Memory, inputs: Mapping[str, Any]) -> None:
     protection = Protection(**given)
     to.stop_loss, to.take_profit = protection.stop_loss, protection.take_profit
     to.trailing_stop, to.limit = protection.trailing_stop, protection.limit
-    to.reenter = int(protection.reenter)
+    to.reenter, to.entries_only = int(protection.reenter), int(protection.entries_only)
 
 
 def _constant(thing: Any) -> Any:

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from openbell.backtesting.kernel.book import finish
 from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept
-from openbell.backtesting.kernel.desk import call_margin, holds, signal
+from openbell.backtesting.kernel.desk import call_margin, holds, signal, works
 from openbell.backtesting.kernel.holding import act, charge
 from openbell.backtesting.kernel.matching import match
 from openbell.backtesting.kernel.measures import measure
 from openbell.backtesting.kernel.memory import item, put, put_value, run_at, symbol_at, value
+from openbell.backtesting.kernel.quiet import next_touch
 from openbell.backtesting.kernel.records import REASON_COUNT, Run
 from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, book, foresee, is_swift
 
@@ -25,6 +26,7 @@ def begin(run: Run) -> None:
     run.next_id = 1
     run.holds = run.shorts = run.resting = run.positions = run.senders = 0
     run.logged = run.fault = run.trades = run.wins = run.joined = run.invested = 0
+    run.mark = run.restless = 0
     run.since = -1
     for k in range(REASON_COUNT):
         put(run.notes_at, k, 0)
@@ -91,12 +93,24 @@ def meet(run: Run, moment: int, action: int) -> int:
 
 
 @compiled
+def is_busy(run: Run, symbol: int) -> bool:
+    """Tell whether a symbol is held or ordered."""
+    return symbol_at(run, symbol).position != 0.0 or works(run, symbol)
+
+
+@compiled
+def heed(run: Run, symbol: int, conviction: float) -> None:
+    """Take note of a conviction, and act on it unless the position is left to its exits."""
+    symbol_at(run, symbol).last = conviction
+    if not (run.entries_only and is_busy(run, symbol)):
+        signal(run, symbol, conviction)
+
+
+@compiled
 def decide(run: Run, moment: int, at: int) -> int:
     """Act on the convictions that change at a moment."""
     while at < run.changes and item(run.when_at, at) == moment:
-        symbol, conviction = item(run.who_at, at), value(run.what_at, at)
-        symbol_at(run, symbol).last = conviction
-        signal(run, symbol, conviction)
+        heed(run, item(run.who_at, at), value(run.what_at, at))
         at += 1
     return at
 
@@ -107,11 +121,11 @@ def decide_again(run: Run, moment: int, at: int) -> int:
     for symbol in range(run.symbols):
         s = symbol_at(run, symbol)
         if at < run.changes and item(run.when_at, at) == moment and item(run.who_at, at) == symbol:
-            s.last = value(run.what_at, at)
-            signal(run, symbol, s.last)
+            heed(run, symbol, value(run.what_at, at))
             at += 1
         elif s.at >= 0 and is_restless(run, symbol) and item(run.slots_at, s.first + s.at) == moment:
             signal(run, symbol, s.last)
+    run.restless = 1 if any_restless(run) else 0
     return at
 
 
@@ -120,6 +134,8 @@ def is_restless(run: Run, symbol: int) -> bool:
     """Tell whether a standing conviction is to be acted on again: an exit closed its position."""
     s = symbol_at(run, symbol)
     wants = s.last > 0.0 or (s.last < 0.0 and run.short != 0)
+    if run.entries_only and is_busy(run, symbol):
+        return False
     return wants and not holds(run, symbol, s.last)
 
 
@@ -158,38 +174,47 @@ def next_moment(run: Run, at: int, action: int) -> int:
 
 
 @compiled
+def leap(run: Run, moment: int, at: int, action: int) -> int:
+    """Return the next moment at which anything can happen, from `moment` on."""
+    if run.since >= 0 or run.restless:
+        return moment
+    following = next_moment(run, at, action)
+    return next_touch(run, moment, following) if run.resting else following
+
+
+@compiled
+def hurry(run: Run, moment: int, at: int, action: int) -> bool:
+    """Act on a change of conviction by the short way, up to its fill, if that way may be taken."""
+    advance(run, moment)
+    way = foresee(run, moment, value(run.what_at, at), action)
+    if way != LONG_WAY:
+        run.mark = mark_until(run, run.mark, moment + 1)
+    if way == FILLS:
+        advance(run, moment + 1)
+        book(run)
+    return way != LONG_WAY
+
+
+@compiled
 def walk(run: Run) -> None:
     """Run a strategy whose changes of conviction are known, and write equity at the marks."""
     begin(run)
-    at = action = mark = moment = 0
-    restless, swift = False, is_swift(run)
+    at = action = moment = 0
+    swift = is_swift(run)
     while moment < run.moments and not run.fault:
-        if not (run.resting or run.since >= 0 or restless):
-            moment = next_moment(run, at, action)
-            mark = mark_until(run, mark, moment)
-            if moment == run.moments:
-                break
-        if swift and at < run.changes and item(run.when_at, at) == moment:
-            advance(run, moment)
-            way = foresee(run, moment, value(run.what_at, at), action)
-            if way != LONG_WAY:
-                at += 1
-                mark = mark_until(run, mark, moment + 1)
-                moment += 1
-                if way == FILLS:
-                    advance(run, moment)
-                    book(run)
-                continue
-        run.moment = moment
-        action = meet(run, moment, action)
-        if run.reenter:
-            at = decide_again(run, moment, at)
-            restless = any_restless(run)
+        moment = leap(run, moment, at, action)
+        run.mark = mark_until(run, run.mark, moment)
+        if moment == run.moments:
+            break
+        if swift and at < run.changes and item(run.when_at, at) == moment and hurry(run, moment, at, action):
+            at += 1
         else:
-            at = decide(run, moment, at)
-        if mark < run.mark_count and item(run.marks_at, mark) == moment:
-            mark = mark_until(run, mark, moment + 1)
+            run.moment = moment
+            action = meet(run, moment, action)
+            at = decide_again(run, moment, at) if run.reenter else decide(run, moment, at)
+            run.mark = mark_until(run, run.mark, moment + 1)
         moment += 1
+    run.mark = mark_until(run, run.mark, run.moments)
     finish(run, item(run.times_at, run.moments - 1))
 
 

@@ -143,6 +143,7 @@ class Run(ctypes.Structure):
     short: int
     cut: int
     reenter: int
+    entries_only: int
     figures_only: int  #: whether no log is kept
     dense: int  #: whether every symbol has a bar at every moment
     # the account
@@ -179,6 +180,8 @@ class Run(ctypes.Structure):
     positions: int
     senders: int
     moment: int
+    mark: int  #: the next one
+    restless: int  #: whether a conviction that stands is to be acted on at the next bars
     logged: int
     fault: int
     # where the bars are, symbol after symbol

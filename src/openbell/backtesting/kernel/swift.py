@@ -1,7 +1,7 @@
 """The short way of most changes of conviction: one market order that fills whole at the next open.
 
 It works out the same numbers by the same rules, and books them at once. Whatever might go another way (an
-order that works, exits, a limit, a short, a debt, a bar with too little volume, an action) takes the long way.
+order that works, exits, a limit, a short, a debt, a bar of too little volume, an action) goes the long way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LONG_WAY, NOTHING, FILLS = range(3)
 @compiled
 def is_swift(run: Run) -> bool:
     """Tell whether a run may take the short way at all: one symbol, of which only the figures are wanted."""
-    plain = not has_exits(run) and run.limit == 0.0 and run.reenter == 0
+    plain = not has_exits(run) and run.limit == 0.0 and run.reenter == 0 and run.entries_only == 0
     return run.figures_only != 0 and run.symbols == 1 and run.dense != 0 and plain
 
 
