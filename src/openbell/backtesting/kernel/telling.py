@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.kernel.records import (
+    ACCEPTED,
     AMBIGUITY,
     CHARGE,
     DIVIDEND,
@@ -39,6 +39,24 @@ _TYPES = {
 _TAGS = {LIMIT: "take_profit", STOP: "stop_loss", TRAILING: "trailing_stop"}
 
 
+class _Line(NamedTuple):
+    """One line of the log: the fields of `records.Event`."""
+
+    a: float
+    b: float
+    c: float
+    d: float
+    e: float
+    f: float
+    kind: int
+    moment: int
+    time: int
+    order: int
+    symbol: int
+    code: int
+    reason: int
+
+
 class Telling:
     """What a log tells, taken in line by line through the engine that would have lived it."""
 
@@ -46,6 +64,7 @@ class Telling:
         self.marks = Marks()
         self.ambiguities: list[Ambiguity] = []
         self._engine = engine
+        self._ear = engine.ear(engine.step)
         self._tracks = list(panel.tracks.values())
         self._actions = [action for _, action in panel.schedule()]
         self._take = {
@@ -55,75 +74,70 @@ class Telling:
 
     def tell(self, memory: Memory) -> None:
         """Take in a whole log."""
-        names = memory.log.dtype.names or ()
+        take, booked = self._take, self._engine.account.entries
         moments, entries = self.marks.moments, self.marks.entries
-        booked = self._engine.account.entries
-        for values in memory.log.tolist():
-            line = dict(zip(names, values, strict=True))
-            before = len(booked)
-            self._take[line["kind"]](line)
-            if len(booked) > before:
-                if moments and moments[-1] == line["moment"]:
-                    entries[-1] = len(booked)
-                else:
-                    moments.append(line["moment"])
-                    entries.append(len(booked))
+        before = 0
+        for line in map(_Line._make, memory.log.tolist()):
+            take[line.kind](line)
+            if len(booked) != before:
+                before = len(booked)
+                if not moments or moments[-1] != line.moment:
+                    moments.append(line.moment)
+                    entries.append(before)
+                entries[-1] = before
 
-    def _made(self, line: Mapping[str, Any]) -> None:
-        kind, reduces, aim = line["code"] % 4, bool(line["code"] & 4), bool(line["code"] & 8)
-        side: Side = 1 if line["a"] > 0 else -1
-        desk, symbol = self._engine.desk, self._tracks[line["symbol"]].symbol
+    def _made(self, line: _Line) -> None:
+        kind, reduces, aim = line.code % 4, bool(line.code & 4), bool(line.code & 8)
+        side: Side = 1 if line.a > 0 else -1
+        desk, symbol = self._engine.desk, self._tracks[line.symbol].symbol
         order = Order(
-            line["order"], desk.name, symbol, side, abs(line["a"]),
-            decided=line["time"], type=_TYPES[kind], limit=line["b"], stop=line["c"], trail=line["d"],
-            trail_percent=kind == TRAILING, reduce_only=reduces, parent=int(line["e"]), oco=int(line["f"]),
-            aim=aim, tag=_tag(kind, aim=aim, reason=line["reason"]),
+            line.order, desk.name, symbol, side, abs(line.a),
+            decided=line.time, type=_TYPES[kind], limit=line.b, stop=line.c, trail=line.d,
+            trail_percent=kind == TRAILING, reduce_only=reduces, parent=int(line.e), oco=int(line.f),
+            aim=aim, tag=_tag(kind, aim=aim, reason=line.reason),
         )  # fmt: skip
         desk.orders[order.id] = order
         desk.working.setdefault(symbol, {})[order.id] = order
-        self._engine.step(OrderUpdate(order.id, OrderStatus.SUBMITTED, Reason.NONE, line["time"]))
 
-    def _update(self, line: Mapping[str, Any]) -> None:
-        same = line["code"] == SAME
-        status = self._engine.desk.orders[line["order"]].status if same else STATUSES[line["code"]]
-        self._engine.step(
-            OrderUpdate(
-                line["order"], status, REASONS[line["reason"]], line["time"],
-                line["a"], line["b"], line["c"], line["d"],
-            )
-        )  # fmt: skip
-
-    def _fill(self, line: Mapping[str, Any]) -> None:
-        order = self._engine.desk.orders[line["order"]]
-        self._engine.step(
-            Fill(
-                order.id, order.strategy, order.symbol, order.side, line["a"], line["b"], line["c"],
-                line["d"], line["time"], Phase(line["code"]),
-            )
-        )  # fmt: skip
-
-    def _charge(self, line: Mapping[str, Any]) -> None:
-        interest = line["symbol"] < 0
-        symbol = "" if interest else self._tracks[line["symbol"]].symbol
-        kind = "interest" if interest else "borrow"
-        self._engine.step(Charge(self._engine.desk.name, symbol, kind, line["a"], line["time"]))
-
-    def _split(self, line: Mapping[str, Any]) -> None:
-        action: Any = self._actions[line["order"]]
-        instrument = self._tracks[line["symbol"]].instrument
-        self._engine.account.book_split(
-            action, time=action.ex, previous_close=line["a"], instrument=instrument
+    def _update(self, line: _Line) -> None:
+        order = self._engine.desk.orders[line.order]
+        if order.status is OrderStatus.NEW:  # it was sent when it was made, and this is the answer
+            if line.code == ACCEPTED:
+                order.accept(line.time)
+                return
+            order.move(OrderStatus.SUBMITTED, line.time)
+        status = order.status if line.code == SAME else STATUSES[line.code]
+        self._ear.update(
+            OrderUpdate(order.id, status, REASONS[line.reason], line.time, line.a, line.b, line.c, line.d)
         )
 
-    def _dividend(self, line: Mapping[str, Any]) -> None:
-        action: Any = self._actions[line["order"]]
+    def _fill(self, line: _Line) -> None:
+        order = self._engine.desk.orders[line.order]
+        self._ear.fill(
+            Fill(
+                order.id, order.strategy, order.symbol, order.side, line.a, line.b, line.c,
+                line.d, line.time, Phase(line.code),
+            )
+        )  # fmt: skip
+
+    def _charge(self, line: _Line) -> None:
+        interest = line.symbol < 0
+        symbol = "" if interest else self._tracks[line.symbol].symbol
+        kind = "interest" if interest else "borrow"
+        self._engine.step(Charge(self._engine.desk.name, symbol, kind, line.a, line.time))
+
+    def _split(self, line: _Line) -> None:
+        action: Any = self._actions[line.order]
+        instrument = self._tracks[line.symbol].instrument
+        self._engine.account.book_split(action, time=action.ex, previous_close=line.a, instrument=instrument)
+
+    def _dividend(self, line: _Line) -> None:
+        action: Any = self._actions[line.order]
         self._engine.account.book_dividend(action, time=action.ex)
 
-    def _ambiguity(self, line: Mapping[str, Any]) -> None:
-        symbol = self._tracks[line["symbol"]].symbol
-        self.ambiguities.append(
-            Ambiguity(symbol, line["time"], line["a"], line["b"], line["c"], resolved=False)
-        )
+    def _ambiguity(self, line: _Line) -> None:
+        symbol = self._tracks[line.symbol].symbol
+        self.ambiguities.append(Ambiguity(symbol, line.time, line.a, line.b, line.c, resolved=False))
 
 
 def _tag(kind: int, *, aim: bool, reason: int) -> str:
