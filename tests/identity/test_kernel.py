@@ -1,0 +1,111 @@
+"""The compiled kernel gives the event engine's ledger, orders, marks, notes and curve, bit for bit."""
+
+import functools
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from tests.identity import kernel_directed as directed
+from tests.identity.kernel_cases import cases, random_case
+from tests.identity.kernel_mutants import MUTANTS
+from tests.unit.kernel_by_hand import Prepared, by_events, by_kernel, differences, interpreted, mutated, tally
+
+from openbell.core.errors import StrategyError
+
+thorough = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(thorough, max_examples=80)
+#: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
+SEEDS = range(120)
+FEATURES = {
+    "fill": 800, "several fills, market": 50, "several fills, limit": 10, "several fills, stop": 10,
+    "several fills, trailing_stop": 5, "child filled": 100, "triggered": 50, "ambiguity": 10,
+    "accepted oco": 50, "partially_filled oco": 5, "cancelled oco": 100, "cancelled position_closed": 2,
+    "cancelled replaced": 200, "cancelled split": 20, "accepted split": 20, "partially_filled split": 5,
+    "held split": 20, "partially_filled parent_ended": 10, "cancelled parent_ended": 100,
+    "accepted cut_to_affordable": 1, "rejected gap_unaffordable": 2, "rejected no_buying_power": 100,
+    "rejected short_not_allowed": 5, "rejected parent_ended": 200, "expired end_of_data": 50, "short": 200,
+    "dividend": 30, "dividend paid by a short": 5, "split up": 5, "split up with a fraction": 5,
+    "split down": 5, "split down with a fraction": 5, "borrow": 50, "interest": 20, "note margin_call": 1,
+    "note size_zero": 50, "note short_not_allowed": 50,
+}  # fmt: skip
+
+
+@functools.cache
+def fixed() -> list[Prepared]:
+    return [random_case(seed).prepare() for seed in SEEDS] + list(directed.ALL.values())
+
+
+# --- random runs -----------------------------------------------------------------------------------------
+
+
+@thorough
+@given(cases())
+def test_compiled_runs_are_those_of_the_event_engine(case):
+    assert differences(case.prepare()) == []
+
+
+@some
+@given(cases())
+def test_interpreted_runs_are_those_of_the_event_engine(case):
+    with interpreted():
+        assert differences(case.prepare()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_thousands_of_runs_are_those_of_the_event_engine():
+    first = int.from_bytes(os.urandom(4), "big")
+    for seed in range(first, first + 20_000):
+        assert differences(random_case(seed).prepare()) == [], seed
+
+
+# --- fixed runs ------------------------------------------------------------------------------------------
+
+
+def test_fixed_runs_meet_every_rule_and_are_those_of_the_event_engine():
+    happened: dict[str, int] = {}
+    with interpreted():
+        for seed, given_run in zip(SEEDS, fixed(), strict=False):
+            assert differences(given_run) == [], seed
+            tally(by_events(given_run), happened)
+    assert {name for name, least in FEATURES.items() if happened.get(name, 0) < least} == set()
+
+
+@pytest.mark.parametrize("name", directed.ALL)
+@pytest.mark.parametrize("compiled", [True, False])
+def test_a_run_by_hand_is_that_of_the_event_engine(name, compiled):
+    if compiled:
+        assert differences(directed.ALL[name]) == []
+    else:
+        with interpreted():
+            assert differences(directed.ALL[name]) == []
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("CALLED", {"note margin_call": 1}), ("CUT", {"filled cut_to_affordable": 1, "held parent_ended": 2}),
+    ("TOO_DEAR", {"rejected gap_unaffordable": 1, "cancelled parent_ended": 2}),
+    ("BIT_BY_BIT", {"several fills, market": 1, "several fills, stop": 1}), ("BOTH", {"ambiguity": 1}),
+    ("AGAIN", {"child filled": 2, "filled": 5}),
+    ("SPLIT_UP", {"accepted split": 3, "split up with a fraction": 1}),
+    ("SPLIT_DOWN", {"cancelled split": 2}), ("GONE", {"split down with a fraction": 1}),
+    ("SPENT", {"cancelled nothing_to_reduce": 1}),
+])  # fmt: skip
+def test_a_run_by_hand_shows_what_it_is_for(name, words):
+    happened = tally(by_events(directed.ALL[name]), {})
+    assert {word: happened.get(word) for word in words} == words
+
+
+@pytest.mark.parametrize("given_run", directed.REFUSED)
+def test_what_no_run_can_have_is_refused_by_both_engines(given_run):
+    for engine in (by_events, by_kernel):
+        with pytest.raises(StrategyError):
+            engine(given_run)
+
+
+# --- wrong kernels ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_wrong_kernel_is_noticed(name):
+    with mutated(*MUTANTS[name]):
+        assert any(differences(given_run) for given_run in reversed(fixed()))
