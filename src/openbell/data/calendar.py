@@ -6,7 +6,6 @@ Importing exchange_calendars takes seconds, so that its tables are kept in the u
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 import warnings
@@ -23,6 +22,7 @@ import numpy as np
 
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.types import NANOS_PER_DAY
+from openbell.utils.cache import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -210,13 +210,9 @@ def _quiet() -> Iterator[None]:
 
 def cache_path(name: str) -> Path | None:
     """Return the file that keeps a calendar; None where the user has no home."""
-    folder = os.environ.get("OPENBELL_CACHE")
-    try:
-        root = Path(folder) if folder else Path.home() / ".cache" / "openbell"
-    except RuntimeError:  # the user has no home
-        return None
+    folder = cache_folder("calendars")
     safe = re.sub(r"[^A-Za-z0-9_]", "-", name)
-    return root / "calendars" / f"{safe}-{version('exchange_calendars')}.npz"
+    return folder / f"{safe}-{version('exchange_calendars')}.npz" if folder is not None else None
 
 
 def _read(name: str, path: Path | None) -> _Table | None:

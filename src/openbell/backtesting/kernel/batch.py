@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from openbell.backtesting.kernel.decider import Decider, Scratch, new_scratch, refuse
+from openbell.backtesting.kernel.decider import Decider, Scratch, new_scratch
+from openbell.backtesting.kernel.exact import refuse
 from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
 from openbell.backtesting.kernel.loop import replay
 from openbell.backtesting.kernel.memory import Memory

@@ -1,16 +1,12 @@
-"""A user's decision function, compiled: its convictions over all bars at once.
-
-Only what gives the same bits as Python is compiled: arithmetic, comparisons, `abs`, `min`, `max`, `float`,
-`int`, `bool`, and of `math` those that are exact. What uses more is not refused, but runs bar by bar.
-"""
+"""A user's decision function, compiled: its convictions over all bars at once."""
 
 from __future__ import annotations
 
-import builtins
-import dis
+import hashlib
 import math
-import types as python_types
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
@@ -19,23 +15,15 @@ from numba.core import errors
 from numba.core import types as kinds
 from numpy.typing import NDArray
 
-from openbell.core.errors import ConfigError
+from openbell.backtesting.kernel.exact import check_function, identity_of, place_of, refuse
 from openbell.data.bars import Floats
+from openbell.utils.cache import cache_folder
 
-_BUILTINS = {abs, min, max, float, int, bool}
-_MATH = {"isnan", "isinf", "isfinite", "sqrt", "fabs", "inf", "nan", "copysign", "pi", "e", "floor", "ceil"}
 #: Bars that are decided on at a time; a multiple of 8.
 BLOCK = 1024
 _ANSWERS = (kinds.Float, kinds.Integer, kinds.Boolean)
-
-
-class CannotCompile(ConfigError):
-    """A strategy, or its setting, that has no compiled form; the event engine runs it."""
-
-
-def refuse(why: str) -> CannotCompile:
-    """Return the error that says why something runs in the event engine alone."""
-    return CannotCompile(f"{why}, so it cannot be compiled with the same result; use engine='event'")
+#: Loops that this process has made, by what they are made of.
+_made: dict[str, Callable[..., tuple[int, int]]] = {}
 
 
 class Decider:
@@ -51,20 +39,7 @@ class Decider:
         Raises:
             CannotCompile: It uses what is not the same in compiled code, or answers no number.
         """
-        check_function(decide)
-        self._count = sum(thing is None for thing in inputs)
-        self._kinds = [type(thing) for thing in inputs if thing is not None]
-        compiled = numba.njit(decide)  # divides as Python does: by zero is an error
-        given = [kinds.float64 if thing is None else numba.typeof(thing) for thing in inputs]
-        where = place_of(decide)
-        try:
-            compiled.compile(tuple(given))
-            answer = compiled.nopython_signatures[0].return_type
-        except (errors.NumbaError, NotImplementedError) as error:
-            raise refuse(f"{where}: {_short(error)}") from error
-        if not isinstance(answer, _ANSWERS):
-            raise refuse(f"{where} answers {answer} where a number from -1 to 1 is wanted")
-        self._over = _over_bars(compiled, inputs)
+        self._over = _loop_of(decide, inputs)
 
     def changes(
         self, columns: Sequence[Floats], constants: Sequence[Any], scratch: Scratch
@@ -100,26 +75,76 @@ def new_scratch(bars: int) -> Scratch:
     )
 
 
-def _over_bars(compiled: Callable[..., Any], inputs: Sequence[Any]) -> Callable[..., tuple[int, int]]:
-    """Return the loop over the bars, written out for the function's own inputs.
+def _loop_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Callable[..., tuple[int, int]]:
+    """Return the loop over the bars, made once for a function and the kinds of its inputs."""
+    function = check_function(decide)
+    text = _written_out(inputs)
+    given = [kinds.float64 if thing is None else numba.typeof(thing) for thing in inputs]
+    key = hashlib.sha256(f"{identity_of(function)} {given} {text}".encode()).hexdigest()
+    if key not in _made:
+        folder = cache_folder("decisions")
+        file = folder / f"{key}.py" if folder is not None else None
+        if file is None or not file.exists():  # a file is proof that the function compiles
+            _check_compiles(decide, given)
+            file = _kept(file, text)
+        _made[key] = _compiled(text, numba.njit(decide), file)
+    return _made[key]
+
+
+def _check_compiles(decide: Callable[..., Any], given: Sequence[Any]) -> None:
+    compiled = numba.njit(decide)
+    where = place_of(decide)
+    try:
+        compiled.compile(tuple(given))
+        answer = compiled.nopython_signatures[0].return_type
+    except (errors.NumbaError, NotImplementedError) as error:
+        raise refuse(f"{where}: {_short(error)}") from error
+    if not isinstance(answer, _ANSWERS):
+        raise refuse(f"{where} answers {answer} where a number from -1 to 1 is wanted")
+
+
+def _kept(file: Path | None, text: str) -> Path | None:
+    """Write a loop's text, whose machine code is kept beside it; None where nothing can be written."""
+    if file is None:
+        return None
+    draft = file.with_suffix(f".{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(file)
+    except OSError:  # a folder that cannot be written: it is compiled again next time
+        return None
+    return file
+
+
+def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Callable[..., tuple[int, int]]:
+    """Return the loop; its machine code comes from beside the file, if it is there."""
+    names: dict[str, Any] = {
+        "__name__": __name__,  # machine code that is kept says which module it is of
+        "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK,
+    }  # fmt: skip
+    code = compile(text, str(file) if file is not None else "<decision>", "exec")
+    exec(code, names)  # noqa: S102  # the text below, of which nothing is the user's
+    # It divides as Python does: by zero is an error.
+    made: Callable[..., tuple[int, int]] = numba.njit(nogil=True, cache=file is not None)(names["over_bars"])
+    return made
+
+
+def _written_out(inputs: Sequence[Any]) -> str:
+    """Return the loop over the bars, written out for a function's inputs.
 
     It goes block by block, so that its arrays stay near the processor, and in loops without a branch, so that
     several bars are decided on at a time; eight bars that changed nothing are passed by in one step.
     """
     columns = [f"x{i}" for i, thing in enumerate(inputs) if thing is None]
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
-    asked = ", ".join(f"x{i}_[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs))
-    lines = _LOOP.format(
+    return _LOOP.format(
         columns=", ".join([*columns, *constants]),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
         parts="; ".join(f"{name}_ = {name}[start:start + size]" for name in columns) or "pass",
-        asked=asked,
+        asked=", ".join(f"x{i}_[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
         bars=f"min(when.size, {columns[0]}.size)" if columns else "when.size",
     )
-    names: dict[str, Any] = {"decide": compiled, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK}
-    exec(lines, names)  # noqa: S102  # the text below, of which nothing is the user's
-    made: Callable[..., tuple[int, int]] = numba.njit(nogil=True)(names["over_bars"])
-    return made
 
 
 _LOOP = """
@@ -151,55 +176,6 @@ def over_bars({columns}, when, what, block, moved):
         start += size
     return first, count
 """
-
-
-def place_of(function: Callable[..., Any]) -> str:
-    """Return where a function is written."""
-    code = getattr(function, "__code__", None)
-    name = getattr(function, "__name__", type(function).__name__)
-    return f"{code.co_filename}:{code.co_firstlineno} {name}" if code is not None else name
-
-
-def check_function(decide: Callable[..., Any]) -> None:
-    """Make sure that a function uses nothing whose bits differ in compiled code.
-
-    Raises:
-        CannotCompile: It does; the line and what it is are named.
-    """
-    if not isinstance(decide, python_types.FunctionType):
-        raise refuse(f"{place_of(decide)} is no plain function")
-    for line, name in _foreign(decide):
-        raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
-
-
-def _foreign(decide: python_types.FunctionType) -> Iterator[tuple[int, str]]:
-    """Yield what a function uses beyond exact arithmetic, and on which line."""
-    line = decide.__code__.co_firstlineno
-    cells = dict(zip(decide.__code__.co_freevars, decide.__closure__ or (), strict=True))
-    for step in dis.get_instructions(decide):
-        if isinstance(step.starts_line, int) and not isinstance(step.starts_line, bool):
-            line = step.starts_line
-        line = getattr(step, "line_number", None) or line
-        if step.opname.startswith("BINARY_OP") and step.argrepr.startswith("**"):
-            yield line, "**"
-        elif step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
-            if not _is_exact(_global(decide, step.argval)):
-                yield line, f"{step.argval!r}"
-        elif step.opname in {"LOAD_ATTR", "LOAD_METHOD"} and step.argval not in _MATH:
-            yield line, f".{step.argval}"
-        elif step.opname == "LOAD_DEREF" and not _is_exact(cells[step.argval].cell_contents):
-            yield line, f"{step.argval!r}"
-
-
-def _global(decide: python_types.FunctionType, name: str) -> Any:
-    return decide.__globals__.get(name, getattr(builtins, name, None))
-
-
-def _is_exact(thing: Any) -> bool:
-    if isinstance(thing, bool | int | float) or thing is math:
-        return True
-    name = getattr(thing, "__name__", "")
-    return thing in _BUILTINS or (name in _MATH and getattr(math, name) is thing)
 
 
 def _short(error: Exception) -> str:

@@ -1,0 +1,94 @@
+"""What of a decision function gives the same bits compiled as it does in Python.
+
+Arithmetic, comparisons, `abs`, `min`, `max`, `float`, `int`, `bool`, and of `math` what is exact. A function
+that uses more is not refused, but runs bar by bar.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import hashlib
+import math
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numba
+
+from openbell.core.errors import ConfigError
+
+_BUILTINS = {abs, min, max, float, int, bool}
+_MATH = {"isnan", "isinf", "isfinite", "sqrt", "fabs", "inf", "nan", "copysign", "pi", "e", "floor", "ceil"}
+
+
+class CannotCompile(ConfigError):
+    """A strategy, or its setting, that has no compiled form; the event engine runs it."""
+
+
+def refuse(why: str) -> CannotCompile:
+    """Return the error that says why something runs in the event engine alone."""
+    return CannotCompile(f"{why}, so it cannot be compiled with the same result; use engine='event'")
+
+
+def place_of(function: Callable[..., Any]) -> str:
+    """Return where a function is written."""
+    code = getattr(function, "__code__", None)
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"{code.co_filename}:{code.co_firstlineno} {name}" if code is not None else name
+
+
+def check_function(decide: Callable[..., Any]) -> types.FunctionType:
+    """Return a function if it uses nothing whose bits differ in compiled code.
+
+    Raises:
+        CannotCompile: It does; the line and what it is are named.
+    """
+    if not isinstance(decide, types.FunctionType):
+        raise refuse(f"{place_of(decide)} is no plain function")
+    for line, name in _foreign(decide):
+        raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
+    return decide
+
+
+def _foreign(decide: types.FunctionType) -> Iterator[tuple[int, str]]:
+    """Yield what a function uses beyond exact arithmetic, and on which line."""
+    line = decide.__code__.co_firstlineno
+    cells = dict(zip(decide.__code__.co_freevars, decide.__closure__ or (), strict=True))
+    for step in dis.get_instructions(decide):
+        if isinstance(step.starts_line, int) and not isinstance(step.starts_line, bool):
+            line = step.starts_line
+        line = getattr(step, "line_number", None) or line
+        if step.opname.startswith("BINARY_OP") and step.argrepr.startswith("**"):
+            yield line, "**"
+        elif step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
+            if not _is_exact(_global(decide, step.argval)):
+                yield line, f"{step.argval!r}"
+        elif step.opname in {"LOAD_ATTR", "LOAD_METHOD"} and step.argval not in _MATH:
+            yield line, f".{step.argval}"
+        elif step.opname == "LOAD_DEREF" and not _is_exact(cells[step.argval].cell_contents):
+            yield line, f"{step.argval!r}"
+
+
+def _global(decide: types.FunctionType, name: str) -> Any:
+    return decide.__globals__.get(name, getattr(builtins, name, None))
+
+
+def _is_exact(thing: Any) -> bool:
+    if isinstance(thing, bool | int | float) or thing is math:
+        return True
+    name = getattr(thing, "__name__", "")
+    return thing in _BUILTINS or (name in _MATH and getattr(math, name) is thing)
+
+
+def identity_of(decide: types.FunctionType) -> str:
+    """Return what tells apart functions that compile differently: their code, and the numbers they read."""
+    code = decide.__code__
+    cells = [cell.cell_contents for cell in decide.__closure__ or ()]
+    read = {name: _global(decide, name) for name in code.co_names if not callable(_global(decide, name))}
+    parts = (
+        code.co_code, code.co_consts, code.co_names, code.co_varnames, code.co_argcount, cells, read,
+        decide.__defaults__, sys.version_info[:3], numba.__version__,
+    )  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
