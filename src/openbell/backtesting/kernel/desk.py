@@ -17,9 +17,7 @@ from openbell.backtesting.kernel.records import (
     LIMIT,
     MARGIN_CALL,
     MARKET,
-    MOST_SENT,
     NONE,
-    ORDER_WORDS,
     REPLACED,
     SHORT_NOT_ALLOWED,
     SIZE_ZERO,
@@ -144,7 +142,6 @@ def target(run: Run, symbol: int, quantity: float, direction: float, tag: int) -
             order_at(run, k).working = 0
             end(run, k, CANCELLED, time, REPLACED)
     if not aims:
-        compact(run, symbol)
         change(run, symbol, held, quantity, direction, tag)
 
 
@@ -226,26 +223,6 @@ def send(
     time = item(run.times_at, run.moment)
     tell_made(run, slot, time, tag)
     accept(run, slot, time)
-
-
-@compiled
-def compact(run: Run, symbol: int) -> None:
-    """Move a symbol's orders together where the next decision could find no room."""
-    s = symbol_at(run, symbol)
-    if s.orders <= SLOTS - MOST_SENT:
-        return
-    first, into = symbol * SLOTS, symbol * SLOTS
-    for k in range(first, first + s.orders):
-        if order_at(run, k).state == ENDED:
-            continue
-        if into != k:
-            for word in range(ORDER_WORDS):
-                put(run.orders_at, into * ORDER_WORDS + word, item(run.orders_at, k * ORDER_WORDS + word))
-            for j in range(run.resting):
-                if item(run.resting_at, j) == k:
-                    put(run.resting_at, j, into)
-        into += 1
-    s.orders = into - first
 
 
 @compiled

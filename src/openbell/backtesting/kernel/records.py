@@ -12,10 +12,9 @@ from typing import Any
 
 from openbell.core.types import OrderStatus, Reason
 
-#: Orders of one symbol that can be held at a time; ended ones make room.
-SLOTS = 24
-#: The most that one decision sends: a close, an entry, and two sets of three exits.
-MOST_SENT = 8
+#: Room for one symbol's orders. A decision sends seven at most: one, and two sets of three exits. Those that
+#: were sent before have ended by then, as they were another target's. At an open, three have a second turn.
+SLOTS = 16
 
 MARKET, LIMIT, STOP, TRAILING = range(4)
 ENDED, ASLEEP, ACTIVE = range(3)
@@ -244,5 +243,3 @@ class Event(ctypes.Structure):
 
 for _record in (Order, Symbol, Run, Event):
     _laid_out(_record)
-
-ORDER_WORDS = ctypes.sizeof(Order) // 8
