@@ -75,6 +75,13 @@ def test_a_market_order_waits_for_the_symbols_own_next_bar():
     assert run.engine.fills[0].time == spans[3][0]
 
 
+def test_a_days_market_order_runs_out_when_its_session_has_no_bar():
+    spans = days(4)
+    gap = series([CALM] * 3, spans=[spans[0], *spans[2:]])
+    run = trade([gap], {0: lambda s: s.order("X", 10, tif="day")})
+    assert (run.fills, run.ends) == ([], [("expired", "session_end")])
+
+
 @pytest.mark.parametrize("tif", ["day", "opg", "cls"])
 def test_an_order_runs_out_in_time_while_its_symbol_has_no_bar(tif):
     spans = days(6)
