@@ -34,6 +34,7 @@ from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Series
 from openbell.reporting.sweep import Manner, Sweep
+from openbell.reporting.sweepfiles import file_name
 from openbell.strategies.registry import Form, Found
 from openbell.strategies.signal import Signal
 
@@ -150,7 +151,9 @@ def search_each(
     made = {}
     count = len(plan.symbols)
     for at, symbol in enumerate(plan.symbols):
-        mine = replace(search, resume=Path(search.resume) / symbol if search.resume is not None else None)
+        mine = replace(
+            search, resume=Path(search.resume) / file_name(symbol) if search.resume is not None else None
+        )
         made[symbol] = search_plan(
             replace(plan, symbols=(symbol,)),
             found,
@@ -243,6 +246,8 @@ def _combinations(found: Found, plan: Plan, search: Search, constraint: Constrai
         have = f"{found.name} has {', '.join(known)}" if known else f"{found.name} has no parameters"
         raise ConfigError(f"nothing to try: give values for a parameter, as in fast=[5, 10]; {have}")
     for name in search.grid:
+        if name in plan.parameters:
+            raise ConfigError(f"{name!r} is fixed to {plan.parameters[name]!r} and varied; give it once")
         if name not in known:
             raise ConfigError(
                 f"{name!r} is no parameter of strategy {found.name} and no option of a sweep"
@@ -254,7 +259,7 @@ def _combinations(found: Found, plan: Plan, search: Search, constraint: Constrai
         choice,
         constraint=constraint,
         check=checker(found),
-        defaults={**known, **found.make(plan.parameters).values(), **plan.parameters},
+        defaults={} if constraint is None else {**known, **found.make(plan.parameters).values()},
     )
 
 

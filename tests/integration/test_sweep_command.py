@@ -305,6 +305,11 @@ def test_a_sweep_names_its_strategy_first(words, line):
     assert (ended.code, ended.line.startswith(line)) == (2, True)
 
 
+def test_what_is_fixed_cannot_be_varied():
+    ended = run(*CROSS, "--grid", "fast=5,6", "--set", "fast=7")
+    assert (ended.code, ended.line) == (2, "'fast' is fixed to 7 and varied; give it once")
+
+
 @pytest.mark.parametrize(
     ("text", "values"),
     [

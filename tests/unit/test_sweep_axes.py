@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -47,6 +50,8 @@ def test_an_indicator_is_one_value():
         ({1: 2}, "fast={1: 2} is a dict; give a list, a range, ob.span(...) or one value"),
         (np.ones((2, 2)), "is a ndarray"),
         (None, "fast=None is a NoneType"),
+        (range(10**30), "fast has more values than can be counted"),
+        (span(0.1, 0.5, 1e-300), "fast has more values than can be counted"),
         ({"a": "x" * 99}, "... is a dict"),
     ],
 )
@@ -88,6 +93,13 @@ def test_a_logarithmic_span_is_positive_and_has_no_step(low, step):
 def test_what_is_drawn_has_no_grid(given, said):
     with pytest.raises(ConfigError, match=said):
         len(read_axis("fast", given))
+
+
+def test_numbers_of_other_libraries_are_taken_as_python_has_them():
+    low: Any = np.int64(1)
+    high: Any = Fraction(3, 2)
+    assert list(span(low, high, 0.25).values()) == [1.0, 1.25, 1.5]
+    assert span(low, high) == span(1, 1.5)
 
 
 def test_a_sequence_of_steps_ends():

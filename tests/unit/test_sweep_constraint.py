@@ -103,6 +103,11 @@ def test_a_function_that_asks_for_what_is_no_parameter_is_refused():
         read_constraint(near, KNOWN)
 
 
+def test_a_function_that_does_not_tell_what_it_takes_is_refused():
+    with pytest.raises(ConfigError, match="where: max does not tell which parameters it takes"):
+        read_constraint(max, KNOWN)
+
+
 def test_a_function_that_raises_says_for_what():
     with pytest.raises(ConfigError, match="cannot be told for fast=10: ZeroDivisionError"):
         read_constraint(lambda fast: fast / 0, KNOWN).holds(KNOWN)

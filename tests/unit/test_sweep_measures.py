@@ -58,6 +58,7 @@ def test_a_sign_turns_an_objective_round():
         (["sharpe", "+sharpe"], "objective: 'sharpe' is there twice"),
         ([], "objective=[] names nothing"),
         ([3], "objective=3 is unknown"),
+        (None, "objective=None is unknown"),
     ],
 )
 def test_an_objective_that_is_none_is_refused(given, said):

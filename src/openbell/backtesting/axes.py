@@ -88,7 +88,7 @@ def span(low: float, high: float, step: float | None = None, *, log: bool = Fals
     for value in (low, high) if step is None else (low, high, step):
         if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
             raise ConfigError(f"{text}: {value!r} is no finite number")
-    low, high, step = _plain(low), _plain(high), None if step is None else _plain(step)
+    low, high, step = _number(low), _number(high), None if step is None else _number(step)
     if low >= high:
         raise ConfigError(f"{text}: {low!r} is not below {high!r}; swap them, or give the value alone")
     if step is not None and step <= 0:
@@ -149,9 +149,13 @@ def read_axis(name: str, given: Any) -> Axis:
 
 
 def _listed(name: str, values: Sequence[Any]) -> Axis:
-    if not len(values):
+    try:
+        count = len(values)
+    except OverflowError:
+        raise ConfigError(f"{name} has more values than can be counted; take wider steps") from None
+    if not count:
         raise ConfigError(f"{name}={_short(values)}: there is no value in it to try")
-    return Axis(name, values, lambda share: values[min(int(share * len(values)), len(values) - 1)])
+    return Axis(name, values, lambda share: values[min(int(share * count), count - 1)])
 
 
 def check_distinct(name: str, values: Iterable[Any]) -> None:
@@ -166,6 +170,10 @@ def check_distinct(name: str, values: Iterable[Any]) -> None:
         if key in seen:
             raise ConfigError(f"{name}: {value!r} is there twice; leave one out")
         seen.add(key)
+
+
+def _number(value: Any) -> float:
+    return int(value) if isinstance(value, numbers.Integral) else float(value)
 
 
 def _as_array(given: Any) -> Any:

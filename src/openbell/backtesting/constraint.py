@@ -179,7 +179,8 @@ def _is_text(node: ast.expr) -> bool:
 
 def _of_function(where: Callable[..., Any], known: Mapping[str, Any]) -> Constraint:
     text = getattr(where, "__name__", type(where).__name__)
-    takes = list(inspect.signature(where).parameters.values())
+    with Translation(lambda *_: ConfigError(f"where: {text} does not tell which parameters it takes")):
+        takes = list(inspect.signature(where).parameters.values())
     if any(p.kind is p.VAR_KEYWORD for p in takes):
         return Constraint(text, tuple(known), lambda values: where(**values))
     for one in takes:

@@ -20,6 +20,7 @@ MOST = 1_000_000
 METHODS = ("grid", "random", "latin")
 #: Draws for each sample that is wanted, before a constraint counts as excluding the rest.
 _TRIES = 200
+_MOST_TRIES = 2_000_000
 
 Codes = NDArray[np.int32]
 #: Takes a parameter's name and a value, and returns the value in the parameter's own type.
@@ -180,7 +181,7 @@ def _random(axes: Sequence[Axis], count: int, random_: random.Random) -> Iterato
             codes = np.unravel_index(at, sizes)
             yield [axis.listed()[int(code)] for axis, code in zip(axes, codes, strict=True)]
         return
-    for _ in range(count * _TRIES):
+    for _ in range(count + min(count * _TRIES, _MOST_TRIES)):
         yield [axis.quantile(random_.random()) for axis in axes]
 
 

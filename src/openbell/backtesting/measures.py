@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -39,13 +40,13 @@ class Objective:
         return np.where(np.isnan(values), -np.inf, self.sign * values)
 
 
-def read_objectives(given: str | Sequence[str], measures: Sequence[str] = MEASURES) -> tuple[Objective, ...]:
+def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Objective, ...]:
     """Return the objectives that names mean; `-trades` asks for few of them, `+exposure` for much.
 
     Raises:
         ConfigError: A name is unknown, given twice, or there is none.
     """
-    names = [given] if isinstance(given, str) else list(given)
+    names = list(given) if isinstance(given, list | tuple) else [given]
     if not names:
         raise ConfigError(f"objective=[] names nothing{nearest('', measures)}")
     found: list[Objective] = []

@@ -59,7 +59,7 @@ class EventEngine:
 
     def _there(self, combinations: Combinations, pieces: list[Rows], count: int) -> Iterator[Part]:
         evaluator = self._evaluator
-        tasks = [Task(piece, [combinations[at] for at in piece.tolist()]) for piece in pieces]
+        tasks = [Task(piece, combinations) for piece in pieces]
         with share(evaluator.series) as shipment:
             packed = pack(Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment))
             with Workers(packed, count) as workers:

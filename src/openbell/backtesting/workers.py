@@ -14,9 +14,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, NamedTuple, Self
 
+from openbell.backtesting.grid import Combinations
 from openbell.backtesting.sweep import Rows, describe
 from openbell.backtesting.worker import Reply, Work, read_frame, write_frame
 from openbell.core.errors import ConfigError, StrategyError, Translation
@@ -37,7 +38,12 @@ class Task(NamedTuple):
     """Combinations for one worker, with their rows."""
 
     rows: Rows
-    combinations: Sequence[Mapping[str, Any]]
+    source: Combinations
+
+    @property
+    def combinations(self) -> list[dict[str, Any]]:
+        """Return the parameters to try, which are made when they are needed."""
+        return [self.source[at] for at in self.rows.tolist()]
 
 
 class Done(NamedTuple):
@@ -173,7 +179,7 @@ class _Lane(threading.Thread):
                 how = self._leave()
                 if self._ending:
                     break
-        first, last = task.combinations[0], task.combinations[-1]
+        first, last = (task.source[int(at)] for at in (task.rows[0], task.rows[-1]))
         raise StrategyError(
             f"a worker process {how}, and so did another over the same combinations "
             f"({describe(first)} to {describe(last)}); try those with workers=1, or fewer workers if memory "
@@ -225,7 +231,7 @@ def _start() -> subprocess.Popen[bytes]:
     """Start a worker in a session of its own: Ctrl-C is for its parent, which ends it."""
     with Translation(lambda error, _: ConfigError(f"a worker process cannot be started: {said(error)}")):
         return subprocess.Popen(  # noqa: S603  # this very Python
-            [sys.executable, "-c", _START, json.dumps(sys.path)],
+            [sys.executable, "-c", _START, json.dumps([str(place) for place in sys.path])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

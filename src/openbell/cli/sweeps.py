@@ -18,7 +18,7 @@ from openbell.cli.terminal import Progress, progress
 from openbell.config.yamlfile import read_scalar
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.reporting.sweep import Sweep
-from openbell.reporting.sweepfiles import PAGE, default_name, describe, joint_name
+from openbell.reporting.sweepfiles import PAGE, default_name, describe, file_name, joint_name
 from openbell.reporting.sweeptable import name_of, order, shown
 from openbell.reporting.words import count, date
 from openbell.sweeping import Search, search_each, search_plan
@@ -100,7 +100,9 @@ def _search(
 
     def place(identity: Mapping[str, Any]) -> Path:
         if asked.each:
-            return reports / joint_name(job.found.name, plan.symbols) / str(identity["plan"]["symbols"][0])
+            return (
+                reports / joint_name(job.found.name, plan.symbols) / file_name(identity["plan"]["symbols"][0])
+            )
         return reports / default_name(identity)
 
     if asked.each:
@@ -111,7 +113,7 @@ def _search(
 
 
 def _folder(sweep: Sweep, symbol: str, asked: Asked, place: Callable[[Mapping[str, Any]], Path]) -> Path:
-    return Path(asked.resume) / symbol if asked.resume is not None else place(sweep.identity)
+    return Path(asked.resume) / file_name(symbol) if asked.resume is not None else place(sweep.identity)
 
 
 def read_grid(texts: Sequence[str]) -> dict[str, Any]:

@@ -60,7 +60,12 @@ def _name(strategy: str, symbols: Sequence[str], end: str) -> str:
     words = ["sweep", strategy, *symbols[:_SYMBOLS_IN_NAME]]
     if len(symbols) > _SYMBOLS_IN_NAME:
         words.append(f"and-{len(symbols) - _SYMBOLS_IN_NAME}-more")
-    return "-".join(re.sub(r"[^\w.-]+", "_", word) for word in [*words, end])
+    return "-".join(file_name(word) for word in [*words, end])
+
+
+def file_name(text: str) -> str:
+    """Return a text, such as a symbol with a slash in it, as part of a path."""
+    return re.sub(r"[^\w.-]+", "_", text)
 
 
 def describe(sweep: Sweep) -> dict[str, Any]:
