@@ -15,7 +15,7 @@ from openbell.cli.terminal import progress
 from openbell.utils.logging import configure
 
 
-def run_backtests(request: Request, *, check: bool) -> Answer:
+def run_backtests(request: Request, *, check: bool, engine: str) -> Answer:
     """Run what a request asks for, write the reports, and say what came of it.
 
     Raises:
@@ -27,7 +27,7 @@ def run_backtests(request: Request, *, check: bool) -> Answer:
     configure(settings.logging.level, json=settings.logging.json)
     folder = settings.reports.folder
     with progress() as tell:
-        finished = run_all(jobs, check=check, progress=tell)
+        finished = run_all(jobs, check=check, engine=engine, progress=tell)
     paths = write_all(finished, folder)
     if len(finished) > 1:
         return answer(finished, paths, write_index(folder))

@@ -15,6 +15,7 @@ from openbell.cli.options import (
     Costs,
     Data,
     End,
+    Engine,
     Environment,
     NoCheck,
     Overrides,
@@ -33,7 +34,6 @@ from openbell.cli.options import (
 )
 from openbell.cli.sweepoptions import (
     Each,
-    Engine,
     Grid,
     Memory,
     Method,
@@ -98,6 +98,7 @@ def demo(*, reports: Reports = None, no_check: NoCheck = False) -> Answer:
     "openbell backtest config/strategies.yaml",
     "openbell backtest my.py:Buys --symbols AAPL,MSFT --data prices/ --cash 50000",
     "openbell backtest sma_cross --symbols IBM --set costs.slippage.bps=3",
+    "openbell backtest sma_cross --symbols IBM --engine compiled",
     codes=(Exit.LOOK_AHEAD,),
 )
 def backtest(  # noqa: PLR0913  # each is an option of the command line
@@ -119,6 +120,7 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
     benchmark: Benchmark = None,
     costs: Costs = True,
     seed: Seed = None,
+    engine: Engine = "auto",
     reports: Reports = None,
     no_check: NoCheck = False,
     config: ConfigFolder = None,
@@ -146,7 +148,7 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
         config=config,
         env=env,
     )
-    return run_backtests(request, check=not no_check)
+    return run_backtests(request, check=not no_check, engine=engine)
 
 
 @command(

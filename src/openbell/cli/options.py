@@ -117,3 +117,6 @@ def _with_output(function: Command) -> Command:
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), *more])  # type: ignore[attr-defined]  # typer reads it
     run.__annotations__ = {p.name: p.annotation for p in own.parameters.values()} | added
     return run
+
+
+Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, event or compiled.")]

@@ -37,13 +37,16 @@ class Finished:
         return Exit.FAILED if self.verdict.kind is Kind.UNREPEATABLE else Exit.LOOK_AHEAD
 
 
-def run_all(jobs: Sequence[Job], *, check: bool, progress: Progress, cuts: int = CUTS) -> list[Finished]:
+def run_all(
+    jobs: Sequence[Job], *, check: bool, progress: Progress, engine: str = "auto", cuts: int = CUTS
+) -> list[Finished]:
     """Run jobs one after the other.
 
     Args:
         jobs: What to run.
         check: Whether to check each for look-ahead.
         progress: Told how far it is.
+        engine: `auto`, `event` or `compiled`.
         cuts: The most moments that a check tests.
 
     Raises:
@@ -55,7 +58,7 @@ def run_all(jobs: Sequence[Job], *, check: bool, progress: Progress, cuts: int =
     for number, job in enumerate(jobs):
         tell = partial(_tell, progress, job.name, number, len(jobs))
         try:
-            result = run.execute(job.plan, found=job.found, progress=tell)
+            result = run.execute(job.plan, found=job.found, engine=engine, progress=tell)
         except StrategyError as error:
             cause = _cause(job) if check else None
             if cause is None:

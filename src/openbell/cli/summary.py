@@ -76,6 +76,8 @@ def spell_out(one: Finished) -> Iterator[str]:
     yield _line(f"Return of {benchmark_name(result)}", percent(benchmark_return(result)))
     for key in _FIGURES:
         yield _line(DESCRIPTIONS[key].label, shown(key, m[key]))
+    if result.engine != "event":
+        yield _line("Engine", f"{result.engine}: {result.engine_reason}")
     yield ""
     if one.verdict is None:
         yield "Look-ahead check: not made (--no-check)"
@@ -103,6 +105,7 @@ def describe(one: Finished, folder: Path) -> dict[str, Any]:
         "warnings": [notice._asdict() for notice in warnings(result)],
         "lookahead": None if one.verdict is None else one.verdict.as_json(),
         "ledger_hash": result.hash,
+        "engine": {"name": result.engine, "reason": result.engine_reason},
         "folder": str(folder),
         "report": str(folder / "report.html"),
     }

@@ -22,7 +22,6 @@ Method = Annotated[
     str, typer.Option("--method", metavar="NAME", help="All of the grid, or a random or latin sample.")
 ]
 Samples = Annotated[int | None, typer.Option("--samples", metavar="COUNT", help="How many a sample has.")]
-Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, event or compiled.")]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="COUNT", help="Processes; else as many as are worth it.")
 ]

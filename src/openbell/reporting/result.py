@@ -184,6 +184,8 @@ class Result:
             f"  equity {self.plan.cash:,.0f} → {self.final_equity:,.2f}",
         ]
         lines += [f"  {DESCRIPTIONS[key].label.lower()} {words.shown(key, m[key])}" for key in _HEADLINE]
+        if self.engine != "event":
+            lines.append(f"  engine {self.engine}: {self.engine_reason}")
         lines += [f"  {notice.level}: {notice.text}" for notice in self.warnings if notice.level != "note"]
         return "\n".join(lines)
 

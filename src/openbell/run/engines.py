@@ -9,7 +9,7 @@ from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import replay
 from openbell.core.engine import Engine
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError, StrategyError, nearest
 from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.panel import Panel
@@ -100,6 +100,7 @@ def simulate_compiled(plan: Plan, found: Found, series: Sequence[Series]) -> Out
 
     Raises:
         ConfigError: The strategy or a setting has no compiled form; the message says which, and where.
+        StrategyError: As `simulate` raises it.
     """
     if not isinstance(found.form, Signal):
         raise ConfigError(
@@ -109,7 +110,10 @@ def simulate_compiled(plan: Plan, found: Found, series: Sequence[Series]) -> Out
     from openbell.backtesting.kernel import single  # numba is slow to load
 
     panel = panel_of(plan, series)
-    return single.simulate(plan, found.form, panel, _engine(plan, found, panel))
+    try:
+        return single.simulate(plan, found.form, panel, _engine(plan, found, panel))
+    except StrategyError:
+        return simulate(plan, found, series)  # which raises it with the bar and the line that it is about
 
 
 def panel_of(plan: Plan, series: Sequence[Series]) -> Panel:

@@ -14,7 +14,7 @@ import numpy as np
 from openbell.backtesting.kernel.decider import Decider, Scratch, new_scratch
 from openbell.backtesting.kernel.exact import refuse
 from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
-from openbell.backtesting.kernel.loop import replay
+from openbell.backtesting.kernel.loop import prepare, replay
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.measures import MEASURES
 from openbell.backtesting.outcome import last_of_sessions
@@ -73,6 +73,7 @@ class Batch:
             raise refuse(f"sizing by {type(plan.sizer).__name__} is Python's")
         if plan.finer:
             raise refuse("finer bars decide between a stop and its target")
+        prepare()
         self._panel, self._plan, self._judge = panel, plan, judge
         self._signal = signal.with_parameters(**plan.parameters)
         self._names = positions(signal.decide, signal.asked)

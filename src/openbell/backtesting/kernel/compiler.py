@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,8 @@ from numba.extending import lower_builtin, type_callable
 
 from openbell.backtesting.kernel.memory import PLACES, typer_of
 from openbell.core import rules
+from openbell.utils.cache import cache_folder
+from openbell.utils.logging import get_logger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,6 +78,21 @@ def kept(function: F) -> F:
     """
     made: F = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
     return made
+
+
+def ready(function: Callable[..., Any], signature: tuple[Any, ...]) -> None:
+    """Compile a function that `kept` made, or load what is kept of it; say so where it takes its time."""
+    if function.signatures:  # type: ignore[attr-defined]  # numba's dispatcher has them
+        return
+    folder = cache_folder("kernels")
+    mark = folder / f"{SOURCE[:16]}-{sys.version_info.minor}-{numba.__version__}" if folder else None
+    if mark is None or not mark.exists():
+        get_logger().info("compiling the backtest kernel: some seconds, once")
+    function.compile(signature)  # type: ignore[attr-defined]  # as above
+    if mark is not None:
+        with suppress(OSError):  # a folder that cannot be written: it is said again next time
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch()
 
 
 def _source_hash() -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from numba import types
+
 from openbell.backtesting.kernel.book import finish
-from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept
+from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept, ready
 from openbell.backtesting.kernel.desk import call_margin, holds, signal, works
 from openbell.backtesting.kernel.holding import act, charge
 from openbell.backtesting.kernel.matching import match
@@ -237,3 +239,8 @@ def _make_replay(_source: str) -> Callable[[int, int], None]:
 
 #: The kernel. Its machine code is kept on disk, and made anew when the rules change.
 replay = _make_replay(SOURCE)
+
+
+def prepare() -> None:
+    """Compile the kernel, or load it, before its first run."""
+    ready(replay, (types.int64, types.int64))

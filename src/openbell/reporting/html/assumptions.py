@@ -54,6 +54,7 @@ def _facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]
         ("Sessions a year", f"{result.periods_per_year:.1f}"),
         ("Risk-free rate", "0%"),
         ("Seed", str(plan["seed"])),
+        ("Engine", f"{result.engine}: {result.engine_reason}"),
         (
             "Versions",
             ", ".join(f"{name} {number}" for name, number in described["versions"].items() if number),
