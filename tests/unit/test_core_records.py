@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pandas as pd
 import pytest
@@ -170,6 +171,11 @@ def test_a_moment_is_exact_to_the_microsecond_in_any_zone():
     (lambda: Costs(unaffordable="retry"), "costs.unaffordable='retry' must be 'reject' or 'cut'"),
     (lambda: Instrument("A", tick=0.0), "instrument A: tick=0.0 must be a positive number"),
     (lambda: Instrument("A", lot=math.inf), "instrument A: lot=inf must be a positive number"),
+    (lambda: Instrument("A", lot="x"), "instrument A: lot='x' must be a positive number"),  # type: ignore[arg-type]  # as from a file
+    (lambda: Instrument("A", tick=None), "instrument A: tick=None must be a positive number"),  # type: ignore[arg-type]  # the same
+    (lambda: Instrument("A", lot=True), "instrument A: lot=True must be a positive number"),
+    (lambda: Instrument(5), "instrument 5: its symbol must be text, such as 'AAPL'"),  # type: ignore[arg-type]  # the same
+    (lambda: Instrument(" "), "instrument ' ': its symbol must be text, such as 'AAPL'"),
 ])  # fmt: skip
 def test_a_bad_setting_is_named(make, said):
     with pytest.raises(ConfigError) as raised:
@@ -188,7 +194,15 @@ def test_a_run_is_free_only_without_any_commission_or_slippage():
     assert (REG_T.initial, REG_T.short) == (0.5, True)
 
 
-@pytest.mark.parametrize(("new", "old"), [(0, 1), (1, 0), (math.nan, 1), (1, math.inf)])
+def test_an_instrument_keeps_its_grid_as_floats():
+    coin = Instrument("A", tick=Decimal("0.01"), lot=1)  # type: ignore[arg-type]  # as from a broker
+    assert (coin.tick, coin.lot) == (0.01, 1.0)
+    assert type(coin.tick) is type(coin.lot) is float
+
+
+@pytest.mark.parametrize(
+    ("new", "old"), [(0, 1), (1, 0), (math.nan, 1), (1, math.inf), ("2", 1), (None, 1), (True, 1)]
+)
 def test_a_split_has_two_sides(new, old):
     with pytest.raises(BadData, match="both sides must be 1 or more"):
         Split("A", 1, new, old)
@@ -198,7 +212,7 @@ def test_a_split_has_a_ratio():
     assert Split("A", 1, 3, 2).ratio == 1.5
 
 
-@pytest.mark.parametrize("amount", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("amount", [0.0, -1.0, math.nan, math.inf, None, True])
 def test_a_dividend_is_a_positive_amount(amount):
     with pytest.raises(BadData, match=f"^A: dividend of {amount}; it must be a positive amount$"):
         Dividend("A", 1, amount)

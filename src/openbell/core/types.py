@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from typing import Literal, NamedTuple
 
 from openbell.core.errors import BadData, ConfigError
+from openbell.core.inputs import real, shown
 
 Side = Literal[1, -1]
 BUY: Side = 1
@@ -128,9 +129,15 @@ class Instrument:
     sector: str = ""
 
     def __post_init__(self) -> None:
+        if not (isinstance(self.symbol, str) and self.symbol.strip()):
+            raise ConfigError(f"instrument {shown(self.symbol)}: its symbol must be text, such as 'AAPL'")
         for name, value in (("tick", self.tick), ("lot", self.lot)):
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"instrument {self.symbol}: {name}={value} must be a positive number")
+            number = real(value)
+            if not 0.0 < number < math.inf:
+                raise ConfigError(
+                    f"instrument {self.symbol}: {name}={shown(value)} must be a positive number"
+                )
+            object.__setattr__(self, name, number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +150,10 @@ class Split:
     old: int
 
     def __post_init__(self) -> None:
-        if not (1 <= self.new < math.inf and 1 <= self.old < math.inf):
-            raise BadData(f"{self.symbol}: split of {self.new}:{self.old}; both sides must be 1 or more")
+        if not (1.0 <= real(self.new) < math.inf and 1.0 <= real(self.old) < math.inf):
+            raise BadData(
+                f"{self.symbol}: split of {shown(self.new)}:{shown(self.old)}; both sides must be 1 or more"
+            )
 
     @property
     def ratio(self) -> float:
@@ -161,8 +170,8 @@ class Dividend:
     amount: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.amount) and self.amount > 0):
-            raise BadData(f"{self.symbol}: dividend of {self.amount}; it must be a positive amount")
+        if not 0.0 < real(self.amount) < math.inf:
+            raise BadData(f"{self.symbol}: dividend of {shown(self.amount)}; it must be a positive amount")
 
 
 Action = Split | Dividend
