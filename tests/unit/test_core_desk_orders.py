@@ -44,13 +44,22 @@ def test_a_negative_quantity_is_a_sale_and_prices_are_whole_ticks(seat):
     (0.0, {}, "order buy 0 A market gtc: quantity 0.0 must be a positive number"),
     (-math.inf, {}, "order sell inf A market gtc: quantity inf must be a positive number"),
     (1.5, {}, "order buy 1.5 A market gtc: quantity 1.5 is not a whole number of lots of 1"),
-    (1, {"limit": 0.001}, "order buy 1 A limit 0 gtc: limit=0.0 of a limit order must be a positive number"),
+    (1, {"limit": 0.001}, "order for A: limit=0.001 is less than half a tick of 0.01; give 0.01 or more"),
+    (1, {"stop": 0.004, "tag": "mine"},
+     "order for A: stop=0.004 is less than half a tick of 0.01; give 0.01 or more"),
     (1, {"trail": 1.0, "stop": 5.0}, "an order has either a trail or a limit and a stop, not both"),
 ])  # fmt: skip
 def test_an_order_with_a_bad_number_is_the_strategys_fault(seat, quantity, ticket, said):
     with pytest.raises(StrategyError) as raised:
         order(seat, quantity, **ticket)
     assert str(raised.value) == said
+
+
+def test_an_exit_below_half_a_tick_is_named_as_it_was_asked_for(seat):
+    with pytest.raises(
+        StrategyError, match=r"^order for A: take_profit=0\.004 is less than half a tick of 0"
+    ):
+        order(seat, -10, Exits(stop_loss=105.0, take_profit=0.004))
 
 
 def test_an_order_brings_its_exits(seat):

@@ -215,6 +215,8 @@ def test_what_only_reduces_may_be_an_odd_lot_but_not_a_fraction():
      "cannot take limit=0.0: it must be a positive number"),
     (order(type=STOP, stop=5.0), Replace(7, stop=math.inf),
      "cannot take stop=inf: it must be a positive number"),
+    (order(type=LIMIT, limit=5.0), Replace(7, limit=0.004),
+     "cannot take limit=0.004: it is less than half a tick of 0.01; give 0.01 or more"),
     (order(), Replace(7, -3.0), "cannot take it: quantity -3.0 must be a positive number"),
     (order(), Replace(7, 3.5), "cannot take it: quantity 3.5 is not a whole number of lots of 1"),
 ])  # fmt: skip

@@ -158,12 +158,12 @@ class Desk:
         """
         instrument = self.market.tracks[order.symbol].instrument
         tick, lot = instrument.tick, instrument.lot
+        wrong = change_fault(order, change, instrument)
+        if wrong is not None:
+            raise StrategyError(f"order {order.id} ({order.describe()}) {wrong}")
         changed = change._replace(
             limit=rules.on_tick(change.limit, tick), stop=rules.on_tick(change.stop, tick)
         )
-        wrong = change_fault(order, changed, instrument)
-        if wrong is not None:
-            raise StrategyError(f"order {order.id} ({order.describe()}) {wrong}")
         quantity = on_lots(change.quantity, lot, order.reduce_only)
         if any(not math.isnan(value) for value in changed[1:]):
             self._ask(changed._replace(quantity=quantity))
@@ -293,7 +293,7 @@ class Desk:
             fields["reduce_only"] = reduce_only or ticket.get("reduce_only", False)
             for name in ("limit", "stop"):
                 if name in fields:
-                    fields[name] = rules.on_tick(fields[name], instrument.tick)
+                    fields[name] = _on_tick(symbol, name, ticket, fields[name], instrument.tick)
             order = Order(
                 self._next_id(), self.name, symbol, side, abs(quantity),
                 decided=self.market.time, type=order_type(ticket), **fields,
@@ -337,6 +337,22 @@ class Desk:
             self.note(Reason.NO_PRICE)
             return None
         return price
+
+
+def _on_tick(symbol: str, name: str, ticket: Ticket, price: float, tick: float) -> float:
+    """Return an order's price in whole ticks.
+
+    Raises:
+        StrategyError: That leaves nothing; the price is named as it was asked for.
+    """
+    level = rules.on_tick(price, tick)
+    if level > 0.0:
+        return level
+    asked = ticket["tag"] if "oco" in ticket else name  # an exit's tag is the name that it was asked by
+    raise StrategyError(
+        f"order for {symbol}: {asked}={price:.10g} is less than half a tick of {tick:g}; "
+        f"give {tick:g} or more"
+    )
 
 
 def _check_pair(symbol: str, other: Order, name: str) -> None:

@@ -262,6 +262,11 @@ def change_fault(order: Order, change: Replace, instrument: Instrument) -> str |
             return f"has no {name} to set to {value}"
         if not 0 < value < math.inf:
             return f"cannot take {name}={value}: it must be a positive number"
+        if rules.on_tick(value, instrument.tick) <= 0.0:
+            return (
+                f"cannot take {name}={value:.10g}: it is less than half a tick of {instrument.tick:g}; "
+                f"give {instrument.tick:g} or more"
+            )
     if math.isnan(change.quantity):
         return None
     wrong = _quantity_fault(change.quantity, instrument.lot, reduce_only=order.reduce_only)
