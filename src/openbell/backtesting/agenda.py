@@ -15,18 +15,18 @@ class Agenda:
 
     def __init__(self, broker: SimulatedBroker, panel: Panel) -> None:
         self.action = len(panel)  #: the moment of the next corporate action
-        self._book, self._holding = broker.book, broker.holding
+        self._resting, self._holding = broker.book.resting, broker.holding
         self._panel = panel
         self._due: dict[str, int] = {}
         self._end = len(panel)
 
     def next_after(self, at: int) -> int:
         """Return the first moment after `at` that matters; the panel's length or more when none does."""
-        book = self._book
-        if book.pressing or self._holding.since:
+        resting = self._resting
+        if resting.pressing or self._holding.since:
             return at + 1
-        due, changed = self._due, book.changed
-        if not book.resting:
+        due, changed = self._due, resting.changed
+        if not resting.by_symbol:
             due.clear()
             changed.clear()
             return self.action
@@ -37,9 +37,9 @@ class Agenda:
 
     def _look(self, changed: set[str]) -> None:
         """Look again at the symbols whose orders have changed, or met a bar."""
-        due, book, panel = self._due, self._book, self._panel
+        due, resting, panel = self._due, self._resting, self._panel
         for symbol in changed:
-            due[symbol] = panel.next_reach(symbol, *book.reach(symbol))
+            due[symbol] = panel.next_reach(symbol, *resting.reach(symbol))
             if due[symbol] >= self._end:
                 del due[symbol]
         changed.clear()

@@ -11,8 +11,9 @@ from openbell.core.clock import Sessions
 from openbell.core.market import Track
 from openbell.core.orders import Order, OrderUpdate, Replace
 from openbell.core.ports import Ear
-from openbell.core.types import OrderStatus, OrderType, Phase, Reason, Split, TimeInForce
+from openbell.core.types import OrderStatus, Phase, Reason, Split, TimeInForce
 from openbell.execution.brokers.funds import Funds
+from openbell.execution.brokers.resting import Resting
 from openbell.execution.brokers.working import Working
 
 _S = OrderStatus
@@ -26,19 +27,15 @@ _new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
 
 class Book:
-    """All orders that have not ended; those that work also by symbol, which children asleep do not."""
+    """All orders that have not ended; those that work rest as well, which children asleep do not."""
 
     def __init__(
         self, *, account: Account, tracks: Mapping[str, Track], sessions: Sessions, funds: Funds
     ) -> None:
         self.ear: Ear
         self.open: dict[int, Working] = {}
-        self.changed: set[str] = set()  #: symbols whose working orders are others than they were
-        self.pressing = 0  #: of those that work, how many fill at the next open, whatever its price
+        self.resting = Resting()
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
-        self.resting: dict[str, list[Working]] = {}  #: the orders of each symbol that work
-        self._by_age: list[Working] | None = None
-        self.expiring = 0  #: of those that work, how many run out
         self._children: dict[int, list[Working]] = {}
         self._with_fills: set[int] = set()  #: orders that ended with a fill: a later child need not wait
         self._account = account
@@ -46,47 +43,10 @@ class Book:
         self._sessions = sessions
         self._funds = funds
 
-    def by_age(self) -> list[Working]:
-        """Return the orders that work now, oldest first. What changes later is not seen in the list."""
-        if self._by_age is None:
-            if len(self.resting) == 1:
-                (works,) = self.resting.values()
-                self._by_age = sorted(works, key=_age) if len(works) > 1 else works.copy()
-            else:
-                found = [working for works in self.resting.values() for working in works]
-                self._by_age = sorted(found, key=_age)
-        return self._by_age
-
     def lone(self) -> Working | None:
         """Return the only order that works, if it fills at the next open and no other waits for that."""
-        if self.pressing == 1 and len(self.resting) == 1:
-            (works,) = self.resting.values()
-            if len(works) == 1 and works[0].order.id not in self._children:
-                return works[0]
-        return None
-
-    def reach(self, symbol: str) -> tuple[float, float, float]:
-        """Return which bars of a symbol may change something: its lowest and highest price, and a time.
-
-        A bar that stays above the first and below the second, and ends before the third, passes all of the
-        symbol's orders by.
-        """
-        falls, rises, expires = -_NEVER, _NEVER, _NEVER
-        for working in self.resting.get(symbol, ()):
-            low, high = working.band
-            falls, rises = max(falls, low), min(rises, high)
-            expires = min(expires, working.expires)
-        return falls, rises, expires
-
-    def resting_in(self, symbol: str) -> list[Working]:
-        """Return the orders of one symbol that work."""
-        return list(self.resting.get(symbol, ()))
-
-    def is_closing(self, symbol: str) -> bool:
-        """Tell whether an order to close the symbol's position at the next open works."""
-        return any(
-            w.order.reduce_only and w.order.type is OrderType.MARKET for w in self.resting.get(symbol, ())
-        )
+        only = self.resting.only()
+        return only if only is not None and only.order.id not in self._children else None
 
     def waits_for_parent(self, working: Working) -> bool:
         """Tell whether an order's parent may still fill, and so bring something to protect."""
@@ -139,19 +99,7 @@ class Book:
                 self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
             return
         working.since, working.expires, working.mark = time, expires, mark
-        working.active = True
-        symbol = order.symbol
-        works = self.resting.get(symbol)
-        if works is None:
-            self.resting[symbol] = [working]
-        else:
-            works.append(working)
-        self._by_age = None
-        self.changed.add(symbol)
-        if working.plain:
-            self.pressing += 1
-        if expires < _NEVER:
-            self.expiring += 1
+        self.resting.add(working)
         if fresh:
             self.ear.accepted(order, time)
         else:
@@ -172,7 +120,7 @@ class Book:
         if working is None:
             return  # it ended on the way: a fill or an expiry won the race
         before = working.quantity, working.limit, working.stop, working.pending
-        self._change(working, change)
+        working.change(change)
         if working.is_done():
             self.end(working, OrderStatus.CANCELLED, time, Reason.REPLACED)
             return
@@ -186,18 +134,8 @@ class Book:
                 self._say(order_id, status, time, refusal)
                 return
             working.since = time
-        self.changed.add(working.order.symbol)
+        self.resting.changed.add(working.order.symbol)
         self._say(order_id, status, time, Reason.REPLACED, change.quantity, change.limit, change.stop)
-
-    def _change(self, working: Working, change: Replace) -> None:
-        if not math.isnan(change.quantity):
-            share = (change.quantity - working.filled) / (working.quantity - working.filled)
-            working.quantity = change.quantity
-            working.pending *= max(share, 0.0)
-        if not math.isnan(change.limit):
-            working.limit = change.limit
-        if not math.isnan(change.stop):
-            working.stop = change.stop
 
     def split(self, split: Split) -> None:
         """Adjust a symbol's orders to a split: more shares at a lower price. A reverse split cancels them."""
@@ -208,19 +146,9 @@ class Book:
                 self.end(working, OrderStatus.CANCELLED, split.ex, Reason.SPLIT)
 
     def _restate(self, working: Working, split: Split) -> None:
-        tick = working.track.instrument.tick
-        new, old = split.new, split.old
-        rest = rules.split_shares(working.quantity - working.filled, new, old)
-        rest = rules.whole_lots(rest, working.lot)
-        working.quantity = working.filled + rest
-        working.pending = rules.split_shares(working.pending, new, old)
-        working.limit = rules.on_tick(rules.split_price(working.limit, new, old), tick)
-        working.stop = rules.on_tick(rules.split_price(working.stop, new, old), tick)
-        working.mark = rules.split_price(working.mark, new, old)
-        if not working.order.trail_percent:
-            working.trail = rules.split_price(working.trail, new, old)
+        working.restate(split)
         self._funds.split(working.order.id, working.remaining())
-        self.changed.add(split.symbol)
+        self.resting.changed.add(split.symbol)
         self._say(
             working.order.id, working.order.status, split.ex, Reason.SPLIT,
             working.quantity, working.limit, working.stop, working.trail,
@@ -256,7 +184,7 @@ class Book:
             self._bring(working, quantity, market, moment, phase)
         if order.oco:
             self._reduce_group(working, quantity, moment)
-        if held != 0.0 and order.symbol in self.resting:
+        if held != 0.0 and order.symbol in self.resting.by_symbol:
             after = self._account.quantity(order.symbol)
             if held * after <= 0.0:
                 self._end_exits(order.symbol, after, moment)
@@ -299,7 +227,7 @@ class Book:
 
     def _end_exits(self, symbol: str, after: float, moment: int) -> None:
         """Cancel orders that protected a position which is closed, or turned into its opposite."""
-        for other in self.resting_in(symbol):
+        for other in self.resting.of(symbol):
             exits = other.order.reduce_only and after * other.order.side >= 0.0
             if exits and other.active and not self.waits_for_parent(other):
                 self.end(other, OrderStatus.CANCELLED, moment, Reason.POSITION_CLOSED)
@@ -320,7 +248,7 @@ class Book:
 
     def expire_all(self, time: int) -> None:
         """End the orders that have run out by `time`."""
-        for working in self.by_age():
+        for working in self.resting.by_age():
             if working.expires <= time and working.active:
                 self.expire(working)
 
@@ -349,26 +277,14 @@ class Book:
 
     def _drop(self, working: Working) -> None:
         order = working.order
-        order_id, symbol = order.id, order.symbol
+        order_id = order.id
         if order_id in self._funds.holds:
             self._funds.release(working)
         self.open.pop(order_id, None)
         if working.filled > 0.0:
             self._with_fills.add(order_id)
-        if not working.active:
-            return
-        working.active = False
-        works = self.resting[symbol]
-        if len(works) == 1:
-            del self.resting[symbol]
-        else:
-            works.remove(working)
-        self._by_age = None
-        self.changed.add(symbol)
-        if working.plain:
-            self.pressing -= 1
-        if working.expires < _NEVER:
-            self.expiring -= 1
+        if working.active:
+            self.resting.remove(working)
 
     def _say(
         self, order_id: int, status: OrderStatus, time: int, reason: Reason = _NONE,
@@ -376,10 +292,6 @@ class Book:
     ) -> None:  # fmt: skip
         """Tell what became of an order."""
         self.ear.update(_new(OrderUpdate, (order_id, status, reason, time, quantity, limit, stop, trail)))
-
-
-def _age(working: Working) -> int:
-    return working.order.id
 
 
 def _why_it_ran_out(order: Order) -> Reason:

@@ -46,7 +46,7 @@ class Matching:
             self._run_all(time)
         else:
             self._run_lone(lone, time)
-        if book.expiring:
+        if book.resting.expiring:
             book.expire_all(time)
 
     def _run_lone(self, working: Working, time: int) -> None:
@@ -66,7 +66,7 @@ class Matching:
         book = self._book
         queue: list[_Item] = []
         trailing: list[_Item] = []
-        for working in book.by_age():
+        for working in book.resting.by_age():
             track = working.track
             at, known = track.cursor.at + 1, track.known
             if at >= len(known) or known[at] != time or not working.active:
@@ -192,7 +192,7 @@ class Matching:
         order, track = stop.order, stop.track
         if not order.oco:
             return None
-        for other in self._book.resting_in(order.symbol):
+        for other in self._book.resting.of(order.symbol):
             if other.order.oco == order.oco and other.order.type is OrderType.LIMIT:
                 price = other.price_inside(track.open[at], track.high[at], track.low[at])
                 if other.since <= track.start[at] and not math.isnan(price):

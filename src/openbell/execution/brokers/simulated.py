@@ -82,7 +82,7 @@ class SimulatedBroker:
     def call_margin(self, time: int) -> None:
         """Ask for all positions to be closed when equity is below the maintenance margin at the closes."""
         if self.holding.since:
-            self.holding.call(time, closing=self.book.is_closing)
+            self.holding.call(time, closing=self.book.resting.is_closing)
 
     def act(self, split: Split) -> None:
         """Adjust what rests to a split: more shares at a lower price. A reverse split cancels it."""

@@ -6,8 +6,8 @@ import math
 
 from openbell.core import rules
 from openbell.core.market import Track
-from openbell.core.orders import Order, whole_lots
-from openbell.core.types import OrderType, TimeInForce
+from openbell.core.orders import Order, Replace, whole_lots
+from openbell.core.types import OrderType, Split, TimeInForce
 
 _NONE = math.nan
 _INF = math.inf
@@ -98,6 +98,30 @@ class Working:
         price = self.stop if self.is_stop else self.limit
         rises = (self.order.side > 0) is self.is_stop
         return (-_INF, price) if rises else (price, _INF)
+
+    def change(self, change: Replace) -> None:
+        """Take the values of a change that are given."""
+        if not math.isnan(change.quantity):
+            share = (change.quantity - self.filled) / (self.quantity - self.filled)
+            self.quantity = change.quantity
+            self.pending *= max(share, 0.0)
+        if not math.isnan(change.limit):
+            self.limit = change.limit
+        if not math.isnan(change.stop):
+            self.stop = change.stop
+
+    def restate(self, split: Split) -> None:
+        """Turn quantities and prices into the shares after a split."""
+        tick = self.track.instrument.tick
+        new, old = split.new, split.old
+        rest = rules.whole_lots(rules.split_shares(self.quantity - self.filled, new, old), self.lot)
+        self.quantity = self.filled + rest
+        self.pending = rules.split_shares(self.pending, new, old)
+        self.limit = rules.on_tick(rules.split_price(self.limit, new, old), tick)
+        self.stop = rules.on_tick(rules.split_price(self.stop, new, old), tick)
+        self.mark = rules.split_price(self.mark, new, old)
+        if not self.order.trail_percent:
+            self.trail = rules.split_price(self.trail, new, old)
 
     def is_missed(self, high: float, low: float) -> bool:
         """Tell whether a bar passes the order by: it waits for a price that the bar does not reach."""
