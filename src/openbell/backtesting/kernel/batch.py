@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from openbell.backtesting.kernel.decider import Decider, Scratch, new_scratch
-from openbell.backtesting.kernel.exact import refuse
+from openbell.backtesting.kernel.exact import LARGE, refuse
 from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
 from openbell.backtesting.kernel.loop import prepare, replay
 from openbell.backtesting.kernel.memory import Memory
@@ -176,6 +176,8 @@ class Batch:
         things = [inputs[name] for name in self.order]
         columns = [self.column(thing, symbol) for thing in things if isinstance(thing, Indicator)]
         constants = [_constant(thing) for thing in things if not isinstance(thing, Indicator)]
+        if any(isinstance(number, int) and abs(number) >= LARGE for number in constants):
+            raise OverflowError
         return self._decider.changes(columns, constants, scratch)
 
     def scratches(self) -> dict[str, Scratch]:
@@ -269,8 +271,8 @@ def decide_all(
     for symbol, scratch in scratches.items():
         try:
             first, count = batch.changes(inputs, symbol, scratch)
-        except ZeroDivisionError as error:
-            return f"{error} in the decision"
+        except (ZeroDivisionError, AssertionError, OverflowError) as error:
+            return f"{type(error).__name__} in the decision"
         waiting += first == len(scratch.when)
         what = scratch.what[:count]
         if count and not (what.min() >= -1.0 and what.max() <= 1.0):  # NaN is neither

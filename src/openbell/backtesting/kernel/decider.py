@@ -15,7 +15,7 @@ from numba.core import errors
 from numba.core import types as kinds
 from numpy.typing import NDArray
 
-from openbell.backtesting.kernel.exact import check_function, identity_of, place_of, refuse
+from openbell.backtesting.kernel.exact import LARGE, check_function, identity_of, place_of, refuse
 from openbell.data.bars import Floats
 from openbell.utils.cache import cache_folder
 
@@ -78,6 +78,9 @@ def new_scratch(bars: int) -> Scratch:
 def _loop_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Callable[..., tuple[int, int]]:
     """Return the loop over the bars, made once for a function and the kinds of its inputs."""
     function = check_function(decide)
+    for thing in inputs:
+        if isinstance(thing, int) and abs(thing) >= LARGE:
+            raise refuse(f"{place_of(decide)} is given {thing}, which is {LARGE} or more")
     text = _written_out(inputs)
     given = [kinds.float64 if thing is None else numba.typeof(thing) for thing in inputs]
     key = hashlib.sha256(f"{identity_of(function)} {given} {text}".encode()).hexdigest()

@@ -1,7 +1,8 @@
 """What of a decision function gives the same bits compiled as it does in Python.
 
-Arithmetic, comparisons, `abs`, `min`, `max`, `float`, `int`, `bool`, and of `math` what is exact. A function
-that uses more is not refused, but runs bar by bar.
+Arithmetic, comparisons, `abs`, `min`, `max`, `float`, `bool`, and of `math` what is exact and never raises.
+(`int(nan)` and `math.sqrt(-1.0)` are errors in Python and numbers in compiled code.) A function that uses
+more is not refused, but runs bar by bar.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ import numba
 
 from openbell.core.errors import ConfigError
 
-_BUILTINS = {abs, min, max, float, int, bool}
-_MATH = {"isnan", "isinf", "isfinite", "sqrt", "fabs", "inf", "nan", "copysign", "pi", "e", "floor", "ceil"}
+_BUILTINS = {abs, min, max, float, bool}
+_MATH = {"isnan", "isinf", "isfinite", "fabs", "inf", "nan", "copysign", "pi", "e"}
+#: Operators that differ, and what they are called: powers, and what whole numbers of 64 bits cannot hold.
+_OPERATORS = {"**": "**", "**=": "**", "<<": "<<", "<<=": "<<"}
+_STEPS = {"UNARY_INVERT": "~", "IS_OP": "is", "MAKE_FUNCTION": "a function of its own"}
+#: Whole numbers from here on may leave 64 bits when they are multiplied.
+LARGE = 2**31
 
 
 class CannotCompile(ConfigError):
@@ -60,8 +66,10 @@ def _foreign(decide: types.FunctionType) -> Iterator[tuple[int, str]]:
         if isinstance(step.starts_line, int) and not isinstance(step.starts_line, bool):
             line = step.starts_line
         line = getattr(step, "line_number", None) or line
-        if step.opname.startswith("BINARY_OP") and step.argrepr.startswith("**"):
-            yield line, "**"
+        if step.opname in _STEPS:
+            yield line, _STEPS[step.opname]
+        elif step.opname == "BINARY_OP" and step.argrepr in _OPERATORS:
+            yield line, _OPERATORS[step.argrepr]
         elif step.opname in {"LOAD_GLOBAL", "LOAD_NAME"}:
             if not _is_exact(_global(decide, step.argval)):
                 yield line, f"{step.argval!r}"
