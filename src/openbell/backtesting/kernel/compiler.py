@@ -17,7 +17,17 @@ from typing import Any, TypeVar
 
 import numba
 from numba import types
-from numba.core.compiler import Flags, compile_internal
+from numba.core.compiler import CompilerBase, Flags
+from numba.core.compiler_machinery import PassManager
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    IRLegalization,
+    NativeLowering,
+    NoPythonBackend,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
+from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 from numba.extending import lower_builtin, type_callable
 
 from openbell.backtesting.kernel.memory import PLACES, typer_of
@@ -56,6 +66,21 @@ def compiled(function: F) -> F:
     return function
 
 
+class _Lean(CompilerBase):
+    """A compiler without the passes that the kernel has no use for: closures, rewrites of arrays, unrolling."""
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return the passes that plain arithmetic, branches and loops need."""
+        passes = PassManager("lean")
+        for one in (
+            TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference,
+            PreLowerStripPhis, IRLegalization, AnnotateTypes, NativeLowering, NoPythonBackend,
+        ):  # fmt: skip
+            passes.add_pass(one, one.__name__)
+        passes.finalize()
+        return [passes]
+
+
 def _described(context: Any, function: Callable[..., Any], signature: Any) -> Any:
     """Compile a function into the code that is being made, once, and return how it is called there."""
     library = context.active_code_library
@@ -64,10 +89,9 @@ def _described(context: Any, function: Callable[..., Any], signature: Any) -> An
         flags = Flags()
         flags.error_model = "numpy"
         flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-        made[function] = compile_internal(
-            context.typing_context, context, library, function, signature.args, signature.return_type, flags,
-            locals={},
-        ).fndesc  # fmt: skip
+        types_ = signature.args, signature.return_type
+        compiler = _Lean(context.typing_context, context, library, *types_, flags, {})
+        made[function] = compiler.compile_extra(function).fndesc
     return made[function]
 
 
