@@ -276,3 +276,11 @@ def test_a_dividend_inside_a_bar_is_taken_after_it():
 def test_a_split_inside_a_bar_is_refused():
     with pytest.raises(BadData, match="the split on 2024-01-10 lies inside a 1w bar"):
         panel_of(weekly([100.0, 50.0], [Split("A", MONDAY + 9 * DAY, 2, 1)]))
+
+
+def test_a_split_of_a_symbol_that_never_pauses_leaves_its_prices_alone_beside_one_that_does():
+    whole = daily("A", [10, 10, 5, 5], actions=[Split("A", MONDAY + 2 * DAY, 2, 1)])
+    panel = panel_of(whole, daily("B", [7, 7], days=[0, 3]))
+    walk(panel)
+    assert panel.closes("A").tolist() == [10, 10, 5, 5]
+    assert panel.closes("B").tolist() == [7, 7, 7, 7]

@@ -18,15 +18,23 @@ from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection
 from openbell.data.resample import check_coarser, latest, resample
-from openbell.data.traded import Members, Timeline, Traded, column_of, finest, place, ratio_of
+from openbell.data.traded import (
+    Members,
+    Timeline,
+    Traded,
+    adjustment_of,
+    column_of,
+    finest,
+    matrix_of,
+    place,
+    ratio_of,
+)
 from openbell.data.views import Focused, Outputs, Shown, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
 
 #: How many bars are looked at for one that reaches a price.
 LOOKS = 512
-#: How many symbols are turned into columns at a time: as many as a processor's cache holds.
-BLOCK = 64
 
 
 class Panel:
@@ -112,22 +120,10 @@ class Panel:
             (at, action.ex, rank, action)
             for rank, part in enumerate(self._parts.values())
             if part.series.actions
-            for at, action in self._due_of(part)
+            for at, action in part.due(self.times)
         ]
         found.sort(key=lambda item: item[:3])
         return [(at, action) for at, _, _, action in found]
-
-    def _due_of(self, part: Traded) -> list[tuple[int, Action]]:
-        """Return a symbol's actions between its bars, each with the moment before whose bars it happens."""
-        first, last = part.series.start[0], part.series.start[-1]
-        found = [(self._due(part, a.ex), a) for a in part.series.actions if first < a.ex <= last]
-        return sorted(found, key=lambda item: (item[0], item[1].ex))
-
-    def _due(self, part: Traded, ex: int) -> int:
-        """Return the first moment after an ex-date; after the bar that it lies inside of, if there is one."""
-        at = int(np.searchsorted(self.times, ex, side="right"))
-        inside = int(np.searchsorted(part.series.start, ex)) - 1
-        return max(at, int(part.slots[inside]) + 1) if part.series.known[inside] > ex else at
 
     def act(self, action: Action) -> None:
         """Turn a symbol's past prices into the units that hold after a split or dividend."""
@@ -269,62 +265,34 @@ class Panel:
         """Return a column of all symbols, raw, shape (moments, symbols); NaN where a symbol has no bar."""
         made = self._matrices.get(column)
         if made is None:
-            made = np.empty((len(self.times), len(self.symbols)))
-            parts = list(self._parts.values())
-            for first in range(0, len(parts), BLOCK):
-                block = [self._spread_out(part, column) for part in parts[first : first + BLOCK]]
-                made[:, first : first + BLOCK] = np.array(block).T
+            made = matrix_of(list(self._parts.values()), column, len(self.times))
             made.setflags(write=False)
             self._matrices[column] = made
         return made
 
-    def _spread_out(self, part: Traded, column: str) -> Floats:
-        """(moments,) a raw column; NaN where there is no bar."""
-        values = column_of(part.series, column)
-        if self.dense:
-            return values
-        row = np.full(len(self.times), np.nan)
-        row[part.slots] = values
-        return row
-
     def closes(self, symbol: str) -> Floats:
         """(moments,) the last known raw close, in the shares held then; NaN before the first."""
         part = self._part(symbol)
-        held = self._carried(part, part.series.close)
-        if not self.dense:
-            for at, action in self._due_of(part):
-                if isinstance(action, Split):
-                    resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
-                    held[at:resumes] /= action.ratio
+        held = part.carried(part.series.close, len(self.times))
+        for at, action in part.due(self.times):
+            resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
+            if isinstance(action, Split) and at < resumes:
+                held[at:resumes] /= action.ratio
         return held
 
     def growth(self, symbol: str) -> Floats:
         """(moments,) what one unit of cash has become, dividends reinvested; 1 before the first bar."""
         part = self._part(symbol)
         value = part.series.close * part.total
-        curve = self._carried(part, value / value[0])
+        curve = part.carried(value / value[0], len(self.times))
         curve[: part.slots[0]] = 1.0
         return curve
-
-    def _carried(self, part: Traded, values: Floats) -> Floats:
-        """Place a column on the timeline and carry each value to the next bar."""
-        if self.dense:
-            return values
-        lasts = np.diff(part.slots, append=len(self.times))
-        return np.concatenate((np.full(part.slots[0], np.nan), np.repeat(values, lasts)))
 
     def adjustment(self, column: str, first: int, now: int) -> Floats | float:
         """Return what turns the raw values of moments `first` to `now` into today's units."""
         if not self._adjusted:
             return 1.0
-        made = np.ones((now + 1 - first, len(self.symbols)))
-        for i, part in enumerate(self._parts.values()):
-            if len(part.bounds) > 2:  # has actions
-                low, high = np.searchsorted(part.slots, (first, now + 1))
-                made[part.slots[low:high] - first, i] = ratio_of(
-                    part, column, slice(low, high), part.bounds[part.epoch]
-                )
-        return made
+        return adjustment_of(list(self._parts.values()), column, first, now)
 
     # --- indicators ------------------------------------------------------------------------------------
 

@@ -10,11 +10,14 @@ import numpy as np
 
 from openbell.core.errors import BadData, ConfigError, nearest
 from openbell.core.market import Bar, Cursor, Track
-from openbell.core.types import Instrument, Split
+from openbell.core.types import Action, Instrument, Split
 from openbell.data.actions import factors
 from openbell.data.bars import COLUMNS, Floats, Series, Times
 from openbell.data.views import View
 from openbell.indicators.spec import Indicator
+
+#: How many symbols are turned into columns at a time: as many as a processor's cache holds.
+BLOCK = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +34,33 @@ class Traded:
     slower: dict[str, Series] = field(default_factory=dict)
     epoch: int = 0
     views: dict[Indicator, View] = field(default_factory=dict)
+
+    def carried(self, values: Floats, moments: int) -> Floats:
+        """(moments,) values of the bars, each carried to the next bar; NaN before the first."""
+        if len(self.slots) == moments:
+            return values
+        lasts = np.diff(self.slots, append=moments)
+        return np.concatenate((np.full(self.slots[0], np.nan), np.repeat(values, lasts)))
+
+    def spread(self, values: Floats, moments: int) -> Floats:
+        """(moments,) values of the bars; NaN where there is no bar."""
+        if len(self.slots) == moments:
+            return values
+        row = np.full(moments, np.nan)
+        row[self.slots] = values
+        return row
+
+    def due(self, times: Times) -> list[tuple[int, Action]]:
+        """Return the actions between the bars, each with the moment before whose bars it happens."""
+        first, last = self.series.start[0], self.series.start[-1]
+        found = [(self._due(times, a.ex), a) for a in self.series.actions if first < a.ex <= last]
+        return sorted(found, key=lambda item: (item[0], item[1].ex))
+
+    def _due(self, times: Times, ex: int) -> int:
+        """Return the first moment after an ex-date; after the bar that it lies inside of, if there is one."""
+        at = int(np.searchsorted(times, ex, side="right"))
+        inside = int(np.searchsorted(self.series.start, ex)) - 1
+        return max(at, int(self.slots[inside]) + 1) if self.series.known[inside] > ex else at
 
 
 def finest(series: Sequence[Series]) -> tuple[dict[str, Series], dict[str, dict[str, Series]]]:
@@ -148,3 +178,24 @@ def ratio_of(part: Traded, column: str, rows: slice, unit: int) -> Floats | floa
         return shares
     prices: Floats = part.total[rows] / part.total[unit]
     return prices
+
+
+def matrix_of(parts: Sequence[Traded], column: str, moments: int) -> Floats:
+    """Return a raw column of all symbols, shape (moments, symbols); NaN where a symbol has no bar."""
+    made = np.empty((moments, len(parts)))
+    for first in range(0, len(parts), BLOCK):
+        block = parts[first : first + BLOCK]
+        rows = [part.spread(column_of(part.series, column), moments) for part in block]
+        made[:, first : first + BLOCK] = np.array(rows).T
+    return made
+
+
+def adjustment_of(parts: Sequence[Traded], column: str, first: int, now: int) -> Floats:
+    """Return what turns the raw values of moments `first` to `now` into the units of now."""
+    made = np.ones((now + 1 - first, len(parts)))
+    for i, part in enumerate(parts):
+        if len(part.bounds) > 2:  # has actions
+            low, high = np.searchsorted(part.slots, (first, now + 1))
+            unit = part.bounds[part.epoch]
+            made[part.slots[low:high] - first, i] = ratio_of(part, column, slice(low, high), unit)
+    return made
