@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.peers is not None:
         from benchmarks import peers
 
-        return peers.run(given.peers.split(",") if given.peers else [], cache=given.cache, results=PEERS)
+        names = given.peers.split(",") if given.peers else []
+        return peers.run(names, cache=given.cache, results=PEERS)
     try:
         results = read(RESULTS) if given.page else run(given)
     except Disagreement as error:
