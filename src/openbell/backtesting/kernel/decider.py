@@ -142,7 +142,7 @@ def _written_out(inputs: Sequence[Any]) -> str:
     columns = [f"x{i}" for i, thing in enumerate(inputs) if thing is None]
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
     return _LOOP.format(
-        columns=", ".join([*columns, *constants]),
+        given="".join(f"{name}, " for name in (*columns, *constants)),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
         parts="; ".join(f"{name}_ = {name}[start:start + size]" for name in columns) or "pass",
         asked=", ".join(f"x{i}_[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
@@ -151,7 +151,7 @@ def _written_out(inputs: Sequence[Any]) -> str:
 
 
 _LOOP = """
-def over_bars({columns}, when, what, block, moved):
+def over_bars({given}when, what, block, moved):
     bars, first, count = {bars}, 0, 0
     while first < bars and ({unknown}):
         first += 1
