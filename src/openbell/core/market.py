@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from openbell.core.errors import LookAhead, StrategyError
+from openbell.core.inputs import shown, whole
 from openbell.core.types import NANOS_PER_SECOND, Instrument
 
 
@@ -122,6 +123,11 @@ class Bar:
         return self._cursor.at
 
     def __getitem__(self, offset: int) -> Bar:
+        if whole(offset) is None:
+            raise StrategyError(
+                f"bar[{shown(offset)}]: a bar's values are bar.open, bar.high, bar.low, bar.close, bar.volume "
+                "and bar.time; take earlier ones from self.history()"
+            )
         if offset > 0:
             raise LookAhead(f"bar[{offset}] of {self.symbol} asks for a bar that is not known yet")
         if offset < 0:

@@ -11,10 +11,43 @@ from typing import Any, Self
 import numpy as np
 
 from openbell.core.errors import LookAhead, StrategyError, nearest
+from openbell.core.inputs import shown, whole
 from openbell.core.market import Cursor
 from openbell.data.bars import Floats, Times
 
 _EMPTY: Sequence[float] = ()
+
+
+def _unseen(ago: object) -> float:
+    """Return NaN for a value before the first.
+
+    Raises:
+        StrategyError: `ago` is no whole number.
+        LookAhead: It is a value that is not known yet.
+    """
+    number = whole(ago)
+    if number is None:
+        raise _no_place(ago)
+    if number >= 0:
+        raise LookAhead(f"[{number}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
+    return math.nan
+
+
+def _no_place(ago: object) -> StrategyError:
+    """Return the line that refuses what is no place of a value."""
+    if isinstance(ago, slice):
+        asked = ":".join("" if part is None else shown(part) for part in (ago.start, ago.stop))
+        return StrategyError(f"[{asked}] of an indicator: take the last values with .last(3), oldest first")
+    return StrategyError(
+        f"[{shown(ago)}] of an indicator must be a whole number: [-1] is now, [-2] one bar ago"
+    )
+
+
+def _last(values: Any, end: int, count: int) -> Floats:
+    number = whole(count)
+    if number is None or number < 1:
+        raise StrategyError(f".last({shown(count)}) of an indicator must be a whole number, 1 or more")
+    return np.asarray(values[max(end - number, 0) : end], dtype=np.float64)
 
 
 class _Line:
@@ -44,8 +77,7 @@ class _Line:
 
     def last(self, count: int) -> Floats:
         """Return the last `count` values as an array, oldest first; shorter at the beginning."""
-        end = self._cursor.at + 1
-        return np.asarray(self._values[max(end - count, 0) : end], dtype=np.float64)
+        return _last(self._values, self._cursor.at + 1, count)
 
     def upto(self, end: int) -> Floats:
         """(end,) the value now at each of the first bars, as far as the current unit tells."""
@@ -53,10 +85,13 @@ class _Line:
 
     def ago(self, ago: int) -> float:
         """Return the value now (-1) or that of `-ago - 1` bars ago; NaN before the first."""
-        if ago >= 0:
-            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
-        index = self._cursor.at + 1 + ago
-        return self._values[index] if index >= 0 else math.nan
+        try:
+            index = self._cursor.at + 1 + ago
+            if ago < 0 <= index:
+                return self._values[index]  # type: ignore[no-any-return]  # a float of the memory view
+        except (TypeError, ValueError):
+            raise _no_place(ago) from None
+        return _unseen(ago)
 
 
 class Values(_Line):
@@ -130,7 +165,7 @@ class SlowValues(Values):
     def last(self, count: int) -> Floats:
         """Return the last `count` finished values as an array, oldest first."""
         end = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1
-        return np.asarray(self._values[max(end - count, 0) : end], dtype=np.float64)
+        return _last(self._values, end, count)
 
     def upto(self, end: int) -> Floats:
         """(end,) the last finished value at each of the first bars."""
@@ -141,10 +176,13 @@ class SlowValues(Values):
 
     def ago(self, ago: int) -> float:
         """Return the last finished value (-1) or one before it; NaN before the first."""
-        if ago >= 0:
-            raise LookAhead(f"[{ago}] of an indicator is not known yet: [-1] is now, [-2] one bar ago")
-        index = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1 + ago
-        return self._values[index] if index >= 0 else math.nan
+        try:
+            index = (self._finished[self._cursor.at] if self._cursor.at >= 0 else -1) + 1 + ago
+            if ago < 0 <= index:
+                return self._values[index]  # type: ignore[no-any-return]  # a float of the memory view
+        except (TypeError, ValueError):
+            raise _no_place(ago) from None
+        return _unseen(ago)
 
     __getitem__ = ago
 

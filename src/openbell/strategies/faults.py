@@ -21,6 +21,14 @@ _SITES = frozenset({"site-packages", "dist-packages"})
 _MOST_FRAMES = 100
 #: Python's words on a call of a strategy's method: the method, and the keyword that it does not have.
 _MISCALLED = re.compile(r"Strategy\.(\w+)\(\) (?:got an unexpected keyword argument '(\w+)')?")
+#: Its words on an indicator that is taken for something else, and what a strategy means then.
+_MISTAKEN = (
+    (re.compile(r"unhashable type: 'slice'$"), "; the last values of an indicator are .last(3), as an array"),
+    (
+        re.compile(r".*'(?:Values|Shown|SlowValues|Focused|Outputs)'"),
+        "; an indicator's value now is its [-1]",
+    ),
+)
 
 
 def user_code(what: str) -> Translation:
@@ -57,7 +65,16 @@ def said(error: BaseException) -> str:
         return f"{text}; install it, or mend the import"
     if isinstance(error, OpenbellError):
         return text
-    return f"{type(error).__name__}: {text}{_calling(text)}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text}{_remedy(error, text)}" if text else type(error).__name__
+
+
+def _remedy(error: BaseException, text: str) -> str:
+    """Return how what Python refuses is written, where it is one of our own things; else nothing."""
+    if isinstance(error, TypeError):
+        for words, remedy in _MISTAKEN:
+            if words.match(text):
+                return remedy
+    return _calling(text)
 
 
 def _calling(text: str) -> str:
