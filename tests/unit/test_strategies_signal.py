@@ -65,10 +65,18 @@ def test_a_signal_keeps_the_functions_name_and_words():
      "@signal(slo=...): <lambda> takes no 'slo'; did you mean 'slow'?"),
     (lambda: ob.signal(fast=SMA(2))(5),  # type: ignore[arg-type]  # that is the point
      "@signal decorates a function, not 5"),
+    (lambda: ob.signal()(dict), "@signal decorates a function, not <class 'dict'>"),  # type: ignore[arg-type]  # the point
     (lambda: ob.signal()(lambda a, **rest: a), "<lambda>(a) is given nothing: add a=... to @signal"),
 ])  # fmt: skip
 def test_a_bad_declaration_is_one_line(make_it, message):
     assert said(make_it) == message
+
+
+def test_a_builtin_that_does_not_tell_its_arguments_is_refused():
+    assert said(lambda: ob.signal(fast=SMA(2))(max)) == (
+        "@signal decorates a function that tells its arguments, and <built-in function max> does not; "
+        "call it in a function of your own"
+    )
 
 
 def test_any_callable_decides():

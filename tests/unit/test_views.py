@@ -81,7 +81,7 @@ def test_the_last_values_are_a_whole_number_of_them(kind, count):
 ])  # fmt: skip
 @every_kind
 def test_an_indicator_that_is_taken_for_its_value_is_told_of_it(kind, question):
-    assert line_of(question, kind).endswith("; an indicator's value now is its [-1]")
+    assert line_of(question, kind).endswith("; [-1] of an indicator is its value now")
 
 
 @pytest.mark.parametrize("at", ["close", None, 1.5, slice(-3, None)])

@@ -125,8 +125,8 @@ class Bar:
     def __getitem__(self, offset: int) -> Bar:
         if whole(offset) is None:
             raise StrategyError(
-                f"bar[{shown(offset)}]: a bar's values are bar.open, bar.high, bar.low, bar.close, bar.volume "
-                "and bar.time; take earlier ones from self.history()"
+                f"bar[{shown(offset)}]: a bar's values are bar.open, bar.high, bar.low, bar.close, "
+                "bar.volume and bar.time; take earlier ones from self.history()"
             )
         if offset > 0:
             raise LookAhead(f"bar[{offset}] of {self.symbol} asks for a bar that is not known yet")

@@ -23,10 +23,10 @@ _MOST_FRAMES = 100
 _MISCALLED = re.compile(r"Strategy\.(\w+)\(\) (?:got an unexpected keyword argument '(\w+)')?")
 #: Its words on an indicator that is taken for something else, and what a strategy means then.
 _MISTAKEN = (
-    (re.compile(r"unhashable type: 'slice'$"), "; the last values of an indicator are .last(3), as an array"),
+    (re.compile(r"unhashable type: 'slice'$"), "; .last(3) of an indicator are its last values"),
     (
         re.compile(r".*'(?:Values|Shown|SlowValues|Focused|Outputs)'"),
-        "; an indicator's value now is its [-1]",
+        "; [-1] of an indicator is its value now",
     ),
 )
 

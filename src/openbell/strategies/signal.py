@@ -110,8 +110,15 @@ def signal(*misplaced: Any, **inputs: Any) -> Callable[[Decision], Signal]:
     things = {name: as_exit(name, thing) if name in EXITS else thing for name, thing in inputs.items()}
 
     def decorate(decide: Decision) -> Signal:
-        if not callable(decide):
-            raise ConfigError(f"@signal decorates a function, not {decide!r}")
+        if not callable(decide) or isinstance(decide, type):
+            raise ConfigError(f"@signal decorates a function, not {shown(decide)}")
+        try:
+            inspect.signature(decide)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"@signal decorates a function that tells its arguments, and {shown(decide)} does not; "
+                "call it in a function of your own"
+            ) from error
         return Signal(decide, things)
 
     return decorate
