@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openbell.core import rules
 from openbell.core.errors import OpenbellError
@@ -112,12 +112,13 @@ class Order:
         self.filled = 0.0
         self.average = 0.0
         self.fees = 0.0
-        self._steps: list[tuple[int, OrderStatus, Reason]] = [(decided, _NEW, _NONE)]
+        self._steps: list[Any] = [decided, _NEW, _NONE]
 
     @property
     def life(self) -> list[Step]:
-        """Return the steps so far, from NEW on. They are kept as plain tuples, as few are ever read."""
-        return [Step._make(step) for step in self._steps]
+        """Return the steps so far, from NEW on. They are kept in one row, as few are ever read."""
+        row = iter(self._steps)
+        return [Step(*step) for step in zip(row, row, row, strict=True)]
 
     @property
     def open(self) -> bool:
@@ -139,7 +140,7 @@ class Order:
             raise self._astray(status)
         self.status = status
         self.reason = reason
-        self._steps.append((time, status, reason))
+        self._steps += (time, status, reason)
 
     def accept(self, time: int) -> None:
         """Take the first two steps at once, as an order does that works as soon as it is sent.
@@ -150,12 +151,12 @@ class Order:
         if self.status is not _NEW:
             raise self._astray(_S.SUBMITTED)
         self.status = _ACCEPTED
-        self._steps += ((time, _SUBMITTED, _NONE), (time, _ACCEPTED, _NONE))
+        self._steps += (time, _SUBMITTED, _NONE, time, _ACCEPTED, _NONE)
 
     def note(self, time: int, reason: Reason) -> None:
         """Record why the order changed without a step: a split, a replacement, a cut."""
         self.reason = reason
-        self._steps.append((time, self.status, reason))
+        self._steps += (time, self.status, reason)
 
     def book(self, fill: Fill) -> None:
         """Add a fill to the order's state.
@@ -171,7 +172,7 @@ class Order:
         if status not in TRANSITIONS[self.status]:
             raise self._astray(status)
         self.status = status
-        self._steps.append((time, status, self.reason))
+        self._steps += (time, status, self.reason)
         self.filled = filled
         self.average = (before * self.average + quantity * price) / filled
         self.fees += fee
