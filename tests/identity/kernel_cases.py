@@ -137,7 +137,8 @@ def _series(symbol: str, case: Case, random: Random) -> Series:
     volume = np.where(random.random(len(start)) < 0.9, random.integers(0, market.volume, len(start)), 0)
     return Series(
         symbol, "30m" if market.grid == "minutes" else "1d", start, known, open_, high, low, close,
-        volume * market.lot, Source("test", "random", calendar="24/7" if market.grid == "always" else "XNYS"), actions,
+        volume * market.lot,
+        Source("test", "random", calendar="24/7" if market.grid == "always" else "XNYS"), actions,
         extra={"want": _wanted(len(start), case, random)},
     )  # fmt: skip
 
@@ -203,7 +204,7 @@ def case_by(one: Choose, seed: int) -> Case:
     exits = {
         "stop_loss": one(0.0, 0.02, 0.06), "take_profit": one(0.0, 0.02, 0.08),
         "trailing_stop": one(0.0, 0.02, 0.05), "limit": one(0.0, 0.0, 0.005, 0.02),
-        "reenter": one(False, True),
+        "reenter": one(False, True), "entries_only": one(False, False, True),
     }  # fmt: skip
     if one(False, False, True):
         exits = {}

@@ -12,7 +12,7 @@ from tests.unit.fill_desk import costs, days, series
 from tests.unit.kernel_by_hand import Prepared, prepared
 
 import openbell as ob
-from openbell.core.costs import Margin, Slippage
+from openbell.core.costs import Commission, Margin, Slippage
 from openbell.core.types import Action, Dividend, Instrument, Split
 
 #: An account that owes up to nine tenths of what it holds.
@@ -82,6 +82,28 @@ AGAIN = hand(  # a stop closes the position, and the conviction that stands open
     [1.0] * 7, exits={"stop_loss": 0.05, "reenter": True},
 )  # fmt: skip
 
+LEFT = hand(  # a position is left to its exits while the conviction falls and turns
+    [QUIET, QUIET, QUIET, QUIET, "100 101 90 92", QUIET, QUIET, QUIET],
+    [1.0, 0.5, -1.0, 1.0, 0.0, -1.0, 1.0, 1.0],
+    exits={"stop_loss": 0.05, "entries_only": True}, costs=costs(margin=ob.REG_T),
+)  # fmt: skip
+
+RESTING = hand(  # a margin call ends what rests of a symbol that is not held
+    {"X": dict.fromkeys(range(6), QUIET), "Y": dict(enumerate(
+        [QUIET, "100 101 97 100", QUIET, "80 81 79 80", "80 81 79 80", "80 81 79 80"]))},
+    [1.0] * 6, shares=400.0, costs=costs(margin=DEEP), exits={"limit": 0.02},
+)  # fmt: skip
+
+TWO_TRAILS = hand(  # what is added to a position trails from its own fill
+    [QUIET, "100 101 99 101", "101 108 100 107", "107 108 106 107", "107 112 106 111", "111 112 95 96", QUIET],
+    [0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0], exits={"trailing_stop": 0.1},
+)  # fmt: skip
+
+ODD = hand(  # a split leaves an odd lot, beside which whole ones are bought
+    [QUIET, QUIET, "67 68 66 67", "67 68 66 67", "67 68 66 67", QUIET], [0.5, 0.5, 0.5, 1.0, 0.5, 0.0],
+    shares=100.0, lot=10.0, actions=[split(2, 3, 2)],
+)  # fmt: skip
+
 SPLIT_UP = hand(  # three for two while an entry fills bit by bit and its exits wait
     [QUIET, "100 101 99 100 110", "67 68 66 67 150", "67 68 60 62 90", "62 63 61 62 1000",
      "62 80 61 79 1000"],
@@ -113,6 +135,11 @@ PLAIN = hand(  # whole fills at the next open: one on a dividend's day, one afte
 )  # fmt: skip
 
 PLAIN_TOO_DEAR = hand([QUIET, "110 111 109 110", "120 121 119 120"], [1.0, 1.0, 0.0], shares=100.0)
+
+TO_THE_CENT = hand(  # the cash is what it costs, but for the order in which large numbers are summed
+    ["113 113.5 112 113", "113.31 114 113 113.5", "113.5 114 113 113.5"], [1.0, 1.0, 0.0], shares=3_254_257.0,
+    cash=369014249.857469, costs=costs(commission=Commission(), slippage=Slippage(bps=7.0)),
+)  # fmt: skip
 
 SOARING = hand([QUIET, "100 1001 100 1000"], [1.0] * 2, shares=100.0)  # a year of that is no float
 

@@ -139,6 +139,12 @@ def _described(outcome: Outcome) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
+def asserting(fast, level, many):
+    """Decide, and fail in several ways. (It is here because pytest writes a test module's asserts anew.)"""
+    assert level != 2.0
+    return min(fast / level, 1.0) * many if level != 1.0 else fast
+
+
 # --- the kernel as plain Python --------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.measures import MEASURES
 from openbell.backtesting.outcome import last_of_sessions
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.workers import processors
 from openbell.core.errors import StrategyError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import Floats
@@ -79,7 +79,7 @@ class Batch:
         self._names = positions(signal.decide, signal.asked)
         if self._names is None:
             raise refuse(f"strategy {signal.name} takes its inputs by name alone")
-        self.threads = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        self.threads = threads or processors()
         self._symbols = list(panel.parts)
         self._marks = np.unique(np.append(0, last_of_sessions(panel.times, panel)))
         self._columns = columns_of(panel, self._marks)
@@ -106,7 +106,7 @@ class Batch:
         results = np.full((len(combinations), _FIGURES), np.nan)
         wanted = [self._wanted(combination) for combination in combinations]
         failed: dict[int, str] = {}
-        threads = min(self.threads, len(combinations))
+        threads = min(self.threads, max(len(combinations), 1))
         runners = [_Runner(self, results) for _ in range(threads)]
         with ThreadPoolExecutor(threads) as pool:
             shares = [range(k, len(wanted), threads) for k in range(threads)]
@@ -159,12 +159,18 @@ class Batch:
         found = self._rows.get(key)
         if found is None:
             with self._lock:
-                found = np.ascontiguousarray(self._panel.revealed(recipe, symbol))
-                self._rows[key] = found
-                self._kept += found.nbytes
-                while self._kept > KEPT and len(self._rows) > 1:
-                    self._kept -= self._rows.popitem(last=False)[1].nbytes
+                found = self._rows.get(key)  # another thread may have come first
+                if found is None:
+                    found = self._keep(key, np.ascontiguousarray(self._panel.revealed(recipe, symbol)))
         return found
+
+    def _keep(self, key: tuple[Indicator, str], values: Floats) -> Floats:
+        """Keep an indicator's values, and no more of the oldest than there is room for."""
+        self._rows[key] = values
+        self._kept += values.nbytes
+        while self._kept > KEPT and len(self._rows) > 1:
+            self._kept -= self._rows.popitem(last=False)[1].nbytes
+        return values
 
     @property
     def order(self) -> Sequence[str]:
