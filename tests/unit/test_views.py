@@ -84,6 +84,35 @@ def test_an_indicator_that_is_taken_for_its_value_is_told_of_it(kind, question):
     assert line_of(question, kind).endswith("; [-1] of an indicator is its value now")
 
 
+def test_an_indicator_of_one_symbol_is_of_no_other():
+    assert line_of(lambda fast, bar: fast.of("B")) == ".of('B'): the indicator is of A alone"
+    assert ask(lambda fast, bar: fast.of("A") is fast, "shown")
+    said = "symbol ['A'] is not in this run; valid names: A, B"
+    assert line_of(lambda fast, bar: fast.of(["A"]), "values") == said
+
+
+def test_an_indicator_with_several_outputs_of_one_symbol_is_of_no_other():
+    class Asking(ob.Strategy):
+        def on_bar(self, bar):
+            bands = self.indicator(ob.BBANDS(2), symbol="A")
+            assert bands.of("A") is bands
+            bands.of("B")
+
+    with pytest.raises(StrategyError, match=r"\.of\('B'\): the indicator is of A alone$"):
+        ob.backtest(Asking, KINDS["values"][0], costs=ob.NO_COSTS)
+
+
+@pytest.mark.parametrize("symbol", ["B", 0, None])
+def test_a_cross_section_is_asked_by_symbol(symbol):
+    class Asking(ob.Strategy):
+        def on_bars(self, bars):
+            bars[symbol]
+
+    with pytest.raises(StrategyError) as raised:
+        ob.backtest(Asking, DAYS, costs=ob.NO_COSTS)
+    assert f"symbol {symbol!r} has no bar now" in str(raised.value)
+
+
 @pytest.mark.parametrize("at", ["close", None, 1.5, slice(-3, None)])
 def test_a_bar_is_asked_by_name(at):
     line = line_of(lambda fast, bar: bar[at])

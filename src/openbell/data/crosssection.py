@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from openbell.core.errors import StrategyError, nearest
+from openbell.core.inputs import shown
 from openbell.core.market import Bar, Cursor, Slice
 from openbell.data.bars import Floats
 
@@ -92,7 +93,8 @@ class CrossSection(Slice):
         for bar in self.bars:
             if bar.symbol == symbol:
                 return bar
-        raise StrategyError(f"symbol {symbol!r} has no bar now{nearest(symbol, self.symbols)}")
+        near = nearest(str(symbol), self.symbols)
+        raise StrategyError(f"symbol {shown(symbol)} has no bar now{near}")
 
     def __contains__(self, symbol: str) -> bool:
         return any(bar.symbol == symbol for bar in self.bars)

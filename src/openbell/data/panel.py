@@ -313,7 +313,7 @@ class Panel:
     def _new_view(self, part: Traded, recipe: Indicator) -> View:
         alone = Shown if len(self._parts) == 1 else Values
         kind = SlowValues if self._is_slower(part, recipe) else alone
-        values = {name: kind(part.track.cursor) for name in recipe.outputs}
+        values = {name: kind(part.track.cursor, part.series.symbol) for name in recipe.outputs}
         return next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
 
     def _is_slower(self, part: Traded, recipe: Indicator) -> bool:

@@ -56,6 +56,7 @@ class _Line:
     __slots__ = ()
 
     _cursor: Cursor
+    _symbol: str
     _values: Any
 
     @property
@@ -63,8 +64,10 @@ class _Line:
         """The value now, as an array of one."""
         return np.array([self.ago(-1)])
 
-    def of(self, _symbol: str) -> Self:
-        """Return the indicator of one symbol: this one, as the run has no other."""
+    def of(self, symbol: str) -> Self:
+        """Return the indicator of one symbol: this one, if it is the one that it is of."""
+        if symbol != self._symbol:
+            raise StrategyError(f".of({shown(symbol)}): the indicator is of {self._symbol} alone")
         return self
 
     def ready(self) -> bool:
@@ -100,10 +103,11 @@ class Values(_Line):
     NaN before the first value.
     """
 
-    __slots__ = ("_cursor", "_values")
+    __slots__ = ("_cursor", "_symbol", "_values")
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, symbol: str) -> None:
         self._cursor = cursor
+        self._symbol = symbol
         self._values = _EMPTY
 
     __getitem__ = _Line.ago
@@ -115,11 +119,12 @@ class Shown(_Line, dict[int, float]):  # type: ignore[misc]  # to its users it i
     Whatever is no entry is looked up as in `Values`.
     """
 
-    __slots__ = ("_cursor", "_values")
+    __slots__ = ("_cursor", "_symbol", "_values")
 
-    def __init__(self, cursor: Cursor) -> None:
+    def __init__(self, cursor: Cursor, symbol: str) -> None:
         super().__init__()
         self._cursor = cursor
+        self._symbol = symbol
         self._values = _EMPTY
 
     __missing__ = _Line.ago
@@ -154,8 +159,8 @@ class SlowValues(Values):
 
     __slots__ = ("_finished",)
 
-    def __init__(self, cursor: Cursor) -> None:
-        super().__init__(cursor)
+    def __init__(self, cursor: Cursor, symbol: str) -> None:
+        super().__init__(cursor, symbol)
         self._finished: Any = _EMPTY
 
     def place(self, finished: Times) -> None:
@@ -208,8 +213,10 @@ class Outputs:
         """Return the outputs, in their order."""
         return tuple(self._outputs.values())
 
-    def of(self, _symbol: str) -> Outputs:
-        """Return the indicator of one symbol: this one, as the run has no other."""
+    def of(self, symbol: str) -> Outputs:
+        """Return the indicator of one symbol: this one, if it is the one that it is of."""
+        for values in self._outputs.values():
+            values.of(symbol)
         return self
 
     def ready(self) -> bool:
@@ -242,8 +249,9 @@ class Focused:
 
     def of(self, symbol: str) -> Any:
         """Return the indicator of one symbol."""
-        if symbol not in self._views:
-            raise StrategyError(f"symbol {symbol!r} is not in this run{nearest(symbol, self._views)}")
+        if not isinstance(symbol, str) or symbol not in self._views:
+            near = nearest(str(symbol), self._views)
+            raise StrategyError(f"symbol {shown(symbol)} is not in this run{near}")
         return self._views[symbol]
 
     @property
