@@ -179,15 +179,25 @@ def check_data(data: Any) -> None:
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         _check_items(data)
     elif not (isinstance(data, str | Series) or hasattr(data, "columns")):
-        raise ConfigError(f"data={shown(data)} must be {_DATA}")
+        raise ConfigError(f"data={_named(data)} must be {_DATA}")
 
 
 def _check_items(data: Sequence[Any]) -> None:
-    kind = str if isinstance(data[0], str) else Series
+    ways = {str: "a symbol, as text", Series: "a series of ob.from_frame"}
+    kind = next((kind for kind in ways if isinstance(data[0], kind)), None)
+    expected = " or ".join(ways.values()) if kind is None else f"{ways[kind]}, like the first"
     for at, item in enumerate(data):
-        if isinstance(item, kind):
+        if kind is not None and isinstance(item, kind):
             continue
         if hasattr(item, "columns"):
             raise ConfigError(f"data[{at}] is a table without its symbol; give {{'AAPL': table}}")
-        rest = "a symbol, as text, like the first" if kind is str else "series, or all of them symbols"
-        raise ConfigError(f"data[{at}]={shown(item)} must be {rest}")
+        raise ConfigError(f"data[{at}]={_named(item)} must be {expected}")
+
+
+def _named(item: object) -> str:
+    """Return an item as a message shows it: what holds many prices by its type."""
+    if isinstance(item, Series):
+        return f"the series of {item.symbol}"
+    if getattr(item, "ndim", 0):
+        return f"a {type(item).__module__.partition('.')[0]}.{type(item).__name__}"
+    return shown(item)
