@@ -180,7 +180,7 @@ def agreement(label: str, found: dict[str, Any]) -> str:
     off = abs(found["equity"] - equity)
     if off < 0.01:
         return "to the cent"
-    return f"equity {found['equity'] / equity - 1:+.4%}"
+    return f"equity {found['equity'] - equity:+,.2f} of {equity:,.2f}"
 
 
 def expected(workload: str, found: dict[str, Any]) -> tuple[int, float]:
@@ -200,6 +200,9 @@ def expected(workload: str, found: dict[str, Any]) -> tuple[int, float]:
         trades, money = np.zeros(fast.size * slow.size, np.int64), np.zeros(fast.size * slow.size)
         limit.sweep_marked(bars.open, bars.close, fast, slow, -TIE, trades, money)
         return int(trades.sum()), float(money.mean())
+    prices = bars.open, bars.high, bars.low, bars.close
     if workload == "W4":
-        return limit.brackets(bars.open, bars.high, bars.low, bars.close, FAST, SLOW)[:2]
-    return limit.cross_marked(bars.open, bars.close, FAST, SLOW, -TIE)[:2]
+        entries, equity, *_ = limit.brackets(*prices, FAST, SLOW)
+    else:
+        entries, equity, *_ = limit.cross_marked(bars.open, bars.close, FAST, SLOW, -TIE)
+    return int(entries), float(equity)

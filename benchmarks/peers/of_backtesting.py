@@ -35,8 +35,8 @@ class Bracket(Cross):
             self.buy(size=SIZE, sl=round(close * (1 - STOP), 2), tp=round(close * (1 + TARGET), 2))
 
 
-def single(workload, strategy):
-    bars = frame(load(workload), capital=True)
+def single(workload, strategy, count):
+    bars = frame(load(workload, count), capital=True)
     seconds, stats = timed(lambda: Backtest(bars, strategy, cash=CASH, commission=FEE).run())
     made = stats["_strategy"]
     entries = len(made.closed_trades) + len(made.trades)
@@ -58,4 +58,10 @@ def sweep(count):
 
 
 if __name__ == "__main__":
-    main({"W1": lambda _: single("W1", Cross), "W3": sweep, "W4": lambda _: single("W4", Bracket)})
+    main(
+        {
+            "W1": lambda count: single("W1", Cross, count),
+            "W3": sweep,
+            "W4": lambda count: single("W4", Bracket, count),
+        }
+    )

@@ -72,8 +72,8 @@ def run(strategy, frames, **settings):
     return made, brain.broker.getvalue()
 
 
-def single(workload, strategy):
-    bars = frame(load(workload))
+def single(workload, strategy, count):
+    bars = frame(load(workload, count))
     seconds, (made, equity) = timed(lambda: run(strategy, {"X": bars}))
     result(bt.__version__, seconds, bars=len(bars), trades=made.bought, equity=equity)
 
@@ -92,4 +92,10 @@ def many(_):
 
 
 if __name__ == "__main__":
-    main({"W1": lambda _: single("W1", Cross), "W2": many, "W4": lambda _: single("W4", Bracket)})
+    main(
+        {
+            "W1": lambda count: single("W1", Cross, count),
+            "W2": many,
+            "W4": lambda count: single("W4", Bracket, count),
+        }
+    )

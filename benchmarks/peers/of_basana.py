@@ -62,8 +62,8 @@ def events(kept, minutes):
     return found
 
 
-def single(_):
-    kept = load("W1")
+def single(count):
+    kept = load("W1", count)
     bars = events(kept, MINUTES["W1"])
 
     async def run():

@@ -35,8 +35,8 @@ def backtest(strategy, prices):
     )  # fmt: skip
 
 
-def single(_):
-    bars = load("W1")
+def single(count):
+    bars = load("W1", count)
     prices = pd.DataFrame({"X": bars["open"]}, index=pd.DatetimeIndex(bars["start"].astype("datetime64[ns]")))
 
     def run():

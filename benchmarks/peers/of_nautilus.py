@@ -134,8 +134,8 @@ def cash_of(engine):
     return engine.portfolio.account(VENUE).balance_total(DOLLAR).as_double()
 
 
-def single(workload, form):
-    kept, minutes = load(workload), MINUTES[workload]
+def single(workload, form, count):
+    kept, minutes = load(workload, count), MINUTES[workload]
     kind = nautilus.BarType.from_str(f"X.SIM-{minutes}-MINUTE-LAST-EXTERNAL")
     bars, asset = bars_of(kind, kept, minutes * 60_000_000_000), stock("X")
 
@@ -176,4 +176,10 @@ def many(_):
 
 
 if __name__ == "__main__":
-    main({"W1": lambda _: single("W1", Cross), "W2": many, "W4": lambda _: single("W4", Bracket)})
+    main(
+        {
+            "W1": lambda count: single("W1", Cross, count),
+            "W2": many,
+            "W4": lambda count: single("W4", Bracket, count),
+        }
+    )

@@ -72,8 +72,8 @@ def run(bars, decide):
     return strategy.backtest(warmup=SLOW - 1)
 
 
-def single(workload, decide):
-    bars = table(load(workload), "X")
+def single(workload, decide, count):
+    bars = table(load(workload, count), "X")
     run(bars.iloc[:2000], decide)
     seconds, found = timed(lambda: run(bars, decide))
     bought = int((found.orders["type"] == "buy").sum())
@@ -116,4 +116,10 @@ def many(_):
 
 
 if __name__ == "__main__":
-    main({"W1": lambda _: single("W1", cross), "W2": many, "W4": lambda _: single("W4", bracket)})
+    main(
+        {
+            "W1": lambda count: single("W1", cross, count),
+            "W2": many,
+            "W4": lambda count: single("W4", bracket, count),
+        }
+    )

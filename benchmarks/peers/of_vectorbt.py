@@ -59,8 +59,8 @@ def rotation(opens, closes, ends):
     return portfolio, portfolio.final_value()
 
 
-def single(workload, run):
-    bars = frame(load(workload))
+def single(workload, run, count):
+    bars = frame(load(workload, count))
     run(bars)
     seconds, (portfolio, value) = timed(lambda: run(bars))
     bought = int(portfolio.orders.buy.count())
@@ -94,9 +94,9 @@ def sweep(count):
 if __name__ == "__main__":
     main(
         {
-            "W1": lambda _: single("W1", lambda bars: cross(bars, FAST, SLOW, "1min")),
+            "W1": lambda count: single("W1", lambda bars: cross(bars, FAST, SLOW, "1min"), count),
             "W2": many,
             "W3": sweep,
-            "W4": lambda _: single("W4", brackets),
+            "W4": lambda count: single("W4", brackets, count),
         }
     )
