@@ -1,6 +1,7 @@
 """`new strategy` writes a strategy that runs and a test that passes, and never overwrites."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,21 @@ def test_nothing_is_overwritten_and_nothing_is_half_written(tmp_path, taken):
     )
     assert [path.name for path in tmp_path.iterdir()] == [taken]
     assert (tmp_path / taken).read_text() == "mine"
+
+
+@pytest.mark.parametrize("one_fits", [False, True])
+def test_on_a_full_disk_nothing_is_half_written(tmp_path, tmp_path_factory, one_fits):
+    sizes = [path.stat().st_size for path in write_strategy("my_idea", tmp_path_factory.mktemp("roomy"))]
+    room = max(sizes) - 1 if one_fits else 0
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        line = said("my_idea", tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    names = f"{tmp_path / 'my_idea.py'} and {tmp_path / 'test_my_idea.py'}"
+    assert line == f"{names} cannot be written (File too large); make room, or name another folder"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_is_no_folder(tmp_path):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import packages_distributions
 from keyword import iskeyword, issoftkeyword
 from pathlib import Path
+from secrets import token_hex
 
 from openbell.core.errors import ConfigError
 from openbell.strategies.registry import snake_case
@@ -76,7 +79,8 @@ def write_strategy(name: str, folder: str | Path) -> tuple[Path, Path]:
     The test is a script that needs nothing but Openbell.
 
     Raises:
-        ConfigError: The name is none for a module of the user's, or a file is there already.
+        ConfigError: The name is none for a module of the user's, a file is there already, or cannot be
+            written: then nothing is.
     """
     _check_name(name)
     title = "".join(part.capitalize() for part in name.split("_"))
@@ -87,12 +91,29 @@ def write_strategy(name: str, folder: str | Path) -> tuple[Path, Path]:
     for path in texts:
         if path.exists():
             raise ConfigError(f"{path} is there already; choose another name, or move it away")
-    place.mkdir(parents=True, exist_ok=True)
-    for path, text in texts.items():
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text.format(name=name, title=title))
+    _write_all({path: text.format(name=name, title=title) for path, text in texts.items()}, place)
     strategy, test = texts
     return strategy, test
+
+
+def _write_all(texts: Mapping[Path, str], place: Path) -> None:
+    """Write files whole, all of them or none."""
+    fresh = {path.with_name(f".{path.name}-{token_hex(4)}"): path for path in texts}
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for written, path in fresh.items():
+            written.write_text(texts[path], encoding="utf-8")
+        for written, path in fresh.items():
+            written.rename(path)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ConfigError(
+            f"{' and '.join(map(str, texts))} cannot be written ({why}); make room, or name another folder"
+        ) from error
+    finally:
+        for written in fresh:
+            with suppress(OSError):  # where nothing can be written, nothing was
+                written.unlink()
 
 
 def _check_name(name: str) -> None:
