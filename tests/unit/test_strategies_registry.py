@@ -1,5 +1,6 @@
 """Finding a strategy, wherever it is; and one line with the nearest name wherever it is not."""
 
+import os
 import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -14,7 +15,7 @@ from openbell.strategies.base import Strategy
 from openbell.strategies.examples import BY_NAME
 from openbell.strategies.examples.buy_and_hold import BuyAndHold
 from openbell.strategies.examples.sma_cross import sma_cross
-from openbell.strategies.loading import load_file
+from openbell.strategies.loading import USER_MODULE, load_file
 from openbell.strategies.registry import find, names
 from openbell.strategies.signal import Signal, SignalStrategy
 
@@ -216,6 +217,17 @@ def test_a_file_that_cannot_be_used_is_one_line(write, text, message):
     before = set(sys.modules)
     assert message.format(path=path) in said(path)
     assert {name for name in set(sys.modules) - before if "mine" in name} == set()
+
+
+def test_a_file_is_loaded_from_a_folder_whose_name_is_no_text(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    try:
+        folder.mkdir()
+    except OSError:  # some systems have no such names
+        return
+    (folder / "mine.py").write_text(dedent(GOOD), encoding="utf-8")
+    assert load_file(folder / "mine.py").__name__.startswith(USER_MODULE)
+    assert find(folder / "mine.py").name == "breakout"
 
 
 def test_a_file_that_broke_leaves_the_one_that_worked(write):

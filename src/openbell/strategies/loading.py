@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,7 @@ def load_file(path: Path) -> ModuleType:
     path = path.expanduser()
     if not path.is_file():
         raise ConfigError(f"no strategy file {str(path)!r}{_near(path)}")
-    name = USER_MODULE + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]
+    name = USER_MODULE + hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
     spec = importlib.util.spec_from_file_location(name, path.resolve())
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} cannot be imported as Python: its name must end in .py")
