@@ -8,15 +8,20 @@ import pytest
 import openbell as ob
 from openbell.strategies.examples import BY_NAME
 from openbell.strategies.registry import find
+from openbell.strategies.signal import Signal
 
 PINNED = json.loads(Path(__file__).with_name("example_hashes.json").read_text(encoding="utf-8"))
 SOURCES = Path(ob.__file__).parent / "strategies" / "examples"
 
 
-def run_example(name: str) -> ob.Result:
+#: Examples that are a decision: they run compiled as well.
+SIGNALS = [name for name in BY_NAME if isinstance(find(name).form, Signal)]
+
+
+def run_example(name: str, *, engine: str = "event") -> ob.Result:
     case = PINNED[name]
     costs = ob.Costs(margin=ob.REG_T) if case["margin"] else None
-    return ob.backtest(name, case["symbols"], costs=costs)
+    return ob.backtest(name, case["symbols"], costs=costs, engine=engine)
 
 
 def test_every_example_is_pinned():
@@ -27,6 +32,17 @@ def test_every_example_is_pinned():
 def test_an_example_gives_its_pinned_ledger(name):
     result = run_example(name)
     assert (result.hash, round(result.final_equity, 2)) == (PINNED[name]["hash"], PINNED[name]["equity"])
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_compiled_example_gives_its_pinned_ledger(name):
+    result = run_example(name, engine="compiled")
+    assert result.engine == "compiled"
+    assert (result.hash, round(result.final_equity, 2)) == (PINNED[name]["hash"], PINNED[name]["equity"])
+
+
+def test_some_examples_are_compiled():
+    assert SIGNALS
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from openbell.core import rules
-from openbell.core.errors import ConfigError
 from openbell.core.requests import NO_EXITS, Exits, Ticket
 from openbell.strategies.parameters import Parameter
 
@@ -68,12 +67,10 @@ def as_exit(name: str, thing: Any) -> Parameter:
     """
     known = EXITS[name]
     if isinstance(thing, Parameter):
-        made = replace(thing, kind=known.kind)
         known.checked(thing.default, where=f"@signal({name})")
-        return made
+        least = known.ge if thing.ge is None or known.ge is None else max(thing.ge, known.ge)
+        below = known.lt if thing.lt is None or known.lt is None else min(thing.lt, known.lt)
+        return replace(thing, kind=known.kind, ge=least, lt=below)
     if thing is None:
         return known
-    try:
-        return replace(known, default=known.checked(thing, where=f"@signal({name})"))
-    except TypeError as error:
-        raise ConfigError(f"@signal({name}={thing!r}) must be {known.help}, such as 0.05") from error
+    return replace(known, default=known.checked(thing, where=f"@signal({name})"))
