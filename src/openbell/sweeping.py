@@ -196,6 +196,9 @@ def search_plan(
     constraint = _constraint(found, plan, search)
     combinations = _combinations(found, plan, search, constraint)
     check_bars(series)
+    untried = unready(found, plan, combinations, series)
+    if search.resume is not None:
+        checkpoint.check_place(search.resume)  # before anything is compiled
     engine, name, reason = _choose(plan, found, series, search)
     identity = checkpoint.identify(plan, found, series, combinations, engine=name)
     span = min(int(one.start[0]) for one in series), max(int(one.known[-1]) for one in series)
@@ -209,13 +212,12 @@ def search_plan(
         manner = Manner(found.name, name, reason, objectives, span, _text(constraint), search.samples)
         return Sweep(plan, results, manner, identity)
 
-    untried = unready(found, plan, combinations, series)
     try:
         made = show(explore(combinations, engine, unready=untried, store=folder, progress=progress))
     except SweepInterrupted as stopped:
         if stopped.trials.done.any():
             stopped.sweep = show(stopped.trials.finished())
-            stopped.folder = folder.path if folder is not None else None
+            stopped.folder = folder.path if folder is not None and folder.begun else None
         raise
     if folder is not None:
         made.write(folder.path)

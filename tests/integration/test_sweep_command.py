@@ -208,6 +208,27 @@ def test_a_class_does_not_compile_and_the_event_engine_says_why_it_runs():
     assert (made.manner.engine, "is a class" in made.manner.reason) == ("event", True)
 
 
+def test_a_decision_is_compiled_and_leads_to_the_same_account():
+    grid: dict[str, Any] = {"fast": [5, 10, 15], "slow": [20, 30, 999]}
+    compiled, events = (sweep(**grid, engine=engine) for engine in ("auto", "event"))
+    assert (compiled.manner.engine, events.manner.engine) == ("compiled", "event")
+    for name in ("trades", "equity", "win_rate", "max_drawdown", "error"):
+        assert compiled.table[name].equals(events.table[name]), name
+    np.testing.assert_allclose(compiled.table.sharpe, events.table.sharpe, rtol=1e-12)
+    assert sweep(**grid, engine="compiled").manner.reason == "it was asked for"
+
+
+def test_what_does_not_compile_goes_through_the_event_engine_and_says_why():
+    class Two:
+        def size(self, conviction: float, *, instrument: Any, price: float, equity: float) -> float:
+            return 2.0 * conviction
+
+    made = sweep(fast=[5, 10], engine="auto", sizer=Two())
+    assert (made.manner.engine, "Two" in made.manner.reason) == ("event", True)
+    with pytest.raises(ConfigError, match="Two"):
+        sweep(fast=[5, 10], engine="compiled", sizer=Two())
+
+
 # --- on the command line -----------------------------------------------------------------------------------
 
 

@@ -214,9 +214,14 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(ConfigError, match="is a file; name a folder"):
         Folder(tmp_path / "letter.txt", IDENTITY, MEASURES)
     with pytest.raises(ConfigError, match="cannot be used"):
-        Folder(tmp_path / "letter.txt" / "below", IDENTITY, MEASURES).save(
-            Part(np.array([0]), np.zeros((1, len(MEASURES))), {})
-        )
+        Folder(tmp_path / "letter.txt" / "below", IDENTITY, MEASURES)
+
+
+def test_a_folder_that_vanishes_or_cannot_be_written_is_one_line(tmp_path):
+    folder = Folder(tmp_path / "there", IDENTITY, MEASURES)
+    (tmp_path / "there").write_text("in the way", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"there cannot be used \(Not a directory\)"):
+        folder.save(Part(np.array([0]), np.zeros((1, len(MEASURES))), {}))
 
 
 def test_an_unreadable_manifest_is_one_line(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -67,7 +68,9 @@ class Folder:
         self._fresh = fresh  #: whether what is there is to be left out, and replaced
         self._identity = json.loads(json.dumps(identity))  # as it reads when it comes back
         self._measures = list(measures)
-        self._check()
+        check_place(path)
+        if self.begun and not fresh:
+            self._compare()
 
     def parts(self) -> Iterator[Part]:
         """Yield what is kept: of a finished sweep everything, else its parts. A damaged one is made anew."""
@@ -109,42 +112,59 @@ class Folder:
                     whys=np.array(list(part.errors.values()), np.str_),
                 )
 
-    def _check(self) -> None:
-        """Refuse a folder of something else.
+    @property
+    def begun(self) -> bool:
+        """Tell whether anything is kept."""
+        return (self.path / MANIFEST).is_file()
+
+    def _compare(self) -> None:
+        """Refuse the folder of another sweep.
 
         Raises:
-            ConfigError: It is no sweep's, another sweep's, or cannot be read.
+            ConfigError: It is another's, or cannot be read.
         """
-        path = self.path
         with self._writing():
-            if not path.exists():
-                return
-            if not path.is_dir():
-                raise ConfigError(f"{path} is a file; name a folder for the sweep")
-            manifest = path / MANIFEST
-            if not manifest.is_file():
-                if any(path.iterdir()):
-                    raise ConfigError(
-                        f"folder {path} is not empty and holds no {MANIFEST}, so it is no sweep to resume; "
-                        "name another folder"
-                    )
-                return
-            if self._fresh:
-                return
-            known = _parse(manifest)
+            known = _parse(self.path / MANIFEST)
         for key, value in self._identity.items():
             if known.get(key) != value:
+                how = _differ(key, known.get(key), value)
                 raise ConfigError(
-                    f"folder {path} holds another sweep, whose {key} {_differ(key, known.get(key), value)}; "
+                    f"folder {self.path} holds another sweep, whose {key} {how}; "
                     "name another folder, or give what it was made with"
                 )
 
     def _writing(self) -> Translation:
-        return Translation(lambda error, _: self._unusable(error) if isinstance(error, OSError) else None)
+        return _using(self.path)
 
-    def _unusable(self, error: OSError) -> ConfigError:
-        why = error.strerror or error
-        return ConfigError(f"{self.path} cannot be used ({why}); name a folder that can be written")
+
+def check_place(path: str | Path) -> None:
+    """Find out whether a folder can be a sweep's, and leave no trace.
+
+    Raises:
+        ConfigError: It is a file, holds something else, or cannot be written.
+    """
+    path = Path(path)
+    with _using(path):
+        there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if there == path and not path.is_dir():
+            raise ConfigError(f"{path} is a file; name a folder for the sweep")
+        if there == path and not (path / MANIFEST).is_file() and any(path.iterdir()):
+            raise ConfigError(
+                f"folder {path} is not empty and holds no {MANIFEST}, so it is no sweep to resume; "
+                "name another folder"
+            )
+        with tempfile.TemporaryFile(dir=there):
+            pass
+
+
+def _using(path: Path) -> Translation:
+    return Translation(lambda error, _: _unusable(path, error) if isinstance(error, OSError) else None)
+
+
+def _unusable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"{path} cannot be used ({error.strerror or error}); name a folder that can be written"
+    )
 
 
 def _parse(manifest: Path) -> dict[str, Any]:
