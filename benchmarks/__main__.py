@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Disagreement as error:
         print(f"benchmarks: {error}; no time is shown", file=sys.stderr)
         return 1
-    made = page.sections(results, read(PEERS))
+    made = page.sections(results, read(PEERS), read(gate.KEPT))
     for name, text in made.items():
         print(f"\n{name}\n\n{text}")
     if not given.quick:

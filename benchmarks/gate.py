@@ -7,14 +7,18 @@ below anything that `python -m benchmarks.gate --noise 15` has shown.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.measure import Answer, Ready
 
+KEPT = Path(__file__).resolve().parent / "gate.json"
 BARS = 20_000
 SYMBOLS, DAYS = 50, 600
 COMBINATIONS = 100
@@ -125,17 +129,24 @@ def main() -> int:
 
 
 def noise(runs: int) -> None:
-    """Print each check's values over some processes' worth of runs: what the bounds must leave room for."""
-    import subprocess
-
+    """Measure each check in some processes, and keep the lowest, the middle and the highest value."""
     code = "from benchmarks.gate import CHECKS; print(*(c.measure() for c in CHECKS))"
     rows = []
     for _ in range(runs):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         rows.append([float(value) for value in done.stdout.split()])
-    for check, values in zip(CHECKS, zip(*rows, strict=True), strict=True):
-        low, middle, high = min(values), statistics.median(values), max(values)
-        print(f"{check.name}: {low:.4g} {middle:.4g} {high:.4g} spread {(high - low) / middle:.1%}")
+        print(done.stdout.strip(), flush=True)
+    columns = zip(CHECKS, zip(*rows, strict=True), strict=True)
+    kept = {
+        check.name: {
+            "runs": runs,
+            "low": min(values),
+            "middle": statistics.median(values),
+            "high": max(values),
+        }
+        for check, values in columns
+    }
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gate import CHECKS
 from benchmarks.goals import Reached, rates, reach
 from benchmarks.growth import spread
 from benchmarks.jobs import JOBS
@@ -135,7 +136,21 @@ def peers(found: Mapping[str, Any]) -> str:
     return f"Measured {found['date']} on {found['machine']}.\n\n{table(head, rows)}"
 
 
-def sections(results: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, str]:
+def gates(kept: Mapping[str, Any]) -> str:
+    """Return the gate's bounds beside what repeated runs came to."""
+    rows = []
+    for check in CHECKS:
+        found = kept[check.name]
+        apart = (found["high"] - found["low"]) / found["middle"]
+        bound = f"{'at most' if check.most else 'at least'} {check.bound:g}"
+        rows.append([check.name, number(found["middle"]), f"{apart:.1%}", bound])
+    runs = kept[CHECKS[0].name]["runs"]
+    return table([f"{runs} runs", "median", "highest less lowest", "bound"], rows)
+
+
+def sections(
+    results: Mapping[str, Any], others: Mapping[str, Any], kept: Mapping[str, Any]
+) -> dict[str, str]:
     """Return the text between each pair of marks."""
     known = {name: float(one["rate"]) for name, one in others.get("jobs", {}).items()}
     made = {"machine": machine(results), "ratios": ratios(reach(results, known))}
@@ -145,6 +160,8 @@ def sections(results: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str,
         made["start"] = starts(results["start"])
     if results.get("growth"):
         made["growth"] = growth(results["growth"])
+    if kept:
+        made["gate"] = gates(kept)
     if others.get("jobs"):
         made["peers"] = peers(others)
     return made

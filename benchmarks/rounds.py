@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,7 @@ def _tell(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def check_agreement(answers: dict[str, dict[str, list[float]]], *, full: bool = False) -> dict[str, str]:
+def check_agreement(answers: Mapping[str, Mapping[str, Any]], *, full: bool = False) -> dict[str, str]:
     """Compare the trades and the money of each group's jobs; return what each group came to.
 
     Raises:
@@ -75,14 +75,14 @@ def check_agreement(answers: dict[str, dict[str, list[float]]], *, full: bool = 
             _compare(names[0], first, name, answers[name])
         trades, equity = sum(first["trades"]), first["equity"]
         if full and group in REFERENCE:
-            known: dict[str, list[float]] = {"trades": [REFERENCE[group][0]], "equity": [REFERENCE[group][1]]}
+            known = {"trades": [REFERENCE[group][0]], "equity": [REFERENCE[group][1]]}
             _compare("the reference", known, names[0], first)
         money = f"{equity[0]:,.2f}" if len(equity) == 1 else f"{statistics.mean(equity):,.2f} in the mean"
         said[group] = f"{trades:,} trades, {money}"
     return said
 
 
-def _compare(one: str, first: dict[str, list[float]], other: str, second: dict[str, list[float]]) -> None:
+def _compare(one: str, first: Mapping[str, Any], other: str, second: Mapping[str, Any]) -> None:
     for at, pair in enumerate(zip(first["trades"], second["trades"], strict=True)):
         if pair[0] != pair[1]:
             raise Disagreement(f"run {at}: {one} has {pair[0]} trades, {other} has {pair[1]}")
