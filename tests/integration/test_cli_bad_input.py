@@ -326,6 +326,24 @@ def test_a_setting_of_the_prices_is_blamed_where_it_stands(text, said):
     check_refused([*MINE[:2], "--symbols", symbol], said)
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "place"),
+    [
+        ("", ["--data", "prices"], "--data: "),
+        ("", ["--provider", "csv:prices"], "--provider: "),
+        ("data:\n  provider: csv\n  folder: prices\n", [], "config/settings.yaml:3: data.folder: "),
+        ("data:\n  provider: csv:prices\n", [], "config/settings.yaml:2: data.provider: "),
+    ],
+)
+def test_a_symbol_without_a_file_is_said_with_the_place_that_names_the_folder(text, words, place):
+    write_prices()
+    write_settings(text)
+    said = "folder 'prices' has no X.csv (it holds A.csv)"
+    check_refused(["backtest", "buy_and_hold", "--symbols", "A,X", *words], f"{place}{said}")
+    words = [*MINE[:4], *words, "--benchmark", "X"]
+    check_refused(words, f"--benchmark: {place}{said}")
+
+
 def test_what_a_lower_source_says_for_another_provider_is_outweighed():
     write_prices()
     write_settings("data:\n  provider: csv\n  folder: nix\n  calendar: XLON\n")

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import openbell as ob
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import Split
 from openbell.data.bars import COLUMNS, FindingKind, parse_date
@@ -215,6 +216,14 @@ def test_a_missing_file_names_the_folder_and_what_is_there(tmp_path):
         (tmp_path / f"{number}.csv").touch()
     with pytest.raises(ConfigError, match=r"has no ZZZZZ.csv \(it holds 0.csv, .*, 9.csv, …\)$"):
         CsvProvider(tmp_path).load("ZZZZZ", "1d")
+
+
+def test_a_run_names_the_provider_whose_folder_lacks_a_file(tmp_path):
+    with pytest.raises(ConfigError) as raised:
+        ob.backtest("sma_cross", "AAPL", provider=f"csv:{tmp_path}?stamp=end")
+    assert str(raised.value) == (
+        f"provider='csv:{tmp_path}?stamp=end': folder '{tmp_path}' has no AAPL.csv (it holds no CSV file)"
+    )
 
 
 def test_a_wrong_stamp_is_refused(tmp_path):

@@ -216,7 +216,7 @@ def test_what_may_not_be_read_is_one_line(tmp_path, monkeypatch, refusing):
     with pytest.raises(
         ConfigError, match=r"path '.*' cannot be read \(Permission denied\); check it and its"
     ):
-        CsvProvider(tmp_path).load("ACME", "1d")
+        CsvProvider(tmp_path).load("acme", "1d")
 
 
 def test_of_two_files_that_differ_in_case_the_symbols_own_is_read(tmp_path):

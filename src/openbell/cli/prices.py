@@ -43,11 +43,13 @@ def choose_provider(
             raise ConfigError(f"--timezone is for CSV files, and prices come from {name!r}; leave it out")
         return name
     path, query = _split(loaded, name)
+    place = find_place(loaded, "data.folder" if name == "csv" else _PROVIDER)
     if not path.exists():
-        place = find_place(loaded, "data.folder" if name == "csv" else _PROVIDER)
         raise ConfigError(f"{place}: path {str(path)!r} does not exist; give a CSV file or a folder of them")
     _check_single_file(path, symbols, loaded.settings.benchmark)
     asked = _read_settings(loaded, query, timezone)
+    if path.is_dir():
+        _check_files(path, symbols, loaded, place)
     base = f"csv:{path}"
     return f"{base}?{urlencode({**query, **asked})}" if query or asked else base
 
@@ -140,3 +142,15 @@ def _check_single_file(path: Path, symbols: tuple[str, ...], benchmark: str) -> 
             f"{path} holds one symbol, and {', '.join(sorted(names))} are asked; "
             "give a folder with a SYMBOL.csv for each"
         )
+
+
+def _check_files(path: Path, symbols: tuple[str, ...], loaded: Loaded, place: str) -> None:
+    """Find out before anything runs whether a folder has every symbol's file."""
+    from openbell.data.providers.csv import find_file  # pyarrow is slow to load
+
+    with placed(place):
+        for symbol in symbols:
+            find_file(path, symbol)
+    if loaded.settings.benchmark:
+        with placed(find_place(loaded, "benchmark")), placed(place):
+            find_file(path, loaded.settings.benchmark)

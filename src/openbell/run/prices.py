@@ -70,9 +70,14 @@ def _from_provider(symbol: str, provider: str, timeframe: str) -> Series:
     kind, _, rest = provider.partition(":")
     path, _, query = rest.partition("?")
     if kind == "csv" and path:
-        from openbell.data.providers.csv import CsvProvider  # pyarrow is slow to load
+        from openbell.data.providers.csv import CsvProvider, find_file  # pyarrow is slow to load
 
-        return CsvProvider(Path(path), **_reading(query, provider)).load(symbol, timeframe, None, None)
+        prices = CsvProvider(Path(path), **_reading(query, provider))
+        try:
+            find_file(prices.path, symbol)
+        except ConfigError as error:
+            raise ConfigError(f"provider={provider!r}: {error}") from error
+        return prices.load(symbol, timeframe, None, None)
     raise ConfigError(f"provider={provider!r} is unknown; use 'bundled' or 'csv:FOLDER'")
 
 

@@ -84,7 +84,7 @@ class CsvProvider:
             ConfigError: The symbol has no file, or an argument is wrong.
             BadData: The file breaks a rule, or has no bar in the range; names the line and the remedy.
         """
-        path = self._find(symbol)
+        path = find_file(self.path, symbol)
         dated = isinstance(parse_timeframe(timeframe), CalendarUnit)
         with _readable(path):
             table = _read(path, symbol, dated=dated)
@@ -106,22 +106,30 @@ class CsvProvider:
         except ConfigError as error:
             raise ConfigError(f"csv:{self.path}?{setting}={value}: {error}") from None
 
-    def _find(self, symbol: str) -> Path:
-        if self.path.is_file():
-            return self.path
-        with _readable(self.path):
-            found = {path.name: path for path in sorted(self.path.iterdir()) if path.suffix.lower() == ".csv"}
-        wanted = f"{symbol}.csv"
-        same = [name for name in found if name.lower() == wanted.lower()]
-        if wanted in same or len(same) == 1:
-            return found[wanted if wanted in same else same[0]]
-        if same:
-            raise ConfigError(
-                f"folder {str(self.path)!r} has {' and '.join(same)}, none of them {wanted}; give one's name"
-            )
-        there = ", ".join([*list(found)[:_LISTED], *(["…"] if len(found) > _LISTED else [])]) or "no CSV file"
-        hint = nearest(symbol, [path.stem for path in found.values()]).partition("; valid names")[0]
-        raise ConfigError(f"folder {str(self.path)!r} has no {wanted} (it holds {there}){hint}")
+
+def find_file(path: Path, symbol: str) -> Path:
+    """Return the file of a symbol: `SYMBOL.csv` in a folder, whatever its case, or the file that is given.
+
+    Raises:
+        ConfigError: The folder has none, or several; names what it holds.
+    """
+    wanted = f"{symbol}.csv"
+    with _readable(path):
+        if path.is_file():
+            return path
+        if Path(wanted).name == wanted and (path / wanted).is_file():  # a folder may hold thousands
+            return path / wanted
+        found = {file.name: file for file in sorted(path.iterdir()) if file.suffix.lower() == ".csv"}
+    same = [name for name in found if name.lower() == wanted.lower()]
+    if len(same) == 1:
+        return found[same[0]]
+    if same:
+        raise ConfigError(
+            f"folder {str(path)!r} has {' and '.join(same)}, none of them {wanted}; give one's name"
+        )
+    there = ", ".join([*list(found)[:_LISTED], *(["…"] if len(found) > _LISTED else [])]) or "no CSV file"
+    hint = nearest(symbol, [file.stem for file in found.values()]).partition("; valid names")[0]
+    raise ConfigError(f"folder {str(path)!r} has no {wanted} (it holds {there}){hint}")
 
 
 @contextmanager
