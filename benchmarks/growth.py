@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,9 @@ CURVES = (
     Curve("sweep, 20,000 bars (W3)", "W3.span", "combinations", _COMBINATIONS),
 )
 
+#: The largest sizes of a quick run.
+_QUICK = {"bars": 10**5, "symbols": 50, "combinations": 10**3}
+
 
 def run_growth(*, quick: bool = False) -> list[dict[str, Any]]:
     """Measure every curve; each point is a process of its own, small ones are repeated more often."""
@@ -38,7 +42,7 @@ def run_growth(*, quick: bool = False) -> list[dict[str, Any]]:
     for curve in CURVES:
         points = []
         for count, size in curve.sizes.items():
-            if quick and (count > 10**4 or size.symbols > 100):
+            if quick and count > _QUICK[curve.axis]:
                 continue
             run = run_job(curve.job, size, repeat=25 if count <= 10**4 and curve.axis == "bars" else 3)
             best = min(run["seconds"])
@@ -82,6 +86,7 @@ def plot(curves: list[dict[str, Any]], folder: Path = PLOTS) -> list[Path]:
 
 def _draw(curves: list[dict[str, Any]], of: str, label: str, path: Path) -> None:
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     figure, axes = plt.subplots(1, len(curves), figsize=(3.1 * len(curves), 2.9), layout="constrained")
     for axis, curve in zip(axes, curves, strict=True):
@@ -94,6 +99,9 @@ def _draw(curves: list[dict[str, Any]], of: str, label: str, path: Path) -> None
             axis.set_ylim(0, max(values) * 1.25)
         else:
             axis.set_yscale("log")
+            axis.set_ylim(10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values))))
+            axis.yaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(curve["title"], fontsize=9)
         axis.set_xlabel(curve["axis"])
         axis.grid(visible=True, color="#dddddd", linewidth=0.5)
