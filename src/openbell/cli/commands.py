@@ -163,7 +163,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     ],
     more: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME=VALUES]...", help="More of --grid."),
+        typer.Argument(metavar="NAME=VALUES", help="More of --grid."),
     ] = None,
     *,
     grid: Grid = None,
