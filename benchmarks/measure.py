@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+ENOUGH = 4.0  #: seconds of runs after which no further one is begun
 _STATUS = Path("/proc/self/status")
 
 
@@ -64,15 +65,16 @@ def forget_highest() -> None:
 
 
 def measure(prepare: Callable[[], Ready], *, repeat: int) -> tuple[Ready, Measured]:
-    """Make the data, run once unclocked in the figures, then `repeat` times."""
+    """Make the data, run once unclocked in the figures, then `repeat` times or for long enough."""
     ready = prepare()
     gc.collect()
     forget_highest()
     data = resident()
     first, _, _ = _clock(ready.run)
-    seconds, cpu = [], []
+    seconds: list[float] = []
+    cpu: list[float] = []
     answer = Answer([], [])
-    for _ in range(repeat):
+    while len(seconds) < repeat and sum(seconds) < ENOUGH:
         wall, processor, answer = _clock(ready.run)
         seconds.append(wall)
         cpu.append(processor)

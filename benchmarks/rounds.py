@@ -103,7 +103,7 @@ def summarise(runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "runs": len(answer["trades"]),
         "trades": sum(answer["trades"]),
         "equity": statistics.mean(answer["equity"]),
-        "data_mb": max(run["data_mb"] for run in runs),
-        "peak_mb": max(run["peak_mb"] for run in runs),
+        "data_mb": statistics.median(run["data_mb"] for run in runs),
+        "peak_mb": statistics.median(run["peak_mb"] for run in runs),
         "load": [round(run["load"], 2) for run in runs if "load" in run],
     }
