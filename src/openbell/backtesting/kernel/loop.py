@@ -153,6 +153,8 @@ def any_restless(run: Run) -> bool:
 @compiled
 def mark_until(run: Run, mark: int, following: int) -> int:
     """Write equity at the marks before a moment up to which nothing happens; return the next mark."""
+    if mark >= run.mark_count or item(run.marks_at, mark) >= following:
+        return mark
     held = is_held(run)
     while mark < run.mark_count and item(run.marks_at, mark) < following:
         if held:
