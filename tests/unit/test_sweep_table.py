@@ -194,6 +194,18 @@ def test_cells_that_were_not_tried_are_empty():
     assert [list(row) for row in figure.data[0].z] == [[1.0, None], [1.0, 1.0]]
 
 
+def test_a_map_of_more_values_than_a_screen_can_tell_apart_shows_groups_of_them():
+    results = measured(combinations(a=range(1000), b=[0, 1]), lambda one: one["a"])
+    cells, peak, plateau = sweep(results).heatmap().data
+    assert np.shape(cells.z) == (2, 200)
+    assert [list(cells.x)[at] for at in (0, 1, 199)] == ["0", "5", "995"]
+    assert list(cells.z[0][:2]) == [2.0, 7.0]
+    assert (list(peak.x), list(plateau.x)) == (["995"], ["995"])
+    uneven = measured(combinations(a=range(301)), lambda one: one["a"])
+    line = sweep(uneven).heatmap().data[0]
+    assert all(0 <= y - int(x) <= 1 for x, y in zip(line.x, line.y, strict=True))
+
+
 def test_one_parameter_is_a_line():
     figure = sweep(measured(combinations(fast=[3, 1, 2], slow=[9]), lambda one: one["fast"])).heatmap()
     line, peak, _ = figure.data

@@ -19,6 +19,8 @@ from openbell.reporting.sweeptable import find_plateau, is_numeric, name_of, pic
 
 #: A drawn parameter with more values than this is shown in as many bins.
 BINS = 30
+#: An axis with more values than this is shown in as many groups: a screen has no more to tell apart.
+MOST = 200
 #: Fewer cells than this have a gap between them.
 _FEW_CELLS = 400
 #: With more cells than this a few extremes do not decide the colours.
@@ -33,6 +35,7 @@ class Scale(NamedTuple):
     name: str
     labels: list[str]
     places: NDArray[np.int64]
+    share: float = 1.0  #: of a place that a value has
 
 
 def choose(trials: Trials, x: str | None, y: str | None) -> tuple[str, str | None]:
@@ -94,17 +97,17 @@ def others(trials: Trials, first: str, second: str | None) -> list[str]:
 
 
 def scale(trials: Trials, name: str) -> Scale:
-    """Return a parameter as an axis; one of many drawn numbers is divided into bins."""
+    """Return a parameter as an axis; many drawn numbers are divided into bins, many values into groups."""
     combinations = trials.combinations
     at = combinations.names.index(name)
     tried = combinations.values[at]
     if combinations.method == "grid" or len(tried) <= BINS or not is_numeric(tried):
-        places = ranks(combinations, name)
-        labels = [""] * len(tried)
-        for value, place in zip(combinations.codes[:, at].tolist(), places.tolist(), strict=True):
-            labels[place] = _label(tried[value])
-        used = np.unique(places)
-        return Scale(name, [labels[place] for place in used], np.searchsorted(used, places))
+        used, rows, places = np.unique(ranks(combinations, name), return_index=True, return_inverse=True)
+        labels = [_label(tried[code]) for code in combinations.codes[rows, at].tolist()]
+        if len(used) <= MOST:
+            return Scale(name, labels, places)
+        starts = -(-np.arange(MOST) * len(used) // MOST)  # the first value of each group
+        return Scale(name, [labels[start] for start in starts], places * MOST // len(used), MOST / len(used))
     values = np.array(tried, np.float64)[combinations.codes[:, at]]
     edges = np.linspace(values.min(), values.max(), BINS + 1)
     places = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BINS - 1)
@@ -174,7 +177,7 @@ def _marks(
     for axis, one in (("x", across), ("y", up)):
         place = int(one.places[plateau.row])
         tried = trials.combinations.values[trials.combinations.names.index(one.name)] if one.name else ()
-        steps = reach(tried) if is_numeric(tried) else 0
+        steps = round(one.share * reach(tried)) if is_numeric(tried) else 0
         frame[f"{axis}0"] = max(place - steps, 0) - 0.5
         frame[f"{axis}1"] = min(place + steps, len(one.labels) - 1) + 0.5
     return marks, [frame]
