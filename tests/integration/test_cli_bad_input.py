@@ -377,6 +377,8 @@ def test_a_file_where_the_folder_of_settings_is_looked_for_is_not_overlooked():
 def test_a_folder_where_variables_are_looked_for_is_not_overlooked():
     Path(".env").mkdir()
     check_refused(CROSS.split(), ".env: is a folder", "rename it")
+    Path(".env/pyvenv.cfg").write_text("home = /usr/bin\n", encoding="utf-8")  # a virtual environment
+    assert run("config", "show").code == 0
 
 
 def test_settings_that_are_a_link_to_nothing_are_not_overlooked():

@@ -127,12 +127,7 @@ def load(
     """
     home = _find_folder(folder, environ)
     dotenv_path = home.parent / ".env"
-    if dotenv_path.is_dir():
-        raise ConfigError(
-            f"{dotenv_path}: is a folder, where a file of variables is looked for; rename it, or keep the "
-            "folder with the settings elsewhere and name that with --config or OPENBELL_CONFIG"
-        )
-    dotenv = read_dotenv(dotenv_path) if dotenv_path.exists() else []
+    dotenv = read_dotenv(dotenv_path) if _is_variables(dotenv_path) else []
     merged = {variable.name: variable.text for variable in dotenv} | dict(environ)
     chosen = merged.get("OPENBELL_ENV", "") if env is None else env
     place = _find_source("OPENBELL_ENV", dotenv, environ) if env is None else "the environment given"
@@ -183,6 +178,16 @@ def _check_default(path: Path) -> Path:
         f"{path}: is {what}, where the folder with settings.yaml is looked for; rename it, or name another "
         "folder with --config or OPENBELL_CONFIG"
     )
+
+
+def _is_variables(path: Path) -> bool:
+    """Tell whether there is a file of variables; a virtual environment may be kept under its name."""
+    if path.is_dir() and not (path / "pyvenv.cfg").exists():
+        raise ConfigError(
+            f"{path}: is a folder, where a file of variables is looked for; rename it, or keep the "
+            "folder with the settings elsewhere and name that with --config or OPENBELL_CONFIG"
+        )
+    return path.exists() and not path.is_dir()
 
 
 def _find_source(name: str, dotenv: Iterable[Variable], environ: Mapping[str, str]) -> str:
