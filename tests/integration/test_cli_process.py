@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,46 @@ def test_a_trace_is_shown_only_when_it_is_asked_for(tmp_path):
         assert ended.code == 2
         assert "Traceback (most recent call last)" in ended.err
         assert ended.err.endswith(plain.err)
+
+
+THREADS = """
+import sys
+import threading
+
+import openbell as ob
+
+
+def work():
+    raise ValueError("two\\nlines")
+
+
+class Threads(ob.Strategy):
+    def on_start(self):
+        for target in (work, sys.exit):
+            started = threading.Thread(target=target)
+            started.start()
+            started.join()
+
+    def on_bar(self, bar):
+        self.buy(bar.symbol)
+"""
+
+
+def test_a_thread_that_fails_is_one_line_however_often_it_ran(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine.py"
+    path.write_text(THREADS, encoding="utf-8")
+    words = ("backtest", "mine.py", "--symbols", "AAPL")
+    hook = threading.excepthook
+    plain = run(*words)
+    assert threading.excepthook is hook
+    said = f"warning: a thread ended: {path}:9 in work: ValueError: two lines; mend the strategy's code"
+    assert (plain.code, said in plain.err, plain.err.count("a thread ended")) == (0, True, 1)
+    assert "Traceback" not in plain.err
+    ended = run_apart(*words, "--debug", "--no-check", folder=tmp_path)
+    assert ended.code == 0
+    assert "Traceback (most recent call last)" in ended.err
+    assert ended.err.endswith(f"{said}\n")
 
 
 def test_an_error_is_a_document_too(tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -31,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_document = "--json" in given
     debug = "--debug" in given or os.environ.get("OPENBELL_DEBUG", "").lower() in _ON
     apart = as_document and _HELP.isdisjoint(given)
-    with guard(apart=apart, own=arguments is None) as output:
+    own = arguments is None
+    with guard(apart=apart, own=own) as output, _threads_told(debug=debug, own=own):
         return _show(lambda: _run(command, given), output, as_document=as_document, debug=debug)
 
 
@@ -86,6 +89,36 @@ def _show(run: Callable[[], Answer | Exit], output: Output, *, as_document: bool
     fault = faults.explain_output(failure)
     _tell(fault.message)
     return code or fault.code
+
+
+@contextmanager
+def _threads_told(*, debug: bool, own: bool) -> Iterator[None]:
+    """Say in one line what ends a thread that a strategy started, once however often it runs.
+
+    Args:
+        debug: Whether to show the trace as well.
+        own: Whether the process ends after this: then threads may outlive it.
+    """
+    told = set()
+
+    def tell(ended: threading.ExceptHookArgs) -> None:
+        error = ended.exc_value
+        if error is None or isinstance(error, SystemExit):  # which is how a thread may end
+            return
+        line = f"a thread ended: {faults.explain(error).message}"
+        if line not in told:
+            told.add(line)
+            if debug:
+                faults.print_trace(error)
+            _tell(f"warning: {line}")
+
+    before = threading.excepthook
+    threading.excepthook = tell
+    try:
+        yield
+    finally:
+        if not own:
+            threading.excepthook = before
 
 
 def _answer(answer: Answer | Exit, output: Output, *, as_document: bool) -> int:
