@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made = page.sections(results, read(PEERS), read(gate.KEPT))
     for name, text in made.items():
         print(f"\n{name}\n\n{text}")
-    if not given.quick:
+    if given.quick:
+        print("\nThese are small sizes, where fixed costs weigh most: the goals are for full ones.")
+    else:
         RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         growth.plot(results.get("growth", []))
         page.rewrite(made)
