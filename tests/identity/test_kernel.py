@@ -17,15 +17,15 @@ some = settings(thorough, max_examples=80)
 #: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
 SEEDS = range(120)
 FEATURES = {
-    "fill": 800, "several fills, market": 50, "several fills, limit": 10, "several fills, stop": 10,
-    "several fills, trailing_stop": 5, "child filled": 100, "triggered": 50, "ambiguity": 10,
-    "accepted oco": 50, "partially_filled oco": 5, "cancelled oco": 100, "cancelled position_closed": 2,
-    "cancelled replaced": 200, "cancelled split": 20, "accepted split": 20, "partially_filled split": 5,
-    "held split": 20, "partially_filled parent_ended": 10, "cancelled parent_ended": 100,
+    "fill": 300, "several fills, market": 15, "several fills, limit": 4, "several fills, stop": 2,
+    "several fills, trailing_stop": 3, "child filled": 80, "triggered": 12, "ambiguity": 6,
+    "accepted oco": 25, "partially_filled oco": 1, "cancelled oco": 100, "cancelled position_closed": 1,
+    "cancelled replaced": 100, "cancelled split": 10, "accepted split": 20, "partially_filled split": 5,
+    "held split": 20, "partially_filled parent_ended": 3, "cancelled parent_ended": 100,
     "accepted cut_to_affordable": 1, "rejected gap_unaffordable": 2, "rejected no_buying_power": 100,
-    "rejected short_not_allowed": 5, "rejected parent_ended": 200, "expired end_of_data": 50, "short": 200,
-    "dividend": 30, "dividend paid by a short": 5, "split up": 5, "split up with a fraction": 5,
-    "split down": 5, "split down with a fraction": 5, "borrow": 50, "interest": 20, "note margin_call": 1,
+    "rejected short_not_allowed": 5, "rejected parent_ended": 200, "expired end_of_data": 30, "short": 80,
+    "dividend": 30, "dividend paid by a short": 5, "split up": 5, "split up with a fraction": 3,
+    "split down": 3, "split down with a fraction": 5, "borrow": 50, "interest": 20, "note margin_call": 1,
     "note size_zero": 50, "note short_not_allowed": 50,
 }  # fmt: skip
 
