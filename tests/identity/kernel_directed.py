@@ -95,7 +95,8 @@ RESTING = hand(  # a margin call ends what rests of a symbol that is not held
 )  # fmt: skip
 
 TWO_TRAILS = hand(  # what is added to a position trails from its own fill
-    [QUIET, "100 101 99 101", "101 108 100 107", "107 108 106 107", "107 112 106 111", "111 112 95 96", QUIET],
+    [QUIET, "100 101 99 101", "101 108 100 107", "107 108 106 107", "107 112 106 111",
+     "111 112 95 96", QUIET],
     [0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0], exits={"trailing_stop": 0.1},
 )  # fmt: skip
 
