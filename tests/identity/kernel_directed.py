@@ -142,6 +142,11 @@ TO_THE_CENT = hand(  # the cash is what it costs, but for the order in which lar
     cash=369014249.857469, costs=costs(commission=Commission(), slippage=Slippage(bps=7.0)),
 )  # fmt: skip
 
+GROWN = hand(  # an exit that grows inside a bar does not fill in what is left of it
+    [QUIET, "100 101 97 100 100", "100 106 97 100 10000", QUIET], [1.0] * 4, shares=20.0,
+    costs=costs(volume_share=0.1), exits={"limit": 0.02, "take_profit": 0.05},
+)  # fmt: skip
+
 SOARING = hand([QUIET, "100 1001 100 1000"], [1.0] * 2, shares=100.0)  # a year of that is no float
 
 NEVER = hand([QUIET, QUIET], [float("nan")] * 2)  # the indicator never has a value

@@ -15,7 +15,7 @@ from openbell.core.errors import StrategyError
 thorough = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(thorough, max_examples=80)
 #: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
-SEEDS = range(120)
+SEEDS = range(160)
 FEATURES = {
     "fill": 300, "several fills, market": 15, "several fills, limit": 4, "several fills, stop": 2,
     "several fills, trailing_stop": 3, "child filled": 80, "triggered": 12, "ambiguity": 6,
