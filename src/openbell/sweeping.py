@@ -287,7 +287,7 @@ def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) 
     why = "it was asked for"
     if search.engine != "event":
         try:
-            evaluator = _compiled(plan, found, series, search.workers)
+            evaluator = _compiled(plan, found, series, threads=search.workers, memory=memory)
         except ConfigError as error:
             if search.engine == "compiled":
                 raise
@@ -301,7 +301,9 @@ def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) 
     return EventEngine(runs, workers=search.workers, memory=memory), "event", why
 
 
-def _compiled(plan: Plan, found: Found, series: Sequence[Series], threads: int | None) -> Evaluator:
+def _compiled(
+    plan: Plan, found: Found, series: Sequence[Series], *, threads: int | None, memory: int | None
+) -> Evaluator:
     """Return what evaluates a strategy compiled.
 
     Raises:
@@ -311,7 +313,8 @@ def _compiled(plan: Plan, found: Found, series: Sequence[Series], threads: int |
         raise ConfigError(
             f"strategy {found.name} is a class, which decides in Python: only @signal strategies compile"
         )
-    from openbell.backtesting.kernel.batch import Batch  # numba is slow to load
+    from openbell.backtesting.kernel.batch import KEPT, Batch  # numba is slow to load
 
     judge = EventEvaluator(run.simulate, plan, found, series)
-    return Batch(run.panel_of(plan, series), plan, found.form, threads=threads, judge=judge)
+    keep = KEPT if memory is None else min(KEPT, memory // 2)
+    return Batch(run.panel_of(plan, series), plan, found.form, threads=threads, judge=judge, keep=keep)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from openbell.backtesting.ledger import ledger_text
 from openbell.core.errors import ConfigError
 from openbell.reporting import identity, tables
 from openbell.reporting.html.page import render
+from openbell.reporting.place import attempt, beside, put_in_place
 from openbell.reporting.result import Result
 
 #: The file that makes a folder a run folder.
@@ -51,16 +50,16 @@ def write_run(
         "ledger.csv": ledger_text(outcome.entries),
         RUN_FILE: _spell_out(identity.as_text(described)),
     }
-    fresh = _beside(target, "new")
+    fresh = beside(target, "new")
 
     def write() -> None:
         _check_replaceable(target)
         fresh.mkdir(parents=True)
         for name, text in files.items():
             _write_text(fresh / name, text)
-        _put_in_place(fresh, target.resolve())
+        put_in_place(fresh, target.resolve())
 
-    _attempt(write, target, fresh)
+    attempt(write, target, fresh)
     return target
 
 
@@ -74,14 +73,14 @@ def write_report(result: Result, path: str | Path) -> Path:
     if target.is_dir():
         target /= "report.html"
     text = render(result, identity.describe(result))
-    fresh = _beside(target, "new")
+    fresh = beside(target, "new")
 
     def write() -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         _write_text(fresh, text)
         fresh.replace(target)
 
-    _attempt(write, target, fresh)
+    attempt(write, target, fresh)
     return target
 
 
@@ -112,43 +111,6 @@ def _check_replaceable(target: Path) -> None:
             )
     elif target.exists():
         raise ConfigError(f"{target} is a file; name a folder for the run")
-
-
-def _beside(target: Path, purpose: str) -> Path:
-    """Return a name of its own on the same file system, so that a rename is one step."""
-    place = target.resolve()  # `.` has no name
-    return place.with_name(f".{place.name}-{purpose}-{token_hex(4)}")
-
-
-def _put_in_place(fresh: Path, target: Path) -> None:
-    if not target.exists():
-        fresh.rename(target)
-        return
-    old = _beside(target, "old")
-    target.rename(old)
-    try:
-        fresh.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _attempt(write: Callable[[], None], target: Path, fresh: Path) -> None:
-    try:
-        write()
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ConfigError(f"{target} cannot be written ({why}); name a place that can") from error
-    finally:
-        _discard(fresh)  # nothing half-written stays; after a success there is nothing
-
-
-def _discard(fresh: Path) -> None:
-    if fresh.is_dir():
-        shutil.rmtree(fresh, ignore_errors=True)
-    elif fresh.exists():
-        fresh.unlink()
 
 
 def _spell_out(text: str) -> str:

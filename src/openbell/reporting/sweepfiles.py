@@ -13,7 +13,7 @@ import numpy as np
 
 from openbell.backtesting.checkpoint import MANIFEST, TABLE
 from openbell.core.errors import ConfigError
-from openbell.reporting.export import _attempt, _beside, _put_in_place
+from openbell.reporting.place import attempt, beside, put_in_place
 from openbell.reporting.sweep import Sweep
 from openbell.reporting.sweeppage import render
 from openbell.reporting.sweeptable import columns
@@ -31,7 +31,7 @@ def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
     target = Path(folder)
     page = render(sweep)
     manifest = json.dumps(describe(sweep), indent=2, allow_nan=False) + "\n"
-    fresh = _beside(target, "new")
+    fresh = beside(target, "new")
 
     def write() -> None:
         _check_replaceable(target)
@@ -39,9 +39,9 @@ def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
         _write_table(sweep, fresh / TABLE)
         (fresh / MANIFEST).write_text(manifest, encoding="utf-8", newline="\n")
         (fresh / PAGE).write_text(page, encoding="utf-8", errors="backslashreplace", newline="\n")
-        _put_in_place(fresh, target.resolve())
+        put_in_place(fresh, target.resolve())
 
-    _attempt(write, target, fresh)
+    attempt(write, target, fresh)
     return target
 
 

@@ -56,6 +56,7 @@ class Batch:
         *,
         threads: int | None = None,
         judge: Judge | None = None,
+        keep: int | None = None,
     ) -> None:
         """Prepare what all combinations share.
 
@@ -65,6 +66,7 @@ class Batch:
             signal: The strategy.
             threads: How many run at a time; None is one for each processor.
             judge: Runs the combinations that fail here, to say why in the words of the event engine.
+            keep: Bytes of indicators to keep from one combination to the next; None is `KEPT`.
 
         Raises:
             CannotCompile: The decision, the sizer or a setting has no compiled form.
@@ -86,6 +88,7 @@ class Batch:
         self._inputs: dict[tuple[str, Any], Any] = {}
         self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
         self._kept = 0
+        self._room = KEPT if keep is None else keep
         self._lock = Lock()
         longest = max(len(part.series) for part in panel.parts.values())
         self.first_symbol = np.zeros(longest, np.int64)  #: whose changes they are, where there is one symbol
@@ -99,7 +102,7 @@ class Batch:
     def bytes_for(self, count: int) -> int:
         """Return about how much memory `count` combinations take beside the bars."""
         bars = sum(len(part.series) for part in self._panel.parts.values())
-        return self.threads * bars * 40 + count * _FIGURES * 8 + KEPT
+        return self.threads * bars * 40 + count * _FIGURES * 8 + self._room
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
         """Return the figures, (combinations, measures), and why a combination has none, by its index."""
@@ -168,7 +171,7 @@ class Batch:
         """Keep an indicator's values, and no more of the oldest than there is room for."""
         self._rows[key] = values
         self._kept += values.nbytes
-        while self._kept > KEPT and len(self._rows) > 1:
+        while self._kept > self._room and len(self._rows) > 1:
             self._kept -= self._rows.popitem(last=False)[1].nbytes
         return values
 

@@ -67,7 +67,7 @@ def compiled(function: F) -> F:
 
 
 class _Lean(CompilerBase):
-    """A compiler without the passes that the kernel has no use for: closures, rewrites of arrays, unrolling."""
+    """A compiler without the passes that the kernel has no use for: closures, arrays, unrolling."""
 
     def define_pipelines(self) -> list[PassManager]:
         """Return the passes that plain arithmetic, branches and loops need."""
