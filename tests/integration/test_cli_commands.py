@@ -31,8 +31,11 @@ BUYS = """
 import openbell as ob
 
 class Buys(ob.Strategy):
+    days: int = ob.param(5, ge=1)
+
     def on_bar(self, bar):
-        self.buy(bar.symbol)
+        if bar.index % self.days == 0:
+            self.buy(bar.symbol)
 """
 
 

@@ -153,9 +153,9 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
 
 @command(
     app,
-    'openbell sweep sma_cross --symbols AAPL --grid fast=5:60:5 slow=20:200:20 --where "fast < slow"',
-    "openbell sweep my.py:Buys --symbols AAPL,MSFT --each --grid days=5,10,20 --objective calmar",
-    "openbell sweep sma_cross --symbols IBM --grid fast=2:100 slow=20:300 --method random --samples 200",
+    "openbell sweep sma_cross --symbols AAPL --grid fast=5:60:5 slow=20:200:20",
+    'openbell sweep sma_cross --symbols IBM fast=5:60:5 --where "fast < slow"',
+    "openbell sweep my.py:Buys --symbols AAPL,MSFT --each --grid days=5,10,20",
 )
 def sweep(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[
