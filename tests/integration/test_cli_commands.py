@@ -31,11 +31,8 @@ BUYS = """
 import openbell as ob
 
 class Buys(ob.Strategy):
-    days: int = ob.param(5, ge=1)
-
     def on_bar(self, bar):
-        if bar.index % self.days == 0:
-            self.buy(bar.symbol)
+        self.buy(bar.symbol)
 """
 
 
@@ -79,7 +76,8 @@ def test_every_example_of_the_help_runs():
     Path("prices").mkdir()
     for name in ("AAPL", "MSFT"):
         Path(f"prices/{name}.csv").write_text("date,open,high,low,close,volume\n" + rows, encoding="utf-8")
-    Path("my.py").write_text(BUYS, encoding="utf-8")
+    with_days = BUYS.replace("    def", "    days: int = 5\n\n    def")
+    Path("my.py").write_text(with_days, encoding="utf-8")
     shown = [line.strip() for words in list_helps() for line in run(*words, "--help").out.splitlines()]
     examples = [line for line in shown if line.startswith("openbell ")]
     assert len(examples) > 15

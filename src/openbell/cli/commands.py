@@ -98,7 +98,7 @@ def demo(*, reports: Reports = None, no_check: NoCheck = False) -> Answer:
     "openbell backtest config/strategies.yaml",
     "openbell backtest my.py:Buys --symbols AAPL,MSFT --data prices/ --cash 50000",
     "openbell backtest sma_cross --symbols IBM --set costs.slippage.bps=3",
-    "openbell backtest sma_cross --symbols IBM --engine compiled",
+    "openbell backtest sma_cross --symbols MSFT --engine compiled",
     codes=(Exit.LOOK_AHEAD,),
 )
 def backtest(  # noqa: PLR0913  # each is an option of the command line
