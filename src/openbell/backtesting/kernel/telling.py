@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import make_dataclass
+from itertools import starmap
+from typing import Any
 
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.kernel.records import (
@@ -22,6 +25,7 @@ from openbell.backtesting.kernel.records import (
     STOP,
     TRAILING,
     UPDATE,
+    Event,
 )
 from openbell.backtesting.replay import Marks
 from openbell.core.engine import Engine
@@ -39,22 +43,10 @@ _TYPES = {
 _TAGS = {LIMIT: "take_profit", STOP: "stop_loss", TRAILING: "trailing_stop"}
 
 
-class _Line(NamedTuple):
-    """One line of the log: the fields of `records.Event`."""
-
-    a: float
-    b: float
-    c: float
-    d: float
-    e: float
-    f: float
-    kind: int
-    moment: int
-    time: int
-    order: int
-    symbol: int
-    code: int
-    reason: int
+#: The fields of a line of the log, in the order of its record.
+_FIELDS: Sequence[str] = [name for name, *_ in Event._fields_]
+#: One line of the log.
+_Line: Any = make_dataclass("_Line", _FIELDS, slots=True)
 
 
 class Telling:
@@ -77,7 +69,7 @@ class Telling:
         take, booked = self._take, self._engine.account.entries
         moments, entries = self.marks.moments, self.marks.entries
         before = 0
-        for line in map(_Line._make, memory.log.tolist()):
+        for line in starmap(_Line, memory.log.tolist()):
             take[line.kind](line)
             if len(booked) != before:
                 before = len(booked)
@@ -86,7 +78,7 @@ class Telling:
                     entries.append(before)
                 entries[-1] = before
 
-    def _made(self, line: _Line) -> None:
+    def _made(self, line: Any) -> None:
         kind, reduces, aim = line.code % 4, bool(line.code & 4), bool(line.code & 8)
         side: Side = 1 if line.a > 0 else -1
         desk, symbol = self._engine.desk, self._tracks[line.symbol].symbol
@@ -99,7 +91,7 @@ class Telling:
         desk.orders[order.id] = order
         desk.working.setdefault(symbol, {})[order.id] = order
 
-    def _update(self, line: _Line) -> None:
+    def _update(self, line: Any) -> None:
         order = self._engine.desk.orders[line.order]
         if order.status is OrderStatus.NEW:  # it was sent when it was made, and this is the answer
             if line.code == ACCEPTED:
@@ -111,7 +103,7 @@ class Telling:
             OrderUpdate(order.id, status, REASONS[line.reason], line.time, line.a, line.b, line.c, line.d)
         )
 
-    def _fill(self, line: _Line) -> None:
+    def _fill(self, line: Any) -> None:
         order = self._engine.desk.orders[line.order]
         self._ear.fill(
             Fill(
@@ -120,22 +112,22 @@ class Telling:
             )
         )  # fmt: skip
 
-    def _charge(self, line: _Line) -> None:
+    def _charge(self, line: Any) -> None:
         interest = line.symbol < 0
         symbol = "" if interest else self._tracks[line.symbol].symbol
         kind = "interest" if interest else "borrow"
         self._engine.step(Charge(self._engine.desk.name, symbol, kind, line.a, line.time))
 
-    def _split(self, line: _Line) -> None:
+    def _split(self, line: Any) -> None:
         action: Any = self._actions[line.order]
         instrument = self._tracks[line.symbol].instrument
         self._engine.account.book_split(action, time=action.ex, previous_close=line.a, instrument=instrument)
 
-    def _dividend(self, line: _Line) -> None:
+    def _dividend(self, line: Any) -> None:
         action: Any = self._actions[line.order]
         self._engine.account.book_dividend(action, time=action.ex)
 
-    def _ambiguity(self, line: _Line) -> None:
+    def _ambiguity(self, line: Any) -> None:
         symbol = self._tracks[line.symbol].symbol
         self.ambiguities.append(Ambiguity(symbol, line.time, line.a, line.b, line.c, resolved=False))
 
