@@ -66,7 +66,9 @@ def spread(curve: dict[str, Any]) -> float:
 
 
 def plot(curves: list[dict[str, Any]], folder: Path = PLOTS) -> list[Path]:
-    """Draw time and memory, an SVG each; nothing where matplotlib is not installed."""
+    """Draw time and memory, an SVG each; nothing without curves, or where matplotlib is not installed."""
+    if not curves:
+        return []
     try:
         import matplotlib as mpl
     except ImportError:

@@ -129,10 +129,16 @@ def machine(results: Mapping[str, Any]) -> str:
 def peers(found: Mapping[str, Any]) -> str:
     """Return the peers' figures: bars (times combinations) a second and what their trades came to."""
     rows = [
-        [f"{name} · {one['version']}", number(one["rate"]), f"{number(one['seconds'])} s", one["agrees"]]
+        [
+            f"{name} · {one['version']}",
+            number(one["rate"]),
+            f"{number(one['seconds'])} s",
+            one["agrees"],
+            one.get("date", found["date"]),
+        ]
         for name, one in found["jobs"].items()
     ]
-    head = ["", "bars (× combinations)/s", "time", "trades and equity"]
+    head = ["", "bars (× combinations)/s", "time", "trades and equity", "measured"]
     return f"Measured {found['date']} on {found['machine']}.\n\n{table(head, rows)}"
 
 

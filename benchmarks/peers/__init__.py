@@ -88,13 +88,15 @@ def run(names: Sequence[str], *, cache: Path | None, results: Path) -> int:
     for label in runs.keys() - jobs.keys():
         print(f"{label} failed: {runs[label][0]['error']}", file=sys.stderr)
     about = machine()
-    kept = json.loads(results.read_text(encoding="utf-8"))["jobs"] if results.exists() else {}
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    kept = json.loads(results.read_text(encoding="utf-8")) if results.exists() else {"jobs": {}}
+    older = {name: {"date": kept["date"], **one} for name, one in kept["jobs"].items()}
     results.write_text(
         json.dumps(
             {
-                "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+                "date": date,
                 "machine": f"{about['processor']}, {about['cores']} cores",
-                "jobs": dict(sorted((kept | jobs).items())),
+                "jobs": dict(sorted((older | jobs).items())),
             },
             indent=1,
         )
