@@ -8,15 +8,18 @@ import queue
 import struct
 import sys
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.shared import Shipment, receive
 from openbell.backtesting.trials import EventEvaluator, Simulate
-from openbell.core.errors import ConfigError, Translation
-from openbell.data.bars import Floats
-from openbell.strategies.faults import said
+from openbell.core.errors import ConfigError, StrategyError, Translation
+from openbell.data.bars import Floats, Series
+from openbell.strategies.faults import culprit, said
 from openbell.strategies.registry import Found
 
 _LENGTH = struct.Struct("<Q")
@@ -72,6 +75,7 @@ def serve() -> None:
     os.dup2(nothing, sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.excepthook = ThreadsTold()
     threading.Thread(target=_listen, args=(tasks, waiting), daemon=True).start()
     answer(waiting, replies)
 
@@ -85,7 +89,16 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
     except ConfigError as error:
         write_frame(replies, pickle.dumps(Reply(refusal=str(error))))
         return
-    evaluator = EventEvaluator(work.simulate, work.plan, work.found, series)
+
+    def simulate(plan: Plan, found: Found, series: Sequence[Series]) -> Outcome:
+        try:
+            return work.simulate(plan, found, series)
+        except BaseException as error:  # no Ctrl-C: that reaches the parent alone
+            if isinstance(error, Exception):
+                raise
+            raise StrategyError(f"strategy {found.name}{_place(error)}: {said(error)}") from error
+
+    evaluator = EventEvaluator(simulate, work.plan, work.found, series)
     write_frame(replies, pickle.dumps(Reply()))
     while task := waiting.get():
         combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone
@@ -102,5 +115,32 @@ def _listen(tasks: BinaryIO, waiting: queue.SimpleQueue[bytes]) -> None:
         while True:
             waiting.put(read_frame(tasks))
     except (EOFError, OSError):
-        sys.stdout.flush()
-        os._exit(0)
+        try:
+            sys.stdout.flush()  # which the strategy may have closed
+        finally:
+            os._exit(0)
+
+
+class ThreadsTold:
+    """Says in one line what ends a thread that the strategy started, once however often it runs."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def __call__(self, ended: threading.ExceptHookArgs) -> None:
+        """Take what `threading.excepthook` is called with."""
+        error = ended.exc_value
+        if error is None or isinstance(error, SystemExit):  # which is how a thread may end
+            return
+        line = f"a thread ended{_place(error)}: {said(error)}"
+        if line in self._told:
+            return
+        self._told.add(line)
+        if os.environ.get("OPENBELL_DEBUG") == "1":
+            traceback.print_exception(error)
+        print(f"openbell: warning: {line}; mend the strategy's code", file=sys.stderr)  # noqa: T201  # for people
+
+
+def _place(error: BaseException) -> str:
+    frame = culprit(error.__traceback__)
+    return f", {Path(frame.filename).name}:{frame.lineno} in {frame.name}" if frame else ""

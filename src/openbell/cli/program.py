@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = "--debug" in given or os.environ.get("OPENBELL_DEBUG", "").lower() in _ON
     apart = as_document and _HELP.isdisjoint(given)
     own = arguments is None
+    if own and debug:
+        os.environ["OPENBELL_DEBUG"] = "1"  # for worker processes
     with guard(apart=apart, own=own) as output, _threads_told(debug=debug, own=own):
         return _show(lambda: _run(command, given), output, as_document=as_document, debug=debug)
 
