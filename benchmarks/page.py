@@ -14,6 +14,7 @@ from benchmarks.jobs import JOBS
 from benchmarks.rounds import ROOT
 
 PAGE = ROOT / "BENCHMARKS.md"
+QUIET = 1.3  #: load average up to which a machine does little beside the benchmarks
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -120,9 +121,11 @@ def machine(results: Mapping[str, Any]) -> str:
     loads = [load for job in results.get("jobs", {}).values() for load in job["load"]]
     packages = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     busy = f"Load average when jobs ended: {min(loads):.2f} to {max(loads):.2f}. " if loads else ""
+    if loads and statistics.median(loads) > QUIET:
+        busy += "**The machine was busy with other work: read the ratios with their rounds.** "
     return (
         f"Measured {results['date']} on {about['processor']}, {about['cores']} cores, {about['system']}; "
-        f"Python {about['python']}, {packages}. {busy}Rounds: {results['rounds']}."
+        f"Python {about['python']}, {packages}. {busy}"
     )
 
 
