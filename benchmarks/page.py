@@ -157,6 +157,10 @@ def gates(kept: Mapping[str, Any]) -> str:
     return table([f"{runs} runs", "median", "highest less lowest", "bound"], rows)
 
 
+def _took(seconds: float | None) -> str:
+    return "" if seconds is None else f"{number(seconds)} s"
+
+
 def sections(
     results: Mapping[str, Any], others: Mapping[str, Any], kept: Mapping[str, Any]
 ) -> dict[str, str]:
