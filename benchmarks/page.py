@@ -135,7 +135,7 @@ def peers(found: Mapping[str, Any]) -> str:
         [
             f"{name} · {one['version']}",
             number(one["rate"]),
-            f"{number(one['seconds'])} s",
+            _took(one["seconds"]),
             one["agrees"],
             one.get("date", found["date"]),
         ]
