@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
+from openbell.core.account import Position
 from openbell.core.desk import Desk
 from openbell.core.errors import ConfigError, StrategyError
 from openbell.core.inputs import real, shown, whole
@@ -60,6 +61,7 @@ class Strategy:
             setattr(self, name, value)
         self.random = random.Random(0)
         self._desk: Desk | None = None
+        self._positions: Mapping[str, Position] = {}
         self._recipes: dict[tuple[Indicator, str], None] = {}  # in the order in which they were declared
 
     # --- hooks -----------------------------------------------------------------------------------------
@@ -285,9 +287,14 @@ class Strategy:
 
     def position(self, symbol: str) -> float:
         """Return the signed shares held."""
-        desk = self.desk
-        desk.check("position", symbol)
-        return desk.account.quantity(symbol)
+        try:
+            held = self._positions.get(symbol)
+        except TypeError:  # a list, which no dictionary looks up: the check below says so
+            held = None
+        if held is not None:
+            return held.quantity
+        self.desk.check("position", symbol)
+        return 0.0
 
     def price(self, symbol: str) -> float:
         """Return the last known close; NaN before the first bar."""
@@ -334,6 +341,7 @@ class Strategy:
     def bind(self, desk: Desk, *, seed: int) -> None:
         """Seat the strategy at its desk."""
         self._desk = desk
+        self._positions = desk.account.positions
         self._recipes.clear()
         self.random = random.Random(seed)
 
