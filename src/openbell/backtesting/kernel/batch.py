@@ -30,7 +30,7 @@ from openbell.strategies.signal import Signal, changed_input, positions
 
 _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
-KEPT = 192_000_000
+KEPT = 96_000_000
 _FIGURES = len(MEASURES)
 #: What is said of a run whose indicators never have a value.
 WAITING = "its indicators never have a value"
