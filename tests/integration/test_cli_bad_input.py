@@ -64,6 +64,8 @@ def check_refused(words, *said):
         (f"{CROSS} --data nix --provider bundled", ["--data", "--provider", "one of them"]),
         (f"{CROSS} --set costs.slipage.bps=3", ["--set", "did you mean 'costs.slippage.bps'?"]),
         (f"{CROSS} --config-set costs.slippage.bps=-3", ["--config-set", "bps=-3", "zero or more"]),
+        (f"{CROSS} --engine compild", ["--engine: 'compild' is unknown; did you mean 'compiled'?"]),
+        ("backtest rsi_reversion --symbols MSFT --engine compiled", ["is a class", "use --engine event"]),
         (f"{CROSS} --config nix", ["nix", "does not exist"]),
         (f"{CROSS} --config nix", ["--config: nix does not exist"]),
         (f"{CROSS} --cash 1e14", ["--cash: cash=100000000000000.0", "at most 1e+13"]),

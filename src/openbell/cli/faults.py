@@ -31,6 +31,8 @@ _OPTIONS = (
     (r"or timezone=, as in timezone='([^']+)'", r"or --timezone \1"),
     (r"or give calendar='([^']+)'", r"or give --set data.calendar=\1"),
     (r"the bars are (\w+) bars; \w+ is asked$", r"\g<0>: give --timeframe \1"),
+    (r"^engine='(.*?)' is unknown", r"--engine: '\1' is unknown"),
+    (r"use engine='event'", r"use --engine event"),
 )
 
 
