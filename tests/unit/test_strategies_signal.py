@@ -116,7 +116,7 @@ def test_a_raw_column_has_no_parameter():
 
 @pytest.mark.parametrize(("values", "message"), [
     ({"fats": 3}, "strategy cross has no parameter 'fats'; did you mean 'fast'?"),
-    ({"stop_loss": 0.1}, "strategy cross has no parameter 'stop_loss'; declare it: @ob.signal(stop_loss=...)"),
+    ({"stop_loss": 0.1}, "strategy cross has no parameter 'stop_loss'; add stop_loss=... to @ob.signal"),
     ({"fast": "x"}, "cross.fast='x' must be a number"),
     ({"fast": 0}, "cross.fast=0: SMA: timeperiod=0 must be from 1 to 100000"),
     ({"fast": 2.5}, "cross.fast=2.5: SMA: timeperiod=2.5 must be a whole number"),

@@ -54,9 +54,7 @@ class Signal:
         inputs = dict(self.inputs)
         for name, value in values.items():
             if name not in inputs:
-                hint = (
-                    f"; declare it, as in @ob.signal({name}=...)" if name in EXITS else nearest(name, inputs)
-                )
+                hint = f"; add {name}=... to @ob.signal" if name in EXITS else nearest(name, inputs)
                 raise ConfigError(f"strategy {self.name} has no parameter {name!r}{hint}")
             inputs[name] = changed_input(inputs[name], value, where=f"{self.name}.{name}")
         return Signal(self.decide, inputs)
