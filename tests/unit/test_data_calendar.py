@@ -10,6 +10,7 @@ from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data import calendar
 from openbell.data.bars import parse_date
+from openbell.utils import cache
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +178,7 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch):
         raise RuntimeError("no home")
 
     monkeypatch.delenv("OPENBELL_CACHE")
-    monkeypatch.setattr(calendar, "Path", SimpleNamespace(home=homeless))
+    monkeypatch.setattr(cache, "Path", SimpleNamespace(home=homeless))
     assert calendar.cache_path("XNYS") is None
     assert calendar._read("XNYS", None) is None
     assert len(sessions("XNYS", "2010-01-01", "2010-12-31")) == 252 + 2

@@ -84,3 +84,26 @@ def test_an_event_backtest_never_loads_the_compiler():
     code = "import sys, openbell as ob; ob.backtest('sma_cross', 'AAPL'); print('numba' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
+
+
+NOWHERE = """
+import openbell as ob
+
+names = {"ob": ob, "__name__": "a_module_that_nobody_finds"}
+exec('''
+@ob.signal(fast=ob.SMA(6), slow=ob.SMA(21))
+def crossed(fast, slow):
+    return 0.9 if fast > slow else 0.0
+''', names)
+print(ob.backtest(names["crossed"], "AAPL", engine="compiled").hash)
+"""
+
+
+def test_a_decision_of_no_module_is_kept_for_the_next_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENBELL_CACHE", str(tmp_path))
+    said = [
+        subprocess.run([sys.executable, "-c", NOWHERE], capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert said[0] == said[1]
+    assert len(list((tmp_path / "decisions").glob("*.py"))) == 1

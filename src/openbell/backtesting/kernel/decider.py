@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numba
@@ -15,6 +16,7 @@ from numba.core import errors
 from numba.core import types as kinds
 from numpy.typing import NDArray
 
+from openbell.backtesting.kernel.compiler import SOURCE
 from openbell.backtesting.kernel.exact import LARGE, check_function, identity_of, place_of, refuse
 from openbell.data.bars import Floats
 from openbell.utils.cache import cache_folder
@@ -83,14 +85,14 @@ def _loop_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Callable[...,
             raise refuse(f"{place_of(decide)} is given {thing}, which is {LARGE} or more")
     text = _written_out(inputs)
     given = [kinds.float64 if thing is None else numba.typeof(thing) for thing in inputs]
-    key = hashlib.sha256(f"{identity_of(function)} {given} {text}".encode()).hexdigest()
+    key = hashlib.sha256(f"{SOURCE} {identity_of(function)} {given} {text}".encode()).hexdigest()
     if key not in _made:
         folder = cache_folder("decisions")
         file = folder / f"{key}.py" if folder is not None else None
         if file is None or not file.exists():  # a file is proof that the function compiles
             _check_compiles(decide, given)
             file = _kept(file, text)
-        _made[key] = _compiled(text, numba.njit(decide), file)
+        _made[key] = _compiled(text, numba.njit(_at_home(function)), file)
     return _made[key]
 
 
@@ -104,6 +106,18 @@ def _check_compiles(decide: Callable[..., Any], given: Sequence[Any]) -> None:
         raise refuse(f"{where}: {_short(error)}") from error
     if not isinstance(answer, _ANSWERS):
         raise refuse(f"{where} answers {answer} where a number from -1 to 1 is wanted")
+
+
+def _at_home(decide: FunctionType) -> FunctionType:
+    """Return a function as one of this module: machine code that is kept names a module to be imported again.
+
+    A strategy's own may have no name by which another process finds it.
+    """
+    names = {**decide.__globals__, "__name__": __name__}
+    copy = FunctionType(decide.__code__, names, decide.__name__, decide.__defaults__, decide.__closure__)
+    copy.__kwdefaults__ = decide.__kwdefaults__
+    copy.__module__ = __name__
+    return copy
 
 
 def _kept(file: Path | None, text: str) -> Path | None:
