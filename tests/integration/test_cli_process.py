@@ -158,6 +158,7 @@ def test_a_thread_that_fails_is_one_line_however_often_it_ran(tmp_path, monkeypa
     said = f"warning: a thread ended: {path}:9 in work: ValueError: two lines; mend the strategy's code"
     assert (plain.code, said in plain.err, plain.err.count("a thread ended")) == (0, True, 1)
     assert "Traceback" not in plain.err
+    assert "Traceback" in run(*words, "--no-check", "--debug").err
     ended = run_apart(*words, "--debug", "--no-check", folder=tmp_path)
     assert ended.code == 0
     assert "Traceback (most recent call last)" in ended.err

@@ -226,6 +226,12 @@ def test_a_run_names_the_provider_whose_folder_lacks_a_file(tmp_path):
     )
 
 
+def test_a_provider_says_how_to_read_by_known_names(tmp_path):
+    with pytest.raises(ConfigError) as raised:
+        ob.backtest("sma_cross", "AAPL", provider=f"csv:{tmp_path}?timezon=UTC")
+    assert str(raised.value).endswith("?timezon=UTC': 'timezon' is unknown; did you mean 'timezone'?")
+
+
 def test_a_wrong_stamp_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="stamp='close' must be"):
         CsvProvider(tmp_path, stamp="close")

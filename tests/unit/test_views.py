@@ -102,6 +102,20 @@ def test_an_indicator_with_several_outputs_of_one_symbol_is_of_no_other():
         ob.backtest(Asking, KINDS["values"][0], costs=ob.NO_COSTS)
 
 
+@pytest.mark.parametrize(("question", "said"), [
+    (lambda bands: bands[-1], "has several outputs; choose one: .upperband, .middleband, .lowerband"),
+    (lambda bands: bands.uper, "BBANDS(2, 2, 2) has no output 'uper'; did you mean 'upperband'?"),
+])  # fmt: skip
+def test_an_output_is_asked_by_its_name(question, said):
+    class Asking(ob.Strategy):
+        def on_bar(self, bar):
+            question(self.indicator(ob.BBANDS(2)))
+
+    with pytest.raises(StrategyError) as raised:
+        ob.backtest(Asking, DAYS, costs=ob.NO_COSTS)
+    assert said in str(raised.value)
+
+
 @pytest.mark.parametrize("symbol", ["B", 0, None])
 def test_a_cross_section_is_asked_by_symbol(symbol):
     class Asking(ob.Strategy):
