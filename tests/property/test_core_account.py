@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import operator
 from typing import Any
 
 from hypothesis import given, settings
@@ -108,7 +110,8 @@ def test_what_a_fill_realises_is_booked_with_it(events):
     for symbol, position in account.positions.items():
         kinds = (EntryKind.FILL, EntryKind.SPLIT)
         booked_gains = [e.realised for e in account.entries if e.symbol == symbol and e.kind in kinds]
-        assert position.realised == sum(booked_gains)
+        one_by_one = functools.reduce(operator.add, booked_gains, 0.0)  # newer `sum` rounds but once
+        assert position.realised == one_by_one
 
 
 @given(bookings, st.fixed_dictionaries(dict.fromkeys(SYMBOLS, prices)))
