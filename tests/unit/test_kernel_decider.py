@@ -229,3 +229,52 @@ def test_machine_code_is_kept_where_a_folder_can_be_written(tmp_path, monkeypatc
         monkeypatch.setattr(decider, "_made", {})
         assert run(lambda a: a * 0.25 + 0.0625, [[1.0]]) == (0, [0.3125])
     assert bool(list(tmp_path.glob("*.py"))) is (folder == "there")
+
+
+TABLE = [1.0]
+
+
+def perhaps_unset(value):
+    if value > 2.0:
+        answer = 1.0
+    return answer
+
+
+def set_both_ways(value):
+    if value > 2.0:  # noqa: SIM108  # both branches are what is tested
+        answer = 1.0
+    else:
+        answer = 0.0
+    return answer
+
+
+def reads_a_list(value):
+    return 1.0 if value > TABLE[0] else 0.0
+
+
+def has_a_default(value, more=(1,)):
+    return 1.0 if value > 2.0 else 0.0
+
+
+def sets_a_global(value):
+    global TABLE  # noqa: PLW0603  # what is refused
+    TABLE = [value]
+    return 1.0
+
+
+@pytest.mark.parametrize(
+    ("decide", "said"),
+    [
+        (perhaps_unset, "'answer', which may not be set"),
+        (reads_a_list, "'TABLE'"),
+        (has_a_default, "has an argument that @signal does not give"),
+        (sets_a_global, "sets_a_global"),
+    ],
+)
+def test_what_python_would_do_otherwise_is_left_to_the_event_engine(decide, said):
+    with pytest.raises(CannotCompile, match=said):
+        Decider(decide, [None])
+
+
+def test_a_name_that_is_set_both_ways_compiles():
+    Decider(set_both_ways, [None])

@@ -80,6 +80,8 @@ def new_scratch(bars: int) -> Scratch:
 def _loop_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Callable[..., tuple[int, int]]:
     """Return the loop over the bars, made once for a function and the kinds of its inputs."""
     function = check_function(decide)
+    if function.__code__.co_argcount != len(inputs):
+        raise refuse(f"{place_of(decide)} has an argument that @signal does not give")
     for thing in inputs:
         if isinstance(thing, int) and abs(thing) >= LARGE:
             raise refuse(f"{place_of(decide)} is given {thing}, which is {LARGE} or more")
@@ -102,7 +104,7 @@ def _check_compiles(decide: Callable[..., Any], given: Sequence[Any]) -> None:
     try:
         compiled.compile(tuple(given))
         answer = compiled.nopython_signatures[0].return_type
-    except (errors.NumbaError, NotImplementedError) as error:
+    except (errors.NumbaError, errors.UnsupportedBytecodeError, NotImplementedError) as error:
         raise refuse(f"{where}: {_short(error)}") from error
     if not isinstance(answer, _ANSWERS):
         raise refuse(f"{where} answers {answer} where a number from -1 to 1 is wanted")

@@ -55,6 +55,8 @@ def check_function(decide: Callable[..., Any]) -> types.FunctionType:
         raise refuse(f"{place_of(decide)} is no plain function")
     for line, name in _foreign(decide):
         raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
+    for line, name in _unbound(decide):
+        raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
     return decide
 
 
@@ -87,7 +89,46 @@ def _is_exact(thing: Any) -> bool:
     if isinstance(thing, bool | int | float) or thing is math:
         return True
     name = getattr(thing, "__name__", "")
-    return thing in _BUILTINS or (name in _MATH and getattr(math, name) is thing)
+    return any(thing is one for one in _BUILTINS) or (name in _MATH and getattr(math, name) is thing)
+
+
+def _unbound(decide: types.FunctionType) -> Iterator[tuple[int, str]]:
+    """Yield what a function may read before it is set: Python raises there, and compiled code does not."""
+    steps = list(dis.get_instructions(decide))
+    places = {step.offset: at for at, step in enumerate(steps)}
+    code = decide.__code__
+    given = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    known: dict[int, frozenset[str]] = {}
+    waiting = [(0, given)]
+    while waiting:
+        at, names = waiting.pop()
+        before = known.get(at)
+        names = names if before is None else names & before
+        if names == before:
+            continue
+        known[at] = names
+        step = steps[at]
+        names = names | _named(step, "STORE_FAST")
+        ends = step.opname.startswith(("RETURN", "RAISE", "JUMP"))
+        if not ends and at + 1 < len(steps):
+            waiting.append((at + 1, names))
+        if step.opcode in dis.hasjrel or step.opcode in dis.hasjabs:
+            waiting.append((places[step.argval], names))
+    for at, names in known.items():
+        for name in _named(steps[at], "LOAD_FAST") - names:
+            if not (steps[at].opname.startswith("STORE_FAST_LOAD") and steps[at].argval[0] == name):
+                yield code.co_firstlineno, f"{name!r}, which may not be set"
+
+
+def _named(step: dis.Instruction, kind: str) -> frozenset[str]:
+    """Return the names that a step stores or loads; one step may do so with two."""
+    if kind not in step.opname:
+        return frozenset()
+    if isinstance(step.argval, str):
+        return frozenset([step.argval])
+    kinds = step.opname.replace("STORE_FAST_LOAD_FAST", "STORE_FAST LOAD_FAST").split()
+    pairs = zip(kinds if len(kinds) == 2 else [step.opname] * 2, step.argval, strict=True)
+    return frozenset(name for what, name in pairs if kind in what)
 
 
 def identity_of(decide: types.FunctionType) -> str:
