@@ -277,4 +277,6 @@ def test_what_python_would_do_otherwise_is_left_to_the_event_engine(decide, said
 
 
 def test_a_name_that_is_set_both_ways_compiles():
-    Decider(set_both_ways, [None])
+    scratch = new_scratch(4)
+    assert Decider(set_both_ways, [None]).changes([np.array([1.0, 3.0, 3.0, 1.0])], [], scratch) == (0, 2)
+    assert scratch.what[:2].tolist() == [1.0, 0.0]

@@ -75,7 +75,7 @@ def test_chunks_shrink_where_one_takes_long(monkeypatch):
 
 
 def test_without_a_budget_one_combination_may_take_what_it_needs():
-    explore(GRID, Chunked(ByHand(figure, size=10**12)))
+    assert explore(GRID, Chunked(ByHand(figure, size=10**12))).done.all()
 
 
 def test_a_chunks_errors_belong_to_their_rows():

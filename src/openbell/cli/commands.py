@@ -161,10 +161,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[
         str, typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME or module:NAME.")
     ],
-    more: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="NAME=VALUES", help="More of --grid."),
-    ] = None,
+    more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
     *,
     grid: Grid = None,
     where: Where = None,
@@ -216,20 +213,22 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
         config=config,
         env=env,
     )
-    asked = Asked(
-        grid=[*(grid or ()), *(more or ())],
-        where=where,
-        method=method,
-        samples=samples,
-        objectives=objective or (),
-        each=each,
-        engine=engine,
-        workers=workers,
-        memory=memory,
-        resume=resume,
-        top=top,
+    return run_sweep(
+        request,
+        Asked(
+            grid=[*(grid or ()), *(more or ())],
+            where=where,
+            method=method,
+            samples=samples,
+            objectives=objective or (),
+            each=each,
+            engine=engine,
+            workers=workers,
+            memory=memory,
+            resume=resume,
+            top=top,
+        ),
     )
-    return run_sweep(request, asked)
 
 
 @command(app, "openbell strategies", "openbell strategies sma_cross", "openbell strategies my.py --json")
