@@ -196,6 +196,9 @@ def send(
 ) -> None:  # fmt: skip
     """Make an order and hand it to the exchange; a price that no order can have ends the run with a fault."""
     s = symbol_at(run, symbol)
+    if s.orders == SLOTS:  # never seen: what would not fit is left to the event engine
+        run.fault = 1
+        return
     slot = symbol * SLOTS + s.orders
     s.orders += 1
     order = order_at(run, slot)
