@@ -37,6 +37,31 @@ class OrderRefused(OpenbellError):
         self.reason = reason
 
 
+class RemoteError(OpenbellError):
+    """Somebody else's server, a data provider's or a broker's, did not do what it was asked."""
+
+
+class Retryable(RemoteError):
+    """Ask again later, reads only: the server is busy, slow or broken for now.
+
+    Args:
+        message: What was asked of whom, and what came back.
+        after: Seconds that the server wants to be left alone; None if it did not say.
+    """
+
+    def __init__(self, message: str, *, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Rejected(RemoteError):
+    """Do not ask again as it is: the server understood, and refuses."""
+
+
+class Disconnected(RemoteError):
+    """A connection is gone, or mute: connect again, and ask for what was missed."""
+
+
 class Halt(OpenbellError):
     """Stop trading now."""
 

@@ -85,12 +85,3 @@ class Broker(Protocol):
 
     def submit(self, commands: Iterable[Command], time: int) -> None:
         """Send commands."""
-
-
-class Provider(Protocol):
-    """A source of historical data."""
-
-    name: str
-
-    def load(self, symbol: str, timeframe: str, start: int | None, end: int | None) -> Any:
-        """Return one symbol's bars and actions in the half-open range [start, end)."""
