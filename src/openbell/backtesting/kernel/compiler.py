@@ -22,7 +22,6 @@ from numba.core.compiler_machinery import PassManager
 from numba.core.typed_passes import (
     AnnotateTypes,
     IRLegalization,
-    NativeLowering,
     NoPythonBackend,
     NopythonTypeInference,
     PreLowerStripPhis,
@@ -30,6 +29,7 @@ from numba.core.typed_passes import (
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 from numba.extending import lower_builtin, type_callable
 
+from openbell.backtesting.kernel.lowering import KernelLowering
 from openbell.backtesting.kernel.memory import PLACES, typer_of
 from openbell.core import rules
 from openbell.utils.cache import cache_folder
@@ -74,7 +74,7 @@ class _Lean(CompilerBase):
         passes = PassManager("lean")
         for one in (
             TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference,
-            PreLowerStripPhis, IRLegalization, AnnotateTypes, NativeLowering, NoPythonBackend,
+            PreLowerStripPhis, IRLegalization, AnnotateTypes, KernelLowering, NoPythonBackend,
         ):  # fmt: skip
             passes.add_pass(one, one.__name__)
         passes.finalize()
