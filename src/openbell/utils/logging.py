@@ -76,6 +76,13 @@ def redact(value: str) -> None:
     _secrets = tuple(sorted(forms.union(_secrets), key=lambda form: (-len(form), form)))
 
 
+def hide(text: str) -> str:
+    """Return a text in which every secret that `redact` was told is masked, for messages of errors."""
+    for secret in _secrets:
+        text = text.replace(secret, MASK)
+    return text
+
+
 def _make_writer(stream: TextIO, render: Callable[[Record], str]) -> Callable[[Message], None]:
     def write(message: Message) -> None:
         stream.write(render(message.record) + "\n")
@@ -93,7 +100,7 @@ def _render_text(record: Record) -> str:
     time, level = f"{record['time']:%H:%M:%S.%f}"[:-3], record["level"].name
     trace = _format_exception(record)
     line = f"{time} {level:<8} {record['message']}{ids}" + (f"\n{trace}" if trace else "")
-    return _hide(line)
+    return hide(line)
 
 
 def _render_colour(record: Record) -> str:
@@ -106,20 +113,20 @@ def _render_json(record: Record) -> str:
     fields: dict[str, object] = {
         "time": record["time"].isoformat(),
         "level": record["level"].name,
-        "message": _hide(record["message"]),
+        "message": hide(record["message"]),
         "source": f"{record['name']}:{record['line']}",
-        "ids": {_hide(name): _simplify(value) for name, value in record["extra"].items()},
+        "ids": {hide(name): _simplify(value) for name, value in record["extra"].items()},
     }
     trace = _format_exception(record)
     if trace:
-        fields["exception"] = _hide(trace)
+        fields["exception"] = hide(trace)
     return json_format.dumps(fields)
 
 
 def _simplify(value: object) -> object:
     text = str(value)
     plain = isinstance(value, bool | int | None) or (isinstance(value, float) and math.isfinite(value))
-    return value if plain and _hide(text) == text else _hide(text)
+    return value if plain and hide(text) == text else hide(text)
 
 
 def _format_exception(record: Record) -> str:
@@ -127,9 +134,3 @@ def _format_exception(record: Record) -> str:
     if error is None or error.type is None:
         return ""
     return "".join(traceback.format_exception(error.type, error.value, error.traceback)).rstrip()
-
-
-def _hide(text: str) -> str:
-    for secret in _secrets:
-        text = text.replace(secret, MASK)
-    return text
