@@ -8,8 +8,8 @@ import pytest
 from openbell.core.errors import StrategyError
 from openbell.core.orders import Cancel
 from openbell.core.requests import Exits, Ticket
-from openbell.core.types import OrderStatus, OrderType, Reason
-from tests.unit.market_by_hand import Seat
+from openbell.core.types import Charge, Dividend, OrderStatus, OrderType, Reason
+from tests.unit.market_by_hand import DAY, Seat
 
 NONE, PLAIN = Exits(), Ticket()
 
@@ -71,7 +71,7 @@ def test_a_rejected_signal_is_tried_again(seat):
     order = signal(seat, 1.0)
     seat.take()
     order.move(OrderStatus.REJECTED, 0, Reason.NO_BUYING_POWER)
-    seat.desk.forget(order)
+    seat.desk.blotter.forget(order)
     assert signal(seat, 1.0) is not None
 
 
@@ -318,3 +318,24 @@ def test_quantities_are_put_on_the_grid_of_lots():
     seat = Seat("A", lot=0.1)
     seat.hold("A", 0.3)
     assert target(seat, 0.7).quantity == 0.4
+
+
+# --- equity ------------------------------------------------------------------------------------------------
+
+
+def test_equity_follows_each_bar_and_each_booking_of_one_moment(seat):
+    account, price = seat.account, seat.market.price
+    seat.hold("A", 100)
+    seen = [seat.desk.equity()]
+    for happens in (
+        lambda: seat.market.move(A=103.0),
+        lambda: account.book_dividend(Dividend("A", DAY, 0.5), time=DAY),
+        lambda: account.book_charge(Charge("silent", "", "interest", 7.0, DAY)),
+        lambda: seat.market.move(A=103.5),
+        lambda: seat.hold("A", -40),
+        lambda: seat.market.move(A=101.0),
+    ):
+        happens()
+        assert seat.desk.equity() == account.equity(price) != seen[-1]
+        assert seat.desk.equity() == account.equity(price)
+        seen.append(seat.desk.equity())

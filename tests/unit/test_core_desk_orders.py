@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from openbell.core import desk as desk_module
+from openbell.core import blotter
 from openbell.core.errors import StrategyError
 from openbell.core.orders import Cancel, Replace
 from openbell.core.requests import Exits, Ticket
@@ -97,14 +97,14 @@ def test_an_order_of_another_run_is_not_the_desks_own(seat):
 
 
 def test_a_loop_of_orders_is_stopped(seat, monkeypatch):
-    monkeypatch.setattr(desk_module, "MOST_ORDERS_AT_ONCE", 20)
+    monkeypatch.setattr(blotter, "MOST_ORDERS_AT_ONCE", 20)
     with pytest.raises(StrategyError, match=r"^21 orders at one moment \(the most is 20\): a loop\?$"):
         for_ever(lambda: order(seat, 1))
 
 
 def test_a_loop_of_replacements_is_stopped(seat, monkeypatch):
     made = order(seat, 1, limit=90.0)
-    monkeypatch.setattr(desk_module, "MOST_ORDERS_AT_ONCE", 20)
+    monkeypatch.setattr(blotter, "MOST_ORDERS_AT_ONCE", 20)
     with pytest.raises(StrategyError, match="a loop"):
         for_ever(lambda: seat.desk.replace(made, Replace(made.id, limit=91.0)))
 

@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from openbell.core.errors import OpenbellError, OrderRefused
+from openbell.core.faults import change_fault, fault
 from openbell.core.orders import (
     TERMINAL,
     TRANSITIONS,
@@ -13,8 +14,6 @@ from openbell.core.orders import (
     Order,
     Replace,
     Step,
-    change_fault,
-    fault,
 )
 from openbell.core.types import (
     BUY,

@@ -71,7 +71,7 @@ class Engine:
         for command in self.flush():
             if isinstance(command, Order):
                 command.move(OrderStatus.CANCELLED, self.market.time, Reason.END_OF_DATA)
-                self.desk.forget(command)
+                self.desk.blotter.forget(command)
 
     def lone_hook(self) -> Callable[[Bar], None] | None:
         """Return `on_bar` when calling it is all that a bar asks of the engine from now on.
@@ -138,7 +138,7 @@ class Engine:
         if status is not order.status:
             order.move(status, time, reason)
             if status in TERMINAL:
-                self.desk.forget(order)
+                self.desk.blotter.forget(order)
         elif reason:
             order.note(time, reason)
 

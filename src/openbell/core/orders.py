@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from openbell.core import rules
 from openbell.core.errors import OpenbellError
-from openbell.core.types import Fill, Instrument, OrderStatus, OrderType, Reason, Side, TimeInForce
+from openbell.core.types import Fill, OrderStatus, OrderType, Reason, Side, TimeInForce
 
 _S = OrderStatus
 TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
@@ -43,6 +43,15 @@ _NONE = Reason.NONE
 #: `rules.whole_lots`, remembering its answers: an order asks for the same several times.
 whole_lots = lru_cache(maxsize=4096)(rules.whole_lots)
 
+#: Of each type, the prices that it has.
+PRICES: dict[OrderType, tuple[str, ...]] = {
+    OrderType.MARKET: (),
+    OrderType.LIMIT: ("limit",),
+    OrderType.STOP: ("stop",),
+    OrderType.STOP_LIMIT: ("stop", "limit"),
+    OrderType.TRAILING_STOP: ("trail",),
+}
+
 
 class Step(NamedTuple):
     """One step of an order's life."""
@@ -67,26 +76,27 @@ class Order:
         "trail", "trail_percent", "type",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913  # an order has many fields, each of them named by the caller
+    # Python hands arguments on by position, and their defaults, at a third of what it takes by name.
+
+    def __init__(  # noqa: PLR0913  # an order has many fields, and what is rare among them is named
         self,
         id: int,  # the field's own word
         strategy: str,
         symbol: str,
         side: Side,
         quantity: float,
-        *,
         decided: int,
+        reduce_only: bool = False,  # noqa: FBT001, FBT002
+        aim: bool = False,  # noqa: FBT001, FBT002
         type: OrderType = OrderType.MARKET,  # the field's own word
         tif: TimeInForce = TimeInForce.GTC,
         limit: float = math.nan,
         stop: float = math.nan,
         trail: float = math.nan,
-        trail_percent: bool = False,
+        trail_percent: bool = False,  # noqa: FBT001, FBT002
         good_till: int = 0,
-        reduce_only: bool = False,
         parent: int = 0,
         oco: int = 0,
-        aim: bool = False,
         tag: str = "",
     ) -> None:
         self.id = id
@@ -185,7 +195,7 @@ class Order:
     def describe(self) -> str:
         """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""
         way = "buy" if self.side > 0 else "sell"
-        prices = [self._price_in_words(name) for name in _PRICES[self.type]] or [self.type.value]
+        prices = [self._price_in_words(name) for name in PRICES[self.type]] or [self.type.value]
         return " ".join((way, f"{self.quantity:.10g}", self.symbol, *prices, self.tif.value))
 
     def _price_in_words(self, name: str) -> str:
@@ -233,83 +243,6 @@ class OrderUpdate(NamedTuple):
     trail: float = math.nan
 
 
-_PRICES: dict[OrderType, tuple[str, ...]] = {
-    OrderType.MARKET: (),
-    OrderType.LIMIT: ("limit",),
-    OrderType.STOP: ("stop",),
-    OrderType.STOP_LIMIT: ("stop", "limit"),
-    OrderType.TRAILING_STOP: ("trail",),
-}
-
-
-def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
-    """Return what is wrong with an order's own numbers, or None. Buying power is the broker's question."""
-    wrong = _quantity_fault(order.quantity, instrument.lot, reduce_only=order.reduce_only)
-    if wrong is not None:
-        return Reason.BAD_QUANTITY, wrong
-    wrong = _price_fault(order) or _time_fault(order)
-    return (Reason.BAD_PRICE, wrong) if wrong is not None else None
-
-
-def change_fault(order: Order, change: Replace, instrument: Instrument) -> str | None:
-    """Return what is wrong with a change of a working order, or None."""
-    if not order.open:
-        return f"is {order.status}: it cannot be replaced"
-    for name in ("limit", "stop"):
-        value = getattr(change, name)
-        if math.isnan(value):
-            continue
-        if name not in _PRICES[order.type]:
-            return f"has no {name} to set to {value}"
-        if not 0 < value < math.inf:
-            return f"cannot take {name}={value}: it must be a positive number"
-        if rules.on_tick(value, instrument.tick) <= 0.0:
-            return (
-                f"cannot take {name}={value:.10g}: it is less than half a tick of {instrument.tick:g}; "
-                f"give {instrument.tick:g} or more"
-            )
-    if math.isnan(change.quantity):
-        return None
-    wrong = _quantity_fault(change.quantity, instrument.lot, reduce_only=order.reduce_only)
-    return f"cannot take it: {wrong}" if wrong is not None else None
-
-
-def _quantity_fault(quantity: float, lot: float, *, reduce_only: bool) -> str | None:
-    # What only reduces may be an odd lot: a split may have left one.
-    if not (math.isfinite(quantity) and quantity > 0):
-        return f"quantity {quantity} must be a positive number"
-    lots = on_lots(quantity, lot, reduce_only)
-    if lots <= 0.0 or abs(lots - quantity) > rules.DUST:
-        return f"quantity {quantity} is not a whole number of lots of {lot:g}"
-    return None
-
-
 def on_lots(quantity: float, lot: float, reduce_only: bool) -> float:  # noqa: FBT001  # asked for each order
     """Return the most that an order for `quantity` may be for: whole lots, or whole shares to reduce."""
     return whole_lots(quantity, 1.0 if reduce_only and lot > 1.0 else lot)
-
-
-def _price_fault(order: Order) -> str | None:
-    for name in _PRICES[order.type]:
-        value = getattr(order, name)
-        if not (math.isfinite(value) and value > 0):
-            return f"{name}={value} of a {order.type} order must be a positive number"
-    if order.trail_percent and order.type is not OrderType.TRAILING_STOP:
-        return f"trail_percent says how `trail` is meant, and a {order.type} order has none"
-    if order.trail_percent and order.trail >= 1:
-        return f"trail={order.trail} in percent must be below 1 (0.05 is 5 %)"
-    return None
-
-
-def _time_fault(order: Order) -> str | None:
-    auction = order.tif in (TimeInForce.OPG, TimeInForce.CLS)
-    if auction and order.type not in (OrderType.MARKET, OrderType.LIMIT):
-        return f"a {order.type} order cannot be {order.tif}: only market and limit orders can"
-    if order.tif is TimeInForce.GTD:
-        if not order.good_till:
-            return "tif='gtd' needs good_till=, a datetime with a time zone"
-        if order.good_till <= order.decided:
-            return f"good_till={order.good_till} must be later than the decision at {order.decided}"
-    elif order.good_till:
-        return f"good_till={order.good_till} needs tif='gtd', not {order.tif.value!r}"
-    return None

@@ -55,6 +55,7 @@ class Exits:
 
 
 NO_EXITS = Exits()
+NO_TICKET = Ticket()
 
 # --- what is typed in a call -----------------------------------------------------------------------------
 # Each reader takes the call and its symbol for the message, then the argument's name and value.

@@ -13,7 +13,16 @@ from openbell.core.errors import ConfigError, StrategyError
 from openbell.core.inputs import real, shown, whole
 from openbell.core.market import Bar, as_datetime
 from openbell.core.orders import Order
-from openbell.core.requests import NO_EXITS, Ticket, change_of, exits_of, refused, signed, text, ticket_of
+from openbell.core.requests import (
+    NO_EXITS,
+    NO_TICKET,
+    change_of,
+    exits_of,
+    refused,
+    signed,
+    text,
+    ticket_of,
+)
 from openbell.core.types import Fill, TimeInForce
 from openbell.indicators.spec import Indicator
 from openbell.strategies.parameters import Parameter, checked, parameters_of
@@ -131,7 +140,7 @@ class Strategy:
         limit: object,
         tag: object,
     ) -> Order | None:
-        desk = self.desk
+        desk = self._desk or self.desk
         if symbol.__class__ is not str:
             desk.check(call, symbol)
         conviction = confidence if confidence.__class__ is float else real(confidence)
@@ -141,8 +150,10 @@ class Strategy:
             conviction = -conviction
         if desk.holds(symbol, conviction):
             return None
-        desk.check(call, symbol)
-        ticket = ticket_of(call, symbol, limit=limit, tag=tag)
+        if symbol not in desk.tracks:
+            desk.check(call, symbol)
+        plain = limit is None and tag.__class__ is str and not tag
+        ticket = NO_TICKET if plain else ticket_of(call, symbol, limit=limit, tag=tag)
         return desk.signal(symbol, conviction, exits_of(call, symbol, *exits), ticket)
 
     def hold(self, symbol: str) -> None:
@@ -205,7 +216,7 @@ class Strategy:
         desk = self.desk
         desk.check("target_quantity", symbol)
         shares = signed("target_quantity", symbol, "quantity", quantity, says=_TARGET)
-        return desk.target(symbol, shares, NO_EXITS, Ticket())
+        return desk.target(symbol, shares, NO_EXITS, NO_TICKET)
 
     def rebalance(self, weights: Mapping[str, float]) -> list[Order]:
         """Bring all positions to shares of equity; what is not named is closed. Sales go first."""
@@ -226,9 +237,10 @@ class Strategy:
 
     def close(self, symbol: str) -> Order | None:
         """Leave a position and cancel its orders."""
-        desk = self.desk
-        desk.check("close", symbol)
-        return desk.signal(symbol, 0.0, NO_EXITS, Ticket())
+        desk = self._desk or self.desk
+        if symbol.__class__ is not str or symbol not in desk.tracks:
+            desk.check("close", symbol)
+        return desk.signal(symbol, 0.0, NO_EXITS, NO_TICKET)
 
     def cancel(self, order: Order) -> None:
         """Cancel an order; one that has ended is left alone."""

@@ -11,7 +11,7 @@ from typing import Any
 from openbell.core.errors import ConfigError, StrategyError, nearest
 from openbell.core.inputs import flag, real, shown
 from openbell.core.market import Bar
-from openbell.core.requests import NO_EXITS, Ticket
+from openbell.core.requests import NO_EXITS, NO_TICKET
 from openbell.indicators.spec import Indicator
 from openbell.strategies.base import Strategy
 from openbell.strategies.exits import EXITS, as_exit, protection_of
@@ -167,7 +167,7 @@ class SignalStrategy(Strategy):
         if self._entries and (self.desk.account.quantity(bar.symbol) or self.desk.working.get(bar.symbol)):
             return
         if self._plain or not self._opens(conviction) or self.desk.holds(bar.symbol, conviction):
-            self.desk.signal(bar.symbol, conviction, NO_EXITS, Ticket())
+            self.desk.signal(bar.symbol, conviction, NO_EXITS, NO_TICKET)
             return
         held = self.desk.account.quantity(bar.symbol)
         exits, ticket = self._protection.orders(bar.close, math.copysign(1.0, conviction), held)

@@ -1,0 +1,177 @@
+"""A desk's blotter: every order that it sent, those that still work, and what it asks of the broker."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from openbell.core import rules
+from openbell.core.errors import StrategyError
+from openbell.core.faults import change_fault, fault
+from openbell.core.orders import Cancel, Order, Replace, on_lots
+from openbell.core.ports import Command, Market
+from openbell.core.requests import Exits, Ticket, order_type
+from openbell.core.types import BUY, SELL, Reason, Side
+
+#: More commands than this at one moment is a loop, not a decision.
+MOST_ORDERS_AT_ONCE = 10_000
+
+
+class Blotter:
+    """Writes orders out, each on its grid and without a fault, and keeps them by id and by symbol."""
+
+    def __init__(self, name: str, *, market: Market, next_id: Callable[[], int]) -> None:
+        self.name = name
+        self.orders: dict[int, Order] = {}
+        self.working: dict[str, dict[int, Order]] = {}
+        self.outbox: list[Command] = []
+        self._market = market
+        self._next_id = next_id
+
+    # Arguments are handed on by position here, as every order comes this way.
+
+    def send(
+        self,
+        symbol: str,
+        quantity: float,
+        ticket: Ticket,
+        aim: bool = False,  # noqa: FBT001, FBT002
+        reduce_only: bool = False,  # noqa: FBT001, FBT002
+    ) -> Order:
+        """Send an order for `quantity` signed shares.
+
+        Raises:
+            StrategyError: It has a fault.
+        """
+        market, working = self._market, self.working
+        instrument = market.tracks[symbol].instrument
+        side: Side = SELL if quantity < 0 else BUY
+        size = abs(quantity)
+        order_id = self._next_id()
+        if ticket:
+            order = self._ticketed(order_id, symbol, side, size, ticket, aim, reduce_only)
+            reduce_only = order.reduce_only
+        else:
+            order = Order(order_id, self.name, symbol, side, size, market.time, reduce_only, aim)
+        lots = on_lots(size, instrument.lot, reduce_only)
+        if ticket or lots <= 0.0 or not abs(lots - size) <= rules.DUST:
+            wrong = fault(order, instrument)
+            if wrong is not None:
+                raise StrategyError(f"order {order.describe()}: {wrong[1]}")
+        order.quantity = lots
+        self.orders[order_id] = order
+        if symbol in working:
+            working[symbol][order_id] = order
+        else:
+            working[symbol] = {order_id: order}
+        self._ask(order)
+        return order
+
+    def protect(self, symbol: str, held: float, exits: Exits, *, parent: int) -> None:
+        """Send the exits of a position: they reduce only, and the first to fill cancels the others."""
+        group = self._next_id() if len(exits) > 1 else 0
+        for ticket in exits.tickets():
+            ticket["parent"], ticket["oco"] = parent, group
+            self.send(symbol, -held, ticket, False, True)
+
+    def cancel(self, order: Order, reason: Reason = Reason.ASKED) -> None:
+        """Ask for an order's end, once; one that has ended already is left alone."""
+        if self.working.get(order.symbol, {}).pop(order.id, None) is not None:
+            self._ask(Cancel(order.id, reason))
+
+    def replace(self, order: Order, change: Replace) -> None:
+        """Ask for a change of a working order; it must leave the order valid.
+
+        Raises:
+            StrategyError: The order has ended, has no such price, or the new value is no valid one.
+        """
+        instrument = self._market.tracks[order.symbol].instrument
+        tick, lot = instrument.tick, instrument.lot
+        wrong = change_fault(order, change, instrument)
+        if wrong is not None:
+            raise StrategyError(f"order {order.id} ({order.describe()}) {wrong}")
+        changed = change._replace(
+            limit=rules.on_tick(change.limit, tick), stop=rules.on_tick(change.stop, tick)
+        )
+        quantity = on_lots(change.quantity, lot, order.reduce_only)
+        if any(not math.isnan(value) for value in changed[1:]):
+            self._ask(changed._replace(quantity=quantity))
+
+    def pair(self, first: Order, second: Order) -> None:
+        """Make two orders cancel each other: what fills of one is taken off the other (OCO).
+
+        Raises:
+            StrategyError: They are of two symbols, or one of them has ended.
+        """
+        for one in (first, second):
+            check_pair(first.symbol, one, "oco")
+            if not one.open:
+                raise StrategyError(f"order {one.id} ({one.describe()}) is {one.status}: it cannot be paired")
+        group = first.oco or second.oco or self._next_id()
+        joined = {first.oco, second.oco} - {0}
+        for order in self.working.get(first.symbol, {}).values():
+            if order.oco in joined:
+                order.oco = group
+        first.oco = second.oco = group
+
+    def forget(self, order: Order) -> None:
+        """Drop an order that has ended from those that work."""
+        self.working[order.symbol].pop(order.id, None)
+
+    def _ticketed(
+        self,
+        order_id: int,
+        symbol: str,
+        side: Side,
+        size: float,
+        ticket: Ticket,
+        aim: bool,  # noqa: FBT001
+        reduce_only: bool,  # noqa: FBT001
+    ) -> Order:
+        """Return an order with what its ticket asks for, prices in whole ticks."""
+        fields: dict[str, Any] = {**ticket, "aim": aim}
+        if reduce_only:
+            fields["reduce_only"] = True
+        tick = self._market.tracks[symbol].instrument.tick
+        for name in ("limit", "stop"):
+            if name in fields:
+                fields[name] = _on_tick(symbol, name, ticket, fields[name], tick)
+        return Order(
+            order_id, self.name, symbol, side, size, self._market.time, type=order_type(ticket), **fields
+        )
+
+    def _ask(self, command: Command) -> None:
+        self.outbox.append(command)
+        if len(self.outbox) > MOST_ORDERS_AT_ONCE:
+            raise StrategyError(
+                f"{len(self.outbox)} orders at one moment (the most is {MOST_ORDERS_AT_ONCE}): a loop?"
+            )
+
+
+def _on_tick(symbol: str, name: str, ticket: Ticket, price: float, tick: float) -> float:
+    """Return an order's price in whole ticks.
+
+    Raises:
+        StrategyError: That leaves nothing; the price is named as it was asked for.
+    """
+    level = rules.on_tick(price, tick)
+    if level > 0.0:
+        return level
+    asked = ticket["tag"] if "oco" in ticket else name  # an exit's tag is the name that it was asked by
+    raise StrategyError(
+        f"order for {symbol}: {asked}={price:.10g} is less than half a tick of {tick:g}; "
+        f"give {tick:g} or more"
+    )
+
+
+def check_pair(symbol: str, other: Order, name: str) -> None:
+    """Make sure that an order may be tied to one of `symbol`.
+
+    Raises:
+        StrategyError: It is of another.
+    """
+    if other.symbol != symbol:
+        raise StrategyError(
+            f"{name}=order {other.id} ({other.describe()}): it must be of the same symbol, {symbol}"
+        )
