@@ -162,8 +162,16 @@ class FindingKind(StrEnum):
     MISSING_SESSIONS = "missing_sessions"
     MISSING_BARS = "missing_bars"  #: inside sessions that have some
     UNRECORDED_SPLIT = "unrecorded_split"
+    SPIKE = "spike"  #: a price far from its neighbours, which take it back
+    FROZEN = "frozen"  #: prices that stand still
+    DISAGREEMENT = "disagreement"  #: another vendor has another split, dividend or price
+    QUARANTINED = "quarantined"  #: bars that are kept apart, for a written reason
     IGNORED_COLUMN = "ignored_column"
     ASSUMED_CALENDAR = "assumed_calendar"
+
+
+#: What is done about a finding: stop, keep the bar apart with the reason, or keep it and say so.
+Policy = Literal["fail", "quarantine", "flag"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +182,7 @@ class Finding:
     symbol: str
     time: int  #: ns UTC; 0 when it belongs to no bar
     message: str
-    policy: Literal["fail", "flag"] = "flag"
+    policy: Policy = "flag"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

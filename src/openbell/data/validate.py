@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from openbell.core.errors import BadData
 from openbell.core.types import NANOS_PER_DAY, Split
-from openbell.data.bars import COLUMNS, PRICES, Finding, FindingKind, Floats, Series, Times, parse_timeframe
+from openbell.data.bars import (
+    COLUMNS,
+    PRICES,
+    Finding,
+    FindingKind,
+    Floats,
+    Policy,
+    Series,
+    Times,
+    parse_timeframe,
+)
+from openbell.data.oddities import find_spikes, find_still
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
     Where = Callable[[int], str]
 
 #: What is done about each kind: `fail` raises BadData, `flag` notes a Finding.
-POLICY: Mapping[FindingKind, Literal["fail", "flag"]] = MappingProxyType(
+POLICY: Mapping[FindingKind, Policy] = MappingProxyType(
     {
         FindingKind.UNSORTED: "fail",
         FindingKind.DUPLICATE: "fail",
@@ -37,6 +48,10 @@ POLICY: Mapping[FindingKind, Literal["fail", "flag"]] = MappingProxyType(
         FindingKind.MISSING_SESSIONS: "flag",
         FindingKind.MISSING_BARS: "flag",
         FindingKind.UNRECORDED_SPLIT: "flag",
+        FindingKind.SPIKE: "flag",
+        FindingKind.FROZEN: "flag",
+        FindingKind.DISAGREEMENT: "flag",
+        FindingKind.QUARANTINED: "flag",
         FindingKind.IGNORED_COLUMN: "flag",
         FindingKind.ASSUMED_CALENDAR: "flag",
     }
@@ -89,7 +104,7 @@ def check_bars(symbol: str, columns: Mapping[str, Floats], where: Where) -> list
         BadData: A value is missing, infinite, zero, negative or outside its bar; names the first row.
     """
     findings = []
-    for kind, broken, wrong in _rules(columns):
+    for kind, broken, wrong in row_rules(columns):
         rows = np.flatnonzero(broken)
         if len(rows):
             row = int(rows[0])
@@ -99,7 +114,7 @@ def check_bars(symbol: str, columns: Mapping[str, Floats], where: Where) -> list
     return findings
 
 
-def _rules(columns: Mapping[str, Floats]) -> Iterator[tuple[FindingKind, NDArray[np.bool_], str]]:
+def row_rules(columns: Mapping[str, Floats]) -> Iterator[tuple[FindingKind, NDArray[np.bool_], str]]:
     """Yield what can be wrong, where it is, and its words with the columns to fill in."""
     high, low, volume = columns["high"], columns["low"], columns["volume"]
     for name in COLUMNS:
@@ -136,6 +151,8 @@ def examine(series: Series, sessions: Sessions) -> list[Finding]:
         *_missing_sessions(series, sessions),
         *(_missing_bars(series, sessions, step) if isinstance(step, int) else ()),
         *_unrecorded_splits(series),
+        *_spikes(series),
+        *_frozen(series),
     ]
 
 
@@ -195,6 +212,34 @@ def _unrecorded_splits(series: Series) -> Iterator[Finding]:
                 f"{close[row]:.10g}; if that is a {new}:{old} split, record it in the actions"
             )
             yield report(FindingKind.UNRECORDED_SPLIT, series.symbol, message, time=time)
+
+
+def _spikes(series: Series) -> Iterator[Finding]:
+    rows = np.flatnonzero(find_spikes(series.open, series.high, series.low, series.close))
+    for row in rows:
+        time = int(series.start[row])
+        prices = " ".join(f"{name} {getattr(series, name)[row]:.10g}" for name in PRICES)
+        message = (
+            f"{series.symbol}: {_when(series, time)} has a spike ({prices}); check it against another vendor"
+        )
+        yield report(FindingKind.SPIKE, series.symbol, message, time=time)
+
+
+def _frozen(series: Series) -> Iterator[Finding]:
+    for run in find_still(series.open, series.high, series.low, series.close):
+        time = int(series.start[run.first])
+        price = f"{series.close[run.first]:.10g}"
+        message = (
+            f"{series.symbol}: {run.bars} bars from {_when(series, time)} on stand still at {price}; "
+            "was the symbol halted?"
+        )
+        yield report(FindingKind.FROZEN, series.symbol, message, time=time)
+
+
+def _when(series: Series, time: int) -> str:
+    if isinstance(parse_timeframe(series.timeframe), int):
+        return f"{np.datetime64(time, 'ns').astype('datetime64[m]')}Z"
+    return _date(time)
 
 
 def cut_range(series: Series, start: int | None, end: int | None) -> Series:
