@@ -1,0 +1,1 @@
+"""What is kept: the journal of everything that happened, and its copies."""

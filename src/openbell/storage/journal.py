@@ -1,0 +1,222 @@
+"""The journal: an append-only log of everything that happened, in embedded SQLite.
+
+An intent is durable before it is sent: `commit(durable=True)` returns when the disk has it. Everything else
+is written as it happens and outlives the process, kill -9 included; what the power takes before the next
+durable commit, the broker still knows. Each row carries a digest of itself and of the row before, so that
+a damaged or edited journal is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from openbell.core.errors import BadData, ConfigError, Halt
+from openbell.storage.schema import migrate
+
+_START = b"openbell journal"
+_ROW = "SELECT seq, time, wall, kind, strategy, subject, trace, body, digest FROM event"
+_ABOUT = f"{_ROW} WHERE subject = ? ORDER BY seq"
+_PAGE = f"{_ROW} WHERE seq > ? ORDER BY seq LIMIT 1000"
+
+
+class Entry(NamedTuple):
+    """One event of the journal.
+
+    `time` is the engine's, `wall` the computer's clock, both ns UTC. `subject` is what it is about, such as a
+    client order id; `trace` joins everything that one bar led to.
+    """
+
+    seq: int
+    time: int
+    wall: int
+    kind: str
+    strategy: str
+    subject: str
+    trace: str
+    body: Mapping[str, Any]
+
+
+class Journal:
+    """One account's journal. One process writes it; any number may read it meanwhile."""
+
+    def __init__(self, path: str | Path, *, account: str = "", read_only: bool = False) -> None:
+        """Open a journal, and make it where there is none.
+
+        Args:
+            path: The file.
+            account: Whose it is, such as `alpaca:paper:PA123`; it is kept in the file, and must not differ.
+            read_only: Whether to look only; then the file must be there.
+
+        Raises:
+            ConfigError: The file is another account's, of a later version, no journal, or cannot be opened.
+        """
+        self.path = Path(path)
+        self._read_only = read_only
+        self._log: int | None = None
+        try:
+            self._open(read_only=read_only)
+            if not read_only:
+                migrate(self._connection, self.path)
+                self._connection.execute("INSERT OR IGNORE INTO about VALUES ('account', ?)", (account,))
+                self._connection.commit()
+            self.account: str = self._about("account")
+            last = self._connection.execute(
+                "SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1"
+            ).fetchone()
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigError(
+                f"journal {str(self.path)!r} cannot be opened ({error}); check the path, or restore the file"
+            ) from error
+        self.last: int
+        self._digest: bytes
+        self.last, self._digest = last or (0, _START)
+        if account and account != self.account:
+            raise ConfigError(
+                f"journal {str(self.path)!r} is of account {self.account!r}, not {account!r}; "
+                "give each account a folder of its own"
+            )
+
+    def _open(self, *, read_only: bool) -> None:
+        if read_only:
+            address = f"{self.path.resolve().as_uri()}?mode=ro"
+            self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._connection = sqlite3.connect(self.path, isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def append(
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        *,
+        time: int,
+        wall: int,
+        strategy: str = "",
+        subject: str = "",
+        trace: str = "",
+    ) -> Entry:
+        """Write an event. It counts from the next `commit` on.
+
+        Raises:
+            Halt: The disk is full or broken.
+        """
+        text = json.dumps(body, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        row = (self.last + 1, time, wall, kind, strategy, subject, trace, text)
+        digest = _digest(self._digest, row)
+        try:
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, digest))
+        except sqlite3.Error as error:
+            raise self._halt(error) from error
+        self.last, self._digest = row[0], digest
+        return Entry(row[0], time, wall, kind, strategy, subject, trace, body)
+
+    def commit(self, *, durable: bool = False) -> None:
+        """Make what was appended count; with `durable` it is on the disk when this returns.
+
+        Raises:
+            Halt: The disk is full or broken: nothing that was appended since the last commit counts.
+        """
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+            if durable:
+                self._sync()
+        except (sqlite3.Error, OSError) as error:
+            raise self._halt(error) from error
+
+    def read(self, after: int = 0) -> Iterator[Entry]:
+        """Yield the events after a sequence number, in order.
+
+        Raises:
+            BadData: A row is damaged.
+        """
+        for row in self._rows(after):
+            yield self._entry(row)
+
+    def about(self, subject: str) -> list[Entry]:
+        """Return the events about one thing, in order."""
+        return [self._entry(row) for row in self._connection.execute(_ABOUT, (subject,))]
+
+    def verify(self) -> int:
+        """Check every row against its digest; return how many there are.
+
+        Raises:
+            BadData: A row is missing, damaged or was edited; names the first.
+        """
+        digest, count = _START, 0
+        try:
+            for row in self._rows(0):
+                count += 1
+                digest = _digest(digest, row[:8])
+                if row[0] != count or digest != row[8]:
+                    raise self._damaged(row[0], "its digest does not fit the rows up to it")
+        except sqlite3.Error as error:
+            raise self._damaged(count + 1, str(error)) from error
+        return count
+
+    def close(self) -> None:
+        """Commit, and let go of the file."""
+        self.commit(durable=not self._read_only)
+        if self._log is not None:
+            os.close(self._log)
+            self._log = None
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _sync(self) -> None:
+        """Wait until the disk has every commit: they are all in SQLite's log of writes beside the file."""
+        if self._log is None:
+            self._log = os.open(f"{self.path}-wal", os.O_RDWR)
+        os.fsync(self._log)
+
+    def _rows(self, after: int) -> Iterator[tuple[Any, ...]]:
+        """Yield rows page by page: a reader that holds one query open would keep the log from being cut."""
+        while rows := self._connection.execute(_PAGE, (after,)).fetchall():
+            yield from rows
+            after = rows[-1][0]
+
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        seq, time, wall, kind, strategy, subject, trace, text, _ = row
+        try:
+            return Entry(seq, time, wall, kind, strategy, subject, trace, json.loads(text))
+        except json.JSONDecodeError as error:
+            raise self._damaged(seq, str(error)) from error
+
+    def _about(self, key: str) -> str:
+        row = self._connection.execute("SELECT value FROM about WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def _damaged(self, seq: int, why: str) -> BadData:
+        return BadData(
+            f"journal {str(self.path)!r}: event {seq} is damaged ({why}); stop, keep the file, and "
+            "restore a copy: `openbell journal doctor` says what can be saved"
+        )
+
+    def _halt(self, error: Exception) -> Halt:
+        return Halt(
+            f"journal {str(self.path)!r} cannot be written ({error}), so nothing is sent any more; "
+            "make room on the disk, and start again"
+        )
+
+
+def _digest(before: bytes, row: tuple[Any, ...]) -> bytes:
+    """Return the digest of a row and of all that came before it."""
+    return hashlib.sha256(before + json.dumps(row, separators=(",", ":")).encode()).digest()
