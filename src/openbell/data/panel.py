@@ -345,7 +345,7 @@ class Panel:
         else:
             check_coarser(timeframe, base.timeframe, symbol=base.symbol)
             adjusted = {n: column_of(base, n)[:end] * ratio_of(part, n, slice(0, end), unit) for n in names}
-            columns, known = resample(adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions)
+            columns, known, _ = resample(adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions)
         _spread(view, compute(recipe, columns))
         finished = latest(known, base.known[:end])
         for values in view.each() if isinstance(view, Outputs) else (view,):

@@ -15,10 +15,11 @@ _THURSDAY = 3  # 1970-01-01 was a Thursday: day + 3 makes Monday the first day o
 
 
 class Resampled(NamedTuple):
-    """Columns of coarser bars, and when each is complete by the calendar (ns UTC)."""
+    """Columns of coarser bars, and when each begins and is complete by the calendar (ns UTC)."""
 
     columns: dict[str, Floats]
     known: Times
+    start: Times
 
 
 def resample(columns: Mapping[str, Floats], start: Times, *, timeframe: str, sessions: Sessions) -> Resampled:
@@ -36,16 +37,19 @@ def resample(columns: Mapping[str, Floats], start: Times, *, timeframe: str, ses
     session = np.searchsorted(sessions.closes, start, side="right")
     step = parse_timeframe(timeframe)
     if isinstance(step, CalendarUnit):
-        group, known = _by_calendar(step, session, sessions)
+        group, begins, known = _by_calendar(step, session, sessions)
     else:
         opens, closes = sessions.opens[session], sessions.closes[session]
         place = (start - opens) // step
         group = session * (1 + np.max(place, initial=0)) + place
-        known = np.minimum(opens + (place + 1) * step, closes)
+        begins = opens + place * step
+        known = np.minimum(begins + step, closes)
     firsts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1)) if len(group) else np.empty(0, np.int64)
     lasts = np.append(firsts[1:], len(group)) - 1 if len(group) else firsts
     return Resampled(
-        {name: _gather(name, array, firsts, lasts) for name, array in columns.items()}, known[firsts]
+        {name: _gather(name, array, firsts, lasts) for name, array in columns.items()},
+        known[firsts],
+        begins[firsts],
     )
 
 
@@ -54,16 +58,18 @@ def latest(known: Times, at: Times) -> Times:
     return np.searchsorted(known, at, side="right") - 1
 
 
-def _by_calendar(unit: CalendarUnit, session: Times, sessions: Sessions) -> tuple[Times, Times]:
+def _by_calendar(unit: CalendarUnit, session: Times, sessions: Sessions) -> tuple[Times, Times, Times]:
+    """Return of each bar the number of its period, and when that begins and ends."""
     if unit is CalendarUnit.DAY:
-        return session, sessions.closes[session]
+        return session, sessions.opens[session], sessions.closes[session]
     if unit is CalendarUnit.WEEK:
         keys = (sessions.dates + _THURSDAY) // 7
     else:
         keys = sessions.dates.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     group = keys[session]
+    first_session = np.searchsorted(keys, group)
     last_session = np.searchsorted(keys, group, side="right") - 1
-    return group, sessions.closes[last_session]
+    return group, sessions.opens[first_session], sessions.closes[last_session]
 
 
 def _gather(name: str, array: Floats, firsts: Times, lasts: Times) -> Floats:
