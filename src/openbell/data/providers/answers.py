@@ -101,7 +101,7 @@ def make_batch(start: Sequence[int], rows: Iterable[Sequence[float]], where: str
     times = np.array(start, np.int64)
     back = np.flatnonzero(np.diff(times) <= 0)
     if len(back):
-        first, then = (np.datetime64(times[back[0] + n], "ns") for n in (0, 1))
+        first, then = (np.datetime64(int(times[back[0] + n]), "ns") for n in (0, 1))
         raise BadData(f"{where}: a bar of {then} follows one of {first}")
     table = np.array(list(rows), np.float64).reshape(len(times), len(COLUMNS))
     return Batch(times, {name: np.ascontiguousarray(table[:, n]) for n, name in enumerate(COLUMNS)})
