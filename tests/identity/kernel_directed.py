@@ -147,6 +147,62 @@ GROWN = hand(  # an exit that grows inside a bar does not fill in what is left o
     costs=costs(volume_share=0.1), exits={"limit": 0.02, "take_profit": 0.05},
 )  # fmt: skip
 
+# --- positions with exits, whose figures come the short way or not ---
+
+SLIPS = costs(commission=Commission(taker_bps=10.0, maker_bps=3.0), slippage=Slippage(bps=20.0))
+BRACKET = {"stop_loss": 0.05, "take_profit": 0.05}
+
+GAPPED = hand([QUIET, QUIET, "90 91 89 90", QUIET], [1.0] * 4, costs=SLIPS, exits=BRACKET)
+
+SOARED = hand([QUIET, QUIET, "110 111 109 110", QUIET], [1.0] * 4, costs=SLIPS, exits=BRACKET)
+
+REACHED = hand([QUIET, QUIET, "101 106 100 104", QUIET], [1.0] * 4, costs=SLIPS, exits=BRACKET)
+
+AT_ENTRY = hand([QUIET, "100 106 94 100", QUIET], [1.0] * 3, costs=SLIPS, exits=BRACKET)
+
+TRAILED = hand(  # the mark rises with the bars; the stop that it drags is above the fixed one
+    [QUIET, QUIET, "101 104 101 104", "104 109 104 108", "108 109 101 102", QUIET], [1.0] * 6,
+    costs=SLIPS, exits={**BRACKET, "take_profit": 0.3, "trailing_stop": 0.06},
+)  # fmt: skip
+
+CLOSED = hand(  # by an order at the market, while its exits rest; then once more
+    [QUIET, QUIET, QUIET, "101 102 100 101", QUIET, "102 103 101 102", QUIET],
+    [1.0, 1.0, 0.0, 1.0, 1.0, -1.0, 0.0], costs=SLIPS, exits=BRACKET,
+)  # fmt: skip
+
+OVERTAKEN = hand(  # the conviction falls in the bar whose stop is touched already
+    [QUIET, QUIET, "100 101 94 100", QUIET, QUIET, QUIET], [1.0, 1.0, 0.0, 1.0, 1.0, 1.0], exits=BRACKET
+)
+
+IGNORED = hand(  # the position is left to its exits, and still there at the end
+    [QUIET] * 5, [1.0, 0.0, 1.0, 0.5, 0.0], exits={**BRACKET, "entries_only": True, "reenter": True}
+)
+
+TOO_LATE = hand([QUIET] * 4, [1.0, 1.0, 1.0, 0.0], exits=BRACKET)  # the last close has no open after it
+
+THIN = hand(  # the entry's bar has volume for it, and for a part of its exit
+    [QUIET, "100 101 94 100 150", "100 101 99 100 1000"], [1.0] * 3, exits=BRACKET,
+    costs=costs(volume_share=0.1),
+)  # fmt: skip
+
+RESIZED = hand([QUIET] * 4 + ["95 96 90 91"], [0.5, 0.5, 1.0, 1.0, 1.0], exits=BRACKET)
+
+PAID = hand(
+    [QUIET, QUIET, QUIET, "98 99 94 95", QUIET], [1.0] * 5, exits=BRACKET,
+    actions=[Dividend("X", days(3)[2][0], 1.5)],
+)  # fmt: skip
+
+IN_DEBT = hand(  # what the stop brings is less than its fee
+    [QUIET, QUIET, "0.1 0.1 0.1 0.1", "0.1 0.1 0.1 0.1"], [1.0] * 4, exits=BRACKET, cash=1_005.0,
+    costs=costs(commission=Commission(minimum=5.0, maximum_share=0.0)),
+)  # fmt: skip
+
+BESIDE = hand(  # an open that is beside its bar: the bar of the entry does not touch what its open is beyond
+    [QUIET, "90 101 99 100", QUIET], [1.0] * 3, exits=BRACKET
+)
+
+ABOVE = hand([QUIET, QUIET, "106 101 94 100", QUIET], [1.0] * 4, exits=BRACKET)  # nor here the target
+
 SOARING = hand([QUIET, "100 1001 100 1000"], [1.0] * 2, shares=100.0)  # a year of that is no float
 
 NEVER = hand([QUIET, QUIET], [float("nan")] * 2)  # the indicator never has a value

@@ -131,7 +131,34 @@ MUTANTS = {
         "swift.foresee_fill", "run.volume_share > 0.0 and", "False and"
     ),
     "the short way passes a dividend by": Mutant("swift.foresee", "<= moment + 1", "<= moment"),
-    "the short way forgets slippage": Mutant("swift.book", "run.slippage += run.foreseen_slip", "pass"),
+    "the short way forgets slippage": Mutant("swift.book", "run.slippage += slip", "pass"),
+    "the short way takes the target rather than the stop": Mutant(
+        "bracket.foresee_exit", "(-1.0, level, high, low)", "(-1.0, level, high, low) and high < run.rises"
+    ),
+    "the short way forgets the trailing stop": Mutant(
+        "bracket.foresee_exit", "max(run.falls, run.trail_level)", "run.falls"
+    ),
+    "the short way's stop fills at its level, whatever the open": Mutant(
+        "bracket.foresee_exit", "if rules.stop_at_open(-1.0, level, open_)", "if False"
+    ),
+    "an exit of the short way takes volume that its entry took": Mutant(
+        "bracket.foresee_exit", "run.foreseen if bar == entry else 0.0", "0.0"
+    ),
+    "a target of the short way pays as a taker": Mutant(
+        "bracket.foresee_exit", "run.rises, True, True, taken", "run.rises, True, False, taken"
+    ),
+    "exits of the short way begin a bar late": Mutant(
+        "bracket.foresee_end", "bar, conviction = moment + 1", "bar, conviction = moment + 2"
+    ),
+    "the short way heeds convictions while it is to leave a position to its exits": Mutant(
+        "bracket.foresee_end", "not run.entries_only and", ""
+    ),
+    "a position of the short way passes a dividend by": Mutant(
+        "bracket.foresee_end", "until = min(until, item(run.action_moments_at, action))", "pass"
+    ),
+    "what the desk sells the short way is not sold": Mutant(
+        "bracket.foresee_end", "!= conviction:", "!= conviction and False:"
+    ),
     "a symbol without a bar fills at its next one": Mutant(
         "matching.meet", "item(run.slots_at, bar) != moment", "False"
     ),

@@ -2,20 +2,28 @@
 
 import functools
 import os
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.identity import kernel_directed as directed
-from tests.identity.kernel_cases import cases, random_case
+from tests.identity.kernel_cases import cases, guarded_by, random_case
 from tests.identity.kernel_mutants import MUTANTS
 from tests.unit.kernel_by_hand import Prepared, by_events, by_kernel, differences, interpreted, mutated, tally
 
+from openbell.backtesting.kernel import bracket, loop
 from openbell.core.errors import StrategyError
 
 thorough = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(thorough, max_examples=80)
 #: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
 SEEDS = range(160)
+GUARDED = range(60)
+KINDS = (
+    (False, False),
+    (True, False),
+    (True, True),
+)  #: a sale at the market, of a limit order, of one that waited
 FEATURES = {
     "fill": 300, "several fills, market": 15, "several fills, limit": 4, "several fills, stop": 2,
     "several fills, trailing_stop": 3, "child filled": 80, "triggered": 12, "ambiguity": 6,
@@ -32,7 +40,8 @@ FEATURES = {
 
 @functools.cache
 def fixed() -> list[Prepared]:
-    return [random_case(seed).prepare() for seed in SEEDS] + list(directed.ALL.values())
+    guarded = [random_case(seed, guarded_by).prepare() for seed in GUARDED]
+    return [random_case(seed).prepare() for seed in SEEDS] + guarded + list(directed.ALL.values())
 
 
 # --- random runs -----------------------------------------------------------------------------------------
@@ -41,6 +50,12 @@ def fixed() -> list[Prepared]:
 @thorough
 @given(cases())
 def test_compiled_runs_are_those_of_the_event_engine(case):
+    assert differences(case.prepare()) == []
+
+
+@thorough
+@given(cases(guarded_by))
+def test_compiled_positions_with_exits_are_those_of_the_event_engine(case):
     assert differences(case.prepare()) == []
 
 
@@ -57,6 +72,7 @@ def test_thousands_of_runs_are_those_of_the_event_engine():
     first = int.from_bytes(os.urandom(4), "big")
     for seed in range(first, first + 20_000):
         assert differences(random_case(seed).prepare()) == [], seed
+        assert differences(random_case(seed, guarded_by).prepare()) == [], seed
 
 
 # --- fixed runs ------------------------------------------------------------------------------------------
@@ -69,6 +85,44 @@ def test_fixed_runs_meet_every_rule_and_are_those_of_the_event_engine():
             assert differences(given_run) == [], seed
             tally(by_events(given_run), happened)
     assert {name for name, least in FEATURES.items() if happened.get(name, 0) < least} == set()
+
+
+def watch(monkeypatch, home, name):
+    """Return a list of what a function of the interpreted kernel is given from now on, and returns."""
+    loop.prepare()  # what is compiled must not see the watch
+    function, seen = getattr(home, name), []
+
+    def watched(*given):
+        seen.append((given, function(*given)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(home, name, watched)
+    return seen
+
+
+def test_fixed_runs_end_positions_the_short_way_by_every_kind_of_sale(monkeypatch):
+    sales = watch(monkeypatch, bracket, "foresee_sale")
+    ends = watch(monkeypatch, loop, "foresee_end")
+    with interpreted():
+        for seed in GUARDED:
+            assert differences(random_case(seed, guarded_by).prepare()) == [], seed
+    kinds = Counter((rests, maker, taken > 0) for (*_, rests, maker, taken), sold in sales if sold)
+    assert min(kinds[rests, maker, at_entry] for rests, maker in KINDS for at_entry in (True, False)) >= 5
+    ways = Counter(end == bracket.NOWHERE for _, end in ends)
+    assert ways[False] >= 150
+    assert ways[True] >= 10
+
+
+@pytest.mark.parametrize(("name", "ends"), [
+    ("GAPPED", [2]), ("SOARED", [2]), ("REACHED", [2]), ("AT_ENTRY", [1]), ("TRAILED", [4]),
+    ("CLOSED", [3, 6]), ("OVERTAKEN", [2, 6]), ("IGNORED", [5]), ("AGAIN", [2, 4, 7]), ("TOO_LATE", [-1]),
+    ("THIN", [-1]), ("RESIZED", [-1]), ("PAID", [-1]), ("IN_DEBT", [-1]), ("BESIDE", [-1]), ("ABOVE", [-1]),
+])  # fmt: skip
+def test_positions_end_the_short_way_where_nothing_else_can_happen(monkeypatch, name, ends):
+    seen = watch(monkeypatch, loop, "foresee_end")
+    with interpreted():
+        assert differences(directed.ALL[name]) == []
+    assert [end for _, end in seen] == ends
 
 
 @pytest.mark.parametrize("name", directed.ALL)

@@ -67,10 +67,11 @@ def by_events(given: Prepared) -> Outcome:
 
 
 class Figures(NamedTuple):
-    """What a sweep keeps of a run, and the curve that it is made of; `why` there is none."""
+    """What a sweep keeps of a run, its curve and its notes; `why` there is none."""
 
     figures: Floats
     curve: Floats
+    notes: dict[Any, int]
     why: str
 
 
@@ -84,11 +85,11 @@ def by_kernel(given: Prepared) -> tuple[Outcome, Figures]:
     memory = of.trace()
     telling = Telling(engine, panel)
     telling.tell(memory)
-    notes = {REASONS[at]: int(memory.notes[at]) for at in np.flatnonzero(memory.notes)}
     orders = list(engine.desk.orders.values())
     told = Outcome(
-        panel, engine.account, orders, engine.fills, telling.marks, telling.ambiguities, notes, of.waiting()
-    )
+        panel, engine.account, orders, engine.fills, telling.marks, telling.ambiguities, _notes(memory),
+        of.waiting(),
+    )  # fmt: skip
     return told, _figures(of)
 
 
@@ -97,7 +98,11 @@ def _figures(of: Batch) -> Figures:
     runner = batch._Runner(of, results)
     runner._memory.point("curve", curve)
     why = runner.one(of._wanted({}), 0)
-    return Figures(results[0], curve, why)
+    return Figures(results[0], curve, _notes(runner._memory), why)
+
+
+def _notes(memory: Any) -> dict[Any, int]:
+    return {REASONS[at]: int(memory.notes[at]) for at in np.flatnonzero(memory.notes)}
 
 
 def differences(given: Prepared) -> list[str]:
@@ -119,6 +124,8 @@ def differences(given: Prepared) -> list[str]:
     marks = np.unique(np.append(0, expected.daily))
     if expected.equity[marks].tolist() != figures.curve.tolist():
         found.append("curve of a sweep")
+    if {reason: count for reason, count in expected.notes.items() if count} != figures.notes:
+        found.append("notes of a sweep")
     same = np.isclose(measure(expected), figures.figures, rtol=1e-9, atol=1e-12, equal_nan=True)
     return found + [name for name, is_same in zip(MEASURES, same, strict=True) if not is_same]
 

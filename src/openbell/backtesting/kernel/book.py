@@ -6,6 +6,7 @@ from openbell.backtesting.kernel.compiler import compiled
 from openbell.backtesting.kernel.funds import refusal, release
 from openbell.backtesting.kernel.log import tell, tell_change, tell_restated
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at, value
+from openbell.backtesting.kernel.quiet import trailing_level
 from openbell.backtesting.kernel.records import (
     ACCEPTED,
     ACTIVE,
@@ -55,8 +56,7 @@ def set_level(run: Run, slot: int) -> None:
     """Work out a stop's price on the tick grid: a trailing one's follows its mark."""
     order = order_at(run, slot)
     if order.kind == TRAILING:
-        raw = rules.trailing_stop(order.side, order.mark, order.trail, True)
-        order.level = rules.on_tick(raw, symbol_at(run, order.symbol).tick)
+        order.level = trailing_level(order.side, order.mark, order.trail, symbol_at(run, order.symbol).tick)
     else:
         order.level = order.stop
 

@@ -7,15 +7,16 @@ from collections.abc import Callable
 from numba import types
 
 from openbell.backtesting.kernel.book import finish
+from openbell.backtesting.kernel.bracket import NOWHERE, foresee_end, leave
 from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept, ready
-from openbell.backtesting.kernel.desk import call_margin, holds, signal, works
+from openbell.backtesting.kernel.desk import call_margin, has_exits, holds, signal, works
 from openbell.backtesting.kernel.holding import act, charge
 from openbell.backtesting.kernel.matching import match
 from openbell.backtesting.kernel.measures import measure
 from openbell.backtesting.kernel.memory import item, put, put_value, run_at, symbol_at, value
 from openbell.backtesting.kernel.quiet import next_touch
 from openbell.backtesting.kernel.records import REASON_COUNT, Run
-from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, book, foresee, is_swift
+from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, allowed, book, foresee, is_swift
 
 _NAN = float("nan")
 
@@ -28,7 +29,7 @@ def begin(run: Run) -> None:
     run.next_id = 1
     run.holds = run.shorts = run.resting = run.positions = run.senders = 0
     run.logged = run.fault = run.trades = run.wins = run.joined = run.invested = 0
-    run.mark = run.restless = 0
+    run.mark = run.restless = run.change = 0
     run.since = -1
     for k in range(REASON_COUNT):
         put(run.notes_at, k, 0)
@@ -109,26 +110,30 @@ def heed(run: Run, symbol: int, conviction: float) -> None:
 
 
 @compiled
-def decide(run: Run, moment: int, at: int) -> int:
+def decide(run: Run, moment: int) -> None:
     """Act on the convictions that change at a moment."""
-    while at < run.changes and item(run.when_at, at) == moment:
-        heed(run, item(run.who_at, at), value(run.what_at, at))
-        at += 1
-    return at
+    while is_change(run, moment):
+        heed(run, item(run.who_at, run.change), value(run.what_at, run.change))
+        run.change += 1
 
 
 @compiled
-def decide_again(run: Run, moment: int, at: int) -> int:
+def is_change(run: Run, moment: int) -> bool:
+    """Tell whether the next change of conviction is at a moment."""
+    return run.change < run.changes and item(run.when_at, run.change) == moment
+
+
+@compiled
+def decide_again(run: Run, moment: int) -> None:
     """Act on the convictions that change, and on those that stand where nothing is held or ordered."""
     for symbol in range(run.symbols):
         s = symbol_at(run, symbol)
-        if at < run.changes and item(run.when_at, at) == moment and item(run.who_at, at) == symbol:
-            heed(run, symbol, value(run.what_at, at))
-            at += 1
+        if is_change(run, moment) and item(run.who_at, run.change) == symbol:
+            heed(run, symbol, value(run.what_at, run.change))
+            run.change += 1
         elif s.at >= 0 and is_restless(run, symbol) and item(run.slots_at, s.first + s.at) == moment:
             signal(run, symbol, s.last)
     run.restless = 1 if any_restless(run) else 0
-    return at
 
 
 @compiled
@@ -167,57 +172,86 @@ def mark_until(run: Run, mark: int, following: int) -> int:
 
 
 @compiled
-def next_moment(run: Run, at: int, action: int) -> int:
+def next_moment(run: Run, action: int) -> int:
     """Return the next moment that has a change of conviction or a corporate action, or the end."""
     following = run.moments
-    if at < run.changes:
-        following = item(run.when_at, at)
+    if run.change < run.changes:
+        following = item(run.when_at, run.change)
     if action < run.actions:
         following = min(following, item(run.action_moments_at, action))
     return following
 
 
 @compiled
-def leap(run: Run, moment: int, at: int, action: int) -> int:
+def leap(run: Run, moment: int, action: int) -> int:
     """Return the next moment at which anything can happen, from `moment` on."""
     if run.since >= 0 or run.restless:
         return moment
-    following = next_moment(run, at, action)
+    following = next_moment(run, action)
     return next_touch(run, moment, following) if run.resting else following
 
 
 @compiled
-def hurry(run: Run, moment: int, at: int, action: int) -> bool:
-    """Act on a change of conviction by the short way, up to its fill, if that way may be taken."""
+def hurry(run: Run, moment: int, action: int) -> int:
+    """Act on a conviction by the short way, up to what it leads to; return the moment to go on at.
+
+    Where that way may not be taken nothing is changed, and the moment is `NOWHERE`.
+    """
+    changes = is_change(run, moment)
+    if not changes and not run.restless:
+        return NOWHERE
     advance(run, moment)
-    way = foresee(run, moment, value(run.what_at, at), action)
-    if way != LONG_WAY:
-        run.mark = mark_until(run, run.mark, moment + 1)
+    s, change = symbol_at(run, 0), run.change + (1 if changes else 0)
+    asked = value(run.what_at, change - 1)
+    way, following = foresee(run, moment, asked, action), moment + 1
+    if way == FILLS and has_exits(run):
+        following = foresee_end(run, moment, change, action)
+    if way == LONG_WAY or following == NOWHERE:
+        return NOWHERE
+    s.conviction, run.change = allowed(run, asked), change
     if way == FILLS:
+        run.mark = mark_until(run, run.mark, moment + 1)
         advance(run, moment + 1)
-        book(run)
-    return way != LONG_WAY
+        book(run, run.foreseen, run.foreseen_price, run.foreseen_fee, run.foreseen_slip)
+        if has_exits(run):
+            end(run, following)
+    s.last = value(run.what_at, run.change - 1)
+    run.restless = 1 if run.reenter and is_restless(run, 0) else 0
+    return following
+
+
+@compiled
+def end(run: Run, moment: int) -> None:
+    """Let a position with exits end at a moment, as it was foreseen."""
+    run.mark = mark_until(run, run.mark, moment)
+    run.change = run.left
+    if moment < run.moments:
+        advance(run, moment)
+        leave(run)
 
 
 @compiled
 def walk(run: Run) -> None:
     """Run a strategy whose changes of conviction are known, and write equity at the marks."""
     begin(run)
-    at = action = moment = 0
+    action = moment = 0
     swift = is_swift(run)
     while moment < run.moments and not run.fault:
-        moment = leap(run, moment, at, action)
+        moment = leap(run, moment, action)
         run.mark = mark_until(run, run.mark, moment)
         if moment == run.moments:
             break
-        if swift and at < run.changes and item(run.when_at, at) == moment and hurry(run, moment, at, action):
-            at += 1
-        else:
+        following = hurry(run, moment, action) if swift else NOWHERE
+        if following == NOWHERE:
             run.moment = moment
             action = meet(run, moment, action)
-            at = decide_again(run, moment, at) if run.reenter else decide(run, moment, at)
-            run.mark = mark_until(run, run.mark, moment + 1)
-        moment += 1
+            if run.reenter:
+                decide_again(run, moment)
+            else:
+                decide(run, moment)
+            following = moment + 1
+            run.mark = mark_until(run, run.mark, following)
+        moment = following
     run.mark = mark_until(run, run.mark, run.moments)
     finish(run, item(run.times_at, run.moments - 1))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from openbell.backtesting.kernel.book import set_level
 from openbell.backtesting.kernel.compiler import compiled
 from openbell.backtesting.kernel.memory import item, order_at, symbol_at, value
 from openbell.backtesting.kernel.records import LIMIT, TRAILING, Run
@@ -37,18 +36,37 @@ def next_touch(run: Run, moment: int, until: int) -> int:
             rises = min(rises, order.limit) if order.side < 0.0 else rises
         else:
             return moment
-    if trailing >= 0:
-        return next_trailed(run, trailing, moment, until, falls, rises)
+    if trailing < 0:
+        return pass_levels(run, moment, until, falls, rises)
+    order = order_at(run, trailing)
+    run.trail_mark, run.trail_level = order.mark, order.level
+    moment = pass_trailed(run, moment, until, falls, rises, order.side, order.trail)
+    order.mark, order.level = run.trail_mark, run.trail_level
+    return moment
+
+
+@compiled
+def pass_by(run: Run, moment: int, until: int) -> int:
+    """Return the first moment from `moment` on, or `until`, whose bar touches a long position's exits."""
+    if run.trailing_stop > 0.0:
+        return pass_trailed(run, moment, until, run.falls, run.rises, -1.0, run.trailing_stop)
+    return pass_levels(run, moment, until, run.falls, run.rises)
+
+
+@compiled
+def pass_levels(run: Run, moment: int, until: int, falls: float, rises: float) -> int:
+    """Return the first moment whose bar comes down to one price, or up to another."""
     while moment < until and falls < value(run.low_at, moment) and value(run.high_at, moment) < rises:
         moment += 1
     return moment
 
 
 @compiled
-def next_trailed(run: Run, slot: int, moment: int, until: int, falls: float, rises: float) -> int:
-    """Do so with a trailing stop among what rests."""
-    order, tick = order_at(run, slot), symbol_at(run, 0).tick
-    side, mark, level = order.side, order.mark, order.level
+def pass_trailed(
+    run: Run, moment: int, until: int, falls: float, rises: float, side: float, trail: float
+) -> int:  # fmt: skip
+    """Do so with a trailing stop beside the two, whose mark the bars move."""
+    mark, level, tick = run.trail_mark, run.trail_level, symbol_at(run, 0).tick
     while moment < until:
         low, high = value(run.low_at, moment), value(run.high_at, moment)
         if low <= falls or high >= rises or rules.stop_touched(side, level, high, low):
@@ -56,8 +74,13 @@ def next_trailed(run: Run, slot: int, moment: int, until: int, falls: float, ris
         moved = rules.trailing_mark(side, mark, high, low)
         if moved != mark:
             mark = moved
-            level = rules.on_tick(rules.trailing_stop(side, mark, order.trail, True), tick)
+            level = trailing_level(side, mark, trail, tick)
         moment += 1
-    order.mark = mark
-    set_level(run, slot)
+    run.trail_mark, run.trail_level = mark, level
     return moment
+
+
+@compiled
+def trailing_level(side: float, mark: float, trail: float, tick: float) -> float:
+    """Return a trailing stop's price on the tick grid."""
+    return rules.on_tick(rules.trailing_stop(side, mark, trail, True), tick)

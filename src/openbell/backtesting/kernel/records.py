@@ -157,6 +157,14 @@ class Run(ctypes.Structure):
     foreseen_price: float
     foreseen_fee: float
     foreseen_slip: float  #: its slippage in money
+    falls: float  #: the stop of the position that it begins; without one, minus infinity
+    rises: float  #: its target, or infinity
+    trail_mark: float  #: a trailing stop's, while bars pass by
+    trail_level: float
+    asked: float  #: the conviction that ends the position; 1 where an exit does
+    left_price: float  #: of the fill that ends it
+    left_fee: float
+    left_slip: float
     trades: int
     wins: int
     invested: int  #: marks at which something was held
@@ -167,6 +175,8 @@ class Run(ctypes.Structure):
     moments: int
     mark_count: int
     changes: int
+    change: int  #: the next one
+    left: int  #: the next one when a position has ended that is foreseen
     actions: int
     log_size: int
     next_id: int

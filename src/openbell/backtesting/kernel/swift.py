@@ -1,10 +1,13 @@
 """The short way of most changes of conviction: one market order that fills whole at the next open.
 
 It works out the same numbers by the same rules, and books them at once. Whatever might go another way (an
-order that works, exits, a limit, a short, a debt, a bar of too little volume, an action) goes the long way.
+order that works, a limit, a short, a debt, a bar of too little volume, an action) goes the long way. What
+exits do with a position that begins so is `bracket`'s.
 """
 
 from __future__ import annotations
+
+import math
 
 from openbell.backtesting.kernel.compiler import compiled
 from openbell.backtesting.kernel.desk import count_note, has_exits, size
@@ -14,41 +17,44 @@ from openbell.backtesting.kernel.records import SHORT_NOT_ALLOWED, SIZE_ZERO, Ru
 from openbell.core import rules
 
 LONG_WAY, NOTHING, FILLS = range(3)
+_NAN = float("nan")
 
 
 @compiled
 def is_swift(run: Run) -> bool:
     """Tell whether a run may take the short way at all: one symbol, of which only the figures are wanted."""
-    plain = not has_exits(run) and run.limit == 0.0 and run.reenter == 0 and run.entries_only == 0
+    plain = run.limit == 0.0 and (has_exits(run) or (run.reenter == 0 and run.entries_only == 0))
     return run.figures_only != 0 and run.symbols == 1 and run.dense != 0 and plain
 
 
 @compiled
-def foresee(run: Run, moment: int, conviction: float, action: int) -> int:
-    """Work out what a change of conviction leads to by the next open, and note the fill for `book`.
+def allowed(run: Run, conviction: float) -> float:
+    """Return what the account makes of a conviction: zero of a short where there are none."""
+    return 0.0 if conviction < 0.0 and not run.short else conviction
 
-    The symbol's bars are known up to `moment`. Nothing is changed where the long way has to be taken.
+
+@compiled
+def foresee(run: Run, moment: int, asked: float, action: int) -> int:
+    """Work out what a conviction leads to by the next open, and note the fill for `book`.
+
+    The symbol's bars are known up to `moment`. Nothing is changed but notes, where nothing follows.
     """
     s = symbol_at(run, 0)
     if moment + 1 >= run.moments or run.resting or run.since >= 0:
         return LONG_WAY
     if action < run.actions and item(run.action_moments_at, action) <= moment + 1:
         return LONG_WAY
-    if conviction < 0.0 and not run.short:
+    conviction, held = allowed(run, asked), s.position
+    way, wanted = NOTHING, held
+    if conviction != s.conviction or not (held * conviction > 0.0 or (conviction == 0.0 and held == 0.0)):
+        wanted = size(run, 0, conviction) if conviction != 0.0 else 0.0
+        if wanted < 0.0 or held < 0.0 or (held > 0.0 and has_exits(run)):
+            return LONG_WAY
+        way = foresee_order(run, moment, held, wanted)
+    if way != LONG_WAY and asked < 0.0 and conviction == 0.0:
         count_note(run, SHORT_NOT_ALLOWED)
-        conviction = 0.0
-    held = s.position
-    repeats = held * conviction > 0.0 or (conviction == 0.0 and held == 0.0)
-    if conviction == s.conviction and repeats:
-        return NOTHING
-    wanted = size(run, 0, conviction) if conviction != 0.0 else 0.0
-    if wanted < 0.0 or held < 0.0:
-        return LONG_WAY
-    way = foresee_order(run, moment, held, wanted)
-    if way != LONG_WAY:
-        s.conviction = conviction
-        if conviction != 0.0 and wanted == 0.0:
-            count_note(run, SIZE_ZERO)
+    if way != LONG_WAY and conviction != 0.0 and wanted == 0.0:
+        count_note(run, SIZE_ZERO)
     return way
 
 
@@ -72,37 +78,46 @@ def foresee_order(run: Run, moment: int, held: float, wanted: float) -> int:
         need = rules.required(quantity, 0.0, price, price, side, run.initial, fee)
         if need > run.cash + rules.DUST:
             return LONG_WAY
-    return foresee_fill(run, moment + 1, side, quantity)
+    touched = value(run.open_at, moment + 1)
+    price, fee, slip = foresee_fill(run, moment + 1, side * quantity, touched, False, False, 0.0, run.cash)
+    run.foreseen, run.foreseen_price, run.foreseen_fee, run.foreseen_slip = side * quantity, price, fee, slip
+    return LONG_WAY if math.isnan(price) else FILLS
 
 
 @compiled
-def foresee_fill(run: Run, bar: int, side: float, quantity: float) -> int:
-    """Work out a market order's fill at a bar's open."""
+def foresee_fill(
+    run: Run, bar: int, signed: float, touched: float, rests: bool, maker: bool, taken: float, cash: float
+) -> tuple[float, float, float]:  # fmt: skip
+    """Return a whole fill's price, fee and slippage in money; a price of NaN where it may go another way.
+
+    `rests` is of a limit order, `maker` where it waited for its price; `taken` is of the bar's volume.
+    """
     s = symbol_at(run, 0)
-    volume, touched = value(run.volume_at, bar), value(run.open_at, bar)
+    side, quantity, volume = 1.0 if signed > 0.0 else -1.0, abs(signed), value(run.volume_at, bar)
     lot = s.lot if side > 0.0 else min(s.lot, 1.0)
-    if run.volume_share > 0.0 and rules.volume_left(volume, run.volume_share, 0.0, lot) < quantity:
-        return LONG_WAY
-    cost = rules.slippage(touched, quantity, volume, run.slip_share, run.slip_bps, run.spread_bps, run.impact)
-    price = rules.slipped(side, touched, cost)
+    if run.volume_share > 0.0 and rules.volume_left(volume, run.volume_share, taken, lot) < quantity:
+        return _NAN, 0.0, 0.0
+    price = touched
+    if not rests:
+        cost = rules.slippage(
+            touched, quantity, volume, run.slip_share, run.slip_bps, run.spread_bps, run.impact
+        )
+        price = rules.slipped(side, touched, cost)
     worth = quantity * price
-    raw = 0.0 + rules.charge_raw(quantity, worth, run.per_share, run.taker_bps)
+    raw = 0.0 + rules.charge_raw(quantity, worth, run.per_share, run.maker_bps if maker else run.taker_bps)
     fee = rules.order_fee(raw, 0.0 + worth, run.per_order, run.minimum, run.maximum_share)
-    cash = run.cash + rules.fill_amount(side * quantity, price, fee)
-    if run.initial != 1.0 or cash < 0.0:
-        return LONG_WAY
+    if run.initial != 1.0 or cash + rules.fill_amount(signed, price, fee) < 0.0:
+        return _NAN, 0.0, 0.0
     if side > 0.0:
         need = rules.required(quantity, 0.0, price, touched, side, run.initial, fee)
-        free = rules.revalued_free(run.cash, s.position, value(run.close_at, bar - 1), touched, run.initial)
+        free = rules.revalued_free(cash, s.position, value(run.close_at, bar - 1), touched, run.initial)
         if need - free > rules.DUST:
-            return LONG_WAY
-    run.foreseen, run.foreseen_price, run.foreseen_fee = side * quantity, price, fee
-    run.foreseen_slip = abs(price - touched) * quantity
-    return FILLS
+            return _NAN, 0.0, 0.0
+    return price, fee, abs(price - touched) * quantity
 
 
 @compiled
-def book(run: Run) -> None:
-    """Book the fill that was foreseen."""
-    run.slippage += run.foreseen_slip
-    book_fill(run, 0, run.foreseen, run.foreseen_price, run.foreseen_fee)
+def book(run: Run, signed: float, price: float, fee: float, slip: float) -> None:
+    """Book a fill that was foreseen."""
+    run.slippage += slip
+    book_fill(run, 0, signed, price, fee)
