@@ -1,0 +1,294 @@
+"""Bars, actions, facts, quotes and a stream from Alpaca, by alpaca-py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote as escape
+
+from openbell.core.errors import ConfigError, Rejected
+from openbell.core.messages import Quote
+from openbell.core.types import Action, Instrument, Split
+from openbell.data.bars import CalendarUnit, Source, parse_timeframe
+from openbell.data.providers.alpaca_wire import (
+    KEY,
+    KINDS,
+    MICRO,
+    SECRET,
+    Wire,
+    find_unit,
+    load_sdk,
+    reach,
+    read_actions,
+    read_batch,
+    read_instrument,
+    read_rows,
+)
+from openbell.data.providers.answers import (
+    check_choice,
+    cut_batch,
+    read_field,
+    read_moment,
+    read_number,
+)
+from openbell.data.providers.http import TIMEOUT
+from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.utils.logging import hide, redact
+
+if TYPE_CHECKING:
+    from openbell.data.providers.alpaca_stream import AlpacaConnection
+
+_PAGE = 10_000  #: bars, the most that Alpaca gives
+_ACTIONS = 1_000  #: the most that it gives of actions
+_CRYPTO_FEED = "us"  #: Alpaca's own crypto exchange
+
+
+class AlpacaProvider:
+    """Alpaca's market data: US stocks from the tape of one exchange (`iex`) or of all (`sip`), and crypto.
+
+    A symbol with a slash, `BTC/USD`, is crypto; it trades all day, and its feed is `us`.
+    """
+
+    name = "alpaca"
+    offer = Offer(
+        title="Alpaca",
+        extra="alpaca",
+        modules=("alpaca",),
+        variables=(KEY, SECRET),
+        timeframes=("1m", "5m", "15m", "30m", "1h", "1d", "1w", "1mo"),
+        feeds=("iex", "sip"),
+        actions=True,
+        instruments=True,
+        quotes=True,
+        channels=("bars", "quotes", "trades"),
+        limit=Limit(200, 60.0),
+        lacks="stocks before 2016; stocks' 1h and crypto's 1d and longer (make them from 30m and 1h); "
+        "sectors; sip of the last 15 minutes without a paid plan",
+    )
+
+    def __init__(
+        self,
+        secrets: Mapping[str, str],
+        *,
+        feed: str = "iex",
+        market: str = "stocks",
+        data_url: str = "https://data.alpaca.markets",
+        trading_url: str = "https://paper-api.alpaca.markets",
+        stream_url: str = "wss://stream.data.alpaca.markets",
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """Take the keys, the feed, and where Alpaca is.
+
+        Args:
+            secrets: ALPACA_API_KEY and ALPACA_SECRET_KEY.
+            feed: `iex` or `sip`, for stocks.
+            market: Which stream `connect` opens: `stocks` or `crypto`.
+            data_url: The base of the market data, without a version.
+            trading_url: The base of the trading API, which knows the instruments.
+            stream_url: The base of the streams.
+            timeout: Seconds to wait for a part of an answer.
+
+        Raises:
+            ConfigError: The feed or the market is unknown, or the timeout not positive.
+        """
+        check_choice(self.name, "feed", feed, self.offer.feeds)
+        check_choice(self.name, "market", market, _MARKETS)
+        if not 0.0 < timeout < float("inf"):
+            raise ConfigError(f"alpaca: timeout={timeout} must be a positive number of seconds")
+        for secret in secrets.values():
+            redact(secret)
+        self._secrets = dict(secrets)
+        self._feed, self._market, self._timeout = feed, market, timeout
+        self._data_url, self._trading_url, self._stream_url = (
+            url.rstrip("/") for url in (data_url, trading_url, stream_url)
+        )
+        self._wire = Wire(timeout)
+        self._clients: dict[str, Any] = {}
+        self._follow: Callable[[float, float], None] | None = None
+
+    def watch(self, follow: Callable[[float, float], None]) -> None:
+        """Tell a function after each answer how many requests are left, and the seconds to a new count."""
+        self._follow = follow
+
+    def source(self, symbol: str) -> Source:
+        """Return the identity of what it says of a symbol."""
+        if _is_crypto(symbol):
+            return Source(self.name, _CRYPTO_FEED, calendar="24/7")
+        return Source(self.name, self._feed)
+
+    async def bars(self, symbol: str, timeframe: str, span: Span) -> AsyncIterator[Batch]:
+        """Yield the raw bars that open in a span, a page of at most 10,000 for each request.
+
+        Stocks' intraday bars include those before and after the session.
+
+        Raises:
+            ConfigError: Alpaca's bars of this timeframe would not be what they seem.
+        """
+        unit = parse_timeframe(timeframe)
+        fields, client, path = self._bars_request(symbol, unit, span)
+        asked = f"alpaca: {timeframe} bars of {symbol}"
+        async for page in self._pages(asked, client, path, fields):
+            rows = read_rows(page, symbol, asked)
+            if rows:
+                yield cut_batch(read_batch(rows, unit, asked), span)
+
+    async def actions(self, symbol: str, span: Span) -> Sequence[Action]:
+        """Return splits, stock dividends (which are splits to a shareholder) and cash dividends."""
+        if _is_crypto(symbol):
+            return ()
+        fields = {
+            "symbols": symbol,
+            "types": ",".join(KINDS),
+            "start": str(_moment(span.start).date()),
+            "end": str(_moment(span.end - 1).date()),
+            "limit": _ACTIONS,
+        }
+        asked = f"alpaca: actions of {symbol}"
+        made: list[Action] = []
+        async for page in self._pages(asked, self._client("actions"), "/corporate-actions", fields):
+            made += read_actions(page, symbol, asked)
+        kept = [one for one in made if span.start <= one.ex < span.end]
+        return sorted(kept, key=lambda one: (one.ex, isinstance(one, Split)))
+
+    async def instrument(self, symbol: str) -> Instrument:
+        """Return tick, lot, and whether it may be shorted.
+
+        Raises:
+            ConfigError: Alpaca does not know the symbol.
+        """
+        asked = f"alpaca: facts of {symbol}"
+        try:
+            asset = await self._ask(asked, self._client("trading").get_asset, escape(symbol, safe=""))
+        except Rejected as error:
+            raise ConfigError(f"alpaca does not know the symbol {symbol!r}; check its spelling") from error
+        return read_instrument(asset, symbol, asked)
+
+    async def quote(self, symbol: str) -> Quote:
+        """Return the latest quote. Sizes are as Alpaca tells them.
+
+        Raises:
+            ConfigError: Alpaca has none for the symbol.
+        """
+        crypto = _is_crypto(symbol)
+        path = f"/crypto/{_CRYPTO_FEED}/latest/quotes" if crypto else "/stocks/quotes/latest"
+        fields = {"symbols": symbol} if crypto else {"symbols": symbol, "feed": self._feed}
+        client = self._client("crypto" if crypto else "stocks")
+        asked = f"alpaca: quote of {symbol}"
+        quotes = read_field(await self._ask(asked, client.get, path, fields), "quotes", asked) or {}
+        if symbol not in quotes:
+            raise ConfigError(f"alpaca has no quote for the symbol {symbol!r}; check its spelling")
+        row = quotes[symbol]
+        time = read_moment(read_field(row, "t", asked), asked)
+        values = (read_number(read_field(row, field, asked), asked) for field in ("bp", "ap", "bs", "as"))
+        return Quote(symbol, time, *values)
+
+    def connect(self) -> AlpacaConnection:
+        """Return a connection to the stream of the market that the settings name."""
+        from openbell.data.providers.alpaca_stream import AlpacaConnection
+
+        path = f"/v1beta3/crypto/{_CRYPTO_FEED}" if self._market == "crypto" else f"/v2/{self._feed}"
+        return AlpacaConnection(
+            self._secrets[KEY],
+            self._secrets[SECRET],
+            url=self._stream_url + path,
+            crypto=self._market == "crypto",
+            timeout=self._timeout,
+        )
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        self._clients.clear()
+        self._wire.close()
+
+    def _bars_request(
+        self, symbol: str, unit: int | CalendarUnit, span: Span
+    ) -> tuple[dict[str, Any], Any, str]:
+        """Return the fields of a request for bars, the client and the path."""
+        load_sdk()
+        from alpaca.data.enums import Adjustment, DataFeed
+        from alpaca.data.requests import CryptoBarsRequest, StockBarsRequest
+        from alpaca.data.timeframe import TimeFrame, TimeFrameUnit
+
+        crypto = _is_crypto(symbol)
+        amount, word = find_unit(unit, symbol, crypto=crypto)
+        start, end = reach(unit, span)
+        common: dict[str, Any] = {
+            "symbol_or_symbols": symbol,
+            "timeframe": TimeFrame(amount, TimeFrameUnit(word)),
+            "start": _moment(start),
+            "end": _moment(end),
+            "limit": _PAGE,
+        }
+        if crypto:
+            request = CryptoBarsRequest(**common)
+            return request.to_request_fields(), self._client("crypto"), f"/crypto/{_CRYPTO_FEED}/bars"
+        stocks = StockBarsRequest(**common, feed=DataFeed(self._feed), adjustment=Adjustment.RAW)
+        return stocks.to_request_fields(), self._client("stocks"), "/stocks/bars"
+
+    def _client(self, kind: str) -> Any:
+        if kind not in self._clients:
+            self._clients[kind] = self._wire.prepare(self._make_client(kind))
+        return self._clients[kind]
+
+    def _make_client(self, kind: str) -> Any:
+        load_sdk()
+        keys: dict[str, Any] = {
+            "api_key": self._secrets[KEY],
+            "secret_key": self._secrets[SECRET],
+            "raw_data": True,
+        }
+        if kind == "trading":
+            from alpaca.trading.client import TradingClient
+
+            return TradingClient(**keys, url_override=self._trading_url)
+        from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
+        from alpaca.data.historical.corporate_actions import CorporateActionsClient
+
+        forms = {
+            "stocks": StockHistoricalDataClient,
+            "crypto": CryptoHistoricalDataClient,
+            "actions": CorporateActionsClient,
+        }
+        return forms[kind](**keys, url_override=self._data_url)
+
+    async def _pages(
+        self, asked: str, client: Any, path: str, fields: Mapping[str, Any]
+    ) -> AsyncIterator[Any]:
+        """Yield the pages of an answer, for each of which a request is made."""
+        token: object = None
+        while True:
+            page = await self._ask(asked, client.get, path, {**fields, "page_token": token})
+            yield page
+            token = page.get("next_page_token")
+            if not token:
+                return
+
+    async def _ask(self, asked: str, call: Callable[..., Any], *given: Any) -> Any:
+        """Make a call of the SDK in a thread, and tell what its error means."""
+        try:
+            return await asyncio.to_thread(call, *given)
+        except Exception as error:
+            translated = self._wire.translate(error, asked)
+            if translated is None:
+                raise
+            shown = str(error)
+            raise translated from (error if hide(shown) == shown else None)  # a trace must show no secret
+        finally:
+            told = self._wire.take_limit()
+            if told is not None and self._follow is not None:
+                self._follow(*told)
+
+
+_MARKETS = ("stocks", "crypto")
+
+
+def _is_crypto(symbol: str) -> bool:
+    return "/" in symbol
+
+
+def _moment(nanos: int) -> datetime:
+    return datetime.fromtimestamp(nanos // 1_000_000_000, UTC).replace(
+        microsecond=nanos % 1_000_000_000 // MICRO
+    )

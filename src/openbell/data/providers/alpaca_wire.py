@@ -1,0 +1,287 @@
+"""What goes over Alpaca's wire: a session with a timeout, its errors, its pages of bars."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from openbell.core.errors import BadData, ConfigError, OpenbellError, Retryable
+from openbell.core.types import NANOS_PER_DAY, Action, Dividend, Instrument, Split
+from openbell.data.bars import CalendarUnit, Floats, Times
+from openbell.data.providers.answers import read_date, read_field, read_number
+from openbell.data.providers.http import decode, quote, refuse
+from openbell.data.providers.protocol import Batch, Span
+from openbell.data.stamps import find_zone, to_utc, to_wall
+
+KEY, SECRET = "ALPACA_API_KEY", "ALPACA_SECRET_KEY"
+
+#: What is asked of the actions.
+KINDS = ("forward_split", "reverse_split", "stock_dividend", "cash_dividend")
+#: Where Alpaca's days of stocks begin at midnight.
+HOME = "America/New_York"
+
+_UNITS = {
+    CalendarUnit.DAY: (1, "Day"),
+    CalendarUnit.WEEK: (1, "Week"),
+    CalendarUnit.MONTH: (1, "Month"),
+}
+_POOL = 16  #: connections that are kept open
+MICRO = 1_000  #: ns: the finest that the SDK's times hold
+_CONNECT = 10.0  #: seconds
+_FIELDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
+_EXTRAS = {"vwap": "vw", "trades": "n"}
+_CHANGED = "the answer's format has changed"
+
+
+def load_sdk() -> None:
+    """Import the SDK, which takes a second, without the warnings of what it imports."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of websockets.legacy
+        import_module("alpaca.data.live")
+
+
+class Wire:
+    """Prepares the SDK's clients, and says what their errors mean.
+
+    The SDK has no timeout, and retries some answers by itself, after fixed waits that no budget knows of.
+    Both are set here, by attributes of its clients, for it has no arguments for them.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._told: tuple[float, float] | None = None
+        self._sessions: list[Any] = []
+
+    def prepare(self, client: Any) -> Any:
+        """Give a client of the SDK a timeout, and leave retries to who knows the budget."""
+        from requests.adapters import HTTPAdapter
+
+        limits = (min(_CONNECT, self._timeout), self._timeout)
+
+        class Patient(HTTPAdapter):
+            """Waits a limited time for a connection, and for each part of an answer."""
+
+            def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+                return super().send(request, *args, **{**kwargs, "timeout": limits})
+
+        session = client._session  # noqa: SLF001  # see above
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, Patient(pool_maxsize=_POOL))
+        session.hooks["response"].append(self._note_limit)
+        client._retry = 0  # noqa: SLF001  # see above
+        self._sessions.append(session)
+        return client
+
+    def close(self) -> None:
+        """Close the clients' connections."""
+        while self._sessions:
+            self._sessions.pop().close()
+
+    def take_limit(self) -> tuple[float, float] | None:
+        """Return what the latest answer said of the limit: requests left, and seconds until a new count."""
+        told, self._told = self._told, None
+        return told
+
+    def translate(self, error: Exception, asked: str) -> OpenbellError | None:
+        """Return what an error of the SDK means; None if it is none of a request's."""
+        from alpaca.common.exceptions import APIError
+        from requests.exceptions import InvalidJSONError, RequestException, Timeout
+
+        if isinstance(error, APIError):
+            return _blame(error, asked)
+        if isinstance(error, InvalidJSONError):
+            return _blame_body(error, asked)
+        if isinstance(error, RequestException):
+            slow = isinstance(error, Timeout) or "timed out" in str(error).lower()
+            why = (
+                f"no answer within {self._timeout:g} s"
+                if slow
+                else f"the connection broke ({type(error).__name__})"
+            )
+            return Retryable(f"{asked}: {why}")
+        return None
+
+    def _note_limit(self, response: Any, *_args: Any, **_kwargs: Any) -> None:
+        headers = response.headers
+        try:
+            remaining = float(headers["X-Ratelimit-Remaining"])
+            reset = float(headers["X-Ratelimit-Reset"])
+        except (KeyError, ValueError):  # it did not say
+            return
+        self._told = remaining, max(reset - time.time(), 0.0)
+
+
+def _blame(error: Any, asked: str) -> OpenbellError | None:
+    response = error.response
+    try:
+        said = str(error.message)
+    except (ValueError, KeyError, TypeError):  # a gateway's page, or no message in it
+        said = str(error)
+    return refuse(response.status_code, asked, key=f"{KEY} and {SECRET}", headers=response.headers, said=said)
+
+
+def _blame_body(error: Any, asked: str) -> OpenbellError | None:
+    try:
+        decode(error.doc, asked)
+    except (BadData, Retryable) as found:
+        return found
+    return BadData(f"{asked}: the answer is no JSON: {quote(error.doc)!r}")
+
+
+def find_unit(unit: int | CalendarUnit, symbol: str, *, crypto: bool) -> tuple[int, str]:
+    """Return a timeframe in Alpaca's words.
+
+    Raises:
+        ConfigError: Its bars of this timeframe would not be what they seem.
+    """
+    if isinstance(unit, CalendarUnit):
+        if crypto:
+            raise ConfigError(
+                f"{symbol}: Alpaca's days of crypto begin at midnight in Chicago, not in UTC; fetch 1h, of "
+                "which the catalog makes days"
+            )
+        return _UNITS[unit]
+    minutes, rest = divmod(unit, 60 * 1_000_000_000)
+    if minutes == 60 and not rest and crypto:
+        return 1, "Hour"
+    if rest or minutes >= 60 or 60 % minutes:
+        raise ConfigError(
+            f"{symbol}: Alpaca's hours of stocks mix the session with what is before it, and it has no "
+            "seconds; fetch 1m to 30m, of which the catalog makes longer ones"
+        )
+    return minutes, "Min"
+
+
+def reach(unit: int | CalendarUnit, span: Span) -> Span:
+    """Return the span in Alpaca's stamps: its days begin at midnight in New York. Both ends are included."""
+    if not isinstance(unit, CalendarUnit):
+        return Span(span.start, span.end - MICRO)
+    first = -(-span.start // NANOS_PER_DAY) * NANOS_PER_DAY
+    last = (span.end - 1) // NANOS_PER_DAY * NANOS_PER_DAY
+    dates = np.array([first, last], np.int64)
+    start, end = to_utc(dates, find_zone(HOME), lambda _row: "the range").tolist()
+    return Span(start, end)
+
+
+def read_rows(answer: object, symbol: str, asked: str) -> list[Mapping[str, Any]]:
+    """Return the rows of a page of bars.
+
+    Raises:
+        BadData: The page is none.
+    """
+    pages = read_field(answer, "bars", asked)
+    rows = pages.get(symbol, []) if isinstance(pages, dict) else [] if pages is None else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise BadData(f"{asked}: there is no list of bars; {_CHANGED}")
+    return rows
+
+
+def read_batch(rows: Sequence[Mapping[str, Any]], unit: int | CalendarUnit, asked: str) -> Batch:
+    """Return rows as bars, those of days by their dates.
+
+    Raises:
+        BadData: A value or a time is not as it must be.
+    """
+    stamps = _read_stamps([row.get("t") for row in rows], asked)
+    if isinstance(unit, CalendarUnit):
+        stamps = _read_dates(stamps, asked)
+    back = np.flatnonzero(np.diff(stamps) <= 0)
+    if len(back):
+        raise BadData(f"{asked}: the bar of {rows[int(back[0]) + 1]['t']} is not after the one before it")
+    return Batch(stamps, _read_columns(rows, asked))
+
+
+def _read_dates(stamps: Times, asked: str) -> Times:
+    """Return the dates of daily bars, whose stamps are midnights in New York."""
+    wall = to_wall(stamps, find_zone(HOME))
+    wrong = np.flatnonzero(wall % NANOS_PER_DAY)
+    if len(wrong):
+        moment = np.datetime64(int(stamps[wrong[0]]), "ns").astype("datetime64[s]")
+        raise BadData(f"{asked}: {moment}Z is no midnight in {HOME}; the answer is in another zone")
+    return wall
+
+
+def read_actions(page: object, symbol: str, asked: str) -> list[Action]:
+    """Return the splits and dividends of a page; a stock dividend is a split to a shareholder.
+
+    Raises:
+        BadData: One is not complete.
+    """
+    kinds = read_field(page, "corporate_actions", asked)
+    if not isinstance(kinds, dict) or not all(isinstance(rows, list) for rows in kinds.values()):
+        raise BadData(f"{asked}: there are no lists of actions; {_CHANGED}")
+    return [_read_action(row, kind, symbol, asked) for kind, rows in kinds.items() for row in rows]
+
+
+def _read_action(row: object, kind: str, symbol: str, asked: str) -> Action:
+    kind = kind.removesuffix("s")
+    if kind not in KINDS:
+        raise BadData(f"{asked}: {kind!r} was not asked for; {_CHANGED}")
+    ex = read_date(read_field(row, "ex_date", asked), asked)
+    if kind == "cash_dividend":
+        return Dividend(symbol, ex, read_number(read_field(row, "rate", asked), asked))
+    if kind == "stock_dividend":
+        ratio = 1 + _fraction(row, "rate", asked)
+    else:
+        ratio = _fraction(row, "new_rate", asked) / _fraction(row, "old_rate", asked)
+    return Split(symbol, ex, ratio.numerator, ratio.denominator)
+
+
+def _fraction(row: object, field: str, asked: str) -> Fraction:
+    number = read_number(read_field(row, field, asked), asked)
+    if number <= 0:
+        raise BadData(f"{asked}: {field} is {number:g}, no share of a share")
+    return Fraction(str(number))
+
+
+def read_instrument(asset: object, symbol: str, asked: str) -> Instrument:
+    """Return the facts of a symbol.
+
+    Raises:
+        BadData: They are not complete.
+    """
+    shortable = read_field(asset, "shortable", asked)
+    facts = asset if isinstance(asset, Mapping) else {}
+    return Instrument(
+        symbol,
+        tick=read_number(facts.get("price_increment") or 0.01, asked),
+        lot=read_number(facts.get("min_trade_increment") or 1.0, asked),
+        currency=symbol.partition("/")[2] or "USD",
+        shortable=bool(shortable),
+    )
+
+
+def _read_columns(rows: Sequence[Mapping[str, Any]], asked: str) -> dict[str, Floats]:
+    """Return prices and volume, and the mean price and the number of trades where they are told."""
+    columns = {name: _read_column(rows, field, asked) for name, field in _FIELDS.items()}
+    for name, field in _EXTRAS.items():
+        if all(field in row for row in rows):
+            columns[name] = _read_column(rows, field, asked)
+    return columns
+
+
+def _read_column(rows: Sequence[Mapping[str, Any]], field: str, asked: str) -> Floats:
+    values = [row.get(field) for row in rows]
+    for row, value in zip(rows, values, strict=True):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadData(
+                f"{asked}: {field!r} of the bar at {row.get('t')} is {value!r}, no number; {_CHANGED}"
+            )
+    return np.array(values, np.float64)
+
+
+def _read_stamps(texts: Sequence[Any], asked: str) -> Times:
+    """Return moments such as `2024-01-02T05:00:00.123456789Z` in ns UTC, thousands at once."""
+    for text in texts:
+        if not (isinstance(text, str) and text.endswith("Z")):
+            raise BadData(f"{asked}: time {text!r} is not in UTC, which ends with Z; {_CHANGED}")
+    try:
+        return np.array([text[:-1] for text in texts], "datetime64[ns]").astype(np.int64)
+    except ValueError as error:
+        raise BadData(f"{asked}: a time is none ({error}); {_CHANGED}") from error
