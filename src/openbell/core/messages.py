@@ -34,7 +34,10 @@ class Quote(NamedTuple):
 
 
 class Trade(NamedTuple):
-    """One trade on the tape. `conditions` are the feed's own codes; `id` is unique within symbol and day."""
+    """One trade on the tape. `conditions` are the feed's own codes; `id` is unique within symbol and day.
+
+    `tape` is `A`, `B` or `C` where the feed says it: the same code means different things on each.
+    """
 
     symbol: str
     time: int
@@ -42,6 +45,7 @@ class Trade(NamedTuple):
     size: float
     id: str = ""
     conditions: tuple[str, ...] = ()
+    tape: str = ""
 
 
 Message = BarMessage | Quote | Trade
