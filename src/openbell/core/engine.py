@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
-from math import isnan
 from typing import Any
 
 from openbell.core.account import Account
 from openbell.core.desk import Desk
 from openbell.core.errors import Halt
 from openbell.core.market import Bar, Slice
-from openbell.core.orders import TERMINAL, Order, OrderUpdate
+from openbell.core.orders import Order, OrderUpdate
 from openbell.core.ports import Command, Ear, Event, Hooks, Market, Sizer
 from openbell.core.requests import Exits, Ticket
 from openbell.core.types import Charge, Dividend, Fill, MarginCall, OrderStatus, Reason, Split
@@ -125,22 +124,9 @@ class Engine:
             self._on_fill(fill)
 
     def _update(self, update: OrderUpdate) -> None:
-        order_id, status, reason, time, quantity, limit, stop, trail = update
-        order = self._orders.get(order_id) or self._unknown(order_id)
-        if not isnan(quantity):
-            order.quantity = quantity
-        if not isnan(limit):
-            order.limit = limit
-        if not isnan(stop):
-            order.stop = stop
-        if not isnan(trail):
-            order.trail = trail
-        if status is not order.status:
-            order.move(status, time, reason)
-            if status in TERMINAL:
-                self.desk.blotter.forget(order)
-        elif reason:
-            order.note(time, reason)
+        order = self._orders.get(update.order_id) or self._unknown(update.order_id)
+        if order.change(update):
+            self.desk.blotter.forget(order)
 
     def _split(self, split: Split) -> None:
         track = self.market.tracks[split.symbol]

@@ -168,6 +168,28 @@ class Order:
         self.reason = reason
         self._steps += (time, self.status, reason)
 
+    def change(self, update: OrderUpdate) -> bool:
+        """Take in what a broker says other than a fill; tell whether the order has ended by it.
+
+        Raises:
+            IllegalTransition: the step is not in `TRANSITIONS`.
+        """
+        _, status, reason, time, quantity, limit, stop, trail = update
+        if not math.isnan(quantity):
+            self.quantity = quantity
+        if not math.isnan(limit):
+            self.limit = limit
+        if not math.isnan(stop):
+            self.stop = stop
+        if not math.isnan(trail):
+            self.trail = trail
+        if status is not self.status:
+            self.move(status, time, reason)
+            return status in TERMINAL
+        if reason:
+            self.note(time, reason)
+        return False
+
     def book(self, fill: Fill) -> None:
         """Add a fill to the order's state.
 

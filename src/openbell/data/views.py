@@ -78,6 +78,10 @@ class _Line:
         """Take new values, one for each bar."""
         self._values = np.ascontiguousarray(values).data
 
+    def grow(self, values: list[float]) -> None:
+        """Take values that grow with the bars: one more for each that becomes known."""
+        self._values = values
+
     def last(self, count: int) -> Floats:
         """Return the last `count` values as an array, oldest first; shorter at the beginning."""
         return _last(self._values, self._cursor.at + 1, count)
@@ -136,8 +140,7 @@ class Shown(_Line, dict[int, float]):  # type: ignore[misc]  # to its users it i
 
     def reveal(self, first: int, stop: int) -> Iterator[None]:
         """Return what shows, at each step, the value of one bar more."""
-        values = self._values[first:stop].tolist()  # made at once: one by one they cost a fifth more
-        return map(setitem, repeat(self), repeat(-1), values)
+        return map(setitem, repeat(self), repeat(-1), self._values[first:stop])
 
     def __bool__(self) -> bool:
         return True
@@ -167,6 +170,10 @@ class SlowValues(Values):
     def place(self, finished: Times) -> None:
         """Take, for each base bar, the index of the last coarse bar that is finished."""
         self._finished = np.ascontiguousarray(finished).data
+
+    def follow(self, finished: list[int]) -> None:
+        """Take the same as a list that grows with the bars."""
+        self._finished = finished
 
     def last(self, count: int) -> Floats:
         """Return the last `count` finished values as an array, oldest first."""
