@@ -26,7 +26,7 @@ class Agenda:
         if resting.pressing or self._holding.since:
             return at + 1
         due, changed = self._due, resting.changed
-        if not resting.by_symbol:
+        if not resting:
             due.clear()
             changed.clear()
             return self.action

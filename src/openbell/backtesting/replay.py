@@ -54,6 +54,7 @@ class _Course:
         self._agenda = Agenda(broker, panel)
         self._schedule = deque(panel.schedule())
         self._agenda.action = self._next_action(-1)
+        self._entries = engine.account.entries
         self._booked = 0
         self._late: list[Command] = []
         broker.connect(engine.ear(self._tell))
@@ -121,10 +122,11 @@ class _Course:
         if self._late:
             late, self._late = self._late, []
             broker.submit(late, time)
-        booked = len(self._engine.account.entries)
+        booked = len(self._entries)
         if booked != self._booked:
-            self.marks.moments.append(at)
-            self.marks.entries.append(booked)
+            marks = self.marks
+            marks.moments.append(at)
+            marks.entries.append(booked)
             self._booked = booked
         self._due = due = self._agenda.next_after(at)
         return due

@@ -45,8 +45,8 @@ class Book:
 
     def lone(self) -> Working | None:
         """Return the only order that works, if it fills at the next open and no other waits for that."""
-        only = self.resting.only()
-        return only if only is not None and only.order.id not in self._children else None
+        alone = self.resting.alone
+        return None if alone is None or alone.order.id in self._children else alone
 
     def waits_for_parent(self, working: Working) -> bool:
         """Tell whether an order's parent may still fill, and so bring something to protect."""
@@ -86,17 +86,18 @@ class Book:
     def _start(self, working: Working, time: int, mark: float, expires: float) -> None:
         """Let an order work from `time` on, if it is in time and there is money for it."""
         order = working.order
+        status, why = _REJECTED, None
+        if expires <= time:
+            status, why = OrderStatus.EXPIRED, _why_it_ran_out(order)
+        elif mark != mark:  # noqa: PLR0124  # NaN, without a call
+            why = Reason.NO_PRICE
+        else:
+            why = self._funds.refusal(working, order)
         fresh = order.status is _NEW
-        refusal: Reason | None = None
-        if expires > time:
-            refusal = Reason.NO_PRICE if math.isnan(mark) else self._funds.refusal(working)
-        if refusal is not None or expires <= time:
+        if why is not None:
             if fresh:
                 self._say(order.id, _SUBMITTED, time)
-            if refusal is not None:
-                self.end(working, _REJECTED, time, refusal)
-            else:
-                self.end(working, OrderStatus.EXPIRED, time, _why_it_ran_out(order))
+            self.end(working, status, time, why)
             return
         working.since, working.expires, working.mark = time, expires, mark
         self.resting.add(working)
@@ -127,10 +128,10 @@ class Book:
         order_id, status = working.order.id, working.order.status
         if working.active:
             self._funds.release(working)
-            refusal = self._funds.refusal(working)
+            refusal = self._funds.refusal(working, working.order)
             if refusal is not None:
                 working.quantity, working.limit, working.stop, working.pending = before
-                self._funds.refusal(working)  # it was affordable before, and its reservation is taken again
+                self._funds.refusal(working, working.order)  # it was affordable before: it reserves again
                 self._say(order_id, status, time, refusal)
                 return
             working.since = time
@@ -178,13 +179,13 @@ class Book:
         `held` is the position before the fill, `market` the price that was touched.
         """
         order = working.order
-        if working.is_done():
+        if working.filled >= working.quantity - rules.DUST:
             self._drop(working)
-        if order.id in self._children:
+        if self._children and order.id in self._children:
             self._bring(working, quantity, market, moment, phase)
         if order.oco:
             self._reduce_group(working, quantity, moment)
-        if held != 0.0 and order.symbol in self.resting.by_symbol:
+        if held != 0.0 and self.resting:
             after = self._account.quantity(order.symbol)
             if held * after <= 0.0:
                 self._end_exits(order.symbol, after, moment)
@@ -276,10 +277,8 @@ class Book:
             self._say(child.order.id, child.order.status, time, Reason.PARENT_ENDED, child.quantity)
 
     def _drop(self, working: Working) -> None:
-        order = working.order
-        order_id = order.id
-        if order_id in self._funds.holds:
-            self._funds.release(working)
+        order_id = working.order.id
+        self._funds.release(working)
         self.open.pop(order_id, None)
         if working.filled > 0.0:
             self._with_fills.add(order_id)

@@ -46,24 +46,26 @@ class Fills:
         stopped: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         """Fill what can be filled of an order at `price`; `stopped` when its stop was reached just now."""
-        order, track = working.order, working.track
-        symbol, side = order.symbol, order.side
+        order, track, funds = working.order, working.track, self._funds
+        symbol, side, reduces = order.symbol, order.side, order.reduce_only
         moment = track.start[at] if phase is _OPEN else track.known[at]
         position = self._positions.get(symbol)
         held = position.quantity if position is not None else 0.0
-        quantity = self._quantity(working, at, held)
-        if order.reduce_only and held * side >= 0.0 and not self._book.waits_for_parent(working):
-            self._book.end(working, OrderStatus.CANCELLED, moment, Reason.NOTHING_TO_REDUCE)
+        if reduces and held * side >= 0.0:
+            if not self._book.waits_for_parent(working):
+                self._book.end(working, OrderStatus.CANCELLED, moment, Reason.NOTHING_TO_REDUCE)
             return
+        quantity = working.remaining()
+        if reduces or self._share > 0.0:
+            quantity = self._limited(working, quantity, at, held)
         if quantity == 0.0:
             return
-        if side < 0 and held - quantity < -rules.DUST and not self._funds.may_short(track):
+        if side < 0 and held - quantity < -rules.DUST and not funds.may_short(track):
             self._book.end(working, OrderStatus.REJECTED, moment, Reason.SHORT_NOT_ALLOWED)
             return
         taken, fee, raw = self._trade(working, quantity, price, at, phase, stopped)
-        self._funds.release(working, quantity)
-        missing = self._funds.shortfall(working, quantity, taken, held, price, fee)
-        if missing > rules.DUST:
+        funds.release(working, quantity)
+        if not reduces and funds.shortfall(working, quantity, taken, held, price, fee) > rules.DUST:
             quantity = self._affordable(working, quantity, taken, held, price, fee)
             if quantity == 0.0:
                 self._book.end(working, OrderStatus.REJECTED, moment, Reason.GAP_UNAFFORDABLE)
@@ -81,12 +83,11 @@ class Fills:
         self.ear.fill(_new(Fill, told))
         self._book.after_fill(working, quantity, held, price, moment, phase)
 
-    def _quantity(self, working: Working, at: int, held: float) -> float:
-        """Return how many shares the order, the position and the bar's volume allow."""
-        order = working.order
-        quantity = wanted = working.remaining()
+    def _limited(self, working: Working, wanted: float, at: int, held: float) -> float:
+        """Return how many of the shares that an order wants its position and the bar's volume allow."""
+        order, quantity = working.order, wanted
         if order.reduce_only:
-            quantity = min(quantity, abs(held)) if held * order.side < 0.0 else 0.0
+            quantity = min(quantity, abs(held))
         if self._share > 0.0:
             taken = self._taken.get(order.symbol, 0.0)
             left = rules.volume_left(working.track.volume[at], self._share, taken, working.lot)

@@ -6,6 +6,7 @@ from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.costs import Costs
 from openbell.core.market import Track
+from openbell.core.orders import Order
 from openbell.core.ports import Market
 from openbell.core.types import OrderType, Reason
 from openbell.execution.brokers.working import Working
@@ -21,7 +22,9 @@ class Funds:
         self._market = market
         self._margin = costs.margin
         self._commission = costs.commission
-        self.holds: dict[int, Working] = {}  #: orders that have reserved something
+        self._positions = account.positions
+        self._alone: Working | None = None  # the only order that has reserved something, in no sum so far
+        self._holds: dict[int, Working] = {}  # the orders that have, if there are several
         self._total = 0.0
         self._projected: dict[str, float] = {}
 
@@ -40,21 +43,22 @@ class Funds:
 
     # --- at acceptance ---------------------------------------------------------------------------------
 
-    def refusal(self, working: Working) -> Reason | None:
+    def refusal(self, working: Working, order: Order) -> Reason | None:
         """Return why an order cannot be accepted, or reserve the free equity that it would take.
 
         Resting orders that only reduce need nothing. A market order counts as filled for those that come
         after it, so that a rebalance may spend what its sales will bring. Of orders that cancel each other
         only the dearest is reserved.
         """
-        order = working.order
         market = order.type is _MARKET
         if order.reduce_only and not market:
             return None
         symbol, quantity = order.symbol, working.remaining()
-        position = self.account.positions.get(symbol)
+        position = self._positions.get(symbol)
         projected = position.quantity if position is not None else 0.0
-        if self.holds:
+        if self._alone is not None:
+            self._hold(self._alone)
+        if self._holds:
             projected += self._projected.get(symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
         closing = quantity - opening
@@ -62,21 +66,27 @@ class Funds:
             quantity, opening = closing, 0.0
         elif opening > rules.DUST and order.side < 0 and not self.may_short(working.track):
             return Reason.SHORT_NOT_ALLOWED
-        need = self._estimate(working, opening, closing)
+        need = self._estimate(working, order, opening, closing)
         if order.oco:
-            need = max(need - sum(h.need for h in self.holds.values() if h.group == order.oco), 0.0)
+            need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
         if opening > rules.DUST and need > self.unreserved - self._total + rules.DUST:
             return Reason.NO_BUYING_POWER
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
             working.need, working.reserved, working.group = need, quantity, order.oco
-            self.holds[order.id] = working
-            self._total += need
-            self._project(working, quantity)
+            if self._holds:
+                self._hold(working)
+            else:
+                self._alone = working
         return None
 
     def release(self, working: Working, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
-        holds, order_id = self.holds, working.order.id
+        if working is self._alone:
+            if not 0.0 < quantity < working.reserved - rules.DUST:
+                self._alone = None
+                return
+            self._hold(working)
+        holds, order_id = self._holds, working.order.id
         if order_id not in holds:
             return
         need = working.need
@@ -96,7 +106,9 @@ class Funds:
 
     def split(self, order_id: int, quantity: float) -> None:
         """Restate a reservation in the shares after a split; the money in it stays."""
-        working = self.holds.get(order_id)
+        if self._alone is not None:
+            self._hold(self._alone)
+        working = self._holds.get(order_id)
         if working is not None:
             self._project(working, quantity - working.reserved)
             working.reserved = quantity
@@ -135,8 +147,7 @@ class Funds:
     def _free_at(self, working: Working, held: float, market: float) -> float:
         return rules.revalued_free(self.unreserved, held, working.track.price(), market, self._margin.initial)
 
-    def _estimate(self, working: Working, opening: float, closing: float) -> float:
-        order, initial = working.order, self._margin.initial
+    def _estimate(self, working: Working, order: Order, opening: float, closing: float) -> float:
         quantity = opening + closing
         if working.limited:
             price = working.limit
@@ -145,7 +156,14 @@ class Funds:
         c, value = self._commission, quantity * price
         raw = rules.charge_raw(quantity, value, c.per_share, c.taker_bps)
         fee = rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
-        return rules.required(opening, closing, price, price, order.side, initial, fee)
+        return rules.required(opening, closing, price, price, order.side, self._margin.initial, fee)
+
+    def _hold(self, working: Working) -> None:
+        """Count in what an order has reserved."""
+        self._alone = None
+        self._holds[working.order.id] = working
+        self._total += working.need
+        self._project(working, working.reserved)
 
     def _project(self, working: Working, quantity: float) -> None:
         """Count a market order as filled already, or take that back."""

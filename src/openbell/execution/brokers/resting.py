@@ -11,71 +11,72 @@ _NEVER = math.inf
 
 
 class Resting:
-    """Where an order rests from its acceptance to its end, and which bars may matter to it."""
+    """Where an order rests from its acceptance to its end, and which bars may matter to it.
+
+    One that is `alone` and fills at the next open is put in no list before somebody asks for one.
+    """
 
     def __init__(self) -> None:
-        self.by_symbol: dict[str, list[Working]] = {}  #: never an empty list
+        self.alone: Working | None = None
         self.changed: set[str] = set()  #: symbols of which `reach` may answer otherwise; who asks clears it
         self.pressing = 0  #: how many fill at the next open, whatever its price
         self.expiring = 0  #: how many run out
+        self._by_symbol: dict[str, list[Working]] = {}  # never an empty list
         self._by_age: list[Working] | None = None
+
+    def __bool__(self) -> bool:
+        return self.alone is not None or bool(self._by_symbol)
 
     def add(self, working: Working) -> None:
         """Let an order rest."""
         working.active = True
-        symbol = working.order.symbol
-        works = self.by_symbol.get(symbol)
-        if works is None:
-            self.by_symbol[symbol] = [working]
-        else:
-            works.append(working)
-        self._by_age = None
-        self.changed.add(symbol)
-        if working.plain:
-            self.pressing += 1
-        if working.expires < _NEVER:
+        if working.expires != _NEVER:
             self.expiring += 1
+        if not working.plain:
+            self.changed.add(working.order.symbol)
+        else:  # no bar passes it by, so nobody need know which it waits for
+            self.pressing += 1
+            if self.alone is None and not self._by_symbol:
+                self.alone = working
+                return
+        self._list(working)
 
     def remove(self, working: Working) -> None:
         """Take an order out that rests."""
         working.active = False
+        if working.expires != _NEVER:
+            self.expiring -= 1
+        if not working.plain:
+            self.changed.add(working.order.symbol)
+        else:
+            self.pressing -= 1
+            if working is self.alone:
+                self.alone = None
+                return
         symbol = working.order.symbol
-        works = self.by_symbol[symbol]
+        works = self._by_symbol[symbol]
         if len(works) == 1:
-            del self.by_symbol[symbol]
+            del self._by_symbol[symbol]
         else:
             works.remove(working)
         self._by_age = None
-        self.changed.add(symbol)
-        if working.plain:
-            self.pressing -= 1
-        if working.expires < _NEVER:
-            self.expiring -= 1
 
     def by_age(self) -> list[Working]:
         """Return the orders, oldest first. What changes later is not seen in the list."""
+        self._seat()
         if self._by_age is None:
-            found = [working for works in self.by_symbol.values() for working in works]
+            found = [working for works in self._by_symbol.values() for working in works]
             self._by_age = sorted(found, key=_age) if len(found) > 1 else found
         return self._by_age
 
     def of(self, symbol: str) -> list[Working]:
         """Return the orders of one symbol. What changes later is not seen in the list."""
-        return list(self.by_symbol.get(symbol, ()))
-
-    def only(self) -> Working | None:
-        """Return the order if there is one alone and it fills at the next open, whatever its price."""
-        if self.pressing == 1 and len(self.by_symbol) == 1:
-            (works,) = self.by_symbol.values()
-            if len(works) == 1:
-                return works[0]
-        return None
+        self._seat()
+        return list(self._by_symbol.get(symbol, ()))
 
     def is_closing(self, symbol: str) -> bool:
         """Tell whether an order to close the symbol's position at the next open works."""
-        return any(
-            w.order.reduce_only and w.order.type is OrderType.MARKET for w in self.by_symbol.get(symbol, ())
-        )
+        return any(w.order.reduce_only and w.order.type is OrderType.MARKET for w in self.of(symbol))
 
     def reach(self, symbol: str) -> tuple[float, float, float]:
         """Return which bars of a symbol may change something: its lowest and highest price, and a time.
@@ -84,11 +85,22 @@ class Resting:
         symbol's orders by.
         """
         falls, rises, expires = -_NEVER, _NEVER, _NEVER
-        for working in self.by_symbol.get(symbol, ()):
+        for working in self._by_symbol.get(symbol, ()):
             low, high = working.band
             falls, rises = max(falls, low), min(rises, high)
             expires = min(expires, working.expires)
         return falls, rises, expires
+
+    def _seat(self) -> None:
+        """Put the order that is alone among those of its symbol."""
+        alone, self.alone = self.alone, None
+        if alone is not None:
+            self._list(alone)
+
+    def _list(self, working: Working) -> None:
+        self._seat()
+        self._by_symbol.setdefault(working.order.symbol, []).append(working)
+        self._by_age = None
 
 
 def _age(working: Working) -> int:

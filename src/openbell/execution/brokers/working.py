@@ -40,6 +40,10 @@ class Working:
         "trails", "value",
     )  # fmt: skip
 
+    need: float
+    reserved: float
+    group: int
+
     def __init__(self, order: Order, track: Track, since: int) -> None:
         self.order = order
         self.track = track
@@ -62,13 +66,11 @@ class Working:
         self.raw = 0.0
         self.value = 0.0
         self.paid = 0.0
-        self.need: float
-        self.reserved: float
-        self.group: int
 
     def remaining(self) -> float:
         """Return how many shares may still fill now."""
-        return whole_lots(max(self.quantity - self.filled - self.pending, 0.0), self.lot)
+        left = self.quantity - self.filled - self.pending
+        return whole_lots(left if left > 0.0 else 0.0, self.lot)  # noqa: FURB136  # `max` is a call, and slow
 
     def is_done(self) -> bool:
         """Tell whether nothing is left to fill."""
