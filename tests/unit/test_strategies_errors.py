@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import openbell as ob
-from openbell.backtesting.blame import blame
 from openbell.core.errors import BadData, ConfigError, Halt, LookAhead, StrategyError
+from openbell.strategies.blame import blame
 from openbell.strategies.faults import culprit, said, user_code
 from tests.unit.bars_by_hand import daily
 

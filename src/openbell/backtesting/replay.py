@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from openbell.backtesting.agenda import Agenda
-from openbell.backtesting.blame import blame
 from openbell.core.engine import Engine
 from openbell.core.market import Bar
 from openbell.core.ports import Command, Event
 from openbell.core.types import Split
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
+from openbell.strategies.blame import blame
 
 #: Moments between two calls of a progress callback.
 PROGRESS_EVERY = 20_000

@@ -1,0 +1,83 @@
+"""Writes what happens to a strategy into the journal, in the order in which it is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from openbell.core.market import Track
+from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
+from openbell.core.ports import Command, Ear
+from openbell.core.types import Action, Charge, Fill, MarginCall, Split
+from openbell.storage.journal import Journal
+from openbell.trading.records import body_of, body_of_action, body_of_order
+
+
+class Scribe:
+    """One strategy's hand in the journal."""
+
+    def __init__(self, journal: Journal, strategy: str, clock: Callable[[], int]) -> None:
+        """Take the journal, the strategy's name and the computer's clock (ns UTC)."""
+        self._journal, self._strategy, self._clock = journal, strategy, clock
+        self.trace = ""  #: joins what one bar led to
+
+    def write(self, kind: str, body: Mapping[str, Any], *, time: int, subject: str = "") -> None:
+        """Write one event."""
+        self._journal.append(
+            kind,
+            body,
+            time=time,
+            wall=self._clock(),
+            strategy=self._strategy,
+            subject=subject,
+            trace=self.trace,
+        )
+
+    def begin(self, *, cash: float, origin: str, parameters: Mapping[str, Any], time: int) -> None:
+        """Write down with what the strategy begins."""
+        self.write("strategy", {"cash": cash, "origin": origin, "parameters": dict(parameters)}, time=time)
+
+    def intend(self, commands: Iterable[Command], time: int) -> None:
+        """Write down what is going to be asked of the broker."""
+        for command in commands:
+            if isinstance(command, Order):
+                self.write("order", body_of_order(command), time=time, subject=str(command.id))
+            else:
+                kind = "cancel" if isinstance(command, Cancel) else "replace"
+                self.write(kind, _fields(command), time=time, subject=str(command.order_id))
+
+    def act(self, action: Action, track: Track) -> None:
+        """Write down a corporate action, with what its booking takes from the market."""
+        body = dict(body_of_action(action))
+        if isinstance(action, Split):
+            body |= {"previous_close": track.price(), "lot": track.instrument.lot}
+        self.write("action", body, time=action.ex, subject=action.symbol)
+
+    def listen(self, ear: Ear) -> Ear:
+        """Return an ear that writes what it hears, and then lets it be heard."""
+
+        def fill(heard: Fill) -> object:
+            self.write("fill", body_of(heard), time=heard.time, subject=str(heard.order_id))
+            return ear.fill(heard)
+
+        def accepted(order: Order, time: int) -> object:
+            self.write("accepted", {"order_id": order.id}, time=time, subject=str(order.id))
+            return ear.accepted(order, time)
+
+        def update(heard: OrderUpdate) -> object:
+            self.write("update", body_of(heard), time=heard.time, subject=str(heard.order_id))
+            return ear.update(heard)
+
+        def other(heard: Charge | MarginCall) -> object:
+            if isinstance(heard, Charge):
+                self.write("charge", body_of(heard), time=heard.time, subject=heard.symbol)
+            else:
+                self.write("margin_call", {"equity": heard.equity, "needed": heard.needed}, time=heard.time)
+            return ear.other(heard)
+
+        return Ear(fill, accepted, update, other)
+
+
+def _fields(command: Cancel | Replace) -> Mapping[str, Any]:
+    fields = command._asdict()
+    return {name: value for name, value in fields.items() if value == value}  # noqa: PLR0124  # without NaN
