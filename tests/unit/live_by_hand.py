@@ -1,4 +1,4 @@
-"""A simulated clock, a scripted provider, and bars whose numbers can be read off: for tests of `data.live`."""
+"""A simulated clock, a scripted provider, and bars whose numbers can be read off: for `data.live`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import heapq
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -189,7 +190,7 @@ class Listener:
         self.day = day
         self._task: asyncio.Task[None] | None = None
 
-    async def __aenter__(self) -> Listener:
+    async def __aenter__(self) -> Self:
         await self.feed.__aenter__()
         self._task = asyncio.ensure_future(self._listen())
         await settle()

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 from openbell.core.messages import Quote
 from openbell.data.live.conditions import US_STOCKS, Conditions
 from openbell.data.live.intake import Intake
-from openbell.data.live.items import Counters, Event, Free, Full, Item
+from openbell.data.live.items import Counters, Event, Free, Full, Item, Pulse
 from openbell.data.live.line import Line
 from openbell.data.live.outbox import Outbox
 from openbell.data.live.plan import Plan
@@ -97,6 +97,8 @@ class Feed:
 
     async def close(self) -> None:
         """End the feed; what waits can still be read. Closing twice does nothing."""
+        if not self._ended and self._line.timed:
+            self.take(self._line.clock.now(), Pulse())
         self._ended = True
         await self._line.close()
         for task in self._tasks:

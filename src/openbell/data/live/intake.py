@@ -23,6 +23,7 @@ from openbell.data.live.items import (
     Counters,
     Down,
     Event,
+    Free,
     Full,
     Gap,
     Item,
@@ -102,7 +103,7 @@ class Intake:
             self._paused = True
             self.counters.slow += 1
             self.items.append(Slow(at, event.waiting))
-        else:
+        elif isinstance(event, Free):
             self._paused = False
             self._watch.hear(at)
 

@@ -120,8 +120,12 @@ class Free(NamedTuple):
     """The consumer has caught up."""
 
 
+class Pulse(NamedTuple):
+    """Nothing but the time: the feed was closed."""
+
+
 #: What a feed is told, and a recording keeps.
-Event = Message | Up | Down | Answer | Full | Free
+Event = Message | Up | Down | Answer | Full | Free | Pulse
 
 
 @dataclass(slots=True)
