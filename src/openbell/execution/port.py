@@ -1,0 +1,161 @@
+"""The port to a live broker: what it is asked, what it answers, and what it can do.
+
+Numbers are exact decimals here, as on the wire. An adapter turns them into its SDK's terms and back, and
+knows nothing of strategies, journals or retries. What must happen after an error is in the error's class:
+
+- `Rejected`: the broker has understood and refuses; the order does not exist. The message has its words.
+- `Retryable`: it is unknown whether the request arrived, or the server asks for patience (`after`). A read
+  may be asked again. An order may not: the broker is asked for it by its client order id instead.
+- `Disconnected`: there is no connection; the same as above, and `events` ends with it.
+- `ConfigError`: the key is missing or refused, or the account cannot trade.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple, Protocol
+
+from openbell.core.types import OrderStatus, OrderType, Reason, Side, TimeInForce
+from openbell.execution.approval import ApprovedOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a broker does itself. The rest is emulated, or refused before it is sent.
+
+    Args:
+        types: Order types that it has.
+        tifs: Times in force that it has.
+        bracket: Whether an entry can carry a stop and a target that work from its fill on.
+        oco: Whether two exits can cancel each other at the broker.
+        replace: Whether a working order can be changed in place.
+        fractional: Whether quantities may be fractions; `lot` of the instrument is the grid.
+        notional: Whether a market order may be for an amount of money.
+        short: Whether shares can be sold short.
+        extended_hours: Whether orders can work before the open and after the close.
+        id_length: The longest client order id.
+    """
+
+    types: frozenset[OrderType]
+    tifs: frozenset[TimeInForce]
+    bracket: bool = False
+    oco: bool = False
+    replace: bool = False
+    fractional: bool = False
+    notional: bool = False
+    short: bool = False
+    extended_hours: bool = False
+    id_length: int = 48
+
+
+class Balance(NamedTuple):
+    """The account as the broker has it, in its currency. `blocked` says why it cannot trade, or nothing."""
+
+    time: int
+    cash: Decimal
+    equity: Decimal
+    buying_power: Decimal
+    currency: str = "USD"
+    blocked: str = ""
+
+
+class Holding(NamedTuple):
+    """A position as the broker has it: signed quantity, and the average price paid."""
+
+    symbol: str
+    quantity: Decimal
+    average: Decimal
+
+
+class Report(NamedTuple):
+    """What the broker says of an order. `filled` is cumulative, so that a report may come twice or late.
+
+    `client_id` is empty for an order that somebody placed by hand and gave none. `replaces` is the client id
+    of the order that this one took the place of.
+    """
+
+    client_id: str
+    broker_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    status: OrderStatus
+    time: int
+    filled: Decimal = Decimal(0)
+    average: Decimal = Decimal(0)
+    reason: Reason = Reason.NONE
+    said: str = ""  #: the broker's own words
+    replaces: str = ""
+
+
+class Execution(NamedTuple):
+    """One fill. `id` is the broker's, unique in the account: the same fill is booked once."""
+
+    id: str
+    client_id: str
+    broker_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    time: int
+
+
+class Link(NamedTuple):
+    """The stream of events was lost, or is there again: then what happened between must be asked for."""
+
+    up: bool
+    time: int
+    why: str = ""
+
+
+Heard = Report | Execution | Link
+
+
+class LiveBroker(Protocol):
+    """A broker's account. Ids are client order ids, which Openbell makes and never uses twice."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def connect(self) -> str:
+        """Log in; return the account's identity, such as `alpaca:paper:PA123`, which is no secret."""
+
+    async def now(self) -> int:
+        """Return the broker's clock, ns UTC."""
+
+    async def balance(self) -> Balance:
+        """Return cash, equity and buying power."""
+
+    async def holdings(self) -> Sequence[Holding]:
+        """Return all positions."""
+
+    async def working(self) -> Sequence[Report]:
+        """Return all orders that have not ended, whoever placed them."""
+
+    async def find(self, client_id: str) -> Report | None:
+        """Return an order by its client id, ended or not; None if the broker never got it."""
+
+    async def executions(self, since: int) -> Sequence[Execution]:
+        """Return the fills from a time on (ns UTC), oldest first; some may be known already."""
+
+    async def place(self, order: ApprovedOrder) -> Report:
+        """Send an order. Returns when the broker has answered; what becomes of it comes by `events`."""
+
+    async def replace(self, client_id: str, order: ApprovedOrder) -> Report:
+        """Ask to put an order with another client id, quantity and prices in the place of a working one."""
+
+    async def cancel(self, client_id: str) -> None:
+        """Ask to cancel an order. That it was asked is no proof: `events` says whether it ended or filled."""
+
+    async def cancel_all(self) -> None:
+        """Ask to cancel every order of the account, by one request where the broker has one."""
+
+    def events(self) -> AsyncIterator[Heard]:
+        """Yield what happens to the account's orders, whoever placed them; reconnects by itself."""
+
+    async def close(self) -> None:
+        """Let go of connections; closing twice does nothing."""
