@@ -60,7 +60,7 @@ def test_help_fits_a_terminal_and_has_examples_and_exit_codes(words, monkeypatch
     ended = run(*words, "--help")
     assert (ended.code, ended.err) == (0, "")
     assert all(len(line) <= 80 for line in ended.out.splitlines())
-    if words not in [(), ("new",), ("config",)]:
+    if words not in [(), ("new",), ("config",), ("data",)]:
         assert f"\n    openbell {' '.join(words)}" in ended.out
         assert "Exit codes: 0 fine, " in ended.out
         assert "--json" in ended.out

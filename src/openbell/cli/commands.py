@@ -8,6 +8,7 @@ import typer
 
 import openbell
 from openbell.cli.answer import Answer, Exit
+from openbell.cli.data import data
 from openbell.cli.options import (
     Benchmark,
     Cash,
@@ -56,6 +57,7 @@ new = typer.Typer(help="Write a start for something of your own.", rich_markup_m
 config = typer.Typer(help="Show the settings, and where each came from.", rich_markup_mode=None)
 app.add_typer(new, name="new")
 app.add_typer(config, name="config")
+app.add_typer(data, name="data")
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  # the parser calls it

@@ -10,7 +10,7 @@ from typing import Any
 
 from openbell.backtesting.plan import Plan, make_sizer
 from openbell.cli.places import OPTIONS, check_named, find_place, load_settings, placed
-from openbell.cli.prices import choose_provider
+from openbell.cli.prices import choose_provider, kind_of
 from openbell.config import Loaded, Override, Settings, StrategyEntry
 from openbell.config.yamlfile import read_scalar
 from openbell.core.costs import NO_COSTS, Costs
@@ -130,7 +130,7 @@ def _load(request: Request, folder: str | None) -> Loaded:
             raise ConfigError(
                 f"--data: {request.data!r} names nothing; give a CSV file, or a folder of SYMBOL.csv"
             )
-        overrides.append(Override(f"data.provider=csv:{request.data}", "--data"))
+        overrides.append(Override(f"data.provider={kind_of(request.data)}:{request.data}", "--data"))
     overrides += [Override(text, "--set") for text in request.parameters if _is_setting(text)]
     overrides += [Override(text, "--config-set") for text in request.settings]
     return load_settings(overrides, folder, request.env)

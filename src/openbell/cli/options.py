@@ -51,13 +51,16 @@ Same = Annotated[
     list[str] | None, typer.Option("--config-set", metavar="KEY=VALUE", help="The same as --set.")
 ]
 Cash = Annotated[str | None, typer.Option("--cash", metavar="AMOUNT", help="What to start with.")]
-Provider = Annotated[str | None, typer.Option("--provider", metavar="NAME", help="bundled, or csv:FOLDER.")]
+Provider = Annotated[
+    str | None, typer.Option("--provider", metavar="NAME", help="bundled, csv:FOLDER, or such as yahoo.")
+]
 Data = Annotated[
-    str | None, typer.Option("--data", metavar="PATH", help="A CSV file, or a folder of SYMBOL.csv.")
+    str | None,
+    typer.Option("--data", metavar="PATH", help="A CSV or Parquet file, or a folder of SYMBOL.csv."),
 ]
 Timezone = Annotated[
     str | None,
-    typer.Option("--timezone", metavar="ZONE", help="Zone of a CSV's times, such as America/New_York."),
+    typer.Option("--timezone", metavar="ZONE", help="Zone of a file's times, such as America/New_York."),
 ]
 Timeframe = Annotated[
     str | None, typer.Option("--timeframe", metavar="TIME", help="A bar's length, such as 5m or 1d.")

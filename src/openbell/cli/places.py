@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from openbell.config import Loaded, Override, load
 from openbell.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from openbell.data.catalog import Catalog
 
 #: The settings that have an option of their own, by its name.
 OPTIONS = {
@@ -56,6 +60,20 @@ def check_named(text: str, option: str) -> None:
     """
     if not text.strip():
         raise ConfigError(f"{option}: {text!r} must name a folder; write . for the working folder")
+
+
+def open_catalog(folder: str | None, config: str | None, env: str | None) -> Catalog:
+    """Return the catalog in a folder, or in the one that the settings say.
+
+    Raises:
+        ConfigError: The name is empty, or the settings are wrong.
+    """
+    from openbell.data.catalog import Catalog  # pyarrow is slow to load
+
+    if folder is None:
+        return Catalog(load_settings((), config, env).settings.data.catalog)
+    check_named(folder, "--catalog")
+    return Catalog(folder)
 
 
 @contextmanager

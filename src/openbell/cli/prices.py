@@ -11,18 +11,20 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.data import bundled
 from openbell.data.bars import parse_timeframe
 from openbell.data.calendar import sessions
+from openbell.data.providers import provider_names
 from openbell.data.stamps import find_zone
 from openbell.data.table import Reading
-from openbell.run import READING
+from openbell.run import CATALOG, FILES, READING, catalog_place, open_catalog
 
 _PROVIDER, _CALENDAR, _TIMEFRAME = "data.provider", "data.calendar", "data.timeframe"
+_TITLES = {"csv": "CSV", "parquet": "Parquet"}
 _SOME_MOMENT = 1_577_836_800_000_000_000  #: 2020-01-01: to ask for a calendar by its name, any will do
 
 
 def choose_provider(
     loaded: Loaded, symbols: tuple[str, ...], *, timezone: str | None = None, listed: str = "--symbols"
 ) -> str:
-    """Return where prices come from, with how to read them: `csv:FOLDER?timezone=...`.
+    """Return where prices come from, with how to read them: `csv:FOLDER?timezone=...`, `alpaca:iex`.
 
     Args:
         loaded: The settings.
@@ -40,36 +42,78 @@ def choose_provider(
     if name == "bundled":
         _check_bundled(loaded, symbols, listed)
         if timezone is not None:
-            raise ConfigError(f"--timezone is for CSV files, and prices come from {name!r}; leave it out")
+            raise ConfigError(f"--timezone is for files, and prices come from {name!r}; leave it out")
         return name
-    path, query = _split(loaded, name)
-    place = find_place(loaded, "data.folder" if name == "csv" else _PROVIDER)
+    if name.partition(":")[0] not in FILES:
+        return _choose_stored(loaded, name, symbols, timezone=timezone, listed=listed)
+    kind, path, query = _split(loaded, name)
+    place = find_place(loaded, "data.folder" if name == kind else _PROVIDER)
     if not path.exists():
-        raise ConfigError(f"{place}: path {str(path)!r} does not exist; give a CSV file or a folder of them")
+        raise ConfigError(
+            f"{place}: path {str(path)!r} does not exist; give a {_TITLES[kind]} file or a folder of them"
+        )
     _check_single_file(path, symbols, loaded.settings.benchmark)
     asked = _read_settings(loaded, query, timezone)
     if path.is_dir():
-        _check_files(path, symbols, loaded, place)
-    base = f"csv:{path}"
+        _check_files(kind, path, symbols, loaded, place)
+    base = f"{kind}:{path}"
     return f"{base}?{urlencode({**query, **asked})}" if query or asked else base
 
 
-def _split(loaded: Loaded, name: str) -> tuple[Path, dict[str, str]]:
-    """Return the path of `csv:PATH?timezone=...`, or of `csv` with `data.folder`, and how to read it."""
+def kind_of(path: str) -> str:
+    """Return the provider of what `--data` names: `csv`, or `parquet` where there is nothing else."""
+    given = Path(path)
+    if not given.is_dir() and given.suffix.lower() != ".parquet":
+        return "csv"
+    from openbell.data.providers.files import kind_of as kind_of_files  # pyarrow is slow to load
+
+    return kind_of_files(given)
+
+
+def _choose_stored(
+    loaded: Loaded, name: str, symbols: tuple[str, ...], *, timezone: str | None, listed: str
+) -> str:
+    """Return the name of a provider whose bars are in the catalog, after a look whether all of them are."""
+    origin = find_place(loaded, _PROVIDER)
+    head, sign, _ = name.partition("?")
+    folder = loaded.settings.data.catalog
+    full = name if sign or folder == Path(CATALOG) else f"{head}?{urlencode({'catalog': str(folder)})}"
+    with placed(origin):
+        place = catalog_place(full)
+    if place is None:
+        kind = head.partition(":")[0]
+        known = nearest(kind, ["bundled", *(f"{kind}:FOLDER" for kind in FILES), *provider_names()])
+        raise ConfigError(
+            f"{origin}={name!r} is unknown; use 'bundled', 'csv:FOLDER', 'parquet:FOLDER', or what the "
+            f"catalog holds, such as 'yahoo'{_only_near(known)}"
+        )
+    if timezone is not None:
+        raise ConfigError(f"--timezone is for files, and prices come from {name!r}; leave it out")
+    catalog, timeframe = open_catalog(place), loaded.settings.data.timeframe
+    wanted = [(symbol, listed) for symbol in symbols]
+    if loaded.settings.benchmark:
+        wanted.append((loaded.settings.benchmark, find_place(loaded, "benchmark")))
+    for symbol, where in wanted:
+        with placed(where):
+            catalog.find(symbol, timeframe, provider=place.provider, feed=place.feed or None)
+    return full
+
+
+def _split(loaded: Loaded, name: str) -> tuple[str, Path, dict[str, str]]:
+    """Return kind and path of `csv:PATH?timezone=...`, or of `csv` with `data.folder`, and how to read it."""
     place = find_place(loaded, _PROVIDER)
-    if name == "csv":
+    if name in FILES:
         folder = loaded.settings.data.folder
         if folder is None:
             raise ConfigError(
-                f"{loaded.explain(_PROVIDER).source}: data.provider='csv' needs data.folder, "
-                "the folder with a SYMBOL.csv for each"
+                f"{loaded.explain(_PROVIDER).source}: data.provider={name!r} needs data.folder, "
+                f"the folder with a SYMBOL.{name} for each"
             )
-        return folder, {}
+        return name, folder, {}
     kind, _, rest = name.partition(":")
     path, _, query = rest.partition("?")
-    if kind != "csv" or not path.strip():
-        known = nearest(kind, ["bundled", "csv:FOLDER"])
-        raise ConfigError(f"{place}={name!r} is unknown; use 'bundled' or 'csv:FOLDER'{_only_near(known)}")
+    if not path.strip():
+        raise ConfigError(f"{place}={name!r} names no folder; write it as {kind}:FOLDER")
     reading = dict(parse_qsl(query, keep_blank_values=True))
     for key, value in reading.items():
         if key not in READING:
@@ -78,7 +122,7 @@ def _split(loaded: Loaded, name: str) -> tuple[Path, dict[str, str]]:
             raise ConfigError(f"{place}={name!r}: {key} is empty; give it a value, or leave it out")
     with placed(place):
         _check_reading(reading)
-    return Path(path), reading
+    return kind, Path(path), reading
 
 
 def _only_near(hint: str) -> str:
@@ -140,17 +184,19 @@ def _check_single_file(path: Path, symbols: tuple[str, ...], benchmark: str) -> 
     if path.is_file() and len(names) > 1:
         raise ConfigError(
             f"{path} holds one symbol, and {', '.join(sorted(names))} are asked; "
-            "give a folder with a SYMBOL.csv for each"
+            "give a folder with a file for each"
         )
 
 
-def _check_files(path: Path, symbols: tuple[str, ...], loaded: Loaded, place: str) -> None:
+def _check_files(kind: str, path: Path, symbols: tuple[str, ...], loaded: Loaded, place: str) -> None:
     """Find out before anything runs whether a folder has every symbol's file."""
-    from openbell.data.providers.csv import find_file  # pyarrow is slow to load
+    from openbell.data.providers.files import KINDS  # pyarrow is slow to load
+    from openbell.data.providers.folder import find_file
 
+    form = KINDS[kind].form
     with placed(place):
         for symbol in symbols:
-            find_file(path, symbol)
+            find_file(path, symbol, form)
     if loaded.settings.benchmark:
         with placed(find_place(loaded, "benchmark")), placed(place):
-            find_file(path, loaded.settings.benchmark)
+            find_file(path, loaded.settings.benchmark, form)

@@ -81,6 +81,7 @@ class Data(Section):
     provider: str = Field(default="bundled", min_length=1)
     folder: Annotated[Path | None, BeforeValidator(_check_folder)] = None
     calendar: str = Field(default="auto", min_length=1)
+    catalog: Annotated[Path, BeforeValidator(_check_folder)] = Path("data/catalog")
     timeframe: Annotated[str, AfterValidator(_check_timeframe)] = "1d"
 
 

@@ -41,6 +41,6 @@ def check_used(layers: Sequence[Sequence[Value]]) -> None:
 
 def _list_unused(provider: str) -> set[str]:
     kind, _, folder = provider.partition(":")
-    if kind == "bundled":
+    if kind not in {"csv", "parquet"}:  # bundled, or of the catalog: both know their calendars
         return {"data.folder", "data.calendar"}
-    return {"data.folder"} if kind == "csv" and folder else set()
+    return {"data.folder"} if folder else set()

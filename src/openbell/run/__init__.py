@@ -17,12 +17,22 @@ from openbell.core.types import Instrument
 from openbell.data.bars import Series
 from openbell.reporting.result import Result
 from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
-from openbell.run.prices import READING, instrument, is_symbols, load
+from openbell.run.prices import (
+    CATALOG,
+    FILES,
+    READING,
+    Place,
+    catalog_place,
+    instrument,
+    is_symbols,
+    load,
+    open_catalog,
+)
 from openbell.strategies.registry import Form, Found, find
 
 __all__ = [
-    "READING", "Settings", "backtest", "check_lookahead", "execute", "instrument", "load", "panel_of",
-    "prepare", "simulate", "simulate_compiled",
+    "CATALOG", "FILES", "READING", "Place", "Settings", "backtest", "catalog_place", "check_lookahead",
+    "execute", "instrument", "load", "open_catalog", "panel_of", "prepare", "simulate", "simulate_compiled",
 ]  # fmt: skip
 
 #: The provider of data that were a table of the caller's.
@@ -60,8 +70,9 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         costs: Commission, slippage, volume, margin and borrow; the default is on and a cash account.
         sizer: Turns signals into shares; the default puts 95 % of equity into a full conviction.
         benchmark: A symbol to compare with; empty holds what the run trades, in equal parts.
-        provider: Where symbols come from: `bundled`, or `csv:FOLDER`, where `?timezone=America/New_York`,
-            `?calendar=24/7` and `?stamp=end`, joined by `&`, may follow.
+        provider: Where symbols come from: `bundled`; or `csv:FOLDER` or `parquet:FOLDER`, where
+            `?timezone=America/New_York`, `?calendar=24/7` and `?stamp=end`, joined by `&`, may follow; or
+            what the catalog holds, such as `yahoo` or `alpaca:iex`, where `?catalog=FOLDER` may follow.
         timeframe: The bars that are asked of the provider.
         finer: Finer bars that decide which came first when a bar touches a stop and its target.
         seed: Of `self.random`.

@@ -123,7 +123,8 @@ def panel_of(plan: Plan, series: Sequence[Series]) -> Panel:
     return Panel(
         series,
         sessions=sessions(series[0].source.calendar, first, last),
-        instruments={s.symbol: instrument(s) for s in series} | {i.symbol: i for i in plan.instruments},
+        instruments={s.symbol: instrument(s, plan.provider) for s in series}
+        | {i.symbol: i for i in plan.instruments},
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from openbell.backtesting import inputs
@@ -12,10 +14,22 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.core.types import Instrument
 from openbell.data import bundled
 from openbell.data.bars import Series, parse_date
-from openbell.data.validate import cut_range
+from openbell.data.calendar import sessions
+from openbell.data.providers import BUILT_IN, provider_names
+from openbell.data.validate import cut_range, examine
 
-#: What may follow `csv:FOLDER?`.
+if TYPE_CHECKING:
+    from openbell.data.catalog import Catalog
+
+#: What may follow `csv:FOLDER?` and `parquet:FOLDER?`.
 READING = ("calendar", "timezone", "stamp")
+#: The providers that read files.
+FILES = ("csv", "parquet")
+#: Where the catalog is, unless `?catalog=FOLDER` or the environment says otherwise.
+CATALOG = "data/catalog"
+
+_WHERE = "OPENBELL_DATA__CATALOG"
+_SUCH_AS = "'bundled', 'csv:FOLDER', 'parquet:FOLDER', or what the catalog holds, such as 'yahoo'"
 
 
 def load(
@@ -40,21 +54,34 @@ def load(
         found = [data]
     elif is_symbols(data):
         names = [data] if isinstance(data, str) else list(data)
-        found = [_from_provider(name, provider, timeframe) for name in names]
+        found = _from_provider(names, provider, timeframe, first, last)
     elif isinstance(data, Mapping):
         found = [_from_table(table, symbol) for symbol, table in data.items()]
     elif isinstance(data, Sequence):
         found = list(data)
     else:
         found = [_from_table(data, "ASSET")]
+    for one in found:
+        if one.source.adjustment != "raw":
+            raise ConfigError(
+                f"{one.symbol}: its prices are adjusted ({one.source.adjustment}), and no order was "
+                "ever filled at those; give raw ones"
+            )
     return [cut_range(one, first, last) for one in found]
 
 
-def instrument(series: Series) -> Instrument:
-    """Return what may be traded of a series: what its provider says, else whole shares in cents."""
+def instrument(series: Series, provider: str = "") -> Instrument:
+    """Return what may be traded of a series: what its provider says, else whole shares in cents.
+
+    Args:
+        series: Its bars.
+        provider: Where they came from, as `load` takes it; empty for a caller's own.
+    """
     if series.source.provider == "bundled":
         return bundled.instrument(series.symbol)
-    return Instrument(series.symbol)
+    place = catalog_place(provider)
+    known = place and open_catalog(place).instrument(series.source.provider, series.symbol)
+    return known or Instrument(series.symbol)
 
 
 def is_symbols(data: Any) -> bool:
@@ -62,27 +89,94 @@ def is_symbols(data: Any) -> bool:
     return isinstance(data, str) or (isinstance(data, Sequence) and isinstance(data[0], str))
 
 
-def _from_provider(symbol: str, provider: str, timeframe: str) -> Series:
+class Place(NamedTuple):
+    """What a provider's name means that is in the catalog: `alpaca:iex?catalog=FOLDER`."""
+
+    provider: str
+    feed: str = ""
+    catalog: str = ""
+
+
+def catalog_place(provider: str) -> Place | None:
+    """Return the place in the catalog that a provider's name means; None if it means none.
+
+    Raises:
+        ConfigError: What follows the `?` is not `catalog=FOLDER`.
+    """
+    head, _, query = provider.partition("?")
+    name, _, feed = head.partition(":")
+    if not name or name in {"bundled", "caller", *FILES}:
+        return None
+    given = dict(parse_qsl(query))
+    for key in given:
+        if key != "catalog":
+            raise ConfigError(f"provider={provider!r}: {key!r} is unknown{nearest(key, ['catalog'])}")
+    place = Place(name, feed, given.get("catalog", ""))
+    if name in BUILT_IN or name in provider_names() or open_catalog(place).has(name):
+        return place
+    return None
+
+
+def open_catalog(place: Place) -> Catalog:
+    """Return the catalog: in the folder that a place names, else the environment, else `data/catalog`."""
+    from openbell.data.catalog import Catalog  # pyarrow is slow to load
+
+    return Catalog(place.catalog or os.environ.get(_WHERE) or CATALOG)
+
+
+def _from_provider(
+    symbols: Sequence[str], provider: str, timeframe: str, first: int | None, last: int | None
+) -> list[Series]:
+    """Return the bars that a provider has between two moments, or more of them."""
     if provider == "bundled":
         if timeframe != "1d":
             raise ConfigError(f"timeframe={timeframe}: the bundled prices are daily; use 1d")
-        return bundled.load(symbol)
+        return [bundled.load(symbol) for symbol in symbols]
+    kind, _, rest = provider.partition(":")
+    if kind in FILES and rest.partition("?")[0]:
+        return [_from_files(symbol, provider, timeframe) for symbol in symbols]
+    place = catalog_place(provider)
+    if place is None:
+        names = ["bundled", *(f"{kind}:FOLDER" for kind in FILES), *provider_names()]
+        raise ConfigError(
+            f"provider={provider!r} is unknown; use {_SUCH_AS}{_only_near(nearest(kind, names))}"
+        )
+    catalog = open_catalog(place)
+    return [_from_catalog(catalog, place, symbol, timeframe, first, last) for symbol in symbols]
+
+
+def _only_near(hint: str) -> str:
+    return hint if "did you mean" in hint else ""
+
+
+def _from_catalog(
+    catalog: Catalog, place: Place, symbol: str, timeframe: str, first: int | None, last: int | None
+) -> Series:
+    """Return what the catalog has; the network is never asked."""
+    key = catalog.find(symbol, timeframe, provider=place.provider, feed=place.feed or None)
+    series = catalog.read(key, first, last)
+    if not len(series):  # the message of `cut_range` says what there is
+        return catalog.read(key)
+    calendar = sessions(key.source.calendar, int(series.start[0]), int(series.known[-1]))
+    return replace(series, findings=tuple(examine(series, calendar)))
+
+
+def _from_files(symbol: str, provider: str, timeframe: str) -> Series:
+    from openbell.data.providers.files import KINDS  # pyarrow is slow to load
+    from openbell.data.providers.folder import find_file
+
     kind, _, rest = provider.partition(":")
     path, _, query = rest.partition("?")
-    if kind == "csv" and path:
-        from openbell.data.providers.csv import CsvProvider, find_file  # pyarrow is slow to load
-
-        prices = CsvProvider(Path(path), **_reading(query, provider))
-        try:
-            find_file(prices.path, symbol)
-        except ConfigError as error:
-            raise ConfigError(f"provider={provider!r}: {error}") from error
-        return prices.load(symbol, timeframe, None, None)
-    raise ConfigError(f"provider={provider!r} is unknown; use 'bundled' or 'csv:FOLDER'")
+    prices = KINDS[kind](Path(path), **_reading(query, provider))
+    try:
+        find_file(prices.path, symbol, prices.form)
+    except ConfigError as error:
+        raise ConfigError(f"provider={provider!r}: {error}") from error
+    return prices.load(symbol, timeframe, None, None)
 
 
 def _reading(query: str, provider: str) -> dict[str, Any]:
-    """Return how CSV files are to be read, from `calendar=24/7&timezone=UTC&stamp=end`."""
+    """Return how files are to be read, from `calendar=24/7&timezone=UTC&stamp=end`."""
     given: dict[str, Any] = dict(parse_qsl(query))
     for name in given:
         if name not in READING:

@@ -67,11 +67,6 @@ class Manifest:
     recent: tuple[Range, ...] = ()  #: the latest provenance, oldest first
     earlier: str = ""  #: the file with the provenance before that
 
-    @property
-    def bars(self) -> int:
-        """How many bars the parts hold."""
-        return sum(part.bars for part in self.parts)
-
     def files(self) -> set[str]:
         """Return the names of the files that it refers to, but for those that `earlier` does."""
         named = [self.earlier, *(part.file for part in self.parts)]

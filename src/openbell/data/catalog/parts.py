@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet as pq
 
-from openbell.data.bars import COLUMNS, Floats, Series, Times
+from openbell.data.arrow import as_array, as_arrow
+from openbell.data.bars import COLUMNS, Series
 from openbell.data.catalog.files import write_whole
 from openbell.data.catalog.key import Key
 from openbell.data.catalog.manifest import Part, damaged
@@ -65,7 +65,7 @@ def _write_part(folder: Path, key: Key, columns: Columns, prefix: str) -> Part:
     file = f"{prefix}-{day}-{digest.partition(':')[2][:16]}.parquet"
     sink = pa.BufferOutputStream()
     pq.write_table(
-        pa.table({name: _as_arrow(column) for name, column in columns.items()}),
+        pa.table({name: as_arrow(column) for name, column in columns.items()}),
         sink,
         row_group_size=MOST,
         compression="lz4",
@@ -111,7 +111,7 @@ def _read_part(folder: Path, part: Part) -> dict[str, Any]:
     path = folder / part.file
     try:
         table = pq.ParquetFile(path, pre_buffer=False).read()
-        columns = {name: _array(table[name]) for name in table.column_names}
+        columns = {name: as_array(table[name]) for name in table.column_names}
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -120,19 +120,6 @@ def _read_part(folder: Path, part: Part) -> dict[str, Any]:
     if lacking or len(columns["start"]) != part.bars:
         raise damaged(path, "it has not the columns and rows that its manifest says")
     return columns
-
-
-def _as_arrow(column: Times | Floats) -> Any:
-    """Return an array as an Arrow column; `pyarrow.array` would import pandas, as `to_numpy` does."""
-    kind = pa.int64() if column.dtype == np.int64 else pa.float64()
-    return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(np.ascontiguousarray(column))])
-
-
-def _array(column: Any) -> Any:
-    """Return an Arrow column as a numpy array."""
-    if column.null_count:
-        column = pyarrow.compute.fill_null(column, math.nan)
-    return np.from_dlpack(column.combine_chunks())
 
 
 def check_part(folder: Path, key: Key, part: Part) -> None:

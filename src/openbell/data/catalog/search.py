@@ -10,8 +10,10 @@ from openbell.data.bars import Source, format_timeframe, parse_timeframe
 from openbell.data.catalog.coarser import length, serving
 from openbell.data.catalog.key import LEVELS, Key, folder_of, level_name, level_value
 from openbell.data.catalog.manifest import NAME
+from openbell.data.providers import provider_names
 
 _LISTED = 10  #: symbols that a message names
+_FREE = "yahoo"  #: a provider that needs no key
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -91,17 +93,28 @@ def _shown(key: Key) -> str:
     return f"{key.tape} ({key.source.session}, {key.source.calendar})"
 
 
-def tell_absent(root: Path, symbol: str, timeframe: str, tape: str | None) -> str:
-    """Say in one line that bars are not stored, what is, and the command that fetches them."""
-    provider, _, feed = (tape or "").partition(":")
+def tell_absent(root: Path, symbol: str, timeframe: str | None, tape: str | None) -> str:
+    """Say in one line that bars are not stored, what is, and the command that puts them there.
+
+    Args:
+        root: The catalog's folder.
+        symbol: Whose bars.
+        timeframe: None is any.
+        tape: The provider, with its feed after a colon; None is anybody's.
+    """
     of = f" of {tape}" if tape else ""
-    fetch = f"openbell data fetch {symbol} --timeframe {timeframe} --provider {provider or 'PROVIDER'}"
-    if feed:
-        fetch += f" --feed {feed}"
-    return (
-        f"the catalog {str(root)!r} has no {timeframe} bars of {symbol}{of} ({_told(root, symbol)}); "
-        f"fetch them: {fetch}"
-    )
+    bars = f"{timeframe} bars" if timeframe else "bars"
+    remedy = _fill(symbol, timeframe, tape)
+    return f"the catalog {str(root)!r} has no {bars} of {symbol}{of} ({_told(root, symbol)}); {remedy}"
+
+
+def _fill(symbol: str, timeframe: str | None, tape: str | None) -> str:
+    provider, _, feed = (tape or _FREE).partition(":")
+    if provider not in provider_names():
+        return f"import them: openbell data import FILE --provider {provider}"
+    options = [("--provider", provider), ("--feed", feed), ("--timeframe", timeframe)]
+    typed = "".join(f" {option} {value}" for option, value in options if value)
+    return f"fetch them: openbell data fetch {symbol}{typed}"
 
 
 def _told(root: Path, symbol: str) -> str:

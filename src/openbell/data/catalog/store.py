@@ -23,7 +23,7 @@ from openbell.data.catalog.adjusted import Adjusted, adjust, check_adjusted
 from openbell.data.catalog.coarser import MARGIN, coarsen, serving
 from openbell.data.catalog.facts import Facts, merge_actions, place_actions, read_facts, write_facts
 from openbell.data.catalog.files import lock
-from openbell.data.catalog.key import Key, folder_of, key_of
+from openbell.data.catalog.key import Key, folder_of, key_of, level_name
 from openbell.data.catalog.manifest import Manifest, Origin, Range, damaged, read_manifest, write_manifest
 from openbell.data.catalog.parts import bars_of, check_part, read_parts
 from openbell.data.catalog.search import find_key, find_keys, stored_timeframes, tell_absent
@@ -194,6 +194,10 @@ class Catalog:
             ConfigError: There are none, or of more than one source; says what there is.
         """
         return find_key(self.root, symbol, timeframe, provider=provider, feed=feed)
+
+    def has(self, provider: str) -> bool:
+        """Tell whether anything of a provider is stored."""
+        return (self.root / level_name("provider", provider)).is_dir()
 
     def verify(self, key: Key) -> None:
         """Work out the hash of every file of a series anew.
