@@ -39,9 +39,7 @@ class ApprovedOrder:
 
     def __post_init__(self) -> None:
         if self.key is not _KEY:
-            raise OpenbellError(
-                f"order {self.client_id}: an ApprovedOrder was made around the risk gate; send orders through it"
-            )
+            raise OpenbellError(f"order {self.client_id} was made around the risk gate; send it through it")
 
 
 def approve(**fields: object) -> ApprovedOrder:
