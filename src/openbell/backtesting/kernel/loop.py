@@ -211,7 +211,6 @@ def hurry(run: Run, moment: int, action: int) -> int:
     s.conviction, run.change = allowed(run, asked), change
     if way == FILLS:
         run.mark = mark_until(run, run.mark, moment + 1)
-        advance(run, moment + 1)
         book(run, run.foreseen, run.foreseen_price, run.foreseen_fee, run.foreseen_slip)
         if has_exits(run):
             end(run, following)
@@ -226,7 +225,6 @@ def end(run: Run, moment: int) -> None:
     run.mark = mark_until(run, run.mark, moment)
     run.change = run.left
     if moment < run.moments:
-        advance(run, moment)
         leave(run)
 
 

@@ -93,7 +93,9 @@ def foresee_fill(
     `rests` is of a limit order, `maker` where it waited for its price; `taken` is of the bar's volume.
     """
     s = symbol_at(run, 0)
-    side, quantity, volume = 1.0 if signed > 0.0 else -1.0, abs(signed), value(run.volume_at, bar)
+    side, quantity, volume = 1.0 if signed > 0.0 else -1.0, abs(signed), 0.0
+    if run.volume_share > 0.0 or run.impact > 0.0:  # else it would be read from far off for nothing
+        volume = value(run.volume_at, bar)
     lot = s.lot if side > 0.0 else min(s.lot, 1.0)
     if run.volume_share > 0.0 and rules.volume_left(volume, run.volume_share, taken, lot) < quantity:
         return _NAN, 0.0, 0.0
