@@ -53,34 +53,44 @@ class Outcome:
     @cached_property
     def holdings(self) -> dict[str, Floats]:
         """(moments,) signed shares of each symbol that was ever held."""
-        changes: dict[str, dict[int, float]] = {}
-        before = 0
-        for at, upto in zip(self.marks.moments, self.marks.entries, strict=True):
-            for entry in self.entries[before:upto]:
-                if entry.symbol:
-                    changes.setdefault(entry.symbol, {})[at] = entry.position
-            before = upto
-        count = len(self.times)
-        return {
-            symbol: _carried(list(found), list(found.values()), count, before=0.0)
-            for symbol, found in changes.items()
-        }
+        return {symbol: self._held(symbol) for symbol in self._changes}
 
     @cached_property
     def values(self) -> dict[str, Floats]:
         """(moments,) signed value of each symbol that was ever held, at the last known closes."""
-        return {
-            symbol: np.where(shares == 0.0, 0.0, shares * self.panel.closes(symbol))
-            for symbol, shares in self.holdings.items()
-        }
+        return {symbol: self._value(symbol) for symbol in self._changes}
 
     @cached_property
     def equity(self) -> Floats:
-        """(moments,) cash plus positions."""
+        """(moments,) cash plus positions. One symbol's value is made at a time, and not kept."""
         curve = self.cash.copy()
-        for value in self.values.values():
-            curve += value
+        for symbol in self._changes:
+            curve += self._value(symbol)
         return curve
+
+    @cached_property
+    def _changes(self) -> dict[str, dict[int, float]]:
+        """Of each symbol that was ever held, the position after each moment that changed it."""
+        changes: dict[str, dict[int, float]] = {}
+        before = 0
+        entries = self.entries
+        for at, upto in zip(self.marks.moments, self.marks.entries, strict=True):
+            for entry in entries[before:upto]:
+                symbol = entry.symbol
+                if symbol in changes:
+                    changes[symbol][at] = entry.position
+                elif symbol:
+                    changes[symbol] = {at: entry.position}
+            before = upto
+        return changes
+
+    def _held(self, symbol: str) -> Floats:
+        found = self._changes[symbol]
+        return _carried(list(found), list(found.values()), len(self.times), before=0.0)
+
+    def _value(self, symbol: str) -> Floats:
+        shares = self._held(symbol)
+        return np.where(shares == 0.0, 0.0, shares * self.panel.closes(symbol))
 
     @cached_property
     def net(self) -> Floats:
