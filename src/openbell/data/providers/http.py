@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  #: seconds that an answer may take, from the request to its last byte
 
 _SHOWN = 200  #: characters of a server's own words in a message
-_BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_BUSY = frozenset(
+    {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_EARLY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.IM_A_TEAPOT,  # Binance's, for who asked on after a 429
+    }
+)
+_NOT_ALLOWED = (HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS)
 
 
 class Rest:
@@ -112,7 +120,7 @@ def refuse(
     came = f"{asked}: HTTP {status}" + (f" ({words})" if words else "")
     if status == HTTPStatus.UNAUTHORIZED:
         return ConfigError(f"{came}: the key is refused" + (f"; check {key}" if key else ""))
-    if status == HTTPStatus.FORBIDDEN:
+    if status in _NOT_ALLOWED:
         remedy = f"; check {key} and what its plan includes" if key else ""
         return ConfigError(f"{came}: this is not allowed{remedy}")
     if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
