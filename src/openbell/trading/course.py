@@ -7,7 +7,8 @@ orders and fills, byte for byte.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from openbell.core.engine import Engine
 from openbell.core.messages import BarMessage
@@ -22,10 +23,25 @@ from openbell.trading.scribe import Scribe
 class Seat:
     """One strategy at its own simulated broker: its orders, its ledger, its share of the capital."""
 
-    def __init__(self, engine: Engine, broker: SimulatedBroker, scribe: Scribe) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        broker: SimulatedBroker,
+        scribe: Scribe,
+        *,
+        origin: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take the parts; `origin` and `parameters` say for the journal which strategy it is."""
         self.engine, self.broker, self.scribe = engine, broker, scribe
+        self._origin, self._parameters = origin, dict(parameters or {})
         self._late: list[Command] = []
         broker.connect(scribe.listen(engine.ear(self._tell)))
+
+    def begin(self, time: int) -> None:
+        """Write down with what the strategy begins."""
+        cash = self.engine.account.initial_cash
+        self.scribe.begin(cash=cash, origin=self._origin, parameters=self._parameters, time=time)
 
     def start(self, time: int) -> None:
         """Let the strategy prepare, and send what it orders before the first bar."""
@@ -73,9 +89,9 @@ class Seat:
 class Course:
     """Several seats over one tape."""
 
-    def __init__(self, tape: Tape, seats: Sequence[Seat], actions: Iterable[Action] = ()) -> None:
+    def __init__(self, tape: Tape, seats: Sequence[Seat]) -> None:
         self.tape, self.seats = tape, list(seats)
-        self._actions = deque(sorted(actions, key=lambda action: action.ex))
+        self._actions: deque[Action] = deque()
 
     def start(self) -> None:
         """Let the strategies prepare."""

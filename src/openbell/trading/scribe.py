@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from openbell.core.market import Track
 from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
 from openbell.core.ports import Command, Ear
 from openbell.core.types import Action, Charge, Fill, MarginCall, Split
-from openbell.storage.journal import Journal
 from openbell.trading.records import body_of, body_of_action, body_of_order
+
+
+class Log(Protocol):
+    """Takes events in their order: the journal, or what stands in for it."""
+
+    def append(  # an event has many fields
+        self,
+        kind: str,
+        body: Mapping[str, Any],
+        *,
+        time: int,
+        wall: int,
+        strategy: str = "",
+        subject: str = "",
+        trace: str = "",
+    ) -> object:
+        """Take an event."""
 
 
 class Scribe:
     """One strategy's hand in the journal."""
 
-    def __init__(self, journal: Journal, strategy: str, clock: Callable[[], int]) -> None:
+    def __init__(self, journal: Log, strategy: str, clock: Callable[[], int]) -> None:
         """Take the journal, the strategy's name and the computer's clock (ns UTC)."""
-        self._journal, self._strategy, self._clock = journal, strategy, clock
+        self._journal = self._log = journal
+        self._strategy, self._clock = strategy, clock
         self.trace = ""  #: joins what one bar led to
+
+    def rehearse(self, log: Log | None) -> None:
+        """Write to a stand-in from now on; None goes back to the journal."""
+        self._log = self._journal if log is None else log
 
     def write(self, kind: str, body: Mapping[str, Any], *, time: int, subject: str = "") -> None:
         """Write one event."""
-        self._journal.append(
+        self._log.append(
             kind,
             body,
             time=time,

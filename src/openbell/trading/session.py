@@ -1,0 +1,132 @@
+"""A paper session: a course that is fed, journalled, asked to stop, and gone on with later."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+from openbell.core.messages import BarMessage
+from openbell.core.types import Action
+from openbell.storage.journal import Entry, Journal
+from openbell.trading.course import Course
+from openbell.trading.records import body_of_action
+from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
+
+#: Events that a session is begun with; what a journal has before the last of them is of earlier ones.
+BEGUN = "begun"
+
+
+class Ending(StrEnum):
+    """Why a session ended."""
+
+    END_OF_DATA = "end_of_data"  #: there are no more bars
+    STOPPED = "stopped"  #: somebody asked for it, and it can be gone on with
+
+
+class Requests(Protocol):
+    """What somebody asks of a running session."""
+
+    def stop_asked(self) -> str:
+        """Return how to stop (`keep`, `cancel` or `flatten`); nothing while nobody asked."""
+
+
+class Nobody:
+    """Asks for nothing."""
+
+    def stop_asked(self) -> str:
+        """Return nothing."""
+        return ""
+
+
+class Session:
+    """One session: it owns the journal while it runs."""
+
+    def __init__(
+        self,
+        course: Course,
+        journal: Journal,
+        *,
+        requests: Requests | None = None,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.course, self.journal = course, journal
+        self._requests = requests or Nobody()
+        self._wall = wall
+
+    def begin(self, about: dict[str, Any], actions: Iterable[Action] = ()) -> None:
+        """Begin a new session: let the strategies prepare, and write down with what."""
+        expected = list(actions)
+        self._write("session", {"state": BEGUN, **about})
+        for seat in self.course.seats:
+            seat.begin(self.course.tape.time)
+        self._write("expect", {"actions": [dict(body_of_action(one)) for one in expected]})
+        self.course.expect(expected)
+        self.course.start()
+        self.journal.commit(durable=True)
+
+    def resume(self, entries: Iterable[Entry]) -> int:
+        """Go through an interrupted session again, up to where it stopped; return how many moments it had.
+
+        Raises:
+            Halt: The strategies do not do again what they did.
+        """
+        rehearsal, moments = Rehearsal(entries), 0
+        for seat in self.course.seats:
+            seat.scribe.rehearse(rehearsal)
+            seat.begin(self.course.tape.time)
+        for entry in rehearsal.inputs():
+            if entry.kind == "expect":
+                self.course.expect(actions_of(entry))
+                if not moments:
+                    self.course.start()
+                continue
+            self.course.moment(bars_of(entry))
+            moments += 1
+        for seat in self.course.seats:
+            seat.scribe.rehearse(None)
+        self._write("session", {"state": "resumed", "moments": moments})
+        self.journal.commit(durable=True)
+        return moments
+
+    async def run(self, moments: AsyncIterator[Sequence[BarMessage]]) -> Ending:
+        """Take moments until there are no more, or somebody asks to stop."""
+        async for bars in moments:
+            self.take(bars)
+            if self._requests.stop_asked():
+                return self.interrupt()
+        self.course.stop()
+        return self._end(Ending.END_OF_DATA)
+
+    def take(self, bars: Sequence[BarMessage]) -> None:
+        """Take one moment: its bars are written down before anything follows from them."""
+        self.journal.append(
+            "moment", {"bars": [list(bar) for bar in bars]}, time=bars[-1].end, wall=self._wall()
+        )
+        self.course.moment(bars)
+        self.journal.commit()
+
+    def interrupt(self) -> Ending:
+        """Stop between two moments, so that the session can be gone on with."""
+        return self._end(Ending.STOPPED)
+
+    def _end(self, ending: Ending) -> Ending:
+        self._write("session", {"state": ending.value})
+        self.journal.commit(durable=True)
+        return ending
+
+    def _write(self, kind: str, body: dict[str, Any]) -> None:
+        self.journal.append(kind, body, time=self.course.tape.time, wall=self._wall())
+
+
+def latest_session(journal: Journal) -> tuple[Entry | None, list[Entry]]:
+    """Return how the last session of a journal began, and all events after that."""
+    begun: Entry | None = None
+    after: list[Entry] = []
+    for entry in journal.read():
+        if entry.kind == "session" and entry.body["state"] == BEGUN:
+            begun, after = entry, []
+        else:
+            after.append(entry)
+    return begun, after
