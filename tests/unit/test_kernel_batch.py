@@ -14,7 +14,7 @@ from openbell.backtesting.plan import Plan
 from openbell.core.errors import StrategyError
 from openbell.core.types import Reason
 from tests.unit.bars_by_hand import daily
-from tests.unit.kernel_by_hand import asserting
+from tests.unit.kernel_by_hand import asserting, interpreted
 
 random = np.random.default_rng(7)
 CLOSES = (100.0 + np.cumsum(random.normal(0.0, 1.0, 300))).tolist()
@@ -115,6 +115,16 @@ def test_a_single_run_without_a_decision_is_a_run():
     assert never.trace().run.trades == 0
     assert never.waiting() == {"A"}
     assert make(cross, TWO, parameters={"slow": 290}).waiting() == {"B"}
+
+
+@pytest.mark.parametrize("settings", [
+    {"instruments": [ob.Instrument("A", tick=50.0)], "parameters": {"stop_loss": 0.9}},  # a stop at zero
+    {"instruments": [ob.Instrument("A", lot=2.5)], "sizer": ob.FixedQuantity(2.5)},  # exits take whole shares
+])  # fmt: skip
+def test_exits_that_no_order_can_have_are_not_simulated_the_short_way(settings):
+    with interpreted():
+        _, failed = make(cross, BARS, **settings).examine([{}])
+    assert failed == {0: "an order has a price or a quantity that no order can have"}
 
 
 class Judge:
