@@ -39,6 +39,9 @@ TRANSITIONS: dict[OrderStatus, tuple[OrderStatus, ...]] = {
 _NEW, _SUBMITTED, _ACCEPTED = _S.NEW, _S.SUBMITTED, _S.ACCEPTED
 _PARTIALLY_FILLED, _FILLED = _S.PARTIALLY_FILLED, _S.FILLED
 _NONE = Reason.NONE
+_SAME = (
+    math.nan,
+) * 4  #: no change of a quantity or price; equal by identity, as NaN is nothing else's equal
 
 #: `rules.whole_lots`, remembering its answers: an order asks for the same several times.
 whole_lots = lru_cache(maxsize=4096)(rules.whole_lots)
@@ -175,14 +178,15 @@ class Order:
             IllegalTransition: the step is not in `TRANSITIONS`.
         """
         _, status, reason, time, quantity, limit, stop, trail = update
-        if not math.isnan(quantity):
-            self.quantity = quantity
-        if not math.isnan(limit):
-            self.limit = limit
-        if not math.isnan(stop):
-            self.stop = stop
-        if not math.isnan(trail):
-            self.trail = trail
+        if update[4:] != _SAME:
+            if not math.isnan(quantity):
+                self.quantity = quantity
+            if not math.isnan(limit):
+                self.limit = limit
+            if not math.isnan(stop):
+                self.stop = stop
+            if not math.isnan(trail):
+                self.trail = trail
         if status is not self.status:
             self.move(status, time, reason)
             return status in TERMINAL

@@ -43,10 +43,9 @@ class Book:
         self._sessions = sessions
         self._funds = funds
 
-    def lone(self) -> Working | None:
-        """Return the only order that works, if it fills at the next open and no other waits for that."""
-        alone = self.resting.alone
-        return None if alone is None or alone.order.id in self._children else alone
+    def is_awaited(self, working: Working) -> bool:
+        """Tell whether an order has children, which wait for its fills."""
+        return working.order.id in self._children
 
     def waits_for_parent(self, working: Working) -> bool:
         """Tell whether an order's parent may still fill, and so bring something to protect."""

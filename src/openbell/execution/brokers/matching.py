@@ -41,15 +41,15 @@ class Matching:
     def run(self, time: int) -> None:
         """Match the bars that become known at `time`, and expire what runs out by then."""
         book = self._book
-        lone = book.lone()
-        if lone is None:
+        alone = book.resting.alone
+        if alone is None or book.is_awaited(alone):
             self._run_all(time)
         else:
-            self._run_lone(lone, time)
+            self._run_alone(alone, time)
         if book.resting.expiring:
             book.expire_all(time)
 
-    def _run_lone(self, working: Working, time: int) -> None:
+    def _run_alone(self, working: Working, time: int) -> None:
         """Match a market order that has no rival and no children: it fills at the open, or not at all."""
         track = working.track
         at, known = track.cursor.at + 1, track.known
