@@ -44,6 +44,14 @@ def fixed() -> list[Prepared]:
     return [random_case(seed).prepare() for seed in SEEDS] + guarded + list(directed.ALL.values())
 
 
+def figures(given_run: Prepared) -> tuple[object, ...]:
+    try:
+        _, found = by_kernel(given_run)
+    except StrategyError as error:
+        return (str(error),)
+    return found.figures.tobytes(), found.curve.tobytes(), found.notes, found.why
+
+
 # --- random runs -----------------------------------------------------------------------------------------
 
 
@@ -64,6 +72,15 @@ def test_compiled_positions_with_exits_are_those_of_the_event_engine(case):
 def test_interpreted_runs_are_those_of_the_event_engine(case):
     with interpreted():
         assert differences(case.prepare()) == []
+
+
+@some
+@given(cases(guarded_by))
+def test_figures_by_the_short_way_have_the_bits_of_the_long_way(case):
+    given_run = case.prepare()
+    short = figures(given_run)
+    with mutated("swift.is_swift", "run.figures_only != 0", "False"):
+        assert figures(given_run) == short
 
 
 @pytest.mark.slow
