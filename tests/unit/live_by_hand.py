@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Self
+from typing import Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,6 +22,7 @@ from openbell.data.live.plan import Plan
 from openbell.data.providers.protocol import Batch, Channel, Span
 
 SECOND = NANOS_PER_SECOND
+Kind = TypeVar("Kind")
 MINUTE = 60 * SECOND
 _NEW_YORK = ZoneInfo("America/New_York")
 _TURNS = 60  #: of the event loop: more than any chain of tasks here needs
@@ -212,12 +213,9 @@ class Listener:
             self.origin.stream.send(*messages)
             await settle()
 
-    def of(self, kind: type | tuple[type, ...]) -> list[Item]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [item for item in self.items if isinstance(item, kind)]
 
     @property
     def bars(self) -> list[BarMessage]:
         return [item for item in self.items if isinstance(item, BarMessage)]
-
-
-Script = Callable[[Listener], None]

@@ -45,7 +45,7 @@ class _Building:
         self.sent = False
 
     def add_size(self, size: float) -> None:
-        if self.exact is None and size.is_integer():
+        if self.exact is None and size % 1 == 0:
             self.volume += size  # whole shares are exact up to 2^53
             return
         self.exact = (Decimal(int(self.volume)) if self.exact is None else self.exact) + Decimal(repr(size))

@@ -240,14 +240,14 @@ class Intake:
     def _find_gaps(self, at: int) -> None:
         """Fill what the connection came too late for."""
         period = self._times.period(at)
-        first = at if period is None else period.start
+        first = begin = at if period is None else period.start
         if period is not None and self._aggregator is not None and first < at:
             first = period.end  # trades of the bar that is being made were missed
         self._whole = max(self._whole, first)
         if self._aggregator is not None:
             self._aggregator.forget()
         if not self._begun:
-            done = first if self.plan.since is None else min(self.plan.since, first)
+            done = begin if self.plan.since is None else min(self.plan.since, begin)
             for lane in self._lanes.values():
                 lane.done = done
         self._gaps.find(at, first)

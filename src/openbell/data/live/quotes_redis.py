@@ -49,7 +49,7 @@ class RedisQuotes:
     """
 
     def __init__(self, url: str, *, key: str = _KEY) -> None:
-        self._redis = _connect(url)
+        self._redis: Any = _connect(url)  # its commands are annotated for both of redis-py's kinds
         self._key = key
         self._here = LocalQuotes()
         self._waiting: dict[str, Quote] = {}
@@ -77,7 +77,7 @@ class RedisQuotes:
         from redis.exceptions import RedisError
 
         try:
-            kept = await self._redis.hget(self._key, symbol)  # type: ignore[misc]  # annotated for both kinds
+            kept = await self._redis.hget(self._key, symbol)
         except (RedisError, OSError) as error:
             self._note_loss(error)
             return await self._here.get(symbol)
@@ -89,7 +89,7 @@ class RedisQuotes:
 
         here = await self._here.all()
         try:
-            kept: dict[bytes, bytes] = await self._redis.hgetall(self._key)  # type: ignore[misc]
+            kept: dict[bytes, bytes] = await self._redis.hgetall(self._key)
         except (RedisError, OSError) as error:
             self._note_loss(error)
             return here
@@ -110,7 +110,7 @@ class RedisQuotes:
             quotes = [self._waiting.pop(symbol) for symbol in list(self._waiting)[:_BATCH]]
             texts = [text for quote in quotes for text in (quote.symbol, f"{quote.time:020d}", _write(quote))]
             try:
-                await self._redis.eval(_PUT, 1, self._key, *texts)  # type: ignore[misc]
+                await self._redis.eval(_PUT, 1, self._key, *texts)
             except BaseException:
                 self._waiting = {quote.symbol: quote for quote in quotes} | self._waiting
                 raise

@@ -94,7 +94,7 @@ class _RecordedClock:
 
 
 class RecordedLine:
-    """Brings a feed the events of a recording. It asks for nothing: answers and connections are among them."""
+    """Brings a feed the events of a recording. It asks for nothing: all answers are among them."""
 
     timed = False
 

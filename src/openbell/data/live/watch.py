@@ -6,6 +6,8 @@ from openbell.data.live.timetable import Timetable
 
 _MOST = 5  #: doublings of the silence that is allowed
 _PROOF = 10  #: silences that a connection must outlive to be trusted again
+_RARE = 10  #: usual intervals that a stream may be silent
+_SHARE = 64  #: intervals that the usual one is the mean of, about
 
 
 class Watch:
@@ -28,6 +30,8 @@ class Watch:
         self._steady = steady
         self._began = 0
         self._mutes = 0
+        self._usual = 0.0  # ns between two messages
+        self._intervals = 0
         self.heard = 0  #: the last sign of life
 
     def begin(self, at: int) -> None:
@@ -36,6 +40,9 @@ class Watch:
 
     def hear(self, at: int) -> None:
         """Note a message. `at` may be a bar's end, where our clock is behind the vendor's."""
+        if self._steady and self.heard > self._began and at - self.heard < self._timetable.step:
+            self._intervals += self._intervals < _SHARE
+            self._usual += (at - self.heard - self._usual) / self._intervals
         self.heard = max(self.heard, at)
         if self._mutes and at - self._began > _PROOF * self.patience:
             self._mutes -= 1
@@ -48,7 +55,7 @@ class Watch:
     @property
     def patience(self) -> int:
         """The silence that is allowed now, ns."""
-        return self._allowed << self._mutes
+        return max(self._allowed, round(_RARE * self._usual)) << self._mutes
 
     def deadline(self) -> int:
         """Return when the silence is too long, if nothing is heard until then."""

@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from openbell.core.errors import BadData, ConfigError, Disconnected, Rejected, Retryable
+from openbell.core.messages import BarMessage, Quote
+from openbell.data.live.items import Connected, Correction, Gap, Lost, Settled, Slow, Stale, Unusable
+from openbell.data.live.plan import Plan
+from openbell.data.providers.protocol import Span
+from tests.unit.live_by_hand import SECOND, Listener, bar, bars_between, clock_time, settle
+
+ONE = Plan(("A",))
+TWO = Plan(("A", "B"))
+CALM = Plan(("A",), mute_after=3600.0)  #: silence is never too long
+
+
+async def speak(ear: Listener, first: str, last: str, *symbols: str) -> None:
+    """Let the stream say each minute's bars when it is over."""
+    for minute in bars_between("A", first, last, ear.day):
+        await ear.clock.go_to(minute.end + SECOND // 20)
+        ear.origin.stream.send(*(minute._replace(symbol=symbol) for symbol in symbols))
+        await settle()
+
+
+async def test_bars_are_delivered_as_they_come() -> None:
+    async with Listener(ONE, "09:29:50") as ear:
+        await speak(ear, "09:30", "09:33", "A")
+    assert ear.bars == bars_between("A", "09:30", "09:33")
+    assert ear.origin.stream.symbols == ("A",)
+    assert ear.origin.asked == []
+
+
+async def test_a_feed_that_begins_within_a_minute_delivers_that_minute() -> None:
+    async with Listener(ONE, "10:00:30") as ear:
+        await speak(ear, "10:00", "10:02", "A")
+    assert [one.start for one in ear.bars] == [clock_time("10:00"), clock_time("10:01")]
+
+
+async def test_since_fetches_what_was_before_the_feed() -> None:
+    plan = Plan(("A",), since=clock_time("09:55"))
+    ear = Listener(plan, "10:00:30")
+    ear.origin.history += bars_between("A", "09:50", "10:00")
+    async with ear:
+        await speak(ear, "10:00", "10:02", "A")
+    assert ear.bars == bars_between("A", "09:55", "10:02")
+
+
+async def test_a_gap_is_filled_before_anything_newer_and_over_all_symbols_in_order() -> None:
+    async with Listener(TWO, "10:00:00") as ear:
+        await speak(ear, "10:00", "10:01", "A", "B")
+        ear.origin.refusals += [Disconnected("nobody there")] * 3
+        ear.origin.stream.drop()
+        ear.origin.history += bars_between("A", "10:00", "10:05") + bars_between("B", "10:00", "10:05")
+        ear.origin.delay = 3.0
+        await ear.at("10:04:00.5")
+        await ear.at("10:05:00.1", bar("B", "10:04"), bar("A", "10:04"))
+        await ear.at("10:05:06")
+    assert [(one.symbol, one.start) for one in ear.bars] == [
+        (symbol, clock_time(text))
+        for text in ("10:00", "10:01", "10:02", "10:03", "10:04")
+        for symbol in ("A", "B")
+    ] or sorted((one.start, one.symbol) for one in ear.bars) == sorted(
+        (clock_time(text), symbol)
+        for text in ("10:00", "10:01", "10:02", "10:03", "10:04")
+        for symbol in "AB"
+    )
+    assert [one.end for one in ear.bars] == sorted(one.end for one in ear.bars)
+
+
+async def test_attempts_to_connect_go_on_until_one_succeeds() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        ear.origin.refusals += [Disconnected("nobody there"), Retryable("503"), OSError("refused")]
+        ear.origin.stream.drop()
+        await ear.at("10:00:00")
+    assert [item.reason for item in ear.of(Lost)] == ["the socket was cut", "nobody there", "503", "refused"]
+    assert [item.again for item in ear.of(Connected)] == [False, True]
+    assert all(connection.closed for connection in ear.origin.connections)
+
+
+async def test_waits_between_attempts_grow_until_a_message_comes() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        ear.feed._line._draw = lambda: 1.0  # type: ignore[attr-defined]
+        ear.feed._line._backoff = ear.feed._line._waits()  # type: ignore[attr-defined]
+        ear.origin.refusals += [Disconnected("nobody there")] * 3
+        ear.origin.stream.drop()
+        await ear.at("10:00:20")
+    times = [item.time for item in ear.of(Lost)]
+    assert [after - before for before, after in pairwise(times)] == [
+        SECOND // 2, SECOND, 2 * SECOND
+    ]  # fmt: skip
+
+
+async def test_a_refused_key_ends_the_feed_with_its_error() -> None:
+    ear = Listener(ONE, "10:00")
+    ear.origin.refusals.append(ConfigError("the key is refused"))
+    async with ear.feed as feed:
+        with pytest.raises(ConfigError, match="the key is refused"):
+            async for _ in feed:
+                pass
+
+
+async def test_a_duplicate_is_dropped() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        await ear.at("10:01:00.1", bar("A", "10:00"), bar("A", "10:00"), bar("A", "10:00", corrected=True))
+    assert ear.bars == [bar("A", "10:00")]
+    assert ear.of(Correction) == []
+    assert ear.feed.counters.duplicates == 2
+
+
+async def test_messages_out_of_order_are_put_right() -> None:
+    async with Listener(CALM, "10:00:00") as ear:
+        ear.origin.delay = 1.0
+        await ear.at("10:03:00.1", bar("A", "10:02"), bar("A", "10:01"), bar("A", "10:00"))
+        await ear.at("10:03:02")
+    assert ear.bars == bars_between("A", "10:00", "10:03")
+    assert ear.feed.counters.reordered == 2
+
+
+async def test_a_lost_message_is_fetched_when_the_next_one_comes() -> None:
+    async with Listener(CALM, "10:00:00") as ear:
+        ear.origin.history += bars_between("A", "10:00", "10:02")
+        await ear.at("10:01:00.1", bar("A", "10:00"))
+        await ear.at("10:02:59")
+        ear.origin.asked.clear()
+        await ear.at("10:03:00.1", bar("A", "10:02"))
+    assert ear.bars == bars_between("A", "10:00", "10:03")
+
+
+async def test_a_minute_without_a_trade_is_asked_for_once_and_passed() -> None:
+    async with Listener(TWO, "10:00:00") as ear:
+        await ear.at("10:01:00.1", bar("A", "10:00"), bar("B", "10:00"))
+        await ear.at("10:02:00.1", bar("B", "10:01"))
+        await ear.at("10:03:00.1", bar("A", "10:02"), bar("B", "10:02"))
+    assert [one.start for one in ear.bars if one.symbol == "A"] == [clock_time("10:00"), clock_time("10:02")]
+    assert ear.origin.asked == [("A", Span(clock_time("10:01"), clock_time("10:02")))]
+    assert ear.of(Gap) == []
+    assert ear.feed.counters.quiet == 1
+
+
+async def test_a_correction_before_delivery_replaces_the_bar() -> None:
+    async with Listener(CALM, "10:00:00") as ear:
+        ear.origin.delay = 1.0
+        better = bar("A", "10:01", volume=700.0, corrected=True)
+        await ear.at("10:02:00.1", bar("A", "10:01"), better)
+        await ear.at("10:02:05")
+    assert ear.bars == [better._replace(corrected=False)]
+    assert ear.feed.counters.replaced == 1
+
+
+async def test_a_correction_after_delivery_is_told_and_not_delivered_again() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        better = bar("A", "10:00", volume=700.0, corrected=True)
+        await ear.at("10:01:00.1", bar("A", "10:00"))
+        await ear.at("10:01:30", better, better)
+    assert ear.bars == [bar("A", "10:00")]
+    assert ear.of(Correction) == [Correction(clock_time("10:01:30"), better, bar("A", "10:00"))]
+
+
+async def test_a_bar_that_comes_after_it_was_given_up_is_told_as_a_correction() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        await ear.at("10:03:00.1", bar("A", "10:02"))
+        await ear.at("10:03:01", bar("A", "10:01"))
+    assert [one.start for one in ear.bars] == [clock_time("10:02")]
+    assert ear.of(Correction) == [Correction(clock_time("10:03:01"), bar("A", "10:01"), None)]
+
+
+async def test_a_mute_stream_is_noticed_within_ten_seconds_and_renewed() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        await ear.at("10:01:00.1", bar("A", "10:00"))
+        ear.origin.history += bars_between("A", "10:00", "10:02")
+        await ear.at("10:02:09.9")
+    (stale,) = ear.of(Stale)
+    assert clock_time("10:02") < stale.time <= clock_time("10:02:10")
+    assert len(ear.origin.connections) == 2
+    assert ear.bars == bars_between("A", "10:00", "10:02")
+
+
+async def test_a_mute_stream_of_quotes_is_noticed_within_ten_seconds() -> None:
+    async with Listener(Plan(("A",), ("quotes",)), "10:00:00") as ear:
+        await ear.at("10:00:03", Quote("A", clock_time("10:00:03"), 1.0, 2.0))
+        await ear.at("10:00:13")
+        assert [item.since for item in ear.of(Stale)] == [clock_time("10:00:03")]
+    assert ear.feed.counters.lost == 1
+
+
+async def test_a_stream_that_stays_mute_is_renewed_less_and_less_often() -> None:
+    async with Listener(Plan(("A",), ("quotes",)), "10:00:00") as ear:
+        await ear.at("10:30:00")
+        seen = [item.time for item in ear.of(Stale)]
+    waits = [(after - before) // SECOND for before, after in pairwise(seen)]
+    assert waits[:5] == [16, 32, 64, 128, 256]
+    assert set(waits[5:]) == {256}
+
+
+async def test_a_stream_that_is_mute_for_one_symbol_is_noticed_and_renewed() -> None:
+    async with Listener(TWO, "10:00:00") as ear:
+        ear.origin.history += bars_between("A", "10:00", "10:03") + bars_between("B", "10:00", "10:03")
+        await speak(ear, "10:00", "10:01", "A", "B")
+        await speak(ear, "10:01", "10:02", "A")
+        await ear.at("10:02:10")
+    (stale,) = ear.of(Stale)
+    assert (stale.symbol, stale.since) == ("B", clock_time("10:01"))
+    assert [one for one in ear.bars if one.symbol == "B"] == bars_between("B", "10:00", "10:02")
+    assert len(ear.origin.connections) == 2
+
+
+async def test_a_symbol_that_nobody_trades_is_asked_about_ever_less_often() -> None:
+    async with Listener(TWO, "10:00:00") as ear:
+        await speak(ear, "10:00", "11:00", "A")
+    assert len(ear.origin.asked) <= 8
+    assert ear.of(Stale) == []
+    assert len(ear.origin.connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "last"),
+    [("2024-07-02", "16:00"), ("2024-07-03", "13:00"), ("2024-11-29", "13:00")],
+    ids=["a full day", "the day before Independence Day", "the day after Thanksgiving"],
+)
+async def test_silence_after_the_close_is_right(day, last) -> None:
+    begin = "12:58:30" if last == "13:00" else "15:58:30"
+    first = "12:58" if last == "13:00" else "15:58"
+    async with Listener(ONE, begin, day=day) as ear:
+        await speak(ear, first, last, "A")
+        await ear.at("23:00")
+    assert (ear.of(Stale), ear.of(Lost)) == ([], [])
+    assert len(ear.bars) == 2
+
+
+async def test_silence_on_a_holiday_is_right_and_the_next_open_is_watched() -> None:
+    async with Listener(Plan(("A",), ("quotes",)), "10:00:00", day="2024-07-04") as ear:
+        await ear.clock.go_to(clock_time("09:30:00", "2024-07-05"))
+        assert ear.of(Stale) == []
+        await ear.clock.go_to(clock_time("09:30:09", "2024-07-05"))
+        assert len(ear.of(Stale)) == 1
+
+
+@pytest.mark.parametrize(("friday", "monday"), [("2024-03-08", "2024-03-11"), ("2024-11-01", "2024-11-04")])
+async def test_daylight_saving_over_a_weekend_makes_no_gap(friday, monday) -> None:
+    async with Listener(ONE, "15:58:30", day=friday) as ear:
+        await speak(ear, "15:58", "16:00", "A")
+        await ear.clock.go_to(clock_time("09:31:00.1", monday))
+        ear.origin.stream.send(bar("A", "09:30", day=monday))
+        await settle()
+    assert [one.start for one in ear.bars] == [
+        clock_time("15:58", friday), clock_time("15:59", friday), clock_time("09:30", monday)
+    ]  # fmt: skip
+    assert (ear.of(Stale), ear.of(Gap)) == ([], [])
+    assert ear.origin.asked == []
+
+
+async def test_the_last_bar_of_a_session_is_missed_and_fetched() -> None:
+    async with Listener(ONE, "15:57:50") as ear:
+        ear.origin.history += bars_between("A", "15:58", "16:00")
+        await speak(ear, "15:58", "15:59", "A")
+        await ear.at("16:00:10")
+    assert ear.bars == bars_between("A", "15:58", "16:00")
+
+
+async def test_bars_outside_the_sessions_are_left_out_of_a_regular_feed() -> None:
+    async with Listener(ONE, "09:28:50") as ear:
+        await ear.at("09:30:00.1", bar("A", "09:29"))
+        await ear.at("09:31:00.1", bar("A", "09:30"))
+    assert [one.start for one in ear.bars] == [clock_time("09:30")]
+    assert ear.feed.counters.outside == 1
+
+
+async def test_a_feed_of_extended_hours_has_them() -> None:
+    async with Listener(Plan(("A",), regular=False), "09:27:50") as ear:
+        await speak(ear, "09:28", "09:31", "A")
+        await ear.at("09:31:10")
+    assert [one.start for one in ear.bars] == [clock_time(f"09:{minute}") for minute in (28, 29, 30)]
+
+
+async def test_rest_that_fails_is_asked_again_and_then_told() -> None:
+    async with Listener(CALM, "10:00:00") as ear:
+        ear.origin.history += bars_between("A", "10:00", "10:03")
+        ear.origin.faults += [Retryable("503"), Retryable("slow down", after=2.0)]
+        await ear.at("10:03:00.1", bar("A", "10:02"))
+        await ear.at("10:03:04")
+    assert ear.bars == bars_between("A", "10:00", "10:03")
+    assert len(ear.origin.asked) == 3
+
+
+@pytest.mark.parametrize("error", [Rejected("no such symbol"), BadData("times descend"), ConfigError("403")])
+async def test_a_gap_that_cannot_be_filled_is_told_and_trading_goes_on(error) -> None:
+    async with Listener(CALM, "10:00:00") as ear:
+        ear.origin.faults.append(error)
+        await ear.at("10:02:00.1", bar("A", "10:01"))
+    (gap,) = ear.of(Gap)
+    assert (gap.reason, gap.bars) == (str(error), 0)
+    assert [one.start for one in ear.bars] == [clock_time("10:01")]
+
+
+async def test_a_bar_waits_for_older_ones_only_so_long() -> None:
+    async with Listener(CALM, "10:00:00") as ear:
+        ear.origin.history += bars_between("A", "10:00", "10:05")
+        ear.origin.delay = 120.0
+        await ear.at("10:02:00.1", bar("A", "10:01"))
+        await ear.at("10:02:29")
+        assert ear.bars == []
+        await ear.at("10:02:31")
+        assert [one.start for one in ear.bars] == [clock_time("10:01")]
+        await ear.at("10:04:02")
+        late = [item for item in ear.of(Correction) if item.bar.start == clock_time("10:00")]
+        assert [item.before for item in late] == [None]
+    assert ear.of(Gap)[0].reason == "no answer within 30 s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"high": 1.0}, "prices that cannot be of one bar"),
+        ({"low": 0.0, "open": 0.0}, "prices that cannot be of one bar"),
+        ({"close": float("nan")}, "prices that cannot be of one bar"),
+        ({"volume": -1.0}, "prices that cannot be of one bar"),
+        ({"end": clock_time("10:05")}, "a bar of 300 s is none of 1m"),
+        ({"start": clock_time("10:30"), "end": clock_time("10:31")}, "s from now"),
+    ],
+)
+async def test_a_bar_that_cannot_be_right_is_left_out_and_told(changes, reason) -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        await ear.at("10:01:00.1", bar("A", "10:00", **changes))
+    (told,) = ear.of(Unusable)
+    assert told.reason.startswith("A: ")
+    assert reason in told.reason
+    assert ear.bars == []
+
+
+async def test_what_nobody_asked_for_is_counted_and_left_out() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        await ear.at("10:01:00.1", bar("X", "10:00"), Quote("X", clock_time("10:00"), 1.0, 2.0))
+    assert (ear.bars, ear.feed.counters.foreign) == ([], 2)
+
+
+async def test_a_moment_is_settled_when_all_symbols_have_it_or_the_grace_is_past() -> None:
+    async with Listener(TWO, "10:00:00") as ear:
+        await ear.at("10:01:00.1", bar("A", "10:00"), bar("B", "10:00"))
+        await ear.at("10:02:00.1", bar("A", "10:01"))
+        await ear.at("10:02:02")
+    assert ear.of(Settled) == [
+        Settled(clock_time("10:01:00.1"), clock_time("10:01")),
+        Settled(clock_time("10:02:01"), clock_time("10:02")),
+    ]
+
+
+async def test_a_slow_consumer_stops_the_reading_and_loses_nothing() -> None:
+    ear = Listener(CALM, "10:00:00", room=4)
+    minutes = bars_between("A", "10:00", "10:20")
+    async with ear.feed as feed:
+        await settle()
+        await ear.clock.go_to(minutes[-1].start)
+        ear.origin.stream.send(*minutes[:-1])
+        await settle()
+        assert ear.feed.counters.messages < len(minutes) - 1
+        got = []
+        async for item in feed:
+            got.append(item)
+            if isinstance(item, BarMessage) and item == minutes[-2]:
+                break
+    assert [item for item in got if isinstance(item, BarMessage)] == minutes[:-1]
+    assert any(isinstance(item, Slow) for item in got)
+    assert ear.feed.counters.slow > 1
+
+
+async def test_a_stream_that_is_not_read_is_not_called_mute() -> None:
+    ear = Listener(ONE, "10:00:00", room=3)
+    async with ear.feed:
+        await speak(ear, "10:00", "10:20", "A")
+    assert ear.feed.counters.slow == 1
+    assert ear.feed.counters.stale == 0
+
+
+async def test_quotes_that_nobody_takes_are_conflated_to_the_latest() -> None:
+    ear = Listener(Plan(("A", "B"), ("quotes",)), "10:00", room=4)
+    async with ear.feed as feed:
+        await settle()
+        for cents in range(1000):
+            ear.origin.stream.send(
+                *(Quote(name, clock_time("10:00") + cents, 1.0, 1 + cents / 100) for name in "AB")
+            )
+        await settle()
+        got = []
+        async for item in feed:
+            if isinstance(item, Quote):
+                got.append(item)
+            if len(got) == 2:
+                break
+    assert [(one.symbol, one.ask) for one in got] == [("A", 10.99), ("B", 10.99)]
+    assert ear.feed.counters.conflated == 1998
+
+
+async def test_a_message_that_is_none_ends_the_connection_and_not_the_feed() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        ear.origin.stream.drop(BadData("it is no JSON"))
+        await settle()
+        ear.origin.stream.finish()
+        await settle()
+        await ear.at("10:01:00.1", bar("A", "10:00"))
+    assert [item.reason for item in ear.of(Lost)] == ["it is no JSON", "the other side ended the stream"]
+    assert ear.bars == [bar("A", "10:00")]
+
+
+async def test_a_fault_of_ours_reaches_the_consumer() -> None:
+    ear = Listener(ONE, "10:00")
+    async with ear.feed as feed:
+        await settle()
+        ear.origin.stream.drop(ZeroDivisionError("a bug"))
+        with pytest.raises(ZeroDivisionError):
+            async for _ in feed:
+                pass
+
+
+async def test_a_connection_that_never_opens_is_given_up() -> None:
+    async with Listener(ONE, "10:00") as ear:
+        slow = ear.clock.sleep_until
+        ear.origin.stream.drop()
+
+        async def hang() -> None:
+            await slow(clock_time("12:00"))
+
+        made = ear.origin.connect
+
+        def connect() -> object:
+            connection = made()
+            if len(ear.origin.connections) == 2:
+                connection.open = hang  # type: ignore[method-assign]
+            return connection
+
+        ear.origin.connect = connect  # type: ignore[assignment,method-assign]
+        await ear.at("10:00:20")
+    assert [item.reason for item in ear.of(Lost)] == ["the socket was cut", "it was not open within 15 s"]
+    assert len(ear.origin.connections) == 3
+
+
+async def test_a_clock_that_is_behind_the_vendors_makes_no_stream_mute() -> None:
+    async with Listener(ONE, "10:00:00") as ear:
+        for minute in bars_between("A", "10:00", "10:05"):
+            await ear.clock.go_to(minute.end - SECOND // 5)
+            ear.origin.stream.send(minute)
+            await settle()
+        await ear.clock.go_to(clock_time("10:05:30"))
+    assert ear.of(Stale) == []
+    assert ear.bars == bars_between("A", "10:00", "10:05")
