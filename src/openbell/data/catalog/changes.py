@@ -27,7 +27,15 @@ from openbell.data.catalog.manifest import (
     read_document,
     write_document,
 )
-from openbell.data.catalog.parts import MOST, Columns, columns_of, read_parts, write_parts
+from openbell.data.catalog.parts import (
+    MOST,
+    REPLACED,
+    UNCOUNTED,
+    Columns,
+    columns_of,
+    read_parts,
+    write_parts,
+)
 from openbell.data.catalog.spans import unite
 from openbell.data.providers.protocol import Span
 
@@ -36,7 +44,7 @@ SMALL = 16
 #: Ranges whose provenance the manifest holds; more go into a file of their own.
 RECENT = 64
 
-_REPLACED, _EARLIER = "replaced", "provenance"
+_EARLIER = "_provenance"
 
 
 def apply(
@@ -78,7 +86,7 @@ def apply(
         rest = [part for part in before.parts if part not in touched]
         parts = sorted([*rest, *write_parts(folder, key, merged.columns)], key=lambda part: part.first)
         _check_neighbours(key, parts)
-    old = write_parts(folder, key, merged.replaced, prefix=_REPLACED)
+    old = write_parts(folder, key, merged.replaced, name=REPLACED)
     told = Range(*_extent(spans), len(series), series.content_hash, origin, tuple(part.file for part in old))
     after = Manifest(_compacted(folder, key, parts), covered, (*before.recent, told), before.earlier)
     return _archived(folder, after)
@@ -152,7 +160,7 @@ def remove_orphans(folder: Path, manifest: Manifest) -> None:
     """Remove files that the manifest does not name: of writes that were ended, and joined ones."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     orphans = there - {NAME} - manifest.files()
-    if any(name.startswith(_REPLACED) for name in orphans):  # most folders have none
+    if any(name.startswith(REPLACED.prefix) for name in orphans):  # most folders have none
         orphans -= {file for one in all_ranges(folder, manifest) for file in one.replaced}
     for name in orphans:
         with suppress(PermissionError):  # Windows removes no file that is being read: the next writer will
@@ -161,6 +169,6 @@ def remove_orphans(folder: Path, manifest: Manifest) -> None:
 
 def read_replaced(folder: Path, one: Range) -> Columns:
     """Return the bars that a write replaced, as columns."""
-    parts = [Part(file, -1, 0, 0, 0, "") for file in one.replaced]
+    parts = [Part(file, UNCOUNTED, 0, 0, 0, "") for file in one.replaced]
     found: dict[str, Any] = read_parts(folder, parts)
     return found

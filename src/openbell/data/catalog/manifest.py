@@ -16,7 +16,8 @@ from openbell.core.errors import BadData
 from openbell.data.catalog.files import write_whole
 from openbell.data.providers.protocol import Span
 
-NAME = "manifest.json"
+#: It begins with `_`, as all that is no bars: other programs that read the folders leave it alone.
+NAME = "_manifest.json"
 #: Raised when a field changes its meaning.
 SCHEMA = 1
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,21 @@ from openbell.data.catalog.manifest import Part, damaged
 TIMES = ("start", "known")
 #: Bars that one file holds at most: one row group, which is read without a copy.
 MOST = 1 << 20
+
+#: The number of bars of a part that nobody counted.
+UNCOUNTED = -1
+
+
+class Name(NamedTuple):
+    """How the name of a file of bars begins and ends; between stand its first day and its content."""
+
+    prefix: str
+    suffix: str
+
+
+BARS = Name("bars", ".parquet")
+#: Bars that were stored once. Other programs that read the folders do not take them for bars.
+REPLACED = Name("_replaced", ".revised")
 
 #: Arrays of one length by name: those of `TIMES` of int64, all others of float64.
 Columns = Mapping[str, Any]
@@ -49,27 +64,27 @@ def cut(columns: Columns, rows: Any) -> dict[str, Any]:
     return {name: column[rows] for name, column in columns.items()}
 
 
-def write_parts(folder: Path, key: Key, columns: Columns, *, prefix: str = "bars") -> list[Part]:
+def write_parts(folder: Path, key: Key, columns: Columns, *, name: Name = BARS) -> list[Part]:
     """Write bars as files of at most `MOST` bars, named after their first day and their content."""
     count = len(columns["start"])
     return [
-        _write_part(folder, key, cut(columns, slice(first, first + MOST)), prefix)
+        _write_part(folder, key, cut(columns, slice(first, first + MOST)), name)
         for first in range(0, count, MOST)
     ]
 
 
-def _write_part(folder: Path, key: Key, columns: Columns, prefix: str) -> Part:
+def _write_part(folder: Path, key: Key, columns: Columns, name: Name) -> Part:
     bars = bars_of(key, columns)
     digest = bars.content_hash
     day = np.datetime64(int(bars.start[0]), "ns").astype("datetime64[D]")
-    file = f"{prefix}-{day}-{digest.partition(':')[2][:16]}.parquet"
+    file = f"{name.prefix}-{day}-{digest.partition(':')[2][:16]}{name.suffix}"
     sink = pa.BufferOutputStream()
     pq.write_table(
-        pa.table({name: as_arrow(column) for name, column in columns.items()}),
+        pa.table({title: as_arrow(column) for title, column in columns.items()}),
         sink,
         row_group_size=MOST,
         compression="lz4",
-        use_dictionary=[name for name in columns if name not in TIMES],
+        use_dictionary=[title for title in columns if title not in TIMES],
         column_encoding=dict.fromkeys(TIMES, "DELTA_BINARY_PACKED"),
     )
     write_whole(folder / file, sink.getvalue())
@@ -117,7 +132,7 @@ def _read_part(folder: Path, part: Part) -> dict[str, Any]:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, str(error).splitlines()[0]) from error
     lacking = {*TIMES, *COLUMNS} - columns.keys()
-    if lacking or len(columns["start"]) != part.bars:
+    if lacking or part.bars not in {UNCOUNTED, len(columns["start"])}:
         raise damaged(path, "it has not the columns and rows that its manifest says")
     return columns
 
