@@ -22,7 +22,7 @@ from openbell.run.prices import instrument
 from openbell.storage.journal import Journal
 from openbell.strategies.examples import BY_NAME
 from openbell.strategies.registry import find
-from openbell.trading.course import Course, Seat
+from openbell.trading.course import Course
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.moments import moments_of
 from openbell.trading.scribe import Scribe
@@ -50,8 +50,8 @@ def session_of(plan: Any, found: Any, series: list[Series], journal: Journal) ->
         strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs
     )
     scribe = Scribe(journal, strategy.name, lambda: 0)
-    seat = Seat(engine, broker, scribe, origin=plan.strategy, parameters=plan.parameters)
-    return Session(Course(tape, [seat]), journal, wall=lambda: 0)
+    course = Course(engine, broker, scribe, tape=tape, origin=plan.strategy, parameters=plan.parameters)
+    return Session([course], journal, wall=lambda: 0)
 
 
 async def stream(moments: Iterable[list[BarMessage]]) -> AsyncIterator[list[BarMessage]]:
@@ -64,8 +64,8 @@ def actions_of(series: list[Series]) -> list[Any]:
 
 
 def engine_of(session: Session) -> Engine:
-    (seat,) = session.course.seats
-    return seat.engine
+    (course,) = session.courses
+    return course.engine
 
 
 def told(orders: Iterable[Any]) -> list[Any]:
@@ -113,7 +113,7 @@ async def test_a_session_that_was_interrupted_goes_on_as_if_it_had_not_been(
                 session.take(bars)
             session = session_of(plan, found, series, journal)  # as after a kill: nothing is handed over
             assert session.resume(latest_session(journal)[1]) == last
-        session.course.stop()
+        session.courses[0].stop()
         assert engine_of(session).account.entries == outcome.account.entries
         assert told(engine_of(session).desk.orders.values()) == told(outcome.orders)
         assert told(folded(journal).orders.values()) == told(outcome.orders)

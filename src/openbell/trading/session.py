@@ -45,13 +45,13 @@ class Session:
 
     def __init__(
         self,
-        course: Course,
+        courses: Sequence[Course],
         journal: Journal,
         *,
         requests: Requests | None = None,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.course, self.journal = course, journal
+        self.courses, self.journal = list(courses), journal
         self._requests = requests or Nobody()
         self._wall = wall
 
@@ -59,11 +59,10 @@ class Session:
         """Begin a new session: let the strategies prepare, and write down with what."""
         expected = list(actions)
         self._write("session", {"state": BEGUN, **about})
-        for seat in self.course.seats:
-            seat.begin(self.course.tape.time)
+        for course in self.courses:
+            course.begin()
         self._write("expect", {"actions": [dict(body_of_action(one)) for one in expected]})
-        self.course.expect(expected)
-        self.course.start()
+        self._prepare(expected)
         self.journal.commit(durable=True)
 
     def resume(self, entries: Iterable[Entry]) -> int:
@@ -73,19 +72,17 @@ class Session:
             Halt: The strategies do not do again what they did.
         """
         rehearsal, moments = Rehearsal(entries), 0
-        for seat in self.course.seats:
-            seat.scribe.rehearse(rehearsal)
-            seat.begin(self.course.tape.time)
+        for course in self.courses:
+            course.scribe.rehearse(rehearsal)
+            course.begin()
         for entry in rehearsal.inputs():
             if entry.kind == "expect":
-                self.course.expect(actions_of(entry))
-                if not moments:
-                    self.course.start()
-                continue
-            self.course.moment(bars_of(entry))
-            moments += 1
-        for seat in self.course.seats:
-            seat.scribe.rehearse(None)
+                self._prepare(actions_of(entry))
+            else:
+                self._pass(bars_of(entry))
+                moments += 1
+        for course in self.courses:
+            course.scribe.rehearse(None)
         self._write("session", {"state": "resumed", "moments": moments})
         self.journal.commit(durable=True)
         return moments
@@ -96,7 +93,8 @@ class Session:
             self.take(bars)
             if self._requests.stop_asked():
                 return self.interrupt()
-        self.course.stop()
+        for course in self.courses:
+            course.stop()
         return self._end(Ending.END_OF_DATA)
 
     def take(self, bars: Sequence[BarMessage]) -> None:
@@ -104,12 +102,26 @@ class Session:
         self.journal.append(
             "moment", {"bars": [list(bar) for bar in bars]}, time=bars[-1].end, wall=self._wall()
         )
-        self.course.moment(bars)
+        self._pass(bars)
         self.journal.commit()
 
     def interrupt(self) -> Ending:
         """Stop between two moments, so that the session can be gone on with."""
         return self._end(Ending.STOPPED)
+
+    @property
+    def time(self) -> int:
+        """The last moment's time in ns."""
+        return max(course.tape.time for course in self.courses)
+
+    def _prepare(self, actions: Sequence[Action]) -> None:
+        for course in self.courses:
+            course.expect(actions)
+            course.start()
+
+    def _pass(self, bars: Sequence[BarMessage]) -> None:
+        for course in self.courses:
+            course.moment(bars)
 
     def _end(self, ending: Ending) -> Ending:
         self._write("session", {"state": ending.value})
@@ -117,7 +129,7 @@ class Session:
         return ending
 
     def _write(self, kind: str, body: dict[str, Any]) -> None:
-        self.journal.append(kind, body, time=self.course.tape.time, wall=self._wall())
+        self.journal.append(kind, body, time=self.time, wall=self._wall())
 
 
 def latest_session(journal: Journal) -> tuple[Entry | None, list[Entry]]:
