@@ -14,6 +14,7 @@ from typing import Any
 
 import numba
 import pytest
+from numba.core.errors import UnsupportedError
 
 from openbell.backtesting.kernel import compiler, loop
 from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept, ready
@@ -152,3 +153,19 @@ def test_a_long_compilation_is_announced_once(tmp_path, monkeypatch, folder):
 
 def test_what_is_kept_runs_without_pythons_lock():
     assert kept(step).targetoptions["nogil"] is True  # type: ignore[attr-defined]  # numba's
+
+
+@compiled
+def refuse(cash: float) -> float:
+    """Do what code taken into a kernel cannot."""
+    if cash < 0.0:
+        raise ValueError
+    return cash
+
+
+def test_a_function_that_raises_does_not_compile():
+    def call(cash):
+        return refuse(cash)
+
+    with pytest.raises(UnsupportedError, match="raise"):
+        numba.njit(call)(1.0)

@@ -16,20 +16,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from llvmlite.binding import parse_assembly
 from numba import types
-from numba.core.compiler import CompilerBase, Flags
-from numba.core.compiler_machinery import PassManager
-from numba.core.typed_passes import (
-    AnnotateTypes,
-    IRLegalization,
-    NoPythonBackend,
-    NopythonTypeInference,
-    PreLowerStripPhis,
-)
-from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+from numba.core.bytecode import ByteCode, FunctionIdentity
+from numba.core.callconv import create_error_model
+from numba.core.cgutils import normalize_ir_text
+from numba.core.compiler import Flags
+from numba.core.funcdesc import PythonFunctionDescriptor
+from numba.core.interpreter import Interpreter
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
+from numba.core.targetconfig import ConfigStack
+from numba.core.typed_passes import PreLowerStripPhis, type_inference_stage
 from numba.extending import lower_builtin, type_callable
 
-from openbell.backtesting.kernel.lowering import KernelLowering
+from openbell.backtesting.kernel.lowering import Lowering
 from openbell.backtesting.kernel.memory import PLACES, typer_of
 from openbell.core import rules
 from openbell.utils.cache import cache_folder
@@ -46,6 +47,7 @@ _TYPES = {
     "tuple[float, float, float]": types.UniTuple(types.float64, 3),
     **PLACES,
 }
+_FLAGS = Flags()
 
 
 def compiled(function: F) -> F:
@@ -61,38 +63,89 @@ def compiled(function: F) -> F:
     @lower_builtin(function, *signature.args)
     def _lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         described = _described(context, function, signature)
-        return context.call_internal(builder, described, signature, arguments)
+        # What it says of errors is not asked: a statement that raises does not compile here.
+        _, answer = context.call_internal_no_propagate(builder, described, signature, arguments)
+        return answer
 
     return function
 
 
-class _Lean(CompilerBase):
-    """A compiler without the passes that the kernel has no use for: closures, arrays, unrolling."""
+class _Reader(Interpreter):
+    """Reads bytecode without numba's four rewrites of `with`, `try` and starred calls."""
 
-    def define_pipelines(self) -> list[PassManager]:
-        """Return the passes that plain arithmetic, branches and loops need."""
-        passes = PassManager("lean")
-        for one in (
-            TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference,
-            PreLowerStripPhis, IRLegalization, AnnotateTypes, KernelLowering, NoPythonBackend,
-        ):  # fmt: skip
-            passes.add_pass(one, one.__name__)
-        passes.finalize()
-        return [passes]
+    def post_process(self, peepholes: Any, func_ir: Any) -> Any:  # noqa: ARG002  # numba's name
+        """Return a function as it was read."""
+        return func_ir
+
+
+class _Typing:
+    """Numba's typing, with a memory: a kernel has thousands of calls, and some hundred different ones."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._known: dict[Any, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, called: Any, given: Any, named: Any) -> Any:
+        """Return the signature of a call."""
+        if callable(called) and not isinstance(called, types.Type):
+            # As the type that lowering asks: another one when numba has learnt more of the operator.
+            called = self._context.resolve_value_type(called)
+        key = called, tuple(given), tuple(sorted(named.items()))
+        if key not in self._known:
+            self._known[key] = self._context.resolve_function_type(called, given, named)
+        return self._known[key]
+
+
+class _Taken:
+    """What is taken into the code that is being made: to numba's lowering it looks like a library.
+
+    Numba optimises what is added to a library function by function, and then the whole; here only the whole.
+    """
+
+    def __init__(self, library: Any, typing: Any) -> None:
+        self.typing = _Typing(typing)
+        self.made: dict[Callable[..., Any], Any] = {}
+        self._library = library
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
+    def add_ir_module(self, module: Any) -> None:
+        """Link a function in."""
+        parsed = parse_assembly(normalize_ir_text(str(module)))
+        self._library._final_module.link_in(parsed)  # noqa: SLF001  # the library's own way has passes in it
 
 
 def _described(context: Any, function: Callable[..., Any], signature: Any) -> Any:
     """Compile a function into the code that is being made, once, and return how it is called there."""
     library = context.active_code_library
-    made = vars(library).setdefault("openbell", {})
-    if function not in made:
-        flags = Flags()
-        flags.error_model = "numpy"
-        flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-        types_ = signature.args, signature.return_type
-        compiler = _Lean(context.typing_context, context, library, *types_, flags, {})
-        made[function] = compiler.compile_extra(function).fndesc
-    return made[function]
+    taken = vars(library).get("openbell")
+    if taken is None:
+        taken = library.openbell = _Taken(library, context.typing_context)
+    if function not in taken.made:
+        taken.made[function] = _lowered(context, taken, function, signature)
+    return taken.made[function]
+
+
+def _lowered(context: Any, taken: _Taken, function: Callable[..., Any], signature: Any) -> Any:
+    """Take a function in by the few of numba's steps that plain arithmetic, branches and loops need."""
+    identity = FunctionIdentity.from_function(function)
+    code = reconstruct_ssa(_Reader(identity).interpret(ByteCode(identity)))
+    code._definitions = build_definitions(code.blocks)  # noqa: SLF001  # as numba's own step does
+    kinds, answer, calls, _ = type_inference_stage(
+        taken.typing, context, code, signature.args, signature.return_type
+    )
+    code = PreLowerStripPhis()._strip_phi_nodes(code)  # noqa: SLF001  # the step itself also looks for dead names
+    described = PythonFunctionDescriptor.from_specialized_function(
+        code, kinds, answer, calls, context.mangler, inline=False, noalias=False, abi_tags=()
+    )
+    own = context.subtarget(error_model=create_error_model("numpy", context))
+    with ConfigStack().enter(_FLAGS):
+        Lowering(own, taken, described, code).lower()
+    return described
 
 
 def kept(function: F) -> F:

@@ -8,19 +8,35 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import lowering
-from numba.core.compiler_machinery import register_pass
+from numba.core.cgutils import alloca_once
 from numba.core.ir import Const, Expr
-from numba.core.typed_passes import NativeLowering
 
 _DOUBLE = ir.DoubleType()
 
 
-class _Lower(lowering.Lower):
+class Lowering(lowering.Lower):
+    """Numba's way to emit a function, but for what takes long there: to compile, or to run."""
+
+    def alloca_lltype(self, name: str, lltype: Any, datamodel: Any = None) -> Any:  # noqa: ARG002  # numba's names
+        """Make room for a variable, of which no debugger wants to know the size."""
+        return alloca_once(self.builder, lltype, name=name)
+
     def lower_binop(self, resty: Any, expr: Expr, op: Any) -> Any:
-        """Round down where a float is divided by one: grids do so at every order."""
+        """Emit an operator as typing found it; where a float is divided by one, as grids do, round down."""
         if op is operator.floordiv and self.typeof(expr.lhs.name) == types.float64 and self._is_one(expr.rhs):
             return _floor(self.builder, self.loadvar(expr.lhs.name))
-        return super().lower_binop(resty, expr, op)
+        context, builder, signature = self.context, self.builder, self.fndesc.calltypes[expr]
+        sides = [
+            context.cast(builder, self.loadvar(side.name), self.typeof(side.name), kind)
+            for side, kind in zip((expr.lhs, expr.rhs), signature.args, strict=True)
+        ]
+        called = context.typing_context.resolve_value_type(op)
+        try:
+            emit = context.get_function(called, signature)
+        except KeyError:  # numba has learnt more of the operator since, and has to look again
+            called.get_call_type(context.typing_context, signature.args, {})
+            emit = context.get_function(called, signature)
+        return context.cast(builder, emit(builder, sides), signature.return_type, resty)
 
     def _is_one(self, given: Any) -> bool:
         found = self.func_ir.get_definition(given)
@@ -36,15 +52,3 @@ def _floor(builder: Any, number: Any) -> Any:
     below = builder.call(rounds, [number])
     nothing = builder.fsub(number, number)  # NaN of infinity, else zero
     return builder.select(builder.fcmp_ordered("==", nothing, ir.Constant(_DOUBLE, 0.0)), below, nothing)
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class KernelLowering(NativeLowering):
-    """Emits the kernel's code."""
-
-    _name = "kernel_lowering"
-
-    @property
-    def lowering_class(self) -> type[_Lower]:
-        """Return what emits a function's code."""
-        return _Lower
