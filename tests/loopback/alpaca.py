@@ -38,6 +38,7 @@ class AlpacaServer(Loopback):
         self.assets: dict[str, dict[str, Any]] = {}
         self.quotes: dict[str, dict[str, Any]] = {}
         self.limits: dict[str, str] = {}  #: headers of each answer
+        self.before: Callable[[web.Request], Awaitable[None]] = _go_on  #: an answer
         self.talk: Talk = _wait
         self.login_error: tuple[int, str] | None = None
         self.asked: list[Any] = []  #: what the stream was asked
@@ -60,6 +61,7 @@ class AlpacaServer(Loopback):
             given = request.headers.get("APCA-API-KEY-ID"), request.headers.get("APCA-API-SECRET-KEY")
             if given != (KEY, SECRET):
                 return web.json_response({"message": f"unauthorized: {given[0]}"}, status=401)
+            await self.before(request)
             response = answer(request)
             response.headers.update(self.limits)
             return response
@@ -145,6 +147,10 @@ async def receive(socket: web.WebSocketResponse) -> Any:
     """Return what the client sent; None if it is gone."""
     message = await socket.receive()
     return msgpack.unpackb(message.data) if message.type is WSMsgType.BINARY else None
+
+
+async def _go_on(_request: web.Request) -> None:
+    """Do not keep an answer back."""
 
 
 async def _wait(socket: web.WebSocketResponse) -> None:
