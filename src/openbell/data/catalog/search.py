@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from openbell.core.errors import ConfigError, nearest
@@ -104,12 +104,15 @@ def tell_absent(root: Path, symbol: str, timeframe: str | None, tape: str | None
     """
     of = f" of {tape}" if tape else ""
     bars = f"{timeframe} bars" if timeframe else "bars"
-    remedy = _fill(symbol, timeframe, tape)
-    return f"the catalog {str(root)!r} has no {bars} of {symbol}{of} ({_told(root, symbol)}); {remedy}"
+    keys = find_keys(root)
+    own = [key for key in keys if key.symbol == symbol]
+    has = _told(own, symbol, sorted({key.symbol for key in keys}))
+    remedy = _fill(symbol, timeframe, tape or (own[0].tape if own else _FREE))
+    return f"the catalog {str(root)!r} has no {bars} of {symbol}{of} ({has}); {remedy}"
 
 
-def _fill(symbol: str, timeframe: str | None, tape: str | None) -> str:
-    provider, _, feed = (tape or _FREE).partition(":")
+def _fill(symbol: str, timeframe: str | None, tape: str) -> str:
+    provider, _, feed = tape.partition(":")
     if provider not in provider_names():
         return f"import them: openbell data import FILE --provider {provider}"
     options = [("--provider", provider), ("--feed", feed), ("--timeframe", timeframe)]
@@ -117,13 +120,10 @@ def _fill(symbol: str, timeframe: str | None, tape: str | None) -> str:
     return f"fetch them: openbell data fetch {symbol}{typed}"
 
 
-def _told(root: Path, symbol: str) -> str:
-    """Say what there is of a symbol, or near it, in a few words."""
-    keys = find_keys(root)
-    own = [key for key in keys if key.symbol == symbol]
+def _told(own: Sequence[Key], symbol: str, names: Sequence[str]) -> str:
+    """Say in a few words what there is of a symbol, or near it."""
     if own:
         return "it has " + ", ".join(f"{key.timeframe} of {key.tape}" for key in own[:_LISTED])
-    names = sorted({key.symbol for key in keys})
     if not names:
         return "it is empty"
     near = nearest(symbol, names)
