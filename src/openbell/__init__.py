@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from openbell.data.frames import from_frame as from_frame
     from openbell.indicators import field as field
     from openbell.indicators import indicator as indicator
+    from openbell.papering import Paper as Paper
+    from openbell.papering import paper as paper
     from openbell.portfolio.sizing import FixedNotional as FixedNotional
     from openbell.portfolio.sizing import FixedQuantity as FixedQuantity
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
@@ -60,6 +62,7 @@ _HOMES = {
     "CrossSection": "data.crosssection",
     "from_frame": "data.frames",
     "field": "indicators", "indicator": "indicators",
+    "Paper": "papering", "paper": "papering",
     "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing",
     "ShareOfEquity": "portfolio.sizing",
     "Result": "reporting.result", "Sweep": "reporting.sweep",

@@ -49,7 +49,7 @@ def session_of(plan: Any, found: Any, series: list[Series], journal: Journal) ->
     broker = SimulatedBroker(
         strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs
     )
-    scribe = Scribe(journal, strategy.name, lambda: 0)
+    scribe = Scribe(journal, strategy.name)
     course = Course(engine, broker, scribe, tape=tape, origin=plan.strategy, parameters=plan.parameters)
     return Session([course], journal, wall=lambda: 0)
 

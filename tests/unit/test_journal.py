@@ -192,6 +192,19 @@ def test_a_halted_commit_names_the_reason(path: Path) -> None:
         journal.append("fill", {}, time=0, wall=0)
 
 
+def test_what_an_error_interrupts_does_not_count(path: Path) -> None:
+    def fail(journal: Journal) -> None:
+        with journal:
+            write(journal, 1)
+            journal.append("fill", {}, time=0, wall=0)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail(Journal(path))
+    with Journal(path, read_only=True) as reader:
+        assert reader.verify() == 1
+
+
 def test_kill_leaves_every_durable_event(path: Path) -> None:
     program = textwrap.dedent(f"""
         import os, signal

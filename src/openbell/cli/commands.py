@@ -33,6 +33,7 @@ from openbell.cli.options import (
     Timezone,
     command,
 )
+from openbell.cli.sessions import sessions
 from openbell.cli.sweepoptions import (
     Each,
     Grid,
@@ -58,6 +59,7 @@ config = typer.Typer(help="Show the settings, and where each came from.", rich_m
 app.add_typer(new, name="new")
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
+app.add_typer(sessions)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  # the parser calls it

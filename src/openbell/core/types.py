@@ -92,6 +92,7 @@ class Reason(StrEnum):
     SIZE_ZERO = "size_zero"  #: the sizer's target is less than one lot
     NO_PRICE = "no_price"  #: no price is known for the symbol yet
     MARGIN_CALL = "margin_call"
+    STOPPED = "stopped"  #: the session was asked to stop
 
 
 class Phase(IntEnum):

@@ -179,6 +179,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and self._connection.in_transaction:
+            self._connection.rollback()  # a moment that failed half way did not happen
         self.close()
 
     def _sync(self) -> None:

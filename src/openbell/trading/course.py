@@ -14,7 +14,8 @@ from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
 from openbell.core.ports import Command, Event
-from openbell.core.types import Action, Split
+from openbell.core.requests import NO_EXITS, Ticket
+from openbell.core.types import Action, Reason, Split
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.strategies.blame import blame
@@ -37,10 +38,16 @@ class Course:
         """Take the parts; `origin` and `parameters` say for the journal which strategy it is."""
         self.engine, self.broker, self.scribe, self.tape = engine, broker, scribe, tape
         self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
+        self.leaving = False  #: whether positions are being closed, because the session is to stop flat
         self._origin, self._parameters = origin, dict(parameters or {})
         self._actions: deque[Action] = deque()
         self._late: list[Command] = []
         broker.connect(scribe.listen(engine.ear(self._tell)))
+
+    @property
+    def name(self) -> str:
+        """The strategy's name in the session."""
+        return self.scribe.strategy
 
     def begin(self) -> None:
         """Write down with what the strategy begins."""
@@ -68,8 +75,25 @@ class Course:
         with blame(self.engine):
             self.broker.match(time)
         event = tape.advance()
-        if self.failure is None:
+        if self.failure is None and not self.leaving:
             self._decide(time, event)
+
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether nothing is held and nothing works."""
+        return not self.engine.desk.active() and not any(self.engine.desk.working.values())
+
+    def leave(self, how: str) -> None:
+        """Cancel what works, and with `flatten` close what is held: from the next bars on, unasked."""
+        desk = self.engine.desk
+        for orders in desk.working.values():
+            for order in list(orders.values()):
+                desk.cancel(order, Reason.STOPPED)
+        if how == "flatten":
+            self.leaving = True
+            for symbol in desk.active():
+                desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.STOPPED.value))
+        self._send(self.engine.flush(), self.tape.time)
 
     def stop(self) -> None:
         """Let the strategy clean up, and end what still works."""

@@ -11,9 +11,9 @@ from openbell.storage.journal import Entry
 from openbell.trading.records import action_of
 
 #: What comes from outside; everything else follows from it.
-_INPUTS = ("moment", "expect")
+_INPUTS = ("moment", "expect", "leave")
 #: What neither comes from outside nor follows: it is passed over.
-_ASIDE = ("session", "marks", "request")
+_ASIDE = ("session",)
 
 
 class Rehearsal:

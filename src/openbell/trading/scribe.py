@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as wall
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -32,10 +33,10 @@ class Log(Protocol):
 class Scribe:
     """One strategy's hand in the journal."""
 
-    def __init__(self, journal: Log, strategy: str, clock: Callable[[], int]) -> None:
+    def __init__(self, journal: Log, strategy: str, clock: Callable[[], int] = wall.time_ns) -> None:
         """Take the journal, the strategy's name and the computer's clock (ns UTC)."""
         self._journal = self._log = journal
-        self._strategy, self._clock = strategy, clock
+        self.strategy, self._clock = strategy, clock
         self.trace = ""  #: joins what one bar led to
 
     def rehearse(self, log: Log | None) -> None:
@@ -49,7 +50,7 @@ class Scribe:
             body,
             time=time,
             wall=self._clock(),
-            strategy=self._strategy,
+            strategy=self.strategy,
             subject=subject,
             trace=self.trace,
         )

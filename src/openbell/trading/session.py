@@ -54,6 +54,7 @@ class Session:
         self.courses, self.journal = list(courses), journal
         self._requests = requests or Nobody()
         self._wall = wall
+        self._left = False  # whether orders were cancelled because of a request to stop
 
     def begin(self, about: dict[str, Any], actions: Iterable[Action] = ()) -> None:
         """Begin a new session: let the strategies prepare, and write down with what."""
@@ -78,6 +79,8 @@ class Session:
         for entry in rehearsal.inputs():
             if entry.kind == "expect":
                 self._prepare(actions_of(entry))
+            elif entry.kind == "leave":
+                self._leave(entry.body["how"])
             else:
                 self._pass(bars_of(entry))
                 moments += 1
@@ -91,11 +94,28 @@ class Session:
         """Take moments until there are no more, or somebody asks to stop."""
         async for bars in moments:
             self.take(bars)
-            if self._requests.stop_asked():
-                return self.interrupt()
+            if self._may_end():
+                return self._end(Ending.STOPPED)
+        if self._requests.stop_asked():
+            self._may_end()
+            return self._end(Ending.STOPPED)
         for course in self.courses:
             course.stop()
         return self._end(Ending.END_OF_DATA)
+
+    def _may_end(self) -> bool:
+        """Do what a request to stop asks for; tell whether the session may end."""
+        how = self._requests.stop_asked()
+        if how in {"cancel", "flatten"} and not self._left:
+            self._write("leave", {"how": how})
+            self._leave(how)
+            self.journal.commit(durable=True)
+        return bool(how) and (how != "flatten" or all(course.is_flat for course in self.courses))
+
+    def _leave(self, how: str) -> None:
+        self._left = True
+        for course in self.courses:
+            course.leave(how)
 
     def take(self, bars: Sequence[BarMessage]) -> None:
         """Take one moment: its bars are written down before anything follows from them."""
@@ -104,10 +124,6 @@ class Session:
         )
         self._pass(bars)
         self.journal.commit()
-
-    def interrupt(self) -> Ending:
-        """Stop between two moments, so that the session can be gone on with."""
-        return self._end(Ending.STOPPED)
 
     @property
     def time(self) -> int:

@@ -1,0 +1,235 @@
+"""The commands of a session: `paper`, and from another process `status`, `orders`, `positions` and `stop`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.jobs import Request, read_jobs
+from openbell.cli.places import check_named, placed
+from openbell.core.errors import ConfigError
+from openbell.core.market import as_datetime
+from openbell.core.orders import Order
+from openbell.papering import JOURNAL, Paper, Traded, folder_name, parts_of, run_paper
+from openbell.storage.journal import Journal
+from openbell.storage.lock import is_held
+from openbell.trading.inbox import HOWS, ask_to_stop
+from openbell.trading.ledger import Ledger, fold
+from openbell.trading.pace import read_speed
+from openbell.trading.session import Ending, Session, latest_session
+from openbell.utils.logging import configure, get_logger
+
+#: Where sessions keep their journals, by default.
+STATE = Path("state")
+
+
+def run_session(request: Request, *, speed: str, state: str | None, fresh: bool) -> Answer:
+    """Trade on paper what a request asks for, until the bars end or somebody asks to stop.
+
+    Raises:
+        ConfigError: Anything that was typed or configured is wrong.
+        BadData: The data break a rule.
+        Halt: The interrupted session cannot be gone on with, or the journal cannot be written.
+    """
+    with placed("--speed"):
+        fast = read_speed(speed)
+    jobs, settings = read_jobs(request)
+    configure(settings.logging.level, json=settings.logging.json)
+    name = jobs[0].name if len(jobs) == 1 else Path(request.strategy).stem
+    folder = _folder(state) if state is not None else STATE / f"paper-{folder_name(name)}"
+    parts = parts_of([(job.name, job.plan, job.found) for job in jobs])
+    done = asyncio.run(run_paper(parts, speed=fast, folder=folder, fresh=fresh, told=_tell))
+    return _answer(done)
+
+
+def show_status(state: str | None) -> Answer:
+    """Say of every session whether it runs, and how its strategies stand."""
+    rows, documents = [], []
+    for folder in _sessions(state):
+        view = _view(folder)
+        for name, ledger in view["ledgers"].items():
+            held = {s: p.quantity for s, p in ledger.account.positions.items() if p.quantity}
+            working = sum(order.open for order in ledger.orders.values())
+            equity = ledger.account.equity(lambda symbol, view=view: view["prices"][symbol])
+            rows.append((
+                str(folder), view["state"], name, _when(view["time"]), f"{equity:,.2f}",
+                f"{ledger.account.cash:,.2f}", str(len(held)), str(working), str(len(ledger.fills)),
+            ))  # fmt: skip
+            documents.append({
+                "folder": str(folder), "state": view["state"], "strategy": name, "time": view["time"],
+                "equity": equity, "cash": ledger.account.cash, "positions": held, "working_orders": working,
+                "fills": len(ledger.fills), "failed": view["failed"].get(name, ""),
+            })  # fmt: skip
+    titles = ("Session", "State", "Strategy", "Time")
+    numbers = ("Equity", "Cash", "Positions", "Working", "Fills")
+    table = Table([*map(Column, titles), *(Column(title, right=True) for title in numbers)], rows)
+    none = f"There is no session in {state or STATE}; `openbell paper sma_cross --symbols AAPL` begins one."
+    return Answer([table if rows else none], {"sessions": documents})
+
+
+def show_orders(state: str | None, *, working: bool) -> Answer:
+    """List the orders of every session, the latest last."""
+    rows, documents = [], []
+    for folder, name, order in _orders(state):
+        if working and not order.open:
+            continue
+        rows.append((
+            name, str(order.id), order.describe(), order.status.value, order.reason.value,
+            f"{order.filled:g}", f"{order.average:,.4f}" if order.filled else "", _when(order.decided),
+        ))  # fmt: skip
+        documents.append({
+            "folder": str(folder), "strategy": name, "id": order.id, "order": order.describe(),
+            "symbol": order.symbol, "side": order.side, "quantity": order.quantity, "filled": order.filled,
+            "average": order.average, "status": order.status.value, "reason": order.reason.value,
+            "decided": order.decided,
+        })  # fmt: skip
+    columns = [
+        Column("Strategy"), Column("Id", right=True), Column("Order"), Column("Status"), Column("Reason"),
+        Column("Filled", right=True), Column("Average", right=True), Column("Decided"),
+    ]  # fmt: skip
+    return Answer([Table(columns, rows) if rows else "There are no orders."], {"orders": documents})
+
+
+def show_positions(state: str | None) -> Answer:
+    """List what every session holds."""
+    rows, documents = [], []
+    for folder in _sessions(state):
+        view = _view(folder)
+        for name, ledger in view["ledgers"].items():
+            for symbol, position in ledger.account.positions.items():
+                if position.quantity == 0.0:
+                    continue
+                price = view["prices"][symbol]
+                gain = position.unrealised(price)
+                rows.append((
+                    name, symbol, f"{position.quantity:g}", f"{position.average:,.4f}", f"{price:,.4f}",
+                    f"{gain:,.2f}",
+                ))  # fmt: skip
+                documents.append({
+                    "folder": str(folder), "strategy": name, "symbol": symbol, "quantity": position.quantity,
+                    "average": position.average, "price": price, "unrealised": gain,
+                })  # fmt: skip
+    columns = [
+        Column("Strategy"), Column("Symbol"),
+        *(Column(title, right=True) for title in ("Quantity", "Average", "Price", "Unrealised")),
+    ]  # fmt: skip
+    return Answer([Table(columns, rows) if rows else "Nothing is held."], {"positions": documents})
+
+
+def stop_sessions(state: str | None, how: str) -> Answer:
+    """Ask running sessions to stop.
+
+    Raises:
+        ConfigError: None runs.
+    """
+    if how not in HOWS:
+        raise ConfigError(f"stop: {how!r} is unknown; use keep, cancel or flatten")
+    running = [folder for folder in _sessions(state) if is_held(folder)]
+    if not running:
+        raise ConfigError(f"no session runs in {state or str(STATE)!r}; `openbell status` lists them")
+    for folder in running:
+        ask_to_stop(folder, how)
+    return Answer(
+        [f"asked to stop ({how}): {folder}" for folder in running],
+        {"asked": [str(folder) for folder in running], "how": how},
+    )
+
+
+def _tell(session: Session) -> None:
+    names = ", ".join(course.name for course in session.courses)
+    get_logger().info(f"paper session of {names}, journal {session.journal.path}")
+
+
+def _answer(done: Paper) -> Answer:
+    columns = [
+        Column("Strategy"),
+        *(Column(title, right=True) for title in ("Equity", "Cash", "Orders", "Fills")),
+        Column("Holds"),
+    ]
+    rows = [(
+        one.name, f"{one.equity:,.2f}", f"{one.account.cash:,.2f}", str(len(one.orders)), str(len(one.fills)),
+        _held(one),
+    ) for one in done.strategies]  # fmt: skip
+    ended = "The bars have ended." if done.ending is Ending.END_OF_DATA else (
+        "The session was asked to stop; the same command goes on where it is."
+    )  # fmt: skip
+    warnings = [f"strategy {one.name} was stopped: {one.failure}" for one in done.strategies if one.failure]
+    document = {
+        "ending": done.ending.value, "folder": str(done.folder), "resumed": done.resumed,
+        "strategies": [
+            {
+                "strategy": one.name, "equity": one.equity, "cash": one.account.cash,
+                "orders": len(one.orders), "fills": len(one.fills), "failed": str(one.failure or ""),
+            }
+            for one in done.strategies
+        ],
+    }  # fmt: skip
+    code = Exit.FAILED if warnings else Exit.FINE
+    return Answer(
+        [Table(columns, rows), "", ended, f"Journal: {done.folder / JOURNAL}"], document, code, warnings
+    )
+
+
+def _held(one: Traded) -> str:
+    held = [f"{p.quantity:g} {s}" for s, p in one.account.positions.items() if p.quantity]
+    return ", ".join(held) or "nothing"
+
+
+def _folder(state: str) -> Path:
+    check_named(state, "--state")
+    return Path(state)
+
+
+def _sessions(state: str | None) -> list[Path]:
+    """Return the folders with a journal: the one that is given, or those below it."""
+    root = STATE if state is None else _folder(state)
+    if (root / JOURNAL).exists():
+        return [root]
+    return sorted(path.parent for path in root.glob(f"*/{JOURNAL}"))
+
+
+def _view(folder: Path) -> Mapping[str, Any]:
+    """Return what a session's journal says: its ledgers, the last prices, and whether it runs."""
+    with Journal(folder / JOURNAL, read_only=True) as journal:
+        _, entries = latest_session(journal)
+    prices: dict[str, float] = {}
+    time, state, failed = 0, "begun", {}
+    for entry in entries:
+        time = max(time, entry.time)
+        if entry.kind == "moment":
+            prices.update((row[0], row[6]) for row in entry.body["bars"])
+        elif entry.kind == "session":
+            state = entry.body["state"]
+        elif entry.kind == "failed":
+            failed[entry.strategy] = entry.body["said"]
+    ended = state in {one.value for one in Ending}
+    running = "running" if is_held(folder) else (state if ended else "interrupted")
+    ledgers: Mapping[str, Ledger] = fold(entries)
+    return {"ledgers": ledgers, "prices": prices, "time": time, "state": running, "failed": failed}
+
+
+def _orders(state: str | None) -> Iterable[tuple[Path, str, Order]]:
+    for folder in _sessions(state):
+        ledgers: Mapping[str, Ledger] = _view(folder)["ledgers"]
+        for name, ledger in ledgers.items():
+            for order in ledger.orders.values():
+                yield folder, name, order
+
+
+def _when(nanos: int) -> str:
+    return f"{as_datetime(nanos):%Y-%m-%d %H:%M}Z" if nanos else ""
+
+
+def check_hows(given: Sequence[tuple[str, bool]]) -> str:
+    """Return the one way to stop that is asked for.
+
+    Raises:
+        ConfigError: None is, or several are.
+    """
+    asked = [name for name, chosen in given if chosen]
+    if len(asked) != 1:
+        raise ConfigError("stop: say how, by one of --keep, --cancel and --flatten")
+    return asked[0]

@@ -1,0 +1,136 @@
+"""The commands of trading sessions: what may be typed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from openbell.cli.answer import Answer, Exit
+from openbell.cli.options import (
+    Cash,
+    ConfigFolder,
+    Costs,
+    Data,
+    Environment,
+    Parameters,
+    Provider,
+    Seed,
+    Settings,
+    Symbols,
+    Timeframe,
+    Timezone,
+    command,
+)
+
+sessions = typer.Typer()
+
+State = Annotated[
+    str | None,
+    typer.Option("--state", metavar="FOLDER", help="The session's folder, or one with several; else state."),
+]
+
+
+@command(
+    sessions,
+    "openbell paper sma_cross --symbols AAPL --replay 2012-01-03 --speed 100x",
+    "openbell paper config/strategies.yaml",
+    codes=(Exit.FAILED,),
+)
+def paper(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[
+        str,
+        typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME, module:NAME or FILE.yaml."),
+    ],
+    *,
+    symbols: Symbols = None,
+    replay: Annotated[
+        str | None, typer.Option("--replay", metavar="DATE", help="The first day of stored bars to play.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="The last day.")] = None,
+    speed: Annotated[
+        str, typer.Option("--speed", metavar="SPEED", help="How much faster than life: 100x, or max.")
+    ] = "max",
+    state: State = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Begin anew, although an interrupted session could go on.")
+    ] = False,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Trade on paper: stored bars through the live driver and the simulated broker.
+
+    The same bars give the same orders and fills as `openbell backtest`. A journal keeps everything that
+    happens; Ctrl-C stops between two bars, and the same command goes on from there.
+    """
+    from openbell.cli.jobs import Request
+    from openbell.cli.paper import run_session
+
+    request = Request(
+        strategy,
+        symbols=symbols or (),
+        start=replay,
+        end=until,
+        parameters=parameters or (),
+        settings=settings or (),
+        flags={"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed},
+        data=data,
+        timezone=timezone,
+        costs=costs,
+        config=config,
+        env=env,
+    )
+    return run_session(request, speed=speed, state=state, fresh=new)
+
+
+@command(sessions, "openbell status", "openbell status --state state/paper-sma_cross --json")
+def status(*, state: State = None) -> Answer:
+    """Show the sessions, whether they run, and how their strategies stand."""
+    from openbell.cli.paper import show_status
+
+    return show_status(state)
+
+
+@command(sessions, "openbell orders --working", "openbell orders --json")
+def orders(
+    *,
+    state: State = None,
+    working: Annotated[bool, typer.Option("--working", help="Only those that still work.")] = False,
+) -> Answer:
+    """Show the orders of every session."""
+    from openbell.cli.paper import show_orders
+
+    return show_orders(state, working=working)
+
+
+@command(sessions, "openbell positions", "openbell positions --json")
+def positions(*, state: State = None) -> Answer:
+    """Show what every session holds."""
+    from openbell.cli.paper import show_positions
+
+    return show_positions(state)
+
+
+@command(sessions, "openbell stop --keep", "openbell stop --flatten --state state/paper-sma_cross")
+def stop(
+    *,
+    state: State = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave orders and positions as they are.")] = False,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the session's orders.")] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Cancel its orders, close its positions.")
+    ] = False,
+) -> Answer:
+    """Ask running sessions to stop."""
+    from openbell.cli.paper import check_hows, stop_sessions
+
+    return stop_sessions(state, check_hows([("keep", keep), ("cancel", cancel), ("flatten", flatten)]))

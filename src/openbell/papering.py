@@ -1,0 +1,264 @@
+"""Paper trading: strategies on stored bars, played as a live feed would bring them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+from openbell.backtesting.plan import Plan
+from openbell.core.account import Account
+from openbell.core.engine import Engine
+from openbell.core.errors import ConfigError, StrategyError
+from openbell.core.orders import Order
+from openbell.core.types import Fill
+from openbell.data.bars import Series
+from openbell.data.calendar import sessions
+from openbell.data.tape import Tape
+from openbell.execution.brokers.simulated import SimulatedBroker
+from openbell.run import Settings, prepare
+from openbell.run.prices import instrument, load
+from openbell.storage.journal import Journal
+from openbell.storage.lock import FolderLock
+from openbell.strategies.registry import Form, Found
+from openbell.trading.course import Course
+from openbell.trading.inbox import Inbox
+from openbell.trading.moments import moments_of
+from openbell.trading.pace import paced, read_speed
+from openbell.trading.scribe import Scribe
+from openbell.trading.session import Ending, Session, latest_session
+
+#: The journal's file in a session's folder.
+JOURNAL = "journal.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One strategy of a session: its name there, what it is, its settings and its bars."""
+
+    name: str
+    plan: Plan
+    found: Found
+    series: Sequence[Series]
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What became of one strategy: its account, orders and fills, and what it raised, if it did."""
+
+    name: str
+    account: Account
+    orders: Sequence[Order]
+    fills: Sequence[Fill]
+    equity: float
+    failure: StrategyError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A paper session that has ended: why, where its journal is, and each strategy's outcome."""
+
+    ending: Ending
+    folder: Path
+    resumed: int  #: moments that were gone through again, because the session had been interrupted
+    strategies: Sequence[Traded]
+
+
+def paper(
+    strategy: str | Form,
+    data: Any,
+    *,
+    speed: str | float = "max",
+    state: str | Path = "state/paper",
+    **settings: Unpack[Settings],
+) -> Paper:
+    """Trade a strategy on paper: stored bars, played through the live driver.
+
+    The same bars give the same orders and fills as `backtest`. An interrupted session goes on where it was.
+
+    Args:
+        strategy: As for `backtest`.
+        data: As for `backtest`.
+        speed: How much faster than life, such as `"100x"`; no pause is longer than a second. `"max"` is none.
+        state: The folder for the journal.
+        **settings: As for `backtest`; `start` and `end` are the first and the last day to play.
+
+    Raises:
+        ConfigError: A name or a setting is wrong, or another session uses the folder.
+        Halt: The interrupted session cannot be gone on with, because the strategy has changed.
+    """
+    plan, found, series = prepare(strategy, data, **settings)
+    parts = [Part(found.name, plan, found, series)]
+    return asyncio.run(run_paper(parts, speed=read_speed(str(speed)), folder=Path(state)))
+
+
+def parts_of(jobs: Sequence[tuple[str, Plan, Found]]) -> list[Part]:
+    """Return the parts of a session with their bars loaded.
+
+    Raises:
+        BadData: The data break a rule.
+        ConfigError: A name is taken twice.
+    """
+    names = [name for name, _, _ in jobs]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"strategy {twice[0]!r} is named twice in one session; give each its own name")
+    return [Part(name, plan, found, _bars(plan)) for name, plan, found in jobs]
+
+
+async def run_paper(
+    parts: Sequence[Part],
+    *,
+    speed: float,
+    folder: Path,
+    fresh: bool = False,
+    told: Callable[[Session], object] | None = None,
+) -> Paper:
+    """Run a session over stored bars until they end, or somebody asks it to stop.
+
+    Args:
+        parts: Its strategies.
+        speed: How much faster than life; infinite is without pauses.
+        folder: Where its journal is.
+        fresh: Whether to begin anew although an interrupted session could be gone on with.
+        told: Called with the session when it is ready.
+
+    Raises:
+        ConfigError: Another process uses the folder.
+        Halt: The interrupted session cannot be gone on with.
+    """
+    with FolderLock(folder), Journal(folder / JOURNAL, account="paper") as journal:
+        inbox = Inbox(folder)
+        about = {"strategies": [_about(part) for part in parts]}
+        begun, entries = latest_session(journal)
+        goes_on = begun is not None and not fresh and _is_unfinished(entries)
+        session = Session([_course(part, journal) for part in parts], journal, requests=inbox)
+        resumed = 0
+        if goes_on and begun is not None:
+            _check_same(begun.body, about, folder)
+            resumed = session.resume(entries)
+        else:
+            session.begin(about, [action for part in parts for one in part.series for action in one.actions])
+        if told is not None:
+            told(session)
+        with _signals(inbox):
+            every = {(one.symbol, one.timeframe): one for part in parts for one in part.series}
+            left = (
+                bars
+                for bars in moments_of(list(every.values()))
+                if bars[-1].end > session.time or not resumed
+            )
+            ending = await session.run(paced(left, speed, inbox))
+        return Paper(ending, folder, resumed, [_traded(course) for course in session.courses])
+
+
+def folder_name(name: str) -> str:
+    """Return a strategy's name as the name of a folder."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", name)
+
+
+def _bars(plan: Plan) -> list[Series]:
+    place = {"provider": plan.provider, "timeframe": plan.timeframe}
+    return load(list(plan.symbols), **place, start=plan.start, end=plan.end)
+
+
+def _about(part: Part) -> dict[str, Any]:
+    """Return what makes a session another one: all that decides what happens in it, but the bars' end."""
+    plan = part.plan
+    return {
+        "name": part.name,
+        "strategy": plan.strategy,
+        "parameters": dict(plan.parameters),
+        "symbols": list(plan.symbols),
+        "provider": plan.provider,
+        "timeframe": plan.timeframe,
+        "start": plan.start,
+        "cash": plan.cash,
+        "seed": plan.seed,
+    }
+
+
+def _is_unfinished(entries: Sequence[Any]) -> bool:
+    return not any(
+        entry.kind == "session" and entry.body["state"] == Ending.END_OF_DATA.value for entry in entries
+    )
+
+
+def _check_same(before: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> None:
+    """Refuse to go on with a session as another one.
+
+    Raises:
+        ConfigError: A setting differs; names the first.
+    """
+    then, now = before["strategies"], about["strategies"]
+    if len(then) != len(now):
+        raise ConfigError(
+            f"the interrupted session in {str(folder)!r} has {len(then)} strategies, and {len(now)} are "
+            "asked; give the same, or begin anew with --new"
+        )
+    for one, other in zip(then, now, strict=True):
+        for key, value in one.items():
+            if other.get(key) != value:
+                raise ConfigError(
+                    f"the interrupted session in {str(folder)!r} has {key}={value!r}, and "
+                    f"{other.get(key)!r} is asked; give the same, or begin anew with --new"
+                )
+
+
+def _course(part: Part, journal: Journal) -> Course:
+    plan, series = part.plan, part.series
+    first, last = min(int(s.start[0]) for s in series), max(int(s.known[-1]) for s in series)
+    given = {one.symbol: one for one in plan.instruments}
+    tape = Tape(
+        [given.get(s.symbol) or instrument(s) for s in series],
+        timeframe=plan.timeframe,
+        sessions=sessions(series[0].source.calendar, first, last),
+        begin=min(int(s.known[0]) for s in series) - 1,
+    )
+    strategy = part.found.make(plan.parameters)
+    engine = Engine(strategy, market=tape, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
+    strategy.bind(engine.desk, seed=plan.seed)
+    broker = SimulatedBroker(
+        strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs
+    )
+    scribe = Scribe(journal, part.name)
+    return Course(engine, broker, scribe, tape=tape, origin=plan.strategy, parameters=plan.parameters)
+
+
+def _traded(course: Course) -> Traded:
+    engine = course.engine
+    return Traded(
+        course.name,
+        engine.account,
+        list(engine.desk.orders.values()),
+        engine.fills,
+        engine.account.equity(course.tape.price),
+        course.failure,
+    )
+
+
+@contextmanager
+def _signals(inbox: Inbox) -> Iterator[None]:
+    """Let Ctrl-C and a request to terminate stop the session between two moments."""
+    loop = asyncio.get_running_loop()
+    caught = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, inbox.ask, "keep")
+        except (
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+        ):  # not the main thread, or not on this system
+            continue
+        caught.append(number)
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
