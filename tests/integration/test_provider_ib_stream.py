@@ -1,0 +1,197 @@
+import asyncio
+from typing import Any
+
+import pytest
+from tests.loopback.tws import Oddity
+from tests.loopback.tws_market import DETAILS, REALTIME, TICKS, TwsMarket
+
+from openbell.core.errors import BadData, ConfigError, Disconnected, OpenbellError, Rejected
+from openbell.core.messages import BarMessage, Message, Quote, Trade
+from openbell.data.providers import ib_stream
+from openbell.data.providers.ib import IbProvider
+
+SECOND = 10**9
+
+
+async def opened(tws: TwsMarket, channel: Any, symbol: str = "AAPL"):
+    """Return a stream that has asked for a channel, when TWS knows of it."""
+    stream = IbProvider({}, port=tws.port, timeout=5.0).connect()
+    await stream.open()
+    await stream.subscribe([symbol], [channel])
+    await tws.wait_for(REALTIME if channel == "bars" else TICKS)
+    return stream
+
+
+async def take(stream, count: int) -> list[Message]:
+    messages = stream.messages()
+    return [await anext(messages) for _ in range(count)]
+
+
+async def ending(stream) -> OpenbellError:
+    """Return the error that a stream ends with."""
+    with pytest.raises(OpenbellError) as caught:
+        await anext(stream.messages())
+    await stream.close()
+    return caught.value
+
+
+async def test_bars_are_of_five_seconds():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "bars")
+        await tws.say_bar("AAPL", 100, 10.0, 11.0, 9.0, 10.5, 300)
+        bars = await take(stream, 1)
+        await stream.close()
+    assert bars == [BarMessage("AAPL", 100 * SECOND, 105 * SECOND, 10.0, 11.0, 9.0, 10.5, 300.0)]
+    assert tws.of(REALTIME)[0][15:18] == ["5", "TRADES", "1"]
+
+
+async def test_trades_have_the_time_that_tws_gives():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades", "BRK.B")
+        for price in (10.0, 10.5, 10.5):
+            await tws.say_trade("BRK B", 100, price, 5)
+        await tws.say_trade("BRK B", 99, 9.0, 5)
+        trades = await take(stream, 4)
+        await stream.close()
+    same = Trade("BRK.B", 100 * SECOND, 10.5, 5.0, conditions=("F", "I"))
+    assert trades == [same._replace(price=10.0), same, same, same._replace(time=99 * SECOND, price=9.0)]
+
+
+async def test_a_quote_may_have_one_side():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "quotes")
+        await tws.say_quote("AAPL", 100, 10.0, -1, 5, -1)
+        quotes = await take(stream, 1)
+        await stream.close()
+    assert quotes == [Quote("AAPL", 100 * SECOND, 10.0, 0.0, 5.0, 0.0)]
+
+
+async def test_what_is_asked_for_twice_is_sent_once():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        await stream.subscribe(["AAPL"], ["trades", "bars"])
+        await tws.wait_for(REALTIME)
+        await stream.close()
+    assert len(tws.of(TICKS)) == 1
+
+
+async def test_tws_that_goes_is_noticed():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        tws.clients[72].hang_up()
+        error = await ending(stream)
+    assert isinstance(error, Disconnected)
+    assert "TWS closed the connection" in str(error)
+
+
+@pytest.mark.parametrize("code", [1100, 1101])
+async def test_tws_that_lost_its_servers_ends_the_stream(code):
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        await tws.tell(4, 2, -1, code, "Connectivity between IB and TWS", "")
+        error = await ending(stream)
+    assert isinstance(error, Disconnected)
+    assert f"error {code}" in str(error)
+
+
+async def test_servers_that_are_back_with_all_subscriptions_end_nothing():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        await tws.tell(4, 2, -1, 1102, "Connectivity restored - data maintained", "")
+        await tws.tell(4, 2, -1, 2103, "Market data farm connection is broken", "")
+        await tws.say_trade("AAPL", 100, 10.0, 5)
+        assert len(await take(stream, 1)) == 1
+        await stream.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "error"),
+    [
+        (354, "Requested market data is not subscribed.", ConfigError),
+        (10190, "Max number of tick-by-tick requests has been reached", ConfigError),
+        (10225, "Bust event occurred", Rejected),
+    ],
+)
+async def test_a_refused_subscription_names_its_symbol(code, text, error):
+    async with (tws := TwsMarket()):
+        tws.spoil(TICKS, Oddity(code=code, text=text))
+        stream = await opened(tws, "trades")
+        refusal = await ending(stream)
+    assert type(refusal) is error
+    assert f"ib: stream of AAPL: error {code}" in str(refusal)
+
+
+@pytest.mark.parametrize("values", [(100, 10.0, "many"), ("noon", 1, 1, 1, 1, 1), (100, 1, 1, 1, 1, "nan")])
+async def test_a_bar_of_another_form_is_bad_data(values):
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "bars")
+        await tws.say_bar("AAPL", *values)
+        assert isinstance(await ending(stream), BadData)
+
+
+@pytest.mark.parametrize("fields", [(4, 100, 10.0), (1, 100), (3, 100, 1, 2, 3, "x")])
+async def test_a_tick_of_another_form_is_bad_data(fields):
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        await tws.tell(99, tws.streams["AAPL"][0], *fields)
+        assert isinstance(await ending(stream), BadData)
+
+
+async def test_frames_of_others_are_left_out():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        await tws.tell(99, 5, 1, 100, 10.0, 5, 0, "X", "")
+        await tws.tell(50, 3, 5, 100, 1, 1, 1, 1, 1, 1, 1)
+        await tws.say_trade("AAPL", 101, 10.0, 5)
+        trades = await take(stream, 1)
+        await stream.close()
+    assert trades == [Trade("AAPL", 101 * SECOND, 10.0, 5.0, conditions=("F", "I"))]
+
+
+async def test_a_reader_that_is_too_slow_loses_the_connection(monkeypatch):
+    monkeypatch.setattr(ib_stream, "_WAITING", 2)
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        for second in range(5):
+            await tws.say_trade("AAPL", second, 10.0, 5)
+        await tws.tell(4, 2, -1, 1100, "lost", "")
+        while stream._waiting.qsize() < 4:
+            await asyncio.sleep(0)  # nothing tells when frames were read from the socket
+        assert len(await take(stream, 2)) == 2
+        error = await ending(stream)
+    assert "2 messages wait to be read" in str(error)
+
+
+async def test_what_is_not_there_cannot_be_asked_for():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        with pytest.raises(ConfigError, match="error 200"):
+            await stream.subscribe(["NONE"], ["trades"])
+        tws.spoil(DETAILS, Oddity(code=100, text="Max rate of messages"))
+        with pytest.raises(Disconnected, match="error 100"):
+            await stream.subscribe(["TWIN"], ["trades"])
+        await stream.close()
+        with pytest.raises(Disconnected, match="not open"):
+            await stream.subscribe(["AAPL"], ["trades"])
+
+
+async def test_no_tws_is_no_connection():
+    with pytest.raises(Disconnected, match="no TWS or IB Gateway answers"):
+        await IbProvider({}, port=9).connect().open()
+
+
+async def test_closing_ends_the_messages():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "trades")
+        heard = asyncio.Event()
+
+        async def read() -> None:
+            async for _ in stream.messages():
+                heard.set()
+
+        reading = asyncio.create_task(read())
+        await tws.say_trade("AAPL", 100, 10.0, 5)
+        await heard.wait()
+        await stream.close()
+        await stream.close()
+        await reading
