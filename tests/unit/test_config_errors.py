@@ -39,9 +39,9 @@ SETTINGS = {
     "costs.slippage.bps: 3\n": "1: costs.slippage.bps: unknown key; write its sections as nested"
     " lines, not with dots",
     "12: 5\n": "1: 12: unknown key; valid names: account, benchmark, costs, data, logging,"
-    " reports, seed, sizing",
+    " providers, reports, seed, sizing",
     '"a\\nb": 5\n': "1: 'a\\nb': unknown key; valid names: account, benchmark, costs, data,"
-    " logging, reports, seed, sizing",
+    " logging, providers, reports, seed, sizing",
     "account:\n\tcash: 5\n": "2: a tab indents this line; YAML allows spaces only",
     "seed:\t- 5\n": "1: a tab stands in this line; YAML allows spaces only",
     "seed: 1\naccount: {}\nseed: 2\n": "3: 'seed' is set twice; line 1 has it too, remove one",
@@ -213,7 +213,7 @@ OVERRIDES = {
     "costs.slippage.bps": "'costs.slippage.bps' must be KEY=VALUE, such as costs.slippage.bps=3",
     "costs.slipage.bps=3": "'costs.slipage.bps': unknown key; did you mean 'costs.slippage.bps'?",
     "bps=3": "'bps': unknown key; did you mean 'costs.slippage.bps'?",
-    "=3": "'': unknown key; valid names: account, account.cash, ",
+    "=3": "'': unknown key; there are ",
     "account=3": "account: a section holds no value; its keys: cash, currency",
     "account.cash=none": "account.cash: 'none' must be a number",
     "sizing.method=fixed_notional": "sizing.notional: missing; sizing.method 'fixed_notional' needs it",

@@ -10,14 +10,13 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from pydantic.dataclasses import dataclass
 
+from openbell.config.providers import Providers
+from openbell.config.section import RULES, Section
 from openbell.core.costs import Costs
 from openbell.portfolio import sizing
-
-# The validators are built when they are first used: 40 ms of import for whoever needs names only.
-_RULES = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 def _check_timeframe(value: str) -> str:
@@ -67,12 +66,6 @@ def _raise_case(value: object) -> object:
 
 
 Level = Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"]
-
-
-class Section(BaseModel):
-    """A mapping of known keys: it cannot be changed, and an unknown key is an error."""
-
-    model_config = _RULES
 
 
 class Data(Section):
@@ -134,7 +127,7 @@ class Reports(Section):
     folder: Annotated[Path, BeforeValidator(_check_folder)] = Path("reports")
 
 
-@dataclass(config=_RULES)
+@dataclass(config=RULES)
 class Logging:
     """What is logged. No `Section`, because pydantic's models have a method `json` of their own."""
 
@@ -146,6 +139,7 @@ class Settings(Section):
     """All keys of settings.yaml. `Settings()` is the built-in defaults."""
 
     data: Data = Field(default_factory=Data)
+    providers: Providers = Field(default_factory=Providers)
     account: Account = Field(default_factory=Account)
     costs: Costs = Field(default_factory=Costs)
     sizing: Sizing = Field(default_factory=ShareOfEquity)
