@@ -155,8 +155,11 @@ async def test_a_reader_that_is_too_slow_loses_the_connection(monkeypatch):
         for second in range(5):
             await tws.say_trade("AAPL", second, 10.0, 5)
         await tws.tell(4, 2, -1, 1100, "lost", "")
+        reads = asyncio.Event()
+        stream._ib.updateEvent += lambda *_: reads.set()
         while stream._waiting.qsize() < 4:
-            await asyncio.sleep(0)  # nothing tells when frames were read from the socket
+            await reads.wait()
+            reads.clear()
         assert len(await take(stream, 2)) == 2
         error = await ending(stream)
     assert "2 messages wait to be read" in str(error)
