@@ -219,3 +219,11 @@ class Listener:
     @property
     def bars(self) -> list[BarMessage]:
         return [item for item in self.items if isinstance(item, BarMessage)]
+
+
+async def speak(ear: Listener, first: str, last: str, *symbols: str) -> None:
+    """Let the stream say each minute's bars when it is over."""
+    for minute in bars_between("A", first, last, ear.day):
+        await ear.clock.go_to(minute.end + SECOND // 20)
+        ear.origin.stream.send(*(minute._replace(symbol=symbol) for symbol in symbols))
+        await settle()

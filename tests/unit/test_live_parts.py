@@ -103,10 +103,16 @@ def test_a_watch_trusts_a_stream_again_that_has_proved_itself() -> None:
 
 
 def test_alarms_ring_in_the_order_of_time_and_can_be_dropped() -> None:
-    alarms, rung = Alarms(), []
+    alarms = Alarms()
+    rung: list[object] = []
     never = rung.append
+
+    def ring(at: int) -> None:
+        rung.append(("a", at))
+        alarms.set(2, lambda at: rung.append(("again", at)))
+
     alarms.set(3, lambda at: rung.append(("b", at)))
-    alarms.set(1, lambda at: (rung.append(("a", at)), alarms.set(2, lambda at: rung.append(("again", at)))))
+    alarms.set(1, ring)
     alarms.set(2, never)
     alarms.drop(never)
     alarms.run(3)

@@ -170,7 +170,8 @@ def _read_head(file: Path, number: int, line: bytes) -> tuple[Plan, bool] | None
 
 
 def _read(part: Part) -> Iterator[tuple[int, Event]]:
-    """Yield a part's events. Its last line may be torn: then its writer was killed, and it is left out."""
+    """Yield a part's events. Torn lines at its end are left out: its writer was killed, or the disk was full."""
+    damage: BadData | None = None
     with part.path.open("rb") as stream:
         stream.seek(part.first)
         place, number = part.first, part.line
@@ -179,10 +180,14 @@ def _read(part: Part) -> Iterator[tuple[int, Event]]:
             place += len(line)
             if line.strip():
                 try:
-                    yield read_event(json.loads(line))
+                    found = read_event(json.loads(line))
                 except (ValueError, TypeError, KeyError) as error:
-                    if place < part.last:
-                        raise BadData(
-                            f"{part.path.name}: line {number} is damaged ({error}); cut the file there"
-                        ) from error
+                    damage = BadData(
+                        f"{part.path.name}: line {number} is damaged ({error}); cut the file there"
+                    )
+                    damage.__cause__ = error
+                else:
+                    if damage is not None:
+                        raise damage
+                    yield found
             number += 1
