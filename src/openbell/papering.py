@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,6 +16,7 @@ from openbell.backtesting.plan import Plan
 from openbell.core.account import Account
 from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, StrategyError
+from openbell.core.messages import BarMessage
 from openbell.core.orders import Order
 from openbell.core.types import Fill
 from openbell.data.bars import Series
@@ -35,6 +37,8 @@ from openbell.trading.session import Ending, Session, latest_session
 
 #: The journal's file in a session's folder.
 JOURNAL = "journal.db"
+#: Moments that are committed together where nobody waits for them.
+_MOMENTS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +141,8 @@ async def run_paper(
         about = {"strategies": [_about(part) for part in parts]}
         begun, entries = latest_session(journal)
         goes_on = begun is not None and not fresh and _is_unfinished(entries)
-        session = Session([_course(part, journal) for part in parts], journal, requests=inbox)
+        every = 1 if isfinite(speed) else _MOMENTS
+        session = Session([_course(part, journal) for part in parts], journal, requests=inbox, every=every)
         resumed = 0
         if goes_on and begun is not None:
             _check_same(begun.body, about, folder)
@@ -147,14 +152,16 @@ async def run_paper(
         if told is not None:
             told(session)
         with _signals(inbox):
-            every = {(one.symbol, one.timeframe): one for part in parts for one in part.series}
-            left = (
-                bars
-                for bars in moments_of(list(every.values()))
-                if bars[-1].end > session.time or not resumed
+            ending = await session.run(
+                paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
             )
-            ending = await session.run(paced(left, speed, inbox))
         return Paper(ending, folder, resumed, [_traded(course) for course in session.courses])
+
+
+def _left(parts: Sequence[Part], *, played: int) -> Iterator[list[BarMessage]]:
+    """Yield the moments that have not been played yet, over the bars of all strategies."""
+    series = {(one.symbol, one.timeframe): one for part in parts for one in part.series}
+    return (bars for bars in moments_of(list(series.values())) if bars[-1].end > played)
 
 
 def folder_name(name: str) -> str:

@@ -49,10 +49,12 @@ class Session:
         journal: Journal,
         *,
         requests: Requests | None = None,
+        every: int = 1,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self.courses, self.journal = list(courses), journal
         self._requests = requests or Nobody()
+        self._every, self._taken = every, 0  # moments between two commits: what is lost is played again
         self._wall = wall
         self._left = False  # whether orders were cancelled because of a request to stop
 
@@ -123,7 +125,9 @@ class Session:
             "moment", {"bars": [list(bar) for bar in bars]}, time=bars[-1].end, wall=self._wall()
         )
         self._pass(bars)
-        self.journal.commit()
+        self._taken += 1
+        if self._taken % self._every == 0:
+            self.journal.commit()
 
     @property
     def time(self) -> int:

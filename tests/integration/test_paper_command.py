@@ -1,0 +1,157 @@
+"""Paper trading on the command line, in processes of its own: stopped, killed, gone on with."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.cli_runs import run, run_apart
+
+WORDS = ("paper", "sma_cross", "--symbols", "AAPL", "--replay", "2010-01-04", "--until", "2011-12-30")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def document(*words: str) -> Any:
+    ended = run(*words, "--json")
+    assert ended.code == 0, ended.err
+    return ended.document
+
+
+def begin(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "openbell.cli", *WORDS, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    while not moments(folder):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        time.sleep(0.05)  # another process's journal has no event to wait for
+    return process
+
+
+def moments(folder: Path) -> int:
+    if not list(folder.glob("state/*/journal.db")):
+        return 0
+    (one,) = document("status")["sessions"] or [{"time": 0}]
+    return int(one["time"])
+
+
+def test_a_session_ends_like_its_backtest_and_says_where_its_journal_is(here: Path) -> None:
+    ended = run(*WORDS)
+    backtest = document(
+        "backtest", "sma_cross", "--symbols", "AAPL", "--start", "2010-01-04", "--end", "2011-12-30",
+        "--no-check",
+    )  # fmt: skip
+    assert ended.code == 0
+    assert f"{backtest['runs'][0]['final_equity']:,.2f}" in ended.out
+    assert "Journal: state/paper-sma_cross/journal.db" in ended.out
+    assert (here / "state/paper-sma_cross/journal.db").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_session_goes_on_after_a_signal(number: signal.Signals, here: Path) -> None:
+    process = begin(here, "--speed", "2000000x")
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == (-9 if number is signal.SIGKILL else 0)
+    state = document("status")["sessions"][0]["state"]
+    assert state == ("interrupted" if number is signal.SIGKILL else "stopped")
+    rest = document(*WORDS)
+    assert rest["resumed"] > 0
+    assert rest["ending"] == "end_of_data"
+    whole = document(*WORDS, "--state", "state/other")
+    assert rest["strategies"] == whole["strategies"]
+
+
+def test_another_process_sees_and_stops_a_session(here: Path) -> None:
+    process = begin(here, "--speed", "2000000x")
+    assert document("status")["sessions"][0]["state"] == "running"
+    second = run_apart(*WORDS, folder=here)
+    assert second.code == 2
+    assert f"is in use by process {process.pid}" in second.err
+    assert run("stop", "--keep").code == 0
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert document("status")["sessions"][0]["state"] == "stopped"
+
+
+def test_a_stop_that_flattens_closes_what_is_held(here: Path) -> None:
+    process = begin(here, "--speed", "500000x", "--set", "slow=12")
+    while not document("positions")["positions"]:
+        time.sleep(0.05)  # as above
+    assert run("stop", "--flatten").code == 0
+    process.communicate(timeout=30)
+    assert document("positions")["positions"] == []
+    assert document("orders", "--working")["orders"] == []
+    last = document("orders")["orders"][-1]
+    assert (last["side"], last["status"]) == (-1, "filled")
+
+
+def test_several_strategies_share_a_session_and_one_that_raises_is_left_out_alone(here: Path) -> None:
+    Path("mine.py").write_text(
+        "import openbell as ob\n\nclass Mine(ob.Strategy):\n    def on_bar(self, bar):\n"
+        "        if bar.index == 5:\n            raise ValueError('on purpose')\n"
+    )
+    Path("config").mkdir()
+    Path("config/strategies.yaml").write_text(
+        "strategies:\n"
+        "  - {name: bad, strategy: 'mine.py:Mine', symbols: [MSFT], start: 2010-01-04, end: 2010-03-31}\n"
+        "  - {name: good, strategy: buy_and_hold, symbols: [AAPL], start: 2010-01-04, end: 2010-03-31}\n"
+    )
+    ended = run("paper", "config/strategies.yaml", "--json")
+    assert ended.code == 1
+    assert "warning: strategy bad was stopped: strategy Mine, mine.py:6 in on_bar" in ended.err
+    bad, good = ended.document["strategies"]
+    assert (bad["fills"], good["fills"]) == (0, 1)
+    status = {one["strategy"]: one["failed"] for one in document("status")["sessions"]}
+    assert "on purpose" in status["bad"]
+    assert status["good"] == ""
+
+
+def test_an_interrupted_session_is_not_gone_on_with_as_another(here: Path) -> None:
+    process = begin(here, "--speed", "1000x")
+    process.terminate()
+    process.communicate(timeout=30)
+    ended = run(*WORDS, "--cash", "5000")
+    assert ended.code == 2
+    assert "has cash=100000.0, and 5000.0 is asked; give the same, or begin anew with --new" in ended.err
+    assert document(*WORDS, "--cash", "5000", "--new")["resumed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            (*WORDS, "--speed", "fast"),
+            "--speed: speed='fast' must be a number above 0 and an x, such as 100x",
+        ),
+        ((*WORDS, "--speed", "0x"), "speed='0x' must be a number above 0"),
+        ((*WORDS, "--state", ""), "--state"),
+        (("stop",), "stop: say how, by one of --keep, --cancel and --flatten"),
+        (("stop", "--keep", "--flatten"), "stop: say how, by one of"),
+        (("stop", "--keep"), "no session runs in 'state'"),
+    ],
+)
+def test_wrong_words_are_one_line(words: tuple[str, ...], said: str, here: Path) -> None:
+    ended = run(*words)
+    assert ended.code == 2
+    assert said in ended.line
+    assert not list(here.iterdir())
+
+
+def test_without_a_session_there_is_nothing_to_show(here: Path) -> None:
+    assert "There is no session in state" in run("status").out
+    assert run("orders").out.strip() == "There are no orders."
+    assert run("positions").out.strip() == "Nothing is held."
+    assert not list(here.iterdir())
