@@ -50,7 +50,7 @@ GOALS = (
     Goal("W3", "sweep, all figures ÷ one pass marked each bar", "W3.sweep", "ratio", 0.6, "W3.marked"),
     Goal("W3", "the same, every bar a session", "W3.marks", "ratio", 0.6, "W3.marked"),
     Goal("W3", "the same with ten times the combinations", "W3.many", "ratio", 0.6, "W3.many_marked"),
-    Goal("W3", "sweep ÷ SIMD decisions, 2 threads", "W3.sweep", "ratio", 0.5, "W3.simd"),
+    Goal("W3", "final equity and trades alone ÷ SIMD decisions", "W3.trades", "ratio", 0.5, "W3.simd"),
     Goal("W3", "sweep ÷ the faster vectorbt", "W3.sweep", "peer", 100.0, "W3 vectorbt"),
     Goal("W3", "10,000 combinations, MB above the data", "W3.many", "memory", 300.0),
     Goal("W4", "event engine ÷ loop of Python with the same `on_bar`", "W4.event", "ratio", 0.5, "W4.loop"),

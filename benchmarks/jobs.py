@@ -106,6 +106,11 @@ JOBS: dict[str, Job] = {
         _ours(lambda m, s: m.sweep_cross(s.combinations, count=s.bars, threads=1)),
         "W3",
     ),
+    "W3.trades": Job(
+        "Openbell, final equity and trades alone, 2 threads",
+        _ours(lambda m, s: m.sweep_cross(s.combinations, count=s.bars, figures="trades")),
+        "W3",
+    ),
     "W3.marks": Job(
         "Openbell, all figures, every bar a session, 2 threads",
         _ours(lambda m, s: m.marked_each_bar(lambda: m.sweep_cross(s.combinations, count=s.bars))),

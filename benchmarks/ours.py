@@ -117,22 +117,27 @@ def rotate(symbols: int, days: int) -> Ready:
     return Ready(run, symbols * days)
 
 
-def sweep(signal: Any, workload: str, grid: Mapping[str, Any], *, count: int, threads: int) -> Ready:
-    """Sweep a grid compiled, all figures of each combination included."""
+def sweep(
+    signal: Any, workload: str, grid: Mapping[str, Any], *, count: int, threads: int, figures: str = "all"
+) -> Ready:
+    """Sweep a grid compiled, all figures of each combination included, or those of its trades."""
     series = series_of(bars_of(workload, count), RECIPES[workload].minutes)
     combinations = int(np.prod([len(values) for values in grid.values()]))
 
     def run() -> Answer:
-        found = ob.sweep(signal, series, engine="compiled", workers=threads, **_settings(), **grid)
+        found = ob.sweep(
+            signal, series, engine="compiled", workers=threads, figures=figures, **_settings(), **grid
+        )
         return Answer(found.table["trades"].astype(int).tolist(), found.table["equity"].tolist())
 
     return Ready(run, len(series) * combinations)
 
 
-def sweep_cross(combinations: int, *, count: int = 0, threads: int = THREADS) -> Ready:
+def sweep_cross(combinations: int, *, count: int = 0, threads: int = THREADS, figures: str = "all") -> Ready:
     """W3: the cross over a grid of windows."""
     fast, slow = grid_of(combinations)
-    return sweep(strategies.cross, "W3", {"fast": fast, "slow": slow}, count=count, threads=threads)
+    grid = {"fast": fast, "slow": slow}
+    return sweep(strategies.cross, "W3", grid, count=count, threads=threads, figures=figures)
 
 
 def sweep_span(combinations: int, count: int) -> Ready:

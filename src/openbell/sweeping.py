@@ -14,7 +14,7 @@ from openbell.backtesting.axes import Axis, read_axis
 from openbell.backtesting.constraint import Constraint, read_constraint
 from openbell.backtesting.feasible import check_bars, checker, unready
 from openbell.backtesting.grid import Choice, Combinations, combine
-from openbell.backtesting.measures import read_objectives
+from openbell.backtesting.measures import default_objective, measures_of, read_objectives
 from openbell.backtesting.parallel import EventEngine, check_workers
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.sweep import (
@@ -51,7 +51,8 @@ class Search:
     method: str = "grid"
     samples: int | None = None
     where: str | Callable[..., Any] | None = None
-    objective: str | Sequence[str] = "sharpe"
+    objective: str | Sequence[str] | None = None
+    figures: str = "all"
     engine: str = "auto"
     workers: int | None = None
     memory: str | int | None = None
@@ -74,7 +75,8 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     samples: int | None = None,
     seed: int = 0,
     where: str | Callable[..., Any] | None = None,
-    objective: str | Sequence[str] = "sharpe",
+    objective: str | Sequence[str] | None = None,
+    figures: str = "all",
     each: bool = False,
     engine: str = "auto",
     workers: int | None = None,
@@ -103,6 +105,9 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
         where: What has to hold for a combination: text such as `"fast < slow"`, or a function of parameters.
         objective: What decides which is best: a measure, or several, where a later one decides between
             equals. Volatility, exposure and costs are to be small, all else great; `-trades` turns it round.
+            None is the Sharpe ratio, or the total return where that is not measured.
+        figures: What is measured: `all`, or those of the `trades` alone: the return, the trades and what
+            they cost and gained. That is quicker, as nothing is valued from one trade to the next.
         each: Sweep each symbol by itself, and return a sweep by symbol.
         engine: `event`, `compiled` (for `@signal` strategies), or `auto`.
         workers: How many processes the event engine uses; None decides by the time that it takes.
@@ -132,7 +137,7 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
         strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
         timeframe=timeframe, seed=seed, instruments=instruments,
     )  # fmt: skip
-    search = Search(tried, method, samples, where, objective, engine, workers, memory, resume)
+    search = Search(tried, method, samples, where, objective, figures, engine, workers, memory, resume)
     if not each:
         return search_plan(plan, found, series, search, progress=progress)
     return search_each(plan, found, series, search, progress=progress)
@@ -192,7 +197,9 @@ def search_plan(
         progress: Told (combinations done, combinations in all) now and then.
         place: Where to keep what is done, and to write the sweep, if there is nothing to resume.
     """
-    objectives = read_objectives(search.objective)
+    measures = measures_of(search.figures)
+    objective = search.objective if search.objective is not None else default_objective(measures)
+    objectives = read_objectives(objective, measures)
     constraint = _constraint(found, plan, search)
     combinations = _combinations(found, plan, search, constraint)
     check_bars(series)
@@ -200,7 +207,7 @@ def search_plan(
     if search.resume is not None:
         checkpoint.check_place(search.resume)  # before anything is compiled
     engine, name, reason = _choose(plan, found, series, search)
-    identity = checkpoint.identify(plan, found, series, combinations, engine=name)
+    identity = checkpoint.identify(plan, found, series, combinations, engine=name, figures=search.figures)
     span = min(int(one.start[0]) for one in series), max(int(one.known[-1]) for one in series)
     folder = None
     if search.resume is not None:
@@ -287,7 +294,7 @@ def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) 
     why = "it was asked for"
     if search.engine != "event":
         try:
-            evaluator = _compiled(plan, found, series, threads=search.workers, memory=memory)
+            evaluator = _compiled(plan, found, series, search, memory)
         except ConfigError as error:
             if search.engine == "compiled":
                 raise
@@ -297,12 +304,12 @@ def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) 
                 "it was asked for" if search.engine == "compiled" else "the strategy is a decision (@signal)"
             )
             return Chunked(evaluator, memory=memory), "compiled", chosen
-    runs = EventEvaluator(run.simulate, plan, found, series)
+    runs = EventEvaluator(run.simulate, plan, found, series, figures=search.figures)
     return EventEngine(runs, workers=search.workers, memory=memory), "event", why
 
 
 def _compiled(
-    plan: Plan, found: Found, series: Sequence[Series], *, threads: int | None, memory: int | None
+    plan: Plan, found: Found, series: Sequence[Series], search: Search, memory: int | None
 ) -> Evaluator:
     """Return what evaluates a strategy compiled.
 
@@ -315,6 +322,7 @@ def _compiled(
         )
     from openbell.backtesting.kernel.batch import KEPT, Batch  # numba is slow to load
 
-    judge = EventEvaluator(run.simulate, plan, found, series)
+    judge = EventEvaluator(run.simulate, plan, found, series, figures=search.figures)
     keep = KEPT if memory is None else min(KEPT, memory // 2)
-    return Batch(run.panel_of(plan, series), plan, found.form, threads=threads, judge=judge, keep=keep)
+    panel, threads = run.panel_of(plan, series), search.workers
+    return Batch(panel, plan, found.form, threads=threads, judge=judge, keep=keep, figures=search.figures)

@@ -35,7 +35,13 @@ _FORMAT = 1
 
 
 def identify(
-    plan: Plan, found: Found, series: Sequence[Series], combinations: Combinations, *, engine: str
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    combinations: Combinations,
+    *,
+    engine: str,
+    figures: str = "all",
 ) -> dict[str, Any]:
     """Return everything that decides a sweep's figures, as JSON values."""
     values = {
@@ -55,6 +61,7 @@ def identify(
         "combinations": len(combinations),
         "grid": values,
         "rows": f"sha256:{rows}",
+        **({"figures": figures} if figures != "all" else {}),
     }
 
 

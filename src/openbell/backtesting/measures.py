@@ -19,6 +19,12 @@ MEASURES = (
     "total_return", "cagr", "volatility", "sharpe", "sortino", "calmar", "max_drawdown", "trades", "win_rate",
     "profit_factor", "expectancy", "exposure", "costs_paid", "equity",
 )  # fmt: skip
+#: Those that need the account at its trades and at the end alone, and not at each session.
+TRADE_MEASURES = (
+    "total_return", "cagr", "trades", "win_rate", "profit_factor", "expectancy", "costs_paid", "equity",
+)  # fmt: skip
+#: What a sweep can be asked for.
+FIGURES = {"all": MEASURES, "trades": TRADE_MEASURES}
 #: Of these the least is the best. (A maximum drawdown is a negative number: the greatest is the mildest.)
 MINIMISED = frozenset({"volatility", "exposure", "costs_paid"})
 
@@ -40,6 +46,22 @@ class Objective:
         return np.where(np.isnan(values), -np.inf, self.sign * values)
 
 
+def measures_of(figures: str) -> tuple[str, ...]:
+    """Return the measures that a setting asks for: `all`, or those of the `trades`.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if figures not in FIGURES:
+        raise ConfigError(f"figures={figures!r} is unknown{nearest(str(figures), FIGURES)}")
+    return FIGURES[figures]
+
+
+def default_objective(measures: Sequence[str]) -> str:
+    """Return what decides where nothing is said: the Sharpe ratio, or what is measured first."""
+    return "sharpe" if "sharpe" in measures else measures[0]
+
+
 def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Objective, ...]:
     """Return the objectives that names mean; `-trades` asks for few of them, `+exposure` for much.
 
@@ -54,6 +76,11 @@ def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Obj
         name = str(text).strip()
         sign = {"-": -1, "+": 1}.get(name[:1])
         name = name[1:] if sign else name
+        if name in MEASURES and name not in measures:
+            raise ConfigError(
+                f"objective={text!r} is not measured with figures='trades', which has {', '.join(measures)}; "
+                "leave figures out"
+            )
         if name not in measures:
             raise ConfigError(f"objective={text!r} is unknown{nearest(name, measures)}")
         if any(name == other.name for other in found):

@@ -132,8 +132,9 @@ class Outcome:
 
 def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
     """Return the index of each session's last moment."""
-    session = np.searchsorted(panel.sessions.closes, times, side="left")
-    return np.flatnonzero(np.append(session[1:] != session[:-1], True))  # the last moment ends its session
+    last = len(times) - 1  # the last moment ends its session
+    ends = np.searchsorted(times, panel.sessions.closes, side="right") - 1
+    return np.unique(np.append(ends[ends >= 0], last))
 
 
 def _carried(moments: list[int], values: list[float], count: int, *, before: float) -> Floats:

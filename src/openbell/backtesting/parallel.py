@@ -61,7 +61,9 @@ class EventEngine:
         evaluator = self._evaluator
         tasks = [Task(piece, combinations) for piece in pieces]
         with share(evaluator.series) as shipment:
-            packed = pack(Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment))
+            packed = pack(
+                Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures)
+            )
             with Workers(packed, count) as workers:
                 for task, reply in workers.run(tasks):
                     errors = {int(task.rows[at]): why for at, why in reply.errors.items()}

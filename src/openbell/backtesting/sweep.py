@@ -190,13 +190,14 @@ class Chunked:
             yield Part(mine, values, {int(mine[at]): why for at, why in errors.items()})
             first += len(mine)
             if seconds < _CHUNK_SECONDS:
-                size = min(2 * size, self._fitting)
+                size = min(int(size * max(min(_CHUNK_SECONDS / seconds, _GROWTH), 2)), self._fitting)
             elif seconds > 4 * _CHUNK_SECONDS:
                 size = max(size // 2, 1)
 
 
 _FIRST_CHUNK = 64
 _CHUNK_SECONDS = 0.25
+_GROWTH = 16  #: times a chunk's size, at most
 #: A chunk longer than this makes neither a sweep quicker nor its progress easier to follow.
 _LONGEST_CHUNK = 4_096
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from openbell.backtesting.measures import MEASURES, measure
+from openbell.backtesting.measures import MEASURES, measure, measures_of
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.core.errors import BadData, OpenbellError
@@ -26,15 +26,17 @@ _AT_LEAST = 4_000_000
 class EventEvaluator:
     """Runs each combination through the event engine."""
 
-    measures = MEASURES
-
-    def __init__(self, simulate: Simulate, plan: Plan, found: Found, series: Sequence[Series]) -> None:
+    def __init__(
+        self, simulate: Simulate, plan: Plan, found: Found, series: Sequence[Series], *, figures: str = "all"
+    ) -> None:
         self.simulate = simulate
+        self.figures, self.measures = figures, measures_of(figures)
+        self._picked = [MEASURES.index(name) for name in self.measures]
         self.plan, self.found, self.series = plan, found, series
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
         """Return the figures, shape (len(combinations), len(measures)), and by its index why one has none."""
-        values = np.full((len(combinations), len(MEASURES)), np.nan)
+        values = np.full((len(combinations), len(self.measures)), np.nan)
         errors: dict[int, str] = {}
         for at, combination in enumerate(combinations):
             try:
@@ -56,4 +58,5 @@ class EventEvaluator:
                 f"its indicators never had a value in {bars:,} bars, so that it was never asked; "
                 "widen the range of dates, or shorten the window"
             )
-        return measure(outcome)
+        picked: Floats = measure(outcome)[self._picked]
+        return picked

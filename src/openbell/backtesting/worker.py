@@ -32,6 +32,7 @@ class Work(NamedTuple):
     plan: Plan
     found: Found
     shipment: Shipment
+    figures: str = "all"
 
 
 class Reply(NamedTuple):
@@ -98,7 +99,7 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
                 raise
             raise StrategyError(f"strategy {found.name}{_place(error)}: {said(error)}") from error
 
-    evaluator = EventEvaluator(simulate, work.plan, work.found, series)
+    evaluator = EventEvaluator(simulate, work.plan, work.found, series, figures=work.figures)
     write_frame(replies, pickle.dumps(Reply()))
     while task := waiting.get():
         combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone

@@ -36,6 +36,7 @@ from openbell.cli.options import (
 from openbell.cli.sessions import sessions
 from openbell.cli.sweepoptions import (
     Each,
+    Figures,
     Grid,
     Memory,
     Method,
@@ -170,6 +171,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     grid: Grid = None,
     where: Where = None,
     objective: Objectives = None,
+    figures: Figures = "all",
     symbols: Symbols = None,
     each: Each = False,
     method: Method = "grid",
@@ -225,6 +227,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
             method=method,
             samples=samples,
             objectives=objective or (),
+            figures=figures,
             each=each,
             engine=engine,
             workers=workers,

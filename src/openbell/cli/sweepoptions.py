@@ -17,6 +17,9 @@ Objectives = Annotated[
     list[str] | None,
     typer.Option("--objective", metavar="MEASURE", help="What is best; else sharpe. -trades asks for few."),
 ]
+Figures = Annotated[
+    str, typer.Option("--figures", metavar="NAME", help="All, or those of the trades alone: quicker.")
+]
 Each = Annotated[bool, typer.Option("--each", help="Sweep each symbol by itself; else all are a portfolio.")]
 Method = Annotated[
     str, typer.Option("--method", metavar="NAME", help="All of the grid, or a random or latin sample.")

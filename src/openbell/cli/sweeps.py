@@ -39,6 +39,7 @@ class Asked:
     method: str = "grid"
     samples: int | None = None
     objectives: Sequence[str] = ()
+    figures: str = "all"
     each: bool = False
     engine: str = "auto"
     workers: int | None = None
@@ -91,7 +92,8 @@ def _search(
         method=asked.method,
         samples=asked.samples,
         where=asked.where,
-        objective=list(asked.objectives) or "sharpe",
+        objective=list(asked.objectives) or None,
+        figures=asked.figures,
         engine=asked.engine,
         workers=asked.workers,
         memory=asked.memory,
@@ -146,7 +148,7 @@ def _read_values(text: str) -> Any:
 
 #: How Python's arguments are typed as options.
 _ARGUMENT = re.compile(
-    r"\b(where|memory|workers|method|samples|objective|engine|resume)=('[^']*'|\"[^\"]*\"|[\w.]+)"
+    r"\b(where|memory|workers|method|samples|objective|figures|engine|resume)=('[^']*'|\"[^\"]*\"|[\w.]+)"
 )
 
 
@@ -236,7 +238,8 @@ def _spell_out(sweep: Sweep, path: Path, top: int) -> list[str | Table]:
 def _table(sweep: Sweep, top: int) -> Table:
     results = sweep.results
     aims = [one.name for one in sweep.manner.objectives]
-    names = list(dict.fromkeys([*aims, *_FIGURES]))[: max(_MOST_FIGURES, len(aims))]
+    known = [name for name in (*_FIGURES, "win_rate", "profit_factor") if name in results.measures]
+    names = list(dict.fromkeys([*aims, *known]))[: max(_MOST_FIGURES, len(aims))]
     columns = [Column(name, right=True) for name in results.combinations.names]
     columns += [Column(_SHORT.get(name, name_of(name)), right=True) for name in names]
     rows = []

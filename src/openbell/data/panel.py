@@ -22,6 +22,7 @@ from openbell.data.traded import (
     Members,
     Timeline,
     Traded,
+    adjusted_of,
     adjustment_of,
     column_of,
     finest,
@@ -328,9 +329,7 @@ class Panel:
         names = (*COLUMNS, *part.series.extra)
         base = part.series
         if not self._is_slower(part, recipe):
-            columns = {
-                n: column_of(base, n)[:end] * ratio_of(part, n, slice(0, end), unit) for n in recipe.inputs
-            }
+            columns = {n: adjusted_of(part, n, end, unit) for n in recipe.inputs}
             _spread(view, compute(recipe, columns))
             return
         timeframe = recipe.timeframe
@@ -344,8 +343,10 @@ class Panel:
             }
         else:
             check_coarser(timeframe, base.timeframe, symbol=base.symbol)
-            adjusted = {n: column_of(base, n)[:end] * ratio_of(part, n, slice(0, end), unit) for n in names}
-            columns, known, _ = resample(adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions)
+            adjusted = {n: adjusted_of(part, n, end, unit) for n in names}
+            columns, known, _ = resample(
+                adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions
+            )
         _spread(view, compute(recipe, columns))
         finished = latest(known, base.known[:end])
         for values in view.each() if isinstance(view, Outputs) else (view,):

@@ -135,6 +135,8 @@ class Timeline:
     def _slots(self, known: Times) -> Times | None:
         """Return the moments of a symbol's bars; None when one of them is not on the timeline."""
         times, count = self.times, len(known)
+        if known is times:
+            return self._every
         first = int(np.searchsorted(times, known[0]))
         if np.array_equal(times[first : first + count], known):  # without a gap, as most are
             return self._every[first : first + count]
@@ -178,6 +180,13 @@ def ratio_of(part: Traded, column: str, rows: slice, unit: int) -> Floats | floa
         return shares
     prices: Floats = part.total[rows] / part.total[unit]
     return prices
+
+
+def adjusted_of(part: Traded, column: str, end: int, unit: int) -> Floats:
+    """Return the first `end` bars' values in the unit of bar `unit`; the very column where no action is."""
+    values = column_of(part.series, column)[:end]
+    ratio = ratio_of(part, column, slice(0, end), unit)
+    return values if isinstance(ratio, float) else values * ratio
 
 
 def matrix_of(parts: Sequence[Traded], column: str, moments: int) -> Floats:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 
-from openbell.backtesting.kernel.decider import Decider, Scratch, new_scratch
+from openbell.backtesting.kernel.bundles import BUNDLE, Gathered, gather, shares, tiled
+from openbell.backtesting.kernel.convictions import (
+    ERRORS,
+    FAILURES,
+    WAITING,
+    decide_all,
+    fault_of,
+    said_of,
+)
+from openbell.backtesting.kernel.decider import RAISED, Decider, Scratch, new_lists, new_scratch
 from openbell.backtesting.kernel.exact import LARGE, refuse
 from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
 from openbell.backtesting.kernel.loop import prepare, replay
 from openbell.backtesting.kernel.memory import Memory
-from openbell.backtesting.measures import MEASURES
+from openbell.backtesting.kernel.pointers import entry_of, has_entry
+from openbell.backtesting.measures import MEASURES, measures_of
 from openbell.backtesting.outcome import last_of_sessions
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.workers import processors
@@ -25,15 +35,12 @@ from openbell.data.bars import Floats
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.data.panel import Panel
 from openbell.indicators.spec import Indicator
-from openbell.strategies.exits import EXITS, Protection
 from openbell.strategies.signal import Signal, changed_input, positions
 
 _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
 KEPT = 96_000_000
 _FIGURES = len(MEASURES)
-#: What is said of a run whose indicators never have a value.
-WAITING = "its indicators never have a value"
 
 
 class Judge(Protocol):
@@ -46,8 +53,6 @@ class Judge(Protocol):
 class Batch:
     """Measures combinations of a signal's parameters as the event engine would, bit for bit."""
 
-    measures = MEASURES
-
     def __init__(
         self,
         panel: Panel,
@@ -57,6 +62,7 @@ class Batch:
         threads: int | None = None,
         judge: Judge | None = None,
         keep: int | None = None,
+        figures: str = "all",
     ) -> None:
         """Prepare what all combinations share.
 
@@ -67,6 +73,7 @@ class Batch:
             threads: How many run at a time; None is one for each processor.
             judge: Runs the combinations that fail here, to say why in the words of the event engine.
             keep: Bytes of indicators to keep from one combination to the next; None is `KEPT`.
+            figures: `all`, or those of the `trades` alone, for which no curve is written.
 
         Raises:
             CannotCompile: The decision, the sizer or a setting has no compiled form.
@@ -83,7 +90,10 @@ class Batch:
             raise refuse(f"strategy {signal.name} takes its inputs by name alone")
         self.threads = threads or processors()
         self._symbols = list(panel.parts)
-        self._marks = np.unique(np.append(0, last_of_sessions(panel.times, panel)))
+        self.measures = measures_of(figures)
+        self._picked = [MEASURES.index(name) for name in self.measures]
+        ends = last_of_sessions(panel.times, panel)
+        self._marks = np.unique(np.append(0, ends[-1:] if figures == "trades" else ends))
         self._columns = columns_of(panel, self._marks)
         self._inputs: dict[tuple[str, Any], Any] = {}
         self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
@@ -92,7 +102,7 @@ class Batch:
         self._lock = Lock()
         longest = max(len(part.series) for part in panel.parts.values())
         self.first_symbol = np.zeros(longest, np.int64)  #: whose changes they are, where there is one symbol
-        self._decider = self._compile(self._signal.asked)
+        self.decider = self._compile(self._signal.asked)
 
     def _compile(self, inputs: Mapping[str, Any]) -> Decider:
         return Decider(self._signal.decide, [_constant(inputs[name]) for name in self._names or ()])
@@ -109,12 +119,18 @@ class Batch:
         results = np.full((len(combinations), _FIGURES), np.nan)
         wanted = [self._wanted(combination) for combination in combinations]
         failed: dict[int, str] = {}
-        threads = min(self.threads, max(len(combinations), 1))
-        runners = [_Runner(self, results) for _ in range(threads)]
-        with ThreadPoolExecutor(threads) as pool:
-            shares = [range(k, len(wanted), threads) for k in range(threads)]
-            for found in pool.map(lambda runner, share: runner.run(wanted, share), runners, shares):
-                failed.update(found)
+        rows = tiled(self, wanted)
+        threads = min(self.threads, max(len(rows), 1))
+        work = iter(list(shares(rows, threads)))
+        runners = [_Runner(self, results, min(len(rows), BUNDLE)) for _ in range(threads)]
+        if threads == 1:
+            failed.update(runners[0].run(wanted, work))
+        else:
+            with ThreadPoolExecutor(threads) as pool:  # each takes the next share when it is free
+                for found in pool.map(lambda runner: runner.run(wanted, work), runners):
+                    failed.update(found)
+        if self.measures != MEASURES:
+            results = results[:, self._picked]
         return results, self._judged(combinations, results, failed)
 
     def _judged(
@@ -141,6 +157,17 @@ class Batch:
             inputs[name] = self._inputs[key]
         return inputs
 
+    def gather(self, wanted: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> Iterator[Gathered | int]:
+        """Yield rows in bundles that run in one call, or by themselves."""
+        if len(self._symbols) > 1 or not has_entry(replay):
+            return iter(rows)
+        return gather(self, wanted, rows, width=_FIGURES, room=self._room // (2 * self.threads))
+
+    def kind(self, name: str) -> type | None:
+        """Return of what kind the plan's own input is; None for an indicator."""
+        thing = _constant(self._signal.inputs[name])
+        return None if thing is None else type(thing)
+
     # --- what runners share ----------------------------------------------------------------------------
 
     def memory(self, *, log: int = 0) -> Memory:
@@ -151,6 +178,7 @@ class Batch:
         set_costs(memory, plan.costs, cash=plan.cash, sizer=plan.sizer, dense=panel.dense)
         span = int(panel.times[0]), int(panel.times[self._marks[-1]])
         memory.run.moments, memory.run.mark_count = len(panel), len(self._marks)
+        memory.run.sessions = len(panel.sessions)
         memory.run.actions = len(self._columns["action_moments"])
         memory.run.years = (span[1] - span[0]) / _YEAR
         memory.run.periods = sessions_per_year(sessions(panel.sessions.calendar, *span), *span)
@@ -185,9 +213,15 @@ class Batch:
         things = [inputs[name] for name in self.order]
         columns = [self.column(thing, symbol) for thing in things if isinstance(thing, Indicator)]
         constants = [_constant(thing) for thing in things if not isinstance(thing, Indicator)]
+        if any(
+            (_constant(thing) is None) != (self.kind(name) is None)
+            for name, thing in inputs.items()
+            if name in self.order
+        ):
+            raise TypeError
         if any(isinstance(number, int) and abs(number) >= LARGE for number in constants):
             raise OverflowError
-        return self._decider.changes(columns, constants, scratch)
+        return self.decider.changes(columns, constants, scratch)
 
     def scratches(self) -> dict[str, Scratch]:
         """Return what one thread decides in, for each symbol."""
@@ -242,21 +276,42 @@ class Batch:
 class _Runner:
     """One thread's memory, through which combinations go one by one."""
 
-    def __init__(self, batch: Batch, results: Floats) -> None:
+    def __init__(self, batch: Batch, results: Floats, rows: int = 1) -> None:
         self._batch = batch
         self._memory = batch.memory()
         self._memory.point("curve", np.zeros(batch.marks))
         self._memory.point("results", results)
+        self._memory.point("who", batch.first_symbol)
         self._scratches = batch.scratches()
+        rows = rows if len(self._scratches) == 1 else 0
+        self._lists = new_lists(len(batch.first_symbol), rows, rows * len(batch.order))
 
-    def run(self, wanted: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> dict[int, str]:
-        """Run some rows; return those that failed, and why."""
-        failed = {}
-        for row in rows:
-            why = self.one(wanted[row], row * _FIGURES)
-            if why:
-                failed[row] = why
+    def run(self, wanted: Sequence[Mapping[str, Any]], shares: Iterator[Sequence[int]]) -> dict[int, str]:
+        """Run one share of the rows after the other; return those that failed, and why."""
+        failed: dict[int, str] = {}
+        for rows in shares:
+            for found in self._batch.gather(wanted, rows):
+                if isinstance(found, int):
+                    why = self.one(wanted[found], found * _FIGURES)
+                    failed |= {found: why} if why else {}
+                else:
+                    failed |= self._run_bundle(found)
         return failed
+
+    def _run_bundle(self, gathered: Gathered) -> dict[int, str]:
+        """Run a bundle in one call; and again without a combination whose decision raises."""
+        said, bundle, (scratch,) = {}, gathered.bundle, self._scratches.values()
+        kernel = entry_of(replay), self._memory.address
+        while True:
+            try:
+                self._batch.decider.run(bundle, kernel, self._lists, scratch)
+                break
+            except ERRORS as error:
+                at = int(bundle.at[0])
+                said[at] = said_of(error)
+                bundle.failed[at] = RAISED
+        numbers = [(at, int(bundle.failed[at])) for at in np.flatnonzero(bundle.failed).tolist()]
+        return {gathered.rows[at]: FAILURES.get(number) or said[at] for at, number in numbers}
 
     def one(self, inputs: Mapping[str, Any], at: int) -> str:
         """Run one combination, write its figures from `at` on, and return what is wrong, or nothing."""
@@ -265,53 +320,6 @@ class _Runner:
             return why
         replay(self._memory.address, at)
         return fault_of(self._memory)
-
-
-def fault_of(memory: Memory) -> str:
-    """Return what ended a run, or nothing."""
-    return "an order has a price or a quantity that no order can have" if memory.run.fault else ""
-
-
-def decide_all(
-    batch: Batch, inputs: Mapping[str, Any], memory: Memory, scratches: Mapping[str, Scratch]
-) -> str:
-    """Put a combination's changes of conviction into a run's memory; return what is wrong, or nothing."""
-    found, waiting = [], 0
-    for symbol, scratch in scratches.items():
-        try:
-            first, count = batch.changes(inputs, symbol, scratch)
-        except (ZeroDivisionError, AssertionError, OverflowError) as error:
-            return f"{type(error).__name__} in the decision"
-        waiting += first == len(scratch.when)
-        what = scratch.what[:count]
-        if count and not (what.min() >= -1.0 and what.max() <= 1.0):  # NaN is neither
-            return "a conviction is no number from -1 to 1"
-        found.append((batch.moments(symbol, scratch.when[:count]), what))
-    when, who, what = found[0][0], batch.first_symbol[: len(found[0][0])], found[0][1]
-    if len(found) > 1:
-        when, who, what = _merged(found)
-    for name, array in (("when", when), ("who", who), ("what", what)):
-        memory.point(name, array)
-    memory.run.changes = len(when)
-    set_protection(memory, inputs)
-    return WAITING if waiting == len(scratches) else ""
-
-
-def _merged(found: Sequence[tuple[Any, Floats]]) -> tuple[Any, Any, Floats]:
-    """Return the changes of several symbols in the order in which they happen."""
-    when = np.concatenate([moments for moments, _ in found])
-    who = np.repeat(np.arange(len(found)), [len(moments) for moments, _ in found])
-    order = np.lexsort((who, when))
-    return when[order], who[order], np.concatenate([what for _, what in found])[order]
-
-
-def set_protection(memory: Memory, inputs: Mapping[str, Any]) -> None:
-    """Write a combination's exits into a run's memory."""
-    to, given = memory.run, {name: inputs[name].default for name in EXITS if name in inputs}
-    protection = Protection(**given)
-    to.stop_loss, to.take_profit = protection.stop_loss, protection.take_profit
-    to.trailing_stop, to.limit = protection.trailing_stop, protection.limit
-    to.reenter, to.entries_only = int(protection.reenter), int(protection.entries_only)
 
 
 def _constant(thing: Any) -> Any:

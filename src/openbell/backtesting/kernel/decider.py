@@ -18,14 +18,21 @@ from numpy.typing import NDArray
 
 from openbell.backtesting.kernel.compiler import SOURCE
 from openbell.backtesting.kernel.exact import LARGE, check_function, identity_of, place_of, refuse
+from openbell.backtesting.kernel.memory import run_at
+from openbell.backtesting.kernel.pointers import call_at, floats_at
 from openbell.data.bars import Floats
 from openbell.utils.cache import cache_folder
 
 #: Bars that are decided on at a time; a multiple of 8.
-BLOCK = 1024
+BLOCK = 2048
+#: Floats of a line of the processor's cache: what crosses two is read and written twice.
+LINE = 8
+_ROOM = 4096
 _ANSWERS = (kinds.Float, kinds.Integer, kinds.Boolean)
+#: Over all bars of one combination, and over many combinations.
+Loops = tuple[Callable[..., tuple[int, int]], Callable[..., None]]
 #: Loops that this process has made, by what they are made of.
-_made: dict[str, Callable[..., tuple[int, int]]] = {}
+_made: dict[str, Loops] = {}
 
 
 class Decider:
@@ -41,7 +48,7 @@ class Decider:
         Raises:
             CannotCompile: It uses what is not the same in compiled code, or answers no number.
         """
-        self._over = _loop_of(decide, inputs)
+        self._over, self._over_many = _loops_of(decide, inputs)
 
     def changes(
         self, columns: Sequence[Floats], constants: Sequence[Any], scratch: Scratch
@@ -60,25 +67,85 @@ class Decider:
         first, count = self._over(*columns, *constants, *scratch)
         return int(first), int(count)
 
+    def run(self, bundle: Bundle, kernel: tuple[int, int], lists: Lists, scratch: Scratch) -> None:
+        """Run a bundle's combinations: their changes, a block of bars at a time, then the kernel over them.
+
+        What an indicator has in a block is read from the memory once for all that ask for it.
+
+        Args:
+            bundle: What they are; it is told what failed, and which one is at it.
+            kernel: The address of the kernel, and that of the run.
+            lists: Where changes are written.
+            scratch: The same for one that has more of them.
+
+        Raises:
+            ZeroDivisionError: The decision divides by zero in the combination that the bundle names.
+        """
+        self._over_many(
+            bundle.addresses, bundle.columns, *bundle.constants, *bundle[3:], *kernel, *lists, *scratch
+        )
+
+
+#: What is wrong with a combination of a bundle.
+WRONG_CONVICTION, NEVER_READY, FAULTY_ORDER, RAISED = 1, 2, 3, 4
+
+
+class Bundle(NamedTuple):
+    """Combinations over one symbol's bars that run one after the other in a single call."""
+
+    addresses: NDArray[np.int64]  #: (columns,) where the values of each indicator are
+    columns: NDArray[np.int64]  #: (n, indicators) which of them a combination reads
+    constants: list[NDArray[Any]]  #: (n,) each of the other inputs
+    exits: Floats  #: (n, 4) stop-loss, take-profit, trailing stop and limit
+    flags: NDArray[np.int64]  #: (n, 2) whether it enters again, and for entries only
+    places: NDArray[np.int64]  #: (n,) where its figures go among the results
+    failed: NDArray[np.int64]  #: (n,) what is wrong with it, or 0
+    at: NDArray[np.int64]  #: (1,) the one that is run
+
+
+class Lists(NamedTuple):
+    """Where the changes of a bundle's combinations are written."""
+
+    whens: NDArray[np.int64]  #: (combinations, room)
+    whats: Floats  #: (combinations, room)
+    tile: Floats  #: (columns, BLOCK + LINE) a block of each indicator's values
+
+
+def new_lists(bars: int, rows: int, columns: int) -> Lists:
+    """Return lists for so many combinations. One with more changes than there is room for is run apart."""
+    room = min(bars, _ROOM + bars // 32)
+    return Lists(
+        np.zeros((rows, room), np.int64),
+        np.zeros((rows, room)),
+        _aligned(columns * (BLOCK + LINE)).reshape(columns, BLOCK + LINE),
+    )
+
+
+def _aligned(count: int) -> Floats:
+    """Return so many floats that begin where a line of the processor's cache does."""
+    whole = np.zeros(count + LINE)
+    first = -(whole.ctypes.data // 8) % LINE
+    return whole[first : first + count]
+
 
 class Scratch(NamedTuple):
     """What one thread decides in."""
 
     when: NDArray[np.int64]  #: (bars,) bars at which the conviction changes
     what: Floats  #: (bars,) the conviction from then on
-    block: Floats  #: (BLOCK + 1,) convictions, the last of the block before at first
+    block: Floats  #: (LINE + BLOCK,) convictions from LINE on; before them the last of the block before
     moved: NDArray[np.uint8]  #: (BLOCK,) whether each differs from the one before
 
 
 def new_scratch(bars: int) -> Scratch:
     """Return arrays to decide on so many bars in."""
     return Scratch(
-        np.zeros(bars, np.int64), np.zeros(bars), np.zeros(BLOCK + 1), np.zeros(BLOCK, dtype=np.uint8)
+        np.zeros(bars, np.int64), np.zeros(bars), _aligned(LINE + BLOCK), np.zeros(BLOCK, dtype=np.uint8)
     )
 
 
-def _loop_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Callable[..., tuple[int, int]]:
-    """Return the loop over the bars, made once for a function and the kinds of its inputs."""
+def _loops_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Loops:
+    """Return the loops, made once for a function and the kinds of its inputs."""
     function = check_function(decide)
     if function.__code__.co_argcount != len(inputs):
         raise refuse(f"{place_of(decide)} has an argument that @signal does not give")
@@ -136,64 +203,139 @@ def _kept(file: Path | None, text: str) -> Path | None:
     return file
 
 
-def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Callable[..., tuple[int, int]]:
-    """Return the loop; its machine code comes from beside the file, if it is there."""
+def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops:
+    """Return the loops; their machine code comes from beside the file, if it is there."""
     names: dict[str, Any] = {
         "__name__": __name__,  # machine code that is kept says which module it is of
-        "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK,
+        "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK, "LINE": LINE,
+        "carray": numba.carray, "run_at": run_at, "floats_at": floats_at, "call_at": call_at,
+        "zeros": np.zeros, "int64": np.int64,
+        "WRONG_CONVICTION": WRONG_CONVICTION, "NEVER_READY": NEVER_READY, "FAULTY_ORDER": FAULTY_ORDER,
     }  # fmt: skip
     code = compile(text, str(file) if file is not None else "<decision>", "exec")
     exec(code, names)  # noqa: S102  # the text below, of which nothing is the user's
-    # It divides as Python does: by zero is an error.
-    made: Callable[..., tuple[int, int]] = numba.njit(nogil=True, cache=file is not None)(names["over_bars"])
-    return made
+    # They divide as Python does: by zero is an error.
+    make = numba.njit(nogil=True, cache=file is not None)
+    for name in ("first_of", "over_block", "over_bars", "over_many"):
+        names[name] = make(names[name])
+    return names["over_bars"], names["over_many"]
 
 
 def _written_out(inputs: Sequence[Any]) -> str:
-    """Return the loop over the bars, written out for a function's inputs.
+    """Return the loops, written out for a function's inputs.
 
-    It goes block by block, so that its arrays stay near the processor, and in loops without a branch, so that
-    several bars are decided on at a time; eight bars that changed nothing are passed by in one step.
+    That over the bars goes block by block, so that its arrays stay near the processor, and in loops without a
+    branch, so that several bars are decided on at a time; eight that changed nothing are passed in one step.
     """
     columns = [f"x{i}" for i, thing in enumerate(inputs) if thing is None]
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
-    return _LOOP.format(
-        given="".join(f"{name}, " for name in (*columns, *constants)),
+    numbers = [f"{name}[k]" for name in constants]
+    own = [f"carray(floats_at(addresses[columns[k, {at}]]), bars)" for at in range(len(columns))]
+    tiles = [f"tile[columns[k, {at}], start - begin:]" for at in range(len(columns))]
+    return _LOOPS.format(
+        given=_listed(columns, constants),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
-        parts="; ".join(f"{name}_ = {name}[start:start + size]" for name in columns) or "pass",
-        asked=", ".join(f"x{i}_[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
+        parts=_listed([f"{name}[start:start + size]" for name in columns], constants),
+        asked=", ".join(f"x{i}[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
         bars=f"min(when.size, {columns[0]}.size)" if columns else "when.size",
+        constants=_listed(constants),
+        own=_listed(own, numbers),
+        tiles=_listed(tiles, numbers),
     )
 
 
-_LOOP = """
-def over_bars({given}when, what, block, moved):
-    bars, first, count = {bars}, 0, 0
+def _listed(*names: Sequence[str]) -> str:
+    return "".join(f"{name}, " for group in names for name in group)
+
+
+_LOOPS = """
+def first_of({given}bars):
+    first = 0
     while first < bars and ({unknown}):
         first += 1
+    return first
+
+
+def over_block({given}start, size, count, when, what, block, moved):
     words = moved.view(uint64)
+    now, before = block[LINE:LINE + size], block[LINE - 1:LINE - 1 + size]
+    for i in range(size):
+        now[i] = decide({asked})
+    for i in range(size):
+        moved[i] = now[i] != before[i]
+    for i in range(size, min(BLOCK, (size + 7) // 8 * 8)):
+        moved[i] = 0
+    for word in range((size + 7) // 8):
+        if words[word] != 0:
+            for i in range(8 * word, 8 * word + 8):
+                if moved[i]:
+                    if count == when.size:
+                        return -1
+                    when[count] = start + i
+                    what[count] = now[i]
+                    count += 1
+    return count
+
+
+def over_bars({given}when, what, block, moved):
+    bars, count = {bars}, 0
+    first = first_of({given}bars)
     start = first
-    block[0] = 0.0
+    block[LINE - 1] = 0.0
     while start < bars:
         size = min(BLOCK, bars - start)
-        {parts}
-        now, before = block[1:size + 1], block[0:size]
-        for i in range(size):
-            now[i] = decide({asked})
-        for i in range(size):
-            moved[i] = now[i] != before[i]
-        for i in range(size, min(BLOCK, (size + 7) // 8 * 8)):
-            moved[i] = 0
-        for word in range((size + 7) // 8):
-            if words[word] != 0:
-                for i in range(8 * word, 8 * word + 8):
-                    if moved[i]:
-                        when[count] = start + i
-                        what[count] = now[i]
-                        count += 1
-        block[0] = now[size - 1]
+        count = over_block({parts}start, size, count, when, what, block, moved)
+        block[LINE - 1] = block[LINE - 1 + size]
         start += size
     return first, count
+
+
+def over_many(
+    addresses, columns, {constants}exits, flags, places, failed, at,
+    kernel, address, whens, whats, tile, when, what, block, moved
+):
+    run = run_at(address)
+    bars, rows = when.size, places.size
+    firsts, counts, lasts = zeros(rows, int64), zeros(rows, int64), zeros(rows)
+    for k in range(rows):
+        firsts[k] = first_of({own}bars)
+    for begin in range(0, bars if rows > 1 else 0, BLOCK):
+        width = min(BLOCK, bars - begin)
+        for number in range(addresses.size):
+            here, there = tile[number], carray(floats_at(addresses[number]), bars)[begin:begin + width]
+            for i in range(width):
+                here[i] = there[i]
+        for k in range(rows):
+            start = max(begin, firsts[k])
+            size = begin + width - start
+            if size > 0 and counts[k] >= 0 and failed[k] == 0:
+                at[0] = k
+                block[LINE - 1] = lasts[k]
+                counts[k] = over_block({tiles}start, size, counts[k], whens[k], whats[k], block, moved)
+                lasts[k] = block[LINE - 1 + size]
+    for k in range(rows):
+        if failed[k] != 0:
+            continue
+        at[0] = k
+        own_when, own_what, count = whens[k], whats[k], counts[k]
+        if rows == 1 or count < 0:
+            own_when, own_what = when, what
+            first, count = over_bars({own}when, what, block, moved)
+        wrong = False
+        for i in range(count):
+            wrong |= not (own_what[i] >= -1.0 and own_what[i] <= 1.0)
+        if wrong:
+            failed[k] = WRONG_CONVICTION
+        elif firsts[k] == bars:
+            failed[k] = NEVER_READY
+        else:
+            run.when_at, run.what_at, run.changes = own_when.ctypes.data, own_what.ctypes.data, count
+            run.stop_loss, run.take_profit = exits[k, 0], exits[k, 1]
+            run.trailing_stop, run.limit = exits[k, 2], exits[k, 3]
+            run.reenter, run.entries_only = flags[k, 0], flags[k, 1]
+            call_at(kernel, address, places[k])
+            if run.fault != 0:
+                failed[k] = FAULTY_ORDER
 """
 
 

@@ -14,11 +14,12 @@ from openbell.core import rules
 @compiled
 def charge(run: Run, moment: int) -> None:
     """Charge the calendar nights since the last bars, at the last closes."""
-    nights = item(run.nights_at, moment) - item(run.nights_at, run.since)
+    session = session_of(run, moment)
+    nights = item(run.nights_at, session) - item(run.nights_at, session_of(run, run.since))
     if nights == 0:
         return
     debt = -run.cash
-    time = item(run.opens_at, moment)
+    time = item(run.opens_at, session)
     for k in range(run.positions):
         symbol = item(run.positions_at, k)
         position = symbol_at(run, symbol).position
@@ -27,6 +28,19 @@ def charge(run: Run, moment: int) -> None:
             book_charge(run, symbol, rules.carry(value, run.borrow_rate, nights), time)
     if debt > 0.0 and run.interest_rate > 0.0:
         book_charge(run, -1, rules.carry(debt, run.interest_rate, nights), time)
+
+
+@compiled
+def session_of(run: Run, moment: int) -> int:
+    """Return the session that a moment is in: the first that does not end before it."""
+    low, high = 0, run.sessions - 1
+    while low < high:
+        middle = (low + high) // 2
+        if item(run.ends_at, middle) < moment:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @compiled

@@ -39,13 +39,13 @@ def columns_of(panel: Panel, marks: NDArray[np.int64]) -> dict[str, Any]:
     symbols = list(panel.parts)
     schedule = panel.schedule()
     sessions = panel.sessions
-    session = np.searchsorted(sessions.closes, panel.times, side="left")
     return {
         **{name: joined(name) for name in ("start", "known", *COLUMNS)},
-        "slots": np.concatenate(slots),
+        "slots": slots[0] if len(slots) == 1 else np.concatenate(slots),
         "times": np.ascontiguousarray(panel.times),
-        "nights": np.ascontiguousarray(sessions.closes[session] // NANOS_PER_DAY),
-        "opens": np.ascontiguousarray(sessions.opens[session]),
+        "ends": np.searchsorted(panel.times, sessions.closes, side="right") - 1,
+        "nights": np.ascontiguousarray(sessions.closes // NANOS_PER_DAY),
+        "opens": np.ascontiguousarray(sessions.opens),
         "marks": np.ascontiguousarray(marks),
         "action_moments": np.array([at for at, _ in schedule], dtype=np.int64),
         "action_symbols": np.array([symbols.index(a.symbol) for _, a in schedule], dtype=np.int64),

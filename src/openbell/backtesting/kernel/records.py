@@ -173,6 +173,7 @@ class Run(ctypes.Structure):
     # counts
     symbols: int
     moments: int
+    sessions: int
     mark_count: int
     changes: int
     change: int  #: the next one
@@ -204,8 +205,9 @@ class Run(ctypes.Structure):
     slots_at: int  #: the moment of each bar
     # where the timeline is
     times_at: int
-    nights_at: int  #: the day of each moment's session close, counted in nights
-    opens_at: int  #: the open of each moment's session
+    ends_at: int  #: the last moment of each session; of one without bars, of what was before it
+    nights_at: int  #: the day of each session's close, counted in nights
+    opens_at: int  #: the open of each session
     marks_at: int  #: moments at which statistics look
     action_moments_at: int
     action_symbols_at: int
