@@ -181,7 +181,7 @@ async def test_facts_of_another_form_are_bad_data():
 
 @pytest.mark.parametrize(
     ("dated", "start"),
-    [("%Y%m%d %H:%M:%S US/Eastern", "2024-01-02T19:30"), ("%Y%m%d %H:%M:%S UTC", "2024-01-02T14:30")],
+    [("%Y%m%d %H:%M:%S America/New_York", "2024-01-02T19:30"), ("%Y%m%d %H:%M:%S UTC", "2024-01-02T14:30")],
 )
 async def test_a_time_with_a_zone_is_turned_into_utc(dated, start):
     async with (tws := TwsMarket()):

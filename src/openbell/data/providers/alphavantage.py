@@ -34,7 +34,8 @@ KEY = "ALPHAVANTAGE_API_KEY"
 
 _INTERVALS = {"1m": "1min", "5m": "5min", "15m": "15min", "30m": "30min", "1h": "60min"}
 _FIELDS = ("1. open", "2. high", "3. low", "4. close", "5. volume")
-_ZONE = "US/Eastern"
+_ZONE = "America/New_York"
+_OLD_NAMES = {"US/Eastern": _ZONE}  #: Alpha Vantage's name, which not every system knows any more
 _FIRST_MONTH = np.datetime64("2000-01", "M")  #: of intraday bars
 _COMPACT = 130 * NANOS_PER_DAY  #: less than the 100 sessions of a compact answer, which needs no paid plan
 
@@ -255,6 +256,7 @@ def _zone(answer: Any, where: str) -> str:
     head = read_field(answer, "Meta Data", where)
     number = next((name for name in head if name.endswith("Time Zone")), "Time Zone")  # `6. Time Zone`
     zone = str(read_field(head, number, where))
+    zone = _OLD_NAMES.get(zone, zone)
     try:
         find_zone(zone)
     except ConfigError as error:
