@@ -22,4 +22,5 @@ def as_array(column: Any) -> Any:
     """Return an Arrow column of numbers as a numpy array, NaN where there is no value."""
     if column.null_count:
         column = pyarrow.compute.fill_null(column, math.nan)
-    return np.from_dlpack(column.combine_chunks())
+    one = column.num_chunks == 1  # `combine_chunks` would copy it
+    return np.from_dlpack(column.chunk(0) if one else column.combine_chunks())

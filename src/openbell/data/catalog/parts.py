@@ -9,7 +9,8 @@ corrected later does not change what was stored.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,20 +100,27 @@ def read_parts(folder: Path, parts: Sequence[Part]) -> dict[str, Any]:
         BadData: A file is damaged.
     """
     tables = [_read_part(folder, part) for part in parts]
-    if len(tables) == 1:
-        return tables[0]
-    return join(tables, [part.bars for part in parts])
+    return tables[0] if len(tables) == 1 else join(tables, [part.bars for part in parts])
 
 
-def join(tables: Sequence[dict[str, Any]], lengths: Sequence[int]) -> dict[str, Any]:
+def join(
+    tables: Sequence[dict[str, Any]], lengths: Sequence[int], names: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the columns of tables one after the other; NaN where one has not the extra of another.
 
     The tables are emptied on the way, so that no more than a column is held twice.
+
+    Args:
+        tables: Columns by name.
+        lengths: How many rows each table has.
+        names: Which columns; else all.
     """
-    names = [*TIMES, *COLUMNS, *sorted({n for t in tables for n in t} - {*TIMES, *COLUMNS})]
+    names = names or [*TIMES, *COLUMNS, *sorted({n for t in tables for n in t} - {*TIMES, *COLUMNS})]
     joined: dict[str, Any] = {}
     for name in names:
-        made = np.empty(sum(lengths), np.int64 if name in TIMES else np.float64)
+        # of Arrow's memory, where the columns before it have just been: fresh memory costs more than the copy
+        room = pa.allocate_buffer(8 * sum(lengths))
+        made = np.frombuffer(room, np.int64 if name in TIMES else np.float64)
         last = 0
         for table, length in zip(tables, lengths, strict=True):
             made[last : last + length] = table.pop(name, math.nan)
@@ -123,18 +131,36 @@ def join(tables: Sequence[dict[str, Any]], lengths: Sequence[int]) -> dict[str, 
 
 
 def _read_part(folder: Path, part: Part) -> dict[str, Any]:
+    file = _open(folder, part)
+    return _columns(folder, part, file, file.schema_arrow.names)
+
+
+def _open(folder: Path, part: Part) -> Any:
+    """Open a file, which has the columns and rows that it should."""
     path = folder / part.file
+    with _undamaged(path):
+        file = pq.ParquetFile(path)
+    lacking = {*TIMES, *COLUMNS} - set(file.schema_arrow.names)
+    if lacking or part.bars not in {UNCOUNTED, file.metadata.num_rows}:
+        raise damaged(path, "it has not the columns and rows that its manifest says")
+    return file
+
+
+def _columns(folder: Path, part: Part, file: Any, names: Sequence[str]) -> dict[str, Any]:
+    with _undamaged(folder / part.file):
+        table = file.read(columns=list(names))
+        return {name: as_array(table[name]) for name in table.column_names}
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Say that a file which cannot be read is damaged; one that is gone is no fault of its own."""
     try:
-        table = pq.ParquetFile(path, pre_buffer=False).read()
-        columns = {name: as_array(table[name]) for name in table.column_names}
+        yield
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, str(error).splitlines()[0]) from error
-    lacking = {*TIMES, *COLUMNS} - columns.keys()
-    if lacking or part.bars not in {UNCOUNTED, len(columns["start"])}:
-        raise damaged(path, "it has not the columns and rows that its manifest says")
-    return columns
 
 
 def check_part(folder: Path, key: Key, part: Part) -> None:
