@@ -51,6 +51,7 @@ class Gaps:
         self._send, self._tell, self._deliver, self._suspect = send, tell, deliver, suspect
         self._wave: set[str] = set()  # symbols whose gap is being filled after a connection
         self._gates: dict[str, int] = {}  # those of them that are, and up to where
+        self._owed = 0  # a check that waits until the gaps are filled
         self._answered = 0
 
     @property
@@ -105,9 +106,11 @@ class Gaps:
     def check(self, time: int, end: int) -> None:
         """Ask about symbols whose bar up to `end` did not come: not traded, or is the stream mute?"""
         if self._wave:
+            self._owed = end
             return
+        last = not self._times.is_open(end)  # no later bar will show that one is missing
         for lane in self._lanes.values():
-            if lane.done < end and lane.pending is None and lane.next_check <= end:
+            if lane.done < end and lane.pending is None and (last or lane.next_check <= end):
                 hole = self._times.cut(Span(lane.done, end))
                 if hole is not None:
                     self._ask(time, lane, hole, checking=True)
@@ -147,3 +150,6 @@ class Gaps:
         waited = lane.symbol in self._wave  # and all others with it
         self._wave.discard(lane.symbol)
         self.release(at, self._lanes.values() if waited else (lane,))
+        if self._owed and not self._wave:
+            owed, self._owed = self._owed, 0
+            self.check(at, owed)

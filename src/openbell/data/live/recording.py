@@ -170,7 +170,7 @@ def _read_head(file: Path, number: int, line: bytes) -> tuple[Plan, bool] | None
 
 
 def _read(part: Part) -> Iterator[tuple[int, Event]]:
-    """Yield a part's events. Torn lines at its end are left out: its writer was killed, or the disk was full."""
+    """Yield a part's events. Torn lines at its end are left out: a writer was killed, or the disk full."""
     damage: BadData | None = None
     with part.path.open("rb") as stream:
         stream.seek(part.first)
