@@ -36,7 +36,7 @@ _INTERVALS = {"1m": "1min", "5m": "5min", "15m": "15min", "30m": "30min", "1h": 
 _FIELDS = ("1. open", "2. high", "3. low", "4. close", "5. volume")
 _ZONE = "America/New_York"
 _OLD_NAMES = {"US/Eastern": _ZONE}  #: Alpha Vantage's name, which not every system knows any more
-_FIRST_MONTH = np.datetime64("2000-01", "M")  #: of intraday bars
+_FIRST_MONTH = 30 * 12  #: of intraday bars: January 2000, in months since 1970
 _COMPACT = 130 * NANOS_PER_DAY  #: less than the 100 sessions of a compact answer, which needs no paid plan
 
 #: Where it says what is wrong, though the status is 200.
@@ -231,9 +231,9 @@ def _unknown(symbol: str) -> str:
 def _months(span: Span) -> Iterator[str]:
     """Yield the months, by New York's clocks, that a span touches, such as `2024-01`."""
     edges = to_wall(np.array([span.start, span.end - 1], np.int64), find_zone(_ZONE))
-    first, last = edges.astype("datetime64[ns]").astype("datetime64[M]")
-    for month in np.arange(max(first, _FIRST_MONTH), last + 1):
-        yield str(month)
+    first, last = edges.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64)
+    for month in range(max(first, _FIRST_MONTH), last + 1):
+        yield str(np.datetime64(month, "M"))
 
 
 def _series(answer: Any, name: str, where: str) -> list[tuple[str, Any]]:
