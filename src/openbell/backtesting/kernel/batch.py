@@ -39,7 +39,7 @@ from openbell.strategies.signal import Signal, changed_input, positions
 
 _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
-KEPT = 96_000_000
+KEPT = 24_000_000
 _FIGURES = len(MEASURES)
 
 
@@ -112,7 +112,7 @@ class Batch:
     def bytes_for(self, count: int) -> int:
         """Return about how much memory `count` combinations take beside the bars."""
         bars = sum(len(part.series) for part in self._panel.parts.values())
-        return self.threads * bars * 40 + count * _FIGURES * 8 + self._room
+        return self.threads * bars * 40 + count * _FIGURES * 8 + 2 * self._room  # kept, and held by bundles
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
         """Return the figures, (combinations, measures), and why a combination has none, by its index."""
@@ -161,7 +161,7 @@ class Batch:
         """Yield rows in bundles that run in one call, or by themselves."""
         if len(self._symbols) > 1 or not has_entry(replay):
             return iter(rows)
-        return gather(self, wanted, rows, width=_FIGURES, room=self._room // (2 * self.threads))
+        return gather(self, wanted, rows, width=_FIGURES, room=self._room // self.threads)
 
     def kind(self, name: str) -> type | None:
         """Return of what kind the plan's own input is; None for an indicator."""
