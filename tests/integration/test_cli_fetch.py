@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import pytest
 from tests.integration.cli_runs import run, run_apart
@@ -20,18 +21,8 @@ from tests.loopback.yahoo import YahooServer, day
 from openbell.cli import asking
 from openbell.data.stamps import find_zone
 
-FETCH = (
-    "data",
-    "fetch",
-    "AAPL",
-    "MSFT",
-    "--provider",
-    "alpaca",
-    "--start",
-    "2024-01-01",
-    "--end",
-    "2024-06-28",
-)
+RANGE = ("--start", "2024-01-01", "--end", "2024-06-28")
+FETCH = ("data", "fetch", "AAPL", "MSFT", "--provider", "alpaca", *RANGE)
 
 
 def weekdays(first, last):
@@ -89,6 +80,10 @@ def test_prices_are_fetched_and_a_backtest_runs_on_them(server):
     result = run("backtest", "sma_cross", "--symbols", "AAPL,MSFT", "--provider", "alpaca", "--set", "fast=3",
                  "--set", "slow=8", "--no-check", "--json")  # fmt: skip
     assert result.code == 0, result.err
+    kept = b"".join(file.read_bytes() for file in Path().rglob("*") if file.is_file())
+    assert b"alpaca" in kept
+    assert KEY.encode() not in kept
+    assert SECRET.encode() not in kept
     again = run(*FETCH, "--json")
     assert [one["bars"] for one in again.document["symbols"]] == [0, 0]
     assert len(asked(server)) == 10  # five pages each, once
@@ -168,6 +163,21 @@ def test_a_provider_that_follows_is_named_by_the_setting(server, home, monkeypat
         ended = run("data", "fetch", "AAPL", *FETCH[4:], "--json")
     assert ended.code == 0, ended.err
     assert ended.document["symbols"][0]["from"] == ["yahoo:yahoo"]
+
+
+def test_yahoos_prices_are_fetched_and_a_backtest_runs_on_them(home, monkeypatch):
+    with beside(YahooServer()) as server:
+        days = weekdays("2024-01-01", "2024-06-28")
+        server.days["AAPL"] = [day(one.isoformat(), 50.0 + n % 30) for n, one in enumerate(days)]
+        server.splits["AAPL"] = [("2024-03-04", 4, 1)]
+        server.dividends["AAPL"] = [("2024-02-05", 0.24)]
+        monkeypatch.setenv("OPENBELL_PROVIDERS__YAHOO__URL", server.url)
+        monkeypatch.setenv("OPENBELL_PROVIDERS__YAHOO__CACHE", str(home / "cache"))
+        ended = run("data", "fetch", "AAPL", "--provider", "yahoo", *RANGE)
+    assert (ended.code, ended.err) == (0, "")
+    words = ("backtest", "sma_cross", "--symbols", "AAPL", "--provider", "yahoo", "--no-check", "--json")
+    result = run(*words, "--set", "fast=3", "--set", "slow=8")
+    assert result.code == 0, result.err
 
 
 def test_a_feed_is_chosen(server):

@@ -269,11 +269,16 @@ async def test_actions_that_are_not_complete_are_bad_data(server, provider, acti
 
 
 async def test_facts_of_stocks_and_crypto(server, provider):
-    server.assets["AAPL"] = {"symbol": "AAPL", "class": "us_equity", "shortable": False}
+    server.assets["AAPL"] = {
+        "symbol": "AAPL", "class": "us_equity", "shortable": False, "exchange": "NASDAQ",
+        "fractionable": True,
+    }  # fmt: skip
     server.assets["BTC/USD"] = {
         "symbol": "BTC/USD", "shortable": False, "price_increment": "0.1", "min_trade_increment": "0.0001",
     }  # fmt: skip
-    assert await provider.instrument("AAPL") == Instrument("AAPL", shortable=False)
+    assert await provider.instrument("AAPL") == Instrument(
+        "AAPL", shortable=False, exchange="NASDAQ", fractionable=True
+    )
     crypto = await provider.instrument("BTC/USD")
     assert (crypto.tick, crypto.lot, crypto.currency) == (0.1, 0.0001, "USD")
     with pytest.raises(ConfigError, match="does not know the symbol 'NIX'"):

@@ -149,8 +149,8 @@ async def test_days_and_actions_of_a_symbol_are_one_request(server, provider):
     assert sum("period1" in chart for chart in server.charts) == 1
 
 
-async def test_facts_have_the_currency(provider):
-    assert await provider.instrument("AAPL") == Instrument("AAPL", currency="USD")
+async def test_facts_have_the_currency_and_the_exchange(provider):
+    assert await provider.instrument("AAPL") == Instrument("AAPL", currency="USD", exchange="NMS")
     with pytest.raises(ConfigError, match="yahoo has no latest quote"):
         await provider.quote("AAPL")
 

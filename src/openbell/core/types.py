@@ -128,6 +128,8 @@ class Instrument:
     currency: str = "USD"
     shortable: bool = True
     sector: str = ""
+    exchange: str = ""  #: where it is listed, in the words of whoever said so
+    fractionable: bool = False  #: whether a broker sells parts of a share beside whole lots
 
     def __post_init__(self) -> None:
         if not (isinstance(self.symbol, str) and self.symbol.strip()):

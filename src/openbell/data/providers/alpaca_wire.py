@@ -254,6 +254,8 @@ def read_instrument(asset: object, symbol: str, asked: str) -> Instrument:
         lot=read_number(facts.get("min_trade_increment") or 1.0, asked),
         currency=symbol.partition("/")[2] or "USD",
         shortable=bool(shortable),
+        exchange=str(facts.get("exchange") or ""),
+        fractionable=facts.get("fractionable") is True,
     )
 
 

@@ -14,7 +14,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.core.messages import Quote
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, Instrument
 from openbell.data.bars import Source
-from openbell.data.providers.answers import check_timeframe, cut_batch
+from openbell.data.providers.answers import check_timeframe, cut_batch, read_field
 from openbell.data.providers.http import TIMEOUT
 from openbell.data.providers.protocol import Batch, Limit, Offer, Span
 from openbell.data.providers.yahoo_wire import Frame, Wire, read_actions, read_frame, splits_of, unadjust
@@ -139,21 +139,23 @@ class YahooProvider:
         return [action for action in found if span.start <= action.ex < span.end]
 
     async def instrument(self, symbol: str) -> Instrument:
-        """Return the currency; tick and lot are those of US stocks.
+        """Return the currency and the exchange, in Yahoo's words; tick and lot are those of US stocks.
 
         Raises:
             ConfigError: Yahoo does not know the symbol.
         """
         asked = f"yahoo: facts of {symbol}"
 
-        def ask(ticker: Any) -> str:
+        def ask(ticker: Any) -> Mapping[str, Any]:
             ticker.history(period="5d", interval="1d", auto_adjust=False, timeout=self._timeout)
-            return str(ticker.get_history_metadata()["currency"])
+            told = ticker.get_history_metadata()  # it asks for more where all of it is read
+            return {name: told[name] for name in ("currency", "exchangeName") if name in told}
 
-        currency = await self._call(ask, symbol, asked)
-        if currency is None:
+        facts = await self._call(ask, symbol, asked)
+        if facts is None:
             raise ConfigError(f"yahoo has no prices of {symbol!r} in these days; check its spelling")
-        return Instrument(symbol, currency=currency)
+        currency = str(read_field(facts, "currency", asked))
+        return Instrument(symbol, currency=currency, exchange=str(facts.get("exchangeName") or ""))
 
     async def quote(self, symbol: str) -> Quote:
         """Refuse: Yahoo has no bid and ask of a moment.
