@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +34,7 @@ RESULTS = Path(__file__).resolve().parent / "catalog.json"
 MINUTES, SYMBOLS, DAYS = 1_000_000, 500, 2_520
 TAPE = Source("benchmark", "walk")
 ROUNDS = 15
+WRITERS = 8  #: threads that append, as a fetch of many symbols has them
 _COLUMNS = ("start", "known", "open", "high", "low", "close", "volume")
 _MINUTE = 60_000_000_000
 _FIRST = 1_262_304_000_000_000_000  #: 2010-01-01
@@ -151,8 +153,8 @@ def append(root: Path) -> float:
     last = [one.between(int(one.start[-1]), None) for one in fresh]
 
     def write() -> None:
-        for one in last:
-            catalog.write(one)
+        with ThreadPoolExecutor(WRITERS) as writers:
+            list(writers.map(catalog.write, last))
 
     return _clock(write)
 

@@ -98,7 +98,7 @@ def orphans(catalog: Catalog) -> set[str]:
     folder = folder_of(catalog.root, KEY)
     manifest = read_manifest(folder) or Manifest()
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return there - manifest.files() - {"_manifest.json"}
+    return there - manifest.files() - {"_manifest.json", ".lock"}
 
 
 def test_readers_beside_a_writer_see_whole_writes_and_never_wait(tmp_path):

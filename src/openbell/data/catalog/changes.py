@@ -15,6 +15,7 @@ from openbell.core.errors import BadData
 from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.catalog import merging
+from openbell.data.catalog.files import LOCK
 from openbell.data.catalog.key import Key
 from openbell.data.catalog.manifest import (
     NAME,
@@ -159,7 +160,7 @@ def all_ranges(folder: Path, manifest: Manifest) -> tuple[Range, ...]:
 def remove_orphans(folder: Path, manifest: Manifest) -> None:
     """Remove files that the manifest does not name: of writes that were ended, and joined ones."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    orphans = there - {NAME} - manifest.files()
+    orphans = there - {NAME, LOCK} - manifest.files()
     if any(name.startswith(REPLACED.prefix) for name in orphans):  # most folders have none
         orphans -= {file for one in all_ranges(folder, manifest) for file in one.replaced}
     for name in orphans:

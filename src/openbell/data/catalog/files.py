@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and one writer at a time."""
+"""Files that are whole or absent, and one writer of a folder at a time."""
 
 from __future__ import annotations
 
@@ -15,64 +15,61 @@ from openbell.core.errors import ConfigError
 #: How a file begins that is not finished. Nobody reads those, and the next writer removes them.
 UNFINISHED = ".unfinished-"
 
+#: The file of a folder that its writer locks.
+LOCK = ".lock"
+
 _PATIENCE = 60.0  #: seconds that a writer waits for another
 _PAUSE = 0.005
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it holds all of `data` or what it held before, whenever the process ends."""
+    """Write a file so that it holds all of `data` or what it held before, whenever the process ends.
+
+    After a loss of power, too; what was written last may be missing then. For that, contents reach the disk
+    before their names, and names in the order in which they were given, as file systems with a journal do it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
     with fresh.open("wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())  # a name must not reach the disk before what it stands for
+        os.fsync(file.fileno())
     fresh.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # which keeps its folders in step itself, and opens none
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
-def lock(root: Path, *, patience: float = _PATIENCE) -> Iterator[None]:
-    """Be the only writer below `root` for a while. The system lets go of the lock when a process ends.
+def lock(folder: Path, *, patience: float = _PATIENCE) -> Iterator[None]:
+    """Be the only writer of a folder for a while. The system lets go of the lock when a process ends.
+
+    Each series has its own lock, so that many are written at once: the disk makes their files last together.
 
     Args:
-        root: The folder, which is made if it is not there.
+        folder: Which; it is made if it is not there.
         patience: Seconds to wait for another writer.
 
     Raises:
         ConfigError: The folder cannot be written, or another writer does not finish.
     """
-    path = root / ".lock"
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a+b")
     except OSError as error:
         raise ConfigError(
-            f"catalog {str(root)!r} cannot be written ({error.strerror}); check it and its permissions"
+            f"catalog folder {str(folder)!r} cannot be written ({error.strerror}); check its permissions"
         ) from error
     with file:
-        _take(file, root, time.monotonic() + patience)
+        _take(file, folder, time.monotonic() + patience)
         try:
             yield
         finally:
             _let_go(file)
 
 
-def _take(file: IO[bytes], root: Path, until: float) -> None:
+def _take(file: IO[bytes], folder: Path, until: float) -> None:
     while not _try_lock(file):
         if time.monotonic() >= until:
             raise ConfigError(
-                f"catalog {str(root)!r} is being written by another process; wait for it, or end it"
+                f"catalog folder {str(folder)!r} is being written by another process; wait for it, or end it"
             )
         time.sleep(_PAUSE)
 

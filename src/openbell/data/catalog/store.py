@@ -1,4 +1,4 @@
-"""The catalog: bars in Parquet files, one folder a series, with one writer and any number of readers.
+"""The catalog: bars in Parquet files, one folder a series, with one writer each and any number of readers.
 
 A series' folder has files of bars that are never changed, and a manifest that names them and is swapped in
 one step. So a reader sees all of a write or nothing of it, never waits, and a process that is killed leaves a
@@ -21,7 +21,14 @@ from openbell.data.calendar import sessions
 from openbell.data.catalog import changes
 from openbell.data.catalog.adjusted import Adjusted, adjust, check_adjusted
 from openbell.data.catalog.coarser import MARGIN, coarsen, serving
-from openbell.data.catalog.facts import Facts, merge_actions, place_actions, read_facts, write_facts
+from openbell.data.catalog.facts import (
+    Facts,
+    facts_path,
+    merge_actions,
+    place_actions,
+    read_facts,
+    write_facts,
+)
 from openbell.data.catalog.files import lock
 from openbell.data.catalog.key import Key, folder_of, key_of, level_name
 from openbell.data.catalog.manifest import Manifest, Origin, Range, damaged, read_manifest, write_manifest
@@ -69,9 +76,9 @@ class Catalog:
         """
         key, came = key_of(series), origin or Origin(series.source.provider)
         folder = folder_of(self.root, key)
-        with lock(self.root):
-            if series.actions:
-                self._put_actions(series.source, series.symbol, series.actions, came, revise=revise)
+        if series.actions:
+            self.write_actions(series.source, series.symbol, series.actions, origin=came, revise=revise)
+        with lock(folder):
             before = read_manifest(folder) or Manifest()
             after = changes.apply(folder, key, before, series, origin=came, covers=covers, revise=revise)
             if after != before:
@@ -156,9 +163,13 @@ class Catalog:
             BadData: An action differs from what is stored, or is stored in `covers` and not given.
             ConfigError: The folder cannot be written.
         """
-        came = origin or Origin(source.provider)
-        with lock(self.root):
-            self._put_actions(source, symbol, actions, came, covers=covers, revise=revise)
+        came, provider = origin or Origin(source.provider), source.provider
+        placed = place_actions(actions, source.calendar)
+        with lock(facts_path(self.root, provider, symbol).parent):
+            known = self.facts(provider, symbol)
+            after = merge_actions(known, placed, origin=came, covers=covers, revise=revise)
+            if after != known:
+                write_facts(self.root, provider, symbol, after)
 
     def actions(self, provider: str, symbol: str) -> tuple[Action, ...]:
         """Return what a provider has said of a symbol's splits, dividends and the like."""
@@ -174,7 +185,7 @@ class Catalog:
         Raises:
             ConfigError: The folder cannot be written.
         """
-        with lock(self.root):
+        with lock(facts_path(self.root, provider, instrument.symbol).parent):
             known = self.facts(provider, instrument.symbol)
             if known.instrument != instrument:
                 write_facts(self.root, provider, instrument.symbol, known.with_instrument(instrument))
@@ -261,19 +272,3 @@ class Catalog:
             return wanted
         finer = serving(stored_timeframes(self.root, wanted), wanted.timeframe)
         return None if finer is None else wanted._replace(timeframe=finer)
-
-    def _put_actions(
-        self,
-        source: Source,
-        symbol: str,
-        actions: Iterable[Action],
-        origin: Origin,
-        *,
-        covers: Span | None = None,
-        revise: bool = False,
-    ) -> None:
-        known = self.facts(source.provider, symbol)
-        placed = place_actions(actions, source.calendar)
-        after = merge_actions(known, placed, origin=origin, covers=covers, revise=revise)
-        if after != known:
-            write_facts(self.root, source.provider, symbol, after)
