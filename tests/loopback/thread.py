@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import AbstractAsyncContextManager, contextmanager
+from typing import Any, TypeVar
 
-from tests.loopback.server import Loopback
-
-Server = TypeVar("Server", bound=Loopback)
+Server = TypeVar("Server", bound=AbstractAsyncContextManager[Any])
 
 
 @contextmanager
