@@ -8,7 +8,7 @@ import typer
 
 import openbell
 from openbell.cli.answer import Answer, Exit
-from openbell.cli.datafetch import data
+from openbell.cli.datahealth import data
 from openbell.cli.options import (
     Benchmark,
     Cash,

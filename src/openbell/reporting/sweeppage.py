@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from html import escape
-from importlib.resources import files
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from openbell.backtesting.measures import MEASURES
 from openbell.reporting import sweepmap, sweeptable
 from openbell.reporting.html import palette
 from openbell.reporting.html.markup import Cell, Column, definitions, section, table
-from openbell.reporting.html.page import plotly_script
+from openbell.reporting.html.page import own, plotly_script
 from openbell.reporting.sweep import Sweep
 from openbell.reporting.words import capitalised, commission, count, date, slippage
 
@@ -44,10 +43,10 @@ def render(sweep: Sweep) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
         "<meta name='color-scheme' content='light dark'>\n<link rel='icon' href='data:,'>\n"
-        f"<title>{title}: Openbell</title>\n<style>{palette.css()}{_own('style.css')}</style>\n</head>\n"
+        f"<title>{title}: Openbell</title>\n<style>{palette.css()}{own('style.css')}</style>\n</head>\n"
         f"<body>\n<main>\n{_header(sweep)}{_map(sweep, first, second, measures)}{_best(sweep)}{_tried(sweep)}"
         f"</main>\n<script type='application/json' id='figures'>{data}</script>\n"
-        f"<script>{plotly_script()}</script>\n<script>{_own('sweep.js')}</script>\n</body>\n</html>\n"
+        f"<script>{plotly_script()}</script>\n<script>{own('sweep.js')}</script>\n</body>\n</html>\n"
     )
 
 
@@ -145,7 +144,3 @@ def _values(tried: tuple[object, ...]) -> str:
         numbers = np.array(tried, np.float64)
         return f"{len(tried):,} values from {numbers.min():.6g} to {numbers.max():.6g}"
     return f"{len(tried):,} values, such as {', '.join(str(value) for value in tried[:3])}"
-
-
-def _own(name: str) -> str:
-    return files("openbell.reporting.html").joinpath(name).read_text(encoding="utf-8")

@@ -55,10 +55,10 @@ def render(result: Result, described: Mapping[str, Any]) -> str:
         "<meta name='color-scheme' content='light dark'>\n"
         f"<meta name='generator' content='openbell {described['versions']['openbell']}'>\n"
         "<link rel='icon' href='data:,'>\n"
-        f"<title>{name}: Openbell</title>\n<style>{palette.css()}{_own('style.css')}</style>\n</head>\n"
+        f"<title>{name}: Openbell</title>\n<style>{palette.css()}{own('style.css')}</style>\n</head>\n"
         f"<body>\n<main>\n{top}{_navigation()}{body}</main>\n"
         f"<script type='application/json' id='figures'>{data}</script>\n"
-        f"<script>{plotly_script()}</script>\n<script>{_own('script.js')}</script>\n</body>\n</html>\n"
+        f"<script>{plotly_script()}</script>\n<script>{own('script.js')}</script>\n</body>\n</html>\n"
     )
 
 
@@ -172,7 +172,8 @@ def _navigation() -> str:
     return f"<nav aria-label='Sections'><ul>{links}</ul></nav>\n"
 
 
-def _own(name: str) -> str:
+def own(name: str) -> str:
+    """Return the text of a file beside this one, such as `style.css`."""
     return files("openbell.reporting.html").joinpath(name).read_text(encoding="utf-8")
 
 
