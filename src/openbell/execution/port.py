@@ -8,6 +8,13 @@ knows nothing of strategies, journals or retries. What must happen after an erro
   may be asked again. An order may not: the broker is asked for it by its client order id instead.
 - `Disconnected`: there is no connection; the same as above, and `events` ends with it.
 - `ConfigError`: the key is missing or refused, or the account cannot trade.
+
+What comes after a bracket's or a pair's exits carries ids of their own: the entry's client id with
+`TARGET_LEG` or `STOP_LEG` behind it, in reports, executions and as what `cancel` and `find` are asked for.
+An order with exits comes in two forms, where the broker has them:
+
+- An entry with `take_profit`, `stop_loss` or both is a bracket: its exits work from its fill on.
+- A limit order with `reduce_only` and `stop_loss` is a pair (OCO) for what is held: itself is the target.
 """
 
 from __future__ import annotations
@@ -19,6 +26,10 @@ from typing import NamedTuple, Protocol
 
 from openbell.core.types import OrderStatus, OrderType, Reason, Side, TimeInForce
 from openbell.execution.approval import ApprovedOrder
+
+#: What stands behind an entry's client id in its target's, and in its stop's.
+TARGET_LEG = "-tp"
+STOP_LEG = "-sl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,8 @@ class Capabilities:
         short: Whether shares can be sold short.
         extended_hours: Whether orders can work before the open and after the close.
         id_length: The longest client order id.
+        unique_ids: Whether the broker refuses a client order id that came before: then an order whose
+            fate is unknown may be sent again under the same id, as it cannot come twice.
     """
 
     types: frozenset[OrderType]
@@ -48,6 +61,7 @@ class Capabilities:
     short: bool = False
     extended_hours: bool = False
     id_length: int = 48
+    unique_ids: bool = False
 
 
 class Balance(NamedTuple):
@@ -146,7 +160,11 @@ class LiveBroker(Protocol):
         """Send an order. Returns when the broker has answered; what becomes of it comes by `events`."""
 
     async def replace(self, client_id: str, order: ApprovedOrder) -> Report:
-        """Ask to put an order with another client id, quantity and prices in the place of a working one."""
+        """Ask to put an order with another client id, quantity and prices in the place of a working one.
+
+        As in FIX, `quantity` counts what the replaced order has filled, and so does `filled` in the reports
+        of the new one: a fill that races with the request cannot lead to too much.
+        """
 
     async def cancel(self, client_id: str) -> None:
         """Ask to cancel an order. That it was asked is no proof: `events` says whether it ended or filled."""
