@@ -35,14 +35,44 @@ async def ending(stream) -> OpenbellError:
     return caught.value
 
 
-async def test_bars_are_of_five_seconds():
+async def say_minute(
+    tws: TwsMarket, minute: int, *, volume: float = 10.0, without: int | None = None
+) -> None:
+    """Send a minute's bars of five seconds, of rising prices; the first without volume."""
+    for number in range(12):
+        at = 100.0 * minute + number
+        if number != without:
+            size = 0.0 if number == 0 else volume
+            await tws.say_bar("AAPL", minute * 60 + number * 5, at, at + 0.5, at - 0.5, at + 0.25, size)
+
+
+async def test_bars_are_of_a_minute_made_of_five_seconds():
     async with (tws := TwsMarket()):
         stream = await opened(tws, "bars")
-        await tws.say_bar("AAPL", 100, 10.0, 11.0, 9.0, 10.5, 300)
-        bars = await take(stream, 1)
+        await tws.say_bar("AAPL", 55, 1.0, 1.0, 1.0, 1.0, 5.0)  # of a minute that began before
+        await say_minute(tws, 1)
+        await say_minute(tws, 2, without=6)
+        await say_minute(tws, 3, volume=0.0)
+        await say_minute(tws, 4)
+        bars = await take(stream, 2)
         await stream.close()
-    assert bars == [BarMessage("AAPL", 100 * SECOND, 105 * SECOND, 10.0, 11.0, 9.0, 10.5, 300.0)]
+    minute = 60 * SECOND
+    assert bars == [
+        BarMessage("AAPL", minute, 2 * minute, 101.0, 111.5, 100.5, 111.25, 110.0),
+        BarMessage("AAPL", 4 * minute, 5 * minute, 401.0, 411.5, 400.5, 411.25, 110.0),
+    ]
     assert tws.of(REALTIME)[0][15:18] == ["5", "TRADES", "1"]
+
+
+async def test_a_bar_that_repeats_is_counted_once():
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "bars")
+        for number in (0, 1, 1, 0, 1, *range(2, 11), 10, 11):
+            await tws.say_bar("AAPL", number * 5, 10.0, 10.0, 10.0, 10.0, 1.0)
+        (bar,) = await take(stream, 1)
+        await stream.close()
+    assert isinstance(bar, BarMessage)
+    assert bar.volume == 12.0
 
 
 async def test_trades_have_the_time_that_tws_gives():

@@ -1,4 +1,4 @@
-"""IB's stream: bars of five seconds, and quotes and trades tick by tick."""
+"""IB's stream: bars of a minute, made of its bars of five seconds, and quotes and trades tick by tick."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from openbell.data.providers.ib_wire import LOST, RESTORED_EMPTY, Fields, Sessio
 from openbell.data.providers.protocol import Channel
 
 _BAR_SECONDS = 5
+_STEP = _BAR_SECONDS * NANOS_PER_SECOND
+_MINUTE = 60 * NANOS_PER_SECOND
 _WAITING = 100_000  #: messages that may wait for their reader; with more the connection counts as gone
 
 _BAR_FRAME, _TICK_FRAME = 50, 99
@@ -34,6 +36,7 @@ class IbConnection:
         self._ib: Any = None
         self._symbols: dict[int, str] = {}  #: by the number of their request
         self._asked: set[tuple[Channel, str]] = set()
+        self._minutes: dict[str, _Minute] = {}
         self._waiting: asyncio.Queue[Message | OpenbellError | None] = asyncio.Queue()
 
     async def open(self) -> None:
@@ -133,10 +136,7 @@ class IbConnection:
         if symbol is None:
             return None
         values = [read_number(field, f"ib: stream: bar of {symbol}") for field in fields[4:9]]
-        open_, high, low, close, volume = values
-        return BarMessage(
-            symbol, start, start + _BAR_SECONDS * NANOS_PER_SECOND, open_, high, low, close, volume
-        )
+        return self._minutes.setdefault(symbol, _Minute(symbol)).take(start, values)
 
     def _read_tick(self, fields: Fields) -> Message | None:
         """Read `99, request, kind, second, …`: price, size, mask, exchange, conditions; or both sides."""
@@ -152,3 +152,35 @@ class IbConnection:
         sides = [read_number(field, f"ib: stream: quote of {symbol}") for field in fields[4:8]]
         bid, ask, bid_size, ask_size = (max(side, 0.0) for side in sides)  # -1 stands for none
         return Quote(symbol, time, bid, ask, bid_size, ask_size)
+
+
+class _Minute:
+    """Makes a symbol's bars of a minute from those of five seconds.
+
+    IB sends each five seconds a bar, of no volume and the last price where nothing was traded: such a one adds
+    nothing. A minute of which a bar is missing, as the first one, is left to be asked for as history; one
+    without a trade has no bar.
+    """
+
+    def __init__(self, symbol: str) -> None:
+        self._symbol = symbol
+        self._next = 0  #: when the bar opens that continues the minute
+        self._bar: BarMessage | None = None
+
+    def take(self, start: int, values: list[float]) -> BarMessage | None:
+        """Return the minute that a bar completes, from its open, high, low, close and volume."""
+        open_, high, low, close, volume = values
+        minute = start - start % _MINUTE
+        if start == minute:
+            self._bar = None
+        elif start != self._next:
+            return None  # it repeats, or follows a gap
+        self._next = start + _STEP
+        made = self._bar
+        if volume > 0.0 and made is None:
+            self._bar = BarMessage(self._symbol, minute, minute + _MINUTE, open_, high, low, close, volume)
+        elif volume > 0.0 and made is not None:
+            self._bar = made._replace(
+                high=max(made.high, high), low=min(made.low, low), close=close, volume=made.volume + volume
+            )
+        return self._bar if self._next == minute + _MINUTE else None
