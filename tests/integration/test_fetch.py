@@ -6,6 +6,7 @@ import asyncio
 
 import numpy as np
 import pytest
+from aiohttp import web
 from tests.loopback.alpaca import ENVIRON, AlpacaServer, make_bar
 from tests.loopback.server import Fault
 from tests.loopback.yahoo import YahooServer, day
@@ -16,6 +17,7 @@ from openbell.data.catalog import Catalog, Key
 from openbell.data.fetch import Plan, account_of, fetch, supply
 from openbell.data.providers import offer_of, open_provider
 from openbell.data.providers.protocol import Span
+from openbell.data.ranges import ask_for
 from openbell.utils.ratelimit import Budget
 from openbell.utils.retry import Patience
 
@@ -194,6 +196,29 @@ async def test_patience_ends_with_the_error_of_that_symbol(server, alpaca, catal
     assert isinstance(outcome.error, Retryable)
 
 
+async def test_each_attempt_begins_where_the_last_one_ended(server, alpaca, catalog):
+    async def refuse(request):
+        if request.query.get("page_token") == "2":
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "0"})
+
+    server.before = refuse
+    (outcome,) = await fetch(plan(), [alpaca], catalog, patience=QUICK)
+    assert (outcome.bars, outcome.error) == (7, None)  # more pages fail than one attempt may
+
+
+async def test_a_server_that_gives_nothing_new_is_not_asked_for_ever(server, alpaca, catalog):
+    async def refuse(request):
+        if request.query.get("page_token") == "2":
+            raise web.HTTPServiceUnavailable
+
+    server.before = refuse
+    server.bars["AAPL"] = [make_bar(f"2024-01-02T14:{minute}:00Z") for minute in (10, 11, 12, 13)]
+    early = plan(timeframe="1m", start="2024-01-02", end="2024-01-03")
+    (outcome,) = await fetch(early, [alpaca], catalog, patience=QUICK)
+    assert isinstance(outcome.error, Retryable)
+    assert len(asked(server)) == 2 * QUICK.attempts
+
+
 async def test_bad_rows_stop_their_symbol_and_no_other(server, alpaca, catalog):
     server.bars["MSFT"][3]["h"] = 1.0  # below the low
     one, other = await fetch(plan("MSFT", "AAPL"), [alpaca], catalog)
@@ -301,3 +326,12 @@ def test_accounts_share_their_budget_and_no_secret_is_in_their_name():
     assert not any(secret in name for secret in ENVIRON.values())
     assert name != account_of("alpaca", offer, {**ENVIRON, "ALPACA_API_KEY": "another"})
     assert supply(open_provider("synthetic", {}, {}), {}).budget is None
+
+
+def test_a_range_without_a_session_is_not_asked_for(alpaca_key):
+    assert ask_for(alpaca_key, Span(at("2024-01-06"), at("2024-01-08"))) is None
+
+
+@pytest.fixture
+def alpaca_key():
+    return Key(open_provider("alpaca", {}, ENVIRON).source("AAPL"), "AAPL", "1d")

@@ -116,6 +116,7 @@ async def test_an_empty_answer_and_an_unknown_symbol_have_no_bars(server, provid
     [
         ({"rows": []}, "no 'bars'"),
         ({"bars": {"AAPL": "none"}}, "no list of bars"),
+        ({"bars": "none"}, "no list of bars"),
         ({"bars": {"AAPL": [{"t": "2024-01-02T05:00:00Z", "o": 1}]}}, "'h' of the bar"),
         ({"bars": {"AAPL": [make_bar("2024-01-02T05:00:00Z", o="1.0")]}}, r"'1.0', no number"),
         ({"bars": {"AAPL": [make_bar("2024-01-02T00:00:00Z")]}}, "no midnight in America/New_York"),
@@ -298,6 +299,14 @@ async def test_the_latest_quote_has_its_nanoseconds(server, provider):
     server.quotes["BTC/USD"] = {"t": "2024-01-02T15:00:00Z", "bp": "x", "ap": 10, "bs": 2, "as": 3}
     with pytest.raises(BadData, match="'x' is no number"):
         await provider.quote("BTC/USD")
+
+
+async def test_an_error_of_our_own_stays_what_it_is(provider):
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await provider._ask("alpaca", fail)
 
 
 async def test_many_requests_at_once_share_the_sdk(server, provider):

@@ -6,14 +6,17 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from tests.loopback.server import Fault
 from tests.loopback.yahoo import YahooServer, day
+from yfinance.exceptions import YFException
 
 from openbell.core.errors import BadData, ConfigError, Rejected, Retryable
 from openbell.core.types import Dividend, Instrument, Split
 from openbell.data.providers import open_provider
 from openbell.data.providers.protocol import Span
+from openbell.data.providers.yahoo_wire import Wire, read_frame
 
 
 def at(text: str) -> int:
@@ -118,6 +121,15 @@ async def test_an_empty_answer_has_no_bars(server, provider):
         await provider.instrument("AAPL")
 
 
+async def test_a_range_before_a_stock_was_listed_has_no_bars(server, provider):
+    await gather(provider)
+    await provider.close()
+    said = {"code": "Bad Request", "description": "Data doesn't exist for startDate = 1, endDate = 2"}
+    body = json.dumps({"chart": {"result": None, "error": said}}).encode()
+    server.wrong = [Fault(400, body)] * 2
+    assert await gather(provider) == []
+
+
 async def test_an_unknown_symbol_is_named(provider):
     with pytest.raises(ConfigError, match="yahoo does not know the symbol 'NIX'"):
         await gather(provider, "NIX")
@@ -171,6 +183,7 @@ REASON = b'{"chart": {"result": null, "error": {"code": "Bad Request", "descript
         (Fault(body=b'{"chart": {"result"'), Retryable, "ended early"),
         (Fault(body=b"<html>Will be right back</html>"), BadData, "is no JSON"),
         (Fault(body=b'{"charts": []}'), BadData, "no 'chart'"),
+        (Fault(body=b'{"chart": {"result": [], "error": null}}'), BadData, "no chart in it"),
         (Fault(body=b'{"chart": {"result": [{"meta": {}}], "error": null}}'), BadData, "format|exchange"),
     ],
 )
@@ -224,3 +237,25 @@ def test_wrong_options_are_refused(monkeypatch):
     monkeypatch.setattr("openbell.data.providers.yahoo.cache_folder", lambda _kind: None)
     with pytest.raises(ConfigError, match=r"set providers\.yahoo\.cache"):
         open_provider("yahoo", {}, {})
+
+
+def test_without_another_host_yahoos_own_is_asked():
+    asked = "https://query2.finance.yahoo.com/v8/finance/chart/AAPL?interval=1d"
+    assert Wire("", 1.0)._lead(asked) == asked
+    assert Wire("http://127.0.0.1:9", 1.0)._lead(asked) == (
+        "http://127.0.0.1:9/v8/finance/chart/AAPL?interval=1d"
+    )
+
+
+def test_a_frame_without_a_column_is_bad_data():
+    frame = pd.DataFrame({"Open": [1.0]}, pd.DatetimeIndex(["2024-01-02"], tz="America/New_York"))
+    with pytest.raises(BadData, match=r"KeyError: 'High'; .*format has changed"):
+        read_frame(frame, "America/New_York", "yahoo")
+
+
+async def test_an_answer_to_something_else_is_no_chart(server, provider):
+    def ask(_ticker):
+        raise YFException("no chart was asked for")
+
+    with pytest.raises(Retryable, match="Yahoo did not answer"):
+        provider._wire.call(ask, "AAPL", "yahoo")

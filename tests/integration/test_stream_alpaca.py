@@ -139,7 +139,8 @@ async def test_closing_ends_the_messages(server):
         return [message async for message in connection.messages()]
 
     reading = asyncio.create_task(read())
-    await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)  # until it waits for a message
     await connection.close()
     assert await reading == []
 

@@ -127,7 +127,8 @@ async def test_closing_ends_the_messages(server):
         return [message async for message in connection.messages()]
 
     reading = asyncio.create_task(read())
-    await asyncio.sleep(0)
+    for _ in range(5):
+        await asyncio.sleep(0)  # until it waits for a message
     await connection.close()
     assert await reading == []
 
@@ -140,12 +141,17 @@ async def test_a_server_that_is_not_there_is_disconnected(tmp_path):
 
 
 async def test_a_server_that_does_not_shake_hands_is_left():
-    async def hush(_reader, _writer):
-        await asyncio.Event().wait()
+    async def hush(reader, writer):
+        while await reader.read(1024):  # until the other side leaves
+            pass
+        writer.close()
+        closed.set()
 
+    closed = asyncio.Event()
     listening = await asyncio.start_server(hush, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     connection = YahooConnection(f"ws://127.0.0.1:{port}/stream", timeout=0.2)
     with pytest.raises(Disconnected, match=r"did not answer within 0\.2 s"):
         await connection.open()
+    await closed.wait()
     listening.close()

@@ -97,8 +97,9 @@ class Download:
                 if asked is not None:
                     async with aclosing(self._pages(asked)) as pages:
                         async for batch in pages:
-                            reached = await self._keep(batch, Span(reached, span.end))
-                            backoff.reset()
+                            before, reached = reached, await self._keep(batch, Span(reached, span.end))
+                            if reached > before:  # else a page and an error could follow each other forever
+                                backoff.reset()
                             tell(reached)
                 break
             except Retryable as error:

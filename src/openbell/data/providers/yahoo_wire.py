@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 
 _CHART = "/finance/chart/"
 _CHANGED = "the answer's format has changed"
+_NOTHING = "doesn't exist for startDate"  #: Yahoo's words for a range without prices
 _DIGITS = 7  #: that a 32-bit float holds
 
 
@@ -120,6 +121,8 @@ class Wire:
         answer: _Answer | None = self._kept.answer
         if answer is None:
             return Retryable(f"{asked}: Yahoo did not answer")
+        if answer.status == 400 and _NOTHING in answer.text:
+            return None
         if answer.status == 404:
             return ConfigError(
                 f"yahoo does not know the symbol {symbol!r}; check its spelling, such as BRK-B or VOD.L"
@@ -128,16 +131,21 @@ class Wire:
         found = refuse(answer.status, asked, headers=headers, said=answer.text)
         if found is not None:
             return found
-        try:
-            chart = read_field(decode(answer.text, asked), "chart", asked)
-            (result,) = read_field(chart, "result", asked)
-            read_field(read_field(result, "meta", asked), "exchangeTimezoneName", asked)
-        except (BadData, Retryable) as error:
-            return error
-        except (TypeError, ValueError):
-            return BadData(f"{asked}: there is no chart in it; {_CHANGED}")
-        empty = not result.get("timestamp")
-        return None if empty else BadData(f"{asked}: there are times and no prices; {_CHANGED}")
+        return _blame_chart(answer.text, asked)
+
+
+def _blame_chart(text: str, asked: str) -> OpenbellError | None:
+    """Return what is wrong with a chart; None if it is one without prices."""
+    try:
+        chart = read_field(decode(text, asked), "chart", asked)
+        (result,) = read_field(chart, "result", asked)
+        read_field(read_field(result, "meta", asked), "exchangeTimezoneName", asked)
+    except (BadData, Retryable) as error:
+        return error
+    except (TypeError, ValueError):
+        return BadData(f"{asked}: there is no chart in it; {_CHANGED}")
+    empty = not result.get("timestamp")
+    return None if empty else BadData(f"{asked}: there are times and no prices; {_CHANGED}")
 
 
 def _blame_connection(error: OSError, asked: str, timeout: float) -> OpenbellError:
