@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -53,7 +55,7 @@ class RedisQuotes:
         self._key = key
         self._here = LocalQuotes()
         self._waiting: dict[str, Quote] = {}
-        self._some = asyncio.Event()
+        self._some, self._end = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.is_lost = False
 
@@ -120,22 +122,16 @@ class RedisQuotes:
 
     async def close(self) -> None:
         """Carry what waits, if Redis is there, and disconnect; closing twice does nothing."""
-        from redis.exceptions import RedisError
-
+        self._end.set()
+        self._some.set()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-            try:
-                await self.flush()
-            except (RedisError, OSError) as error:
-                self._note_loss(error)
+            await self._task  # a command that is cancelled may leave its connection half read
         await self._redis.aclose()
 
     async def _carry(self) -> None:
         from redis.exceptions import RedisError
 
-        backoff = Backoff(Patience(attempts=1 << 62, first=0.1, longest=5.0))
+        backoff = Backoff(Patience(attempts=sys.maxsize, first=0.1, longest=5.0), sleep=self._pause)
         while True:
             await self._some.wait()
             self._some.clear()
@@ -145,8 +141,15 @@ class RedisQuotes:
             except (RedisError, OSError) as error:
                 self._note_loss(error)
                 backoff.failed = min(backoff.failed, _DOUBLINGS)
-                await backoff.wait()
+                if not self._end.is_set():
+                    await backoff.wait()
                 self._some.set()
+            if self._end.is_set():
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._end.wait(), seconds)
 
     def _note_loss(self, error: Exception) -> None:
         if not self.is_lost:
