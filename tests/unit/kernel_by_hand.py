@@ -21,7 +21,8 @@ import numpy as np
 from openbell import run
 from openbell.backtesting import kernel
 from openbell.backtesting.kernel import batch, loop
-from openbell.backtesting.kernel.batch import WAITING, Batch
+from openbell.backtesting.kernel.batch import Batch
+from openbell.backtesting.kernel.convictions import WAITING
 from openbell.backtesting.kernel.decider import Decider
 from openbell.backtesting.kernel.records import REASONS
 from openbell.backtesting.kernel.telling import Telling

@@ -9,9 +9,10 @@ from pydantic import Field, SecretStr
 
 from openbell.config import Settings, load
 from openbell.config.explain import explain
-from openbell.config.models import BrokerEntry, Section, StrategyEntry
+from openbell.config.models import BrokerEntry, StrategyEntry
 from openbell.config.resolve import list_defaults, resolve
 from openbell.config.schema import MASK, is_secret, list_leaves
+from openbell.config.section import Section
 from openbell.config.sources import Value
 from openbell.core.errors import ConfigError
 

@@ -6,7 +6,8 @@ import pytest
 import openbell as ob
 from openbell import run
 from openbell.backtesting.kernel import batch as batches
-from openbell.backtesting.kernel.batch import WAITING, Batch
+from openbell.backtesting.kernel.batch import Batch
+from openbell.backtesting.kernel.convictions import WAITING
 from openbell.backtesting.kernel.exact import LARGE, CannotCompile
 from openbell.backtesting.kernel.records import REASONS
 from openbell.backtesting.measures import MEASURES, measure
