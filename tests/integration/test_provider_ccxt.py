@@ -13,6 +13,7 @@ from openbell.core.types import Instrument
 from openbell.data.bars import Source
 from openbell.data.providers import open_provider
 from openbell.data.providers.ccxt import CcxtProvider
+from openbell.data.providers.ccxt import _read as read_rows
 from openbell.data.providers.protocol import Limit, Span
 
 DAY = 86_400
@@ -162,6 +163,19 @@ async def test_a_bar_that_cannot_be_right_is_bad_data(row, message):
         server.reply = {"XXBTZUSD": [row], "last": 0}
         with pytest.raises(BadData, match=message):
             await read(provider(server))
+
+
+async def test_a_market_that_cannot_be_read_is_bad_data():
+    async with (server := KrakenServer()):
+        del server.pair["altname"]
+        with pytest.raises(BadData, match="markets: an answer of another form"):
+            await read(provider(server))
+
+
+@pytest.mark.parametrize("rows", [None, {}, [None], [[1, 2, 3]]])
+def test_rows_of_another_width_are_bad_data(rows):
+    with pytest.raises(BadData, match="rows of 6 numbers"):
+        read_rows(rows, 60_000, "x")
 
 
 async def test_a_bar_that_comes_twice_is_bad_data():

@@ -55,13 +55,15 @@ async def test_splits_and_dividends_stand_in_daily_rows():
         server.days = [day("2024-02-08", 9.0, cash=0.1), day("2024-02-09", 10.0, cash=0.24)]
         server.days += [day("2024-06-10", 5.0, cash=0.1, split=2.0)]
         tiingo = provider(server)
-        actions = await tiingo.actions("AAPL", Span(ns("2024-02-09"), ns("2024-06-11")))
+        server.days += [day("2024-06-11", 50.0, split=0.1)]
+        actions = await tiingo.actions("AAPL", Span(ns("2024-02-09"), ns("2024-06-12")))
         first = await tiingo.actions("AAPL", Span(ns("2024-02-08") + 5, ns("2024-02-09") + 5))
         await tiingo.close()
     assert actions == [
         Dividend("AAPL", ns("2024-02-09"), 0.24),
         Dividend("AAPL", ns("2024-06-10"), 0.1),
         Split("AAPL", ns("2024-06-10"), 2, 1),
+        Split("AAPL", ns("2024-06-11"), 1, 10),
     ]
     assert first == actions[:1]  # an action outside the span is in a page, and left out
 

@@ -50,7 +50,8 @@ class KrakenServer(Loopback):
             "c": ["101", "1"],
         }
         self._on("/0/public/Assets", lambda _: _ASSETS)
-        self._on("/0/public/AssetPairs", lambda _: {"XXBTZUSD": _PAIR})
+        self.pair = dict(_PAIR)
+        self._on("/0/public/AssetPairs", lambda _: {"XXBTZUSD": self.pair})
         self._on("/0/public/OHLC", self._bars)
         self._on("/0/public/Ticker", lambda _: {"XXBTZUSD": self.ticker})
         if talk is not None:

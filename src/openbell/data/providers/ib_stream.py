@@ -157,9 +157,9 @@ class IbConnection:
 class _Minute:
     """Makes a symbol's bars of a minute from those of five seconds.
 
-    IB sends each five seconds a bar, of no volume and the last price where nothing was traded: such a one adds
-    nothing. A minute of which a bar is missing, as the first one, is left to be asked for as history; one
-    without a trade has no bar.
+    IB sends one each five seconds, of no volume and the last price where nothing was traded: such a one adds
+    nothing. A minute of which a bar is missing, as the first, is left to be asked for as history; one without
+    a trade has no bar.
     """
 
     def __init__(self, symbol: str) -> None:

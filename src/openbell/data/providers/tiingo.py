@@ -129,13 +129,14 @@ class TiingoProvider:
     async def actions(self, symbol: str, span: Span) -> Sequence[Action]:
         """Return splits and dividends, which stand in the daily rows of their ex-dates."""
         asked = f"splits and dividends of {symbol}"
+        where = f"tiingo: {asked}"
         found: list[Action] = []
         for row in await self._daily(symbol, span, asked):
-            ex = _midnight(row, asked)
+            ex = _midnight(row, where)
             if not span.start <= ex < span.end:
                 continue
-            cash = read_number(read_field(row, "divCash", asked), asked)
-            new, old = read_ratio(read_field(row, "splitFactor", asked), asked)
+            cash = read_number(read_field(row, "divCash", where), where)
+            new, old = read_ratio(read_field(row, "splitFactor", where), where)
             if cash:
                 found.append(Dividend(symbol, ex, cash))
             if new != old:
