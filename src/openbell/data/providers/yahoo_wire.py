@@ -78,6 +78,8 @@ class Wire:
             raise found or BadData(
                 f"{asked}: yfinance cannot read the answer ({what}); {_CHANGED}"
             ) from error
+        finally:
+            _close_caches()
 
     def session(self) -> Any:
         """Return the session, made when it is first used."""
@@ -132,6 +134,16 @@ class Wire:
         if found is not None:
             return found
         return _blame_chart(answer.text, asked)
+
+
+def _close_caches() -> None:
+    """Close this thread's connections to yfinance's databases, which it leaves open for each thread."""
+    from yfinance import cache
+
+    for kept in (cache.get_tz_cache(), cache.get_cookie_cache()):
+        database = kept.get_db()
+        if database is not None:
+            database.close()
 
 
 def _blame_chart(text: str, asked: str) -> OpenbellError | None:
