@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,12 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from openbell.core.errors import BadData, ConfigError
-from openbell.core.types import Dividend, Instrument, Split
 from openbell.data import bundled
 from openbell.data.bars import Source, parse_date
 from openbell.data.catalog import Catalog, Key, Origin, Span, changes, files
 from openbell.data.catalog.key import folder_of, key_of
-from openbell.data.catalog.manifest import Part, read_manifest, write_document
+from openbell.data.catalog.manifest import Part, read_manifest
 from openbell.data.catalog.search import find_keys
 from tests.unit.catalog_by_hand import MINUTE, TAPE, days, minutes, rows
 
@@ -333,55 +331,3 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be written"):
         Catalog(tmp_path / "file" / "catalog").write(days())
-
-
-# --- facts -----------------------------------------------------------------------------------------------
-
-
-def test_actions_are_kept_apart_by_provider_and_take_effect_at_the_open(catalog):
-    midnight = span("2024-01-10", "2024-01-10").start
-    catalog.write(days())
-    catalog.write_actions(TAPE, "ACME", [Split("ACME", midnight, 2, 1), Dividend("ACME", midnight, 0.5)])
-    actions = catalog.read(Key(TAPE, "ACME", "1d")).actions
-    assert actions == (
-        Dividend("ACME", int(days().start[6]), 0.5), Split("ACME", int(days().start[6]), 2, 1),
-    )  # fmt: skip
-    assert catalog.actions("other", "ACME") == ()
-
-
-def test_an_ex_date_without_a_session_takes_effect_at_the_next(catalog):
-    catalog.write_actions(TAPE, "ACME", [Split("ACME", span("2024-01-13", "2024-01-13").start, 2, 1)])
-    (split,) = catalog.actions("vendor", "ACME")
-    assert split.ex == days("2024-01-16", "2024-01-16").start[0]
-
-
-def test_actions_that_differ_are_refused_unless_they_are_revised(catalog):
-    ex = int(days().start[6])
-    catalog.write_actions(TAPE, "ACME", [Dividend("ACME", ex, 0.5)], origin=ORIGIN)
-    catalog.write_actions(TAPE, "ACME", [Dividend("ACME", ex, 0.5)])
-    with pytest.raises(BadData, match=r"the dividend \(amount 0.5\) of 2024-01-10 14:30:00Z is stored"):
-        catalog.write_actions(TAPE, "ACME", [Dividend("ACME", ex, 0.6)])
-    with pytest.raises(BadData, match="otherwise or not at all"):
-        catalog.write_actions(TAPE, "ACME", [], covers=span("2024-01-01", "2024-01-31"))
-    catalog.write_actions(TAPE, "ACME", [Dividend("ACME", ex, 0.6)], revise=True)
-    assert catalog.actions("vendor", "ACME") == (Dividend("ACME", ex, 0.6),)
-    facts = catalog.facts("vendor", "ACME")
-    assert [told.replaced for told in facts.told] == [(), (Dividend("ACME", ex, 0.5),)]
-
-
-def test_an_action_of_a_later_version_is_named(catalog, tmp_path):
-    catalog.write_actions(TAPE, "ACME", [Dividend("ACME", 1, 0.5)])
-    path = next((catalog.root / "_facts").rglob("*.json"))
-    body = json.loads(path.read_text())["body"]
-    body["actions"][0]["kind"] = "Merger"
-    write_document(path, body)
-    with pytest.raises(BadData, match="kind 'Merger', which this version has not"):
-        catalog.actions("vendor", "ACME")
-
-
-def test_instruments_are_kept(catalog):
-    assert catalog.instrument("vendor", "ACME") is None
-    catalog.write_instrument("vendor", Instrument("ACME", tick=0.05, currency="EUR", shortable=False))
-    assert catalog.instrument("vendor", "ACME") == Instrument(
-        "ACME", tick=0.05, currency="EUR", shortable=False
-    )

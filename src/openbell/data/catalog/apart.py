@@ -39,7 +39,7 @@ def put_apart(root: Path, key: Key, found: Iterable[Quarantined]) -> None:
     Raises:
         ConfigError: The folder cannot be written.
     """
-    with lock(root):
+    with lock(folder_of(root, key)):  # as the writer of its bars does, who removes unfinished files
         before = read_apart(root, key)
         known = {_row(one): one for one in (*before, *found)}
         if len(known) > len(before):

@@ -15,10 +15,9 @@ from openbell.core.errors import BadData
 from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.catalog import merging
-from openbell.data.catalog.files import LOCK
+from openbell.data.catalog.files import UNFINISHED
 from openbell.data.catalog.key import Key
 from openbell.data.catalog.manifest import (
-    NAME,
     Manifest,
     Origin,
     Part,
@@ -29,6 +28,7 @@ from openbell.data.catalog.manifest import (
     write_document,
 )
 from openbell.data.catalog.parts import (
+    BARS,
     MOST,
     REPLACED,
     UNCOUNTED,
@@ -46,6 +46,8 @@ SMALL = 16
 RECENT = 64
 
 _EARLIER = "_provenance"
+#: How the names begin of files that count only if the manifest names them.
+_OWN = (UNFINISHED, BARS.prefix, REPLACED.prefix, _EARLIER)
 
 
 def apply(
@@ -160,7 +162,7 @@ def all_ranges(folder: Path, manifest: Manifest) -> tuple[Range, ...]:
 def remove_orphans(folder: Path, manifest: Manifest) -> None:
     """Remove files that the manifest does not name: of writes that were ended, and joined ones."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    orphans = there - {NAME, LOCK} - manifest.files()
+    orphans = {name for name in there if name.startswith(_OWN)} - manifest.files()
     if any(name.startswith(REPLACED.prefix) for name in orphans):  # most folders have none
         orphans -= {file for one in all_ranges(folder, manifest) for file in one.replaced}
     for name in orphans:
