@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -254,7 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps({"memory": memory}))
     if not given.quick:
         date = datetime.now(UTC).strftime("%Y-%m-%d")
-        kept = {"date": date, "machine": machine(), "latency": latency, "memory": memory}
+        load = round(os.getloadavg()[0], 1)  # what else the machine does
+        kept = {"date": date, "machine": machine(), "load": load, "latency": latency, "memory": memory}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return int(latency["p99_ms"] >= 10.0 or memory["slope_mb"] >= 10.0)
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from openbell.core.errors import BadData, ConfigError, Disconnected, RemoteError, Retryable
-from openbell.core.messages import BarMessage
+from openbell.core.messages import BarMessage, Message
 from openbell.core.types import NANOS_PER_SECOND
-from openbell.data.live.clock import Clock, WallClock, within
+from openbell.data.live.clock import Clock, StreamClock, WallClock, within
 from openbell.data.live.items import Answer, Ask, Down, Event, Up
 from openbell.data.live.plan import Plan
 from openbell.data.live.timetable import Timetable
@@ -146,17 +146,32 @@ class ProviderLine:
 
     async def _converse(self, connection: Connection, sink: Sink) -> None:
         await within(self.clock, _OPENING, self._open(connection))
-        sink.take(self.clock.now(), Up())
+        follows = isinstance(self.clock, StreamClock)
+        if not follows:
+            sink.take(self.clock.now(), Up())
         count = 0
         async for message in connection.messages():
             if not count:
                 self._backoff.reset()
+            if follows:
+                self._follow(message, sink, first=not count)
             count += 1
             sink.take(self.clock.now(), message)
             if sink.is_full:
                 await sink.space()
             elif count % _FAIR == 0:
                 await asyncio.sleep(0)
+
+    def _follow(self, message: Message, sink: Sink, *, first: bool) -> None:
+        """Set the clock by a message; before the first there is no time at which the line could be up."""
+        clock = self.clock
+        assert isinstance(clock, StreamClock)  # noqa: S101  # asked only then
+        time = message.end if isinstance(message, BarMessage) else message.time
+        if first:
+            period = self._times.period(time - 1)
+            clock.follow(time if period is None else period.start)
+            sink.take(clock.now(), Up())
+        clock.follow(time)
 
     async def _open(self, connection: Connection) -> None:
         await connection.open()
