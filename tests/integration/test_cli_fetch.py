@@ -218,6 +218,13 @@ def test_without_symbols_or_a_key_one_line_says_what_to_do(server, monkeypatch):
     )
 
 
+def test_keys_may_stand_in_a_file(server, home, monkeypatch):
+    for name in ENVIRON:
+        monkeypatch.delenv(name)
+    (home / ".env").write_text("".join(f"{name}={text}\n" for name, text in ENVIRON.items()))
+    assert run(*FETCH).code == 0
+
+
 def test_a_refused_key_is_one_line_without_the_key(server, monkeypatch):
     monkeypatch.setenv("ALPACA_API_KEY", "PKWRONG-0000")
     ended = run(*FETCH, "--debug")

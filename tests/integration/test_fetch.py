@@ -178,6 +178,15 @@ async def test_weeks_and_months_are_whole(server, alpaca, catalog, timeframe, da
     assert stored == [at(f"2024-01-{n:02}T14:30") for n in opens]
 
 
+async def test_crypto_trades_all_day_every_day(server, alpaca, catalog):
+    server.bars["BTC/USD"] = [make_bar(f"2024-01-06T{hour:02}:00:00Z", 40_000.0 + hour) for hour in range(24)]
+    server.assets["BTC/USD"] = {"symbol": "BTC/USD", "shortable": False, "price_increment": "1"}
+    one = plan("BTC/USD", timeframe="1h", start="2024-01-06", end="2024-01-07")
+    (outcome,) = await fetch(one, [alpaca], catalog)
+    assert (outcome.bars, outcome.tapes, outcome.error) == (24, ("alpaca:us",), None)
+    assert len(catalog.read(key_of(alpaca, "BTC/USD", "1d"))) == 1  # made of its hours
+
+
 # --- what goes wrong -------------------------------------------------------------------------------------
 
 

@@ -107,6 +107,15 @@ async def test_other_exchanges_have_their_calendar_and_zone(tmp_path):
         provider.source("BRK.B")
 
 
+async def test_crypto_has_days_of_utc(tmp_path):
+    async with YahooServer(zone="UTC") as server:
+        server.days["BTC-USD"] = [("2024-01-06T00:00", 40.0, 42.0, 39.0, 41.0, 9.0)]
+        provider = open_provider("yahoo", {"url": server.url, "cache": str(tmp_path)}, {})
+        (page,) = await gather(provider, "BTC-USD")
+        await provider.close()
+    assert page.start.tolist() == [at("2024-01-06")]
+
+
 async def test_a_zone_that_is_not_the_exchanges_is_bad_data(server, provider):
     server.told_zone = "Asia/Tokyo"
     with pytest.raises(BadData, match="times are of Asia/Tokyo, and the exchange's are of America/New_York"):
