@@ -25,7 +25,7 @@ SECOND = NANOS_PER_SECOND
 Kind = TypeVar("Kind")
 MINUTE = 60 * SECOND
 _NEW_YORK = ZoneInfo("America/New_York")
-_TURNS = 30  #: of the event loop: more than any chain of tasks here needs
+_TURNS = 60  #: of the event loop: more than any chain of tasks here needs
 
 
 def clock_time(text: str, day: str = "2024-07-02") -> int:

@@ -115,3 +115,27 @@ async def test_a_clock_that_is_behind_the_vendors_makes_no_stream_mute() -> None
         await ear.clock.go_to(clock_time("10:05:30"))
     assert ear.of(Stale) == []
     assert ear.bars == bars_between("A", "10:00", "10:05")
+
+
+async def test_a_last_bar_that_is_missed_while_a_gap_is_filled_is_fetched_after_it() -> None:
+    plan = Plan(("A", "B"), since=clock_time("15:50"), patience=300.0)
+    ear = Listener(plan, "15:58:30")
+    ear.origin.delay = 100.0
+    ear.origin.history += bars_between("A", "15:50", "16:00") + bars_between("B", "15:50", "16:00")
+    async with ear:
+        await speak(ear, "15:58", "15:59", "A", "B")
+        await speak(ear, "15:59", "16:00", "A")
+        await ear.at("16:10")
+    for symbol in ("A", "B"):
+        assert [one for one in ear.bars if one.symbol == symbol] == bars_between(symbol, "15:50", "16:00")
+
+
+async def test_patience_begins_anew_while_others_are_answered() -> None:
+    symbols = tuple("ABCDEFGH")
+    ear = Listener(Plan(symbols, since=clock_time("09:50"), mute_after=3600.0), "10:00:05")
+    ear.origin.delay = 20.0
+    ear.origin.history += [one for symbol in symbols for one in bars_between(symbol, "09:50", "10:00")]
+    async with ear:
+        await ear.at("10:02")
+    assert [gap.reason for gap in ear.of(Gap)] == [""] * 8
+    assert len(ear.bars) == 80

@@ -93,10 +93,10 @@ class Gaps:
         for lane, hole in holes:
             self._ask(at, lane, hole)
 
-    def fill(self, at: int, lane: Lane, bars: Iterable[BarMessage], reason: str) -> int:
+    def fill(self, at: int, lane: Lane, span: Span, *, bars: Iterable[BarMessage], reason: str) -> int:
         """Put fetched bars into the gap that a lane waits for; return how many were missing."""
         filled = sum([lane.fill(bar) for bar in bars])
-        self._close(at, lane, filled, reason)
+        self._close(at, lane, span, filled=filled, reason=reason)
         return filled
 
     def note_answer(self, at: int) -> None:
@@ -130,14 +130,11 @@ class Gaps:
             if until > time:  # others are being answered
                 self._alarms.set(until, give_up)
                 return
-            self._close(time, lane, 0, f"no answer within {self._plan.patience:g} s")
+            self._close(time, lane, span, filled=0, reason=f"no answer within {self._plan.patience:g} s")
 
         self._alarms.set(due, send)
 
-    def _close(self, at: int, lane: Lane, filled: int, reason: str) -> None:
-        span = lane.pending
-        if span is None:
-            return
+    def _close(self, at: int, lane: Lane, span: Span, *, filled: int, reason: str) -> None:
         lane.pending = None
         if filled or reason:
             self._tell(Gap(at, lane.symbol, span, filled, reason))

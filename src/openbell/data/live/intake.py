@@ -269,7 +269,7 @@ class Intake:
         lane = self._lanes[answer.symbol]
         usable = [bar for bar in answer.bars if self._is_usable(at, bar)]
         if lane.pending == answer.span:
-            filled = self._gaps.fill(at, lane, usable, answer.reason)
+            filled = self._gaps.fill(at, lane, answer.span, bars=usable, reason=answer.reason)
             self.counters.quiet += not (filled or answer.reason)
             return
         for bar in usable:  # it comes too late, or a newer question has taken its place
