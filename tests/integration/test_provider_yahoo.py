@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from tests.loopback.server import Fault
 from tests.loopback.yahoo import YahooServer, day
+from yfinance.data import YfData
 from yfinance.exceptions import YFException
 
 from openbell.core.errors import BadData, ConfigError, Rejected, Retryable
@@ -246,6 +247,14 @@ def test_wrong_options_are_refused(monkeypatch):
     monkeypatch.setattr("openbell.data.providers.yahoo.cache_folder", lambda _kind: None)
     with pytest.raises(ConfigError, match=r"set providers\.yahoo\.cache"):
         open_provider("yahoo", {}, {})
+
+
+async def test_a_cookie_that_cannot_be_had_is_no_matter_and_makes_no_noise(server, provider, caplog):
+    server.crumb_status = 429
+    YfData()._crumb = None
+    (page,) = await gather(provider)
+    assert len(page.start) == 5
+    assert caplog.records == []
 
 
 def test_without_another_host_yahoos_own_is_asked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -98,6 +99,7 @@ class Wire:
         from curl_cffi import requests
 
         warnings.filterwarnings("ignore", module=r"yfinance\.")  # pandas' to yfinance, not to be mended here
+        logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # what it warns of is raised here, or healed
         yfinance.config.debug.hide_exceptions = False
         wire = self
 
