@@ -12,7 +12,7 @@ import numpy as np
 from openbell.cli import terminal
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import split_symbols
-from openbell.cli.places import check_named, load_settings
+from openbell.cli.places import check_named, load_settings, placed
 from openbell.config import Loaded, Override
 from openbell.core.errors import ConfigError, nearest
 from openbell.data.bars import format_timeframe, parse_date, parse_timeframe
@@ -20,6 +20,7 @@ from openbell.data.catalog import Catalog
 from openbell.data.fetch import Outcome, Plan, Supply, fetch, supply
 from openbell.data.providers import offer_of, open_provider, provider_names
 from openbell.data.providers.protocol import Provider, Span
+from openbell.data.quarantine import make_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def run_fetch(request: Request) -> Answer:
     if request.catalog is not None:
         check_named(request.catalog, "--catalog")
     catalog = Catalog(request.catalog or loaded.settings.data.catalog)
-    plan = _make_plan(request, now=time.time_ns())
+    plan = _make_plan(request, loaded, now=time.time_ns())
     supplies = [
         open_supply(name, loaded, feed=request.feed if number == 0 else None)
         for number, name in enumerate(_names(request.provider, loaded))
@@ -107,7 +108,7 @@ async def _fetch(
             await one.provider.close()
 
 
-def _make_plan(request: Request, *, now: int) -> Plan:
+def _make_plan(request: Request, loaded: Loaded, *, now: int) -> Plan:
     symbols = split_symbols(request.symbols)
     if not symbols:
         raise ConfigError("SYMBOL is missing: name what to fetch, as in openbell data fetch AAPL")
@@ -119,7 +120,9 @@ def _make_plan(request: Request, *, now: int) -> Plan:
             f"--start: {request.start} is not before the end of what is asked, {_day(span.end)}"
         )
     timeframe = format_timeframe(parse_timeframe(request.timeframe))
-    return Plan(symbols, timeframe, span, now, revise=request.revise)
+    with placed(loaded.explain("data.findings").source):
+        policy = make_policy(loaded.settings.data.findings or {})
+    return Plan(symbols, timeframe, span, now, revise=request.revise, policy=policy)
 
 
 def _names(given: str, loaded: Loaded) -> list[str]:

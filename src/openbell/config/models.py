@@ -75,6 +75,7 @@ class Data(Section):
     folder: Annotated[Path | None, BeforeValidator(_check_folder)] = None
     calendar: str = Field(default="auto", min_length=1)
     catalog: Annotated[Path, BeforeValidator(_check_folder)] = Path("data/catalog")
+    findings: Mapping[str, str] | None = None
     timeframe: Annotated[str, AfterValidator(_check_timeframe)] = "1d"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -13,11 +13,14 @@ import numpy as np
 
 from openbell.core.errors import ConfigError, Retryable
 from openbell.core.types import Instrument
-from openbell.data.bars import Series, format_timeframe, parse_timeframe
+from openbell.data.bars import COLUMNS, FindingKind, Policy, Series, format_timeframe, parse_timeframe
 from openbell.data.catalog import Catalog, Key, Origin, series_of
+from openbell.data.catalog.apart import put_apart
 from openbell.data.catalog.spans import subtract
 from openbell.data.providers.protocol import Batch, Provider, Span
+from openbell.data.quarantine import describe, sift
 from openbell.data.ranges import SETTLE_NOTHING, ask_for, keep_sessions
+from openbell.data.validate import POLICY
 from openbell.utils.ratelimit import Budget
 from openbell.utils.retry import Backoff, Patience, retry
 
@@ -34,6 +37,7 @@ class Asking:
         now: The time, ns UTC.
         patience: How often a read is tried.
         revise: Whether what comes replaces what is stored where it differs.
+        policy: What is done about bars that break a rule or are odd.
     """
 
     catalog: Catalog
@@ -41,6 +45,7 @@ class Asking:
     now: int
     patience: Patience
     revise: bool = False
+    policy: Mapping[FindingKind, Policy] = field(default_factory=lambda: POLICY)
 
 
 class Download:
@@ -168,13 +173,26 @@ class Download:
         kept = keep_sessions(self.key, batch)
         if kept.outside:
             self._note_outside()
-        series = series_of(self.key, [kept.batch]).between(*span)
+        series = series_of(self.key, [await self._sift(kept.batch)]).between(*span)
         if not len(series):
             return span.start
         covers = Span(span.start, int(series.known[-1]))
         await self._write(series, covers)
         self.bars += len(series)
         return covers.end
+
+    async def _sift(self, batch: Batch) -> Batch:
+        """Put bars apart that the policy wants apart; return the others."""
+        policy = self._asking.policy
+        if "quarantine" not in policy.values() or any(name not in batch.columns for name in COLUMNS):
+            return batch
+        stays, apart = sift(batch.start, batch.columns, policy)
+        if not apart:
+            return batch
+        async with self._asking.writing:
+            await asyncio.to_thread(put_apart, self._asking.catalog.root, self.key, apart)
+        self.notes += [finding.message for finding in describe(self._symbol, apart)]
+        return Batch(batch.start[stays], {name: column[stays] for name, column in batch.columns.items()})
 
     def _note_outside(self) -> None:
         note = f"{self.key}: bars outside the {self.key.source.session} session are left out"

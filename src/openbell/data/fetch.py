@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from openbell.core.errors import BadData, ConfigError, OpenbellError, RemoteError
+from openbell.data.bars import FindingKind, Policy
 from openbell.data.catalog import Catalog
 from openbell.data.download import Asking, Download
 from openbell.data.providers.protocol import Limit, Offer, Provider, Span
 from openbell.data.ranges import finished_until, within_reach
+from openbell.data.validate import POLICY
 from openbell.utils.ratelimit import Budget, shared_budget
 from openbell.utils.retry import Patience
 
@@ -32,6 +34,7 @@ class Plan:
         now: The time, ns UTC.
         revise: Whether all is asked again, and replaces what is stored where it differs.
         together: Symbols that are fetched at once.
+        policy: What is done about bars that break a rule or are odd.
     """
 
     symbols: tuple[str, ...]
@@ -40,6 +43,7 @@ class Plan:
     now: int
     revise: bool = False
     together: int = 8
+    policy: Mapping[FindingKind, Policy] = field(default_factory=lambda: POLICY)
 
 
 @dataclass(slots=True)
@@ -136,7 +140,9 @@ async def fetch(
 
     async def run(symbol: str) -> Outcome:
         async with gate:
-            asking = Asking(catalog, writing, plan.now, patience or Patience(), revise=plan.revise)
+            asking = Asking(
+                catalog, writing, plan.now, patience or Patience(), revise=plan.revise, policy=plan.policy
+            )
             outcome = await _fetch_symbol(symbol, plan, supplies, asking, progress)
         if progress is not None:
             progress(symbol, 1.0)

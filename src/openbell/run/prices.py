@@ -15,7 +15,9 @@ from openbell.core.types import Instrument
 from openbell.data import bundled
 from openbell.data.bars import Series, parse_date
 from openbell.data.calendar import sessions
+from openbell.data.catalog.apart import read_apart
 from openbell.data.providers import BUILT_IN, provider_names
+from openbell.data.quarantine import describe
 from openbell.data.validate import cut_range, examine
 
 if TYPE_CHECKING:
@@ -157,8 +159,10 @@ def _from_catalog(
     series = catalog.read(key, first, last)
     if not len(series):  # the message of `cut_range` says what there is
         return catalog.read(key)
-    calendar = sessions(key.source.calendar, int(series.start[0]), int(series.known[-1]))
-    return replace(series, findings=tuple(examine(series, calendar)))
+    begin, end = int(series.start[0]), int(series.known[-1])
+    apart = [bar for bar in read_apart(catalog.root, key) if begin <= bar.time < end]
+    found = examine(series, sessions(key.source.calendar, begin, end))
+    return replace(series, findings=(*found, *describe(symbol, apart)))
 
 
 def _from_files(symbol: str, provider: str, timeframe: str) -> Series:
