@@ -53,7 +53,7 @@ GOALS = (
     Goal("load", "1,000,000 minutes into the replay's columns ÷ bare `read_table` of them", "×", 2.0),
     Goal("load_parts", "the same after 10 appends of a day, in as many files more", "×", 2.0),
     Goal("many", "500 symbols × 2,520 days, seconds", "s", 1.5),
-    Goal("append", "one more day of 500 symbols, seconds", "s", 5.0),
+    Goal("append", "one more day of 500 symbols, by 8 threads, seconds", "s", 5.0),
     Goal("memory", "memory of the load, as a multiple of the arrays", "×", 2.5),
     Goal("memory_parts", "the same in 11 files", "×", 2.5),
 )  # fmt: skip

@@ -33,6 +33,7 @@ from openbell.data.catalog.parts import (
     REPLACED,
     UNCOUNTED,
     Columns,
+    bars_of,
     columns_of,
     read_parts,
     write_parts,
@@ -90,7 +91,13 @@ def apply(
         parts = sorted([*rest, *write_parts(folder, key, merged.columns)], key=lambda part: part.first)
         _check_neighbours(key, parts)
     old = write_parts(folder, key, merged.replaced, name=REPLACED)
-    told = Range(*_extent(spans), len(series), series.content_hash, origin, tuple(part.file for part in old))
+    told = Range(
+        *_extent(spans),
+        len(series),
+        bars_of(key, fresh).content_hash,
+        origin,
+        tuple(part.file for part in old),
+    )
     after = Manifest(_compacted(folder, key, parts), covered, (*before.recent, told), before.earlier)
     return _archived(folder, after)
 

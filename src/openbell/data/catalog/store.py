@@ -196,7 +196,7 @@ class Catalog:
 
     def keys(self) -> tuple[Key, ...]:
         """Return the keys of all series, sorted by symbol and timeframe."""
-        return tuple(key for key in find_keys(self.root) if self._manifest(key) is not None)
+        return tuple(find_keys(self.root))
 
     def find(self, symbol: str, timeframe: str, provider: str | None = None, feed: str | None = None) -> Key:
         """Return the key of raw bars that are stored, or that finer stored ones make.
@@ -211,7 +211,7 @@ class Catalog:
         return (self.root / level_name("provider", provider)).is_dir()
 
     def verify(self, key: Key) -> None:
-        """Work out the hash of every file of a series anew.
+        """Work out the hash of every file of a series anew, and read what is kept beside its bars.
 
         Raises:
             BadData: A file is damaged; names the first.
@@ -219,10 +219,12 @@ class Catalog:
         folder = folder_of(self.root, key)
 
         def check(manifest: Manifest) -> None:
+            changes.all_ranges(folder, manifest)
             for part in manifest.parts:
                 check_part(folder, key, part)
 
         self._settled(folder, check, absent=None)
+        self.facts(key.source.provider, key.symbol)
 
     def _bars(self, key: Key, start: int | None, end: int | None) -> Series:
         """Return stored bars without actions."""
