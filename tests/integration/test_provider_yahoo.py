@@ -171,6 +171,17 @@ async def test_days_and_actions_of_a_symbol_are_one_request(server, provider):
     assert sum("period1" in chart for chart in server.charts) == 1
 
 
+async def test_days_are_asked_anew_each_time_for_there_may_be_new_ones(server, provider):
+    await gather(provider)
+    server.days["AAPL"].append(day("2024-01-09", 109.0))
+    server.splits["AAPL"] = [("2024-01-09", 2, 1)]
+    (page,) = await gather(provider)
+    assert page.columns["close"].tolist()[-2:] == [108.0, 109.0]
+    assert len(await provider.actions("AAPL", JANUARY)) == 1
+    server.splits["AAPL"] = []
+    assert await provider.actions("AAPL", JANUARY) == []
+
+
 async def test_facts_have_the_currency_and_the_exchange(provider):
     assert await provider.instrument("AAPL") == Instrument("AAPL", currency="USD", exchange="NMS")
     with pytest.raises(ConfigError, match="yahoo has no latest quote"):

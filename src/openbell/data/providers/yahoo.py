@@ -117,6 +117,7 @@ class YahooProvider:
         """
         check_timeframe(self.name, timeframe, self.offer.timeframes, "; the catalog makes coarser ones")
         days = await self._daily(symbol, span.start)
+        self._days[symbol] = span.start, days
         asked = f"yahoo: {timeframe} bars of {symbol}"
         splits = [] if days is None else splits_of(read_actions(days, symbol, asked))
         if timeframe == "1d":
@@ -132,7 +133,9 @@ class YahooProvider:
 
     async def actions(self, symbol: str, span: Span) -> Sequence[Action]:
         """Return splits and dividends, the dividends as they were paid."""
-        days = await self._daily(symbol, span.start)
+        start, days = self._days.pop(symbol, (span.end, None))  # once: tomorrow there may be others
+        if start > span.start:
+            days = await self._daily(symbol, span.start)
         if days is None:
             return ()
         found = read_actions(days, symbol, f"yahoo: actions of {symbol}")
@@ -178,11 +181,7 @@ class YahooProvider:
 
     async def _daily(self, symbol: str, start: int) -> Frame | None:
         """Return the days from a date on until now, which hold all splits since; None if there are none."""
-        known = self._days.get(symbol)
-        if known is None or known[0] > start:
-            frame = await self._history(symbol, "1d", start, None, f"yahoo: days of {symbol}")
-            known = self._days[symbol] = (start, frame)
-        return known[1]
+        return await self._history(symbol, "1d", start, None, f"yahoo: days of {symbol}")
 
     async def _history(
         self, symbol: str, interval: str, start: int, end: int | None, asked: str
