@@ -144,6 +144,7 @@ async def measure_latency(rate: int, seconds: float) -> dict[str, float]:
         raise RuntimeError("the sender has no output")
     port = int(await sender.stdout.readline())
     took: list[int] = []
+    CLOCK.time = FloodClock.time
     async with Feed(ProviderLine(SocketOrigin(port), PLAN, clock=CLOCK), PLAN) as feed:
         async for item in feed:
             if isinstance(item, Quote):
@@ -215,6 +216,7 @@ class Flood:
 async def measure_memory(count: int) -> dict[str, float]:
     """Return MB of this process after a tenth of the messages and after all, and messages a second."""
     readings: list[float] = []
+    CLOCK.time = FloodClock.time
     began = time.perf_counter()
     line = ProviderLine(FloodOrigin(count, readings), PLAN, clock=CLOCK)
     bars = 0

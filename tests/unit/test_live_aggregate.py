@@ -7,7 +7,7 @@ import pytest
 from openbell.core.errors import ConfigError
 from openbell.core.messages import BarMessage, Trade
 from openbell.data.live.aggregate import Aggregator
-from openbell.data.live.conditions import ALL, NONE, RANGE, US_STOCKS, VOLUME, Conditions, Effect
+from openbell.data.live.conditions import ALL, IEX, NONE, RANGE, US_STOCKS, VOLUME, Conditions, Effect
 from openbell.data.live.items import Correction, Unusable
 from openbell.data.live.plan import Plan
 from openbell.data.live.timetable import Timetable
@@ -129,6 +129,14 @@ def test_conditions_can_be_overridden() -> None:
     rules = US_STOCKS.override({"I": ALL})
     assert rules.effect(("@", "I"), "C", False) == ALL
     assert US_STOCKS.effect(("@", "I"), "C", False) == VOLUME
+
+
+def test_the_flags_of_iex_have_a_table_of_their_own() -> None:
+    assert IEX.effect(("intermarket_sweep",), "", False) == ALL
+    assert IEX.effect(("intermarket_sweep", "odd_lot"), "", False) == VOLUME
+    assert IEX.effect(("after_hours",), "", False) == VOLUME
+    assert IEX.effect(("after_hours",), "", True) == ALL
+    assert IEX.override({"odd_lot": ALL}).effect(("odd_lot", "after_hours"), "", True) == ALL
 
 
 def test_a_condition_that_sets_the_open_and_not_the_high_is_refused() -> None:

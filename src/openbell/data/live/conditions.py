@@ -87,16 +87,20 @@ class Conditions:
     """The rules of a vendor's bars.
 
     A trade has the effects that all its conditions allow. A condition that no table has counts for volume
-    alone. Outside the sessions `T` counts as a regular sale: there each trade has it.
+    alone.
 
     Args:
         tables: Effects by code, for each tape; the empty tape serves those that are not named.
+        extended: Codes that mean no more than "outside the sessions": there each trade has one, and it does
+            not count.
 
     Raises:
         ConfigError: A code may set the open and not the high: a bar would not hold its own open.
     """
 
-    def __init__(self, tables: Mapping[str, Mapping[str, Effect]]) -> None:
+    def __init__(
+        self, tables: Mapping[str, Mapping[str, Effect]], *, extended: Iterable[str] = ("T",)
+    ) -> None:
         if "" not in tables:
             raise ConfigError("conditions: there is no table for the tape ''; give one for unnamed tapes")
         for tape, table in tables.items():
@@ -107,11 +111,13 @@ class Conditions:
                         "let it set both"
                     )
         self._tables = {tape: dict(table) for tape, table in tables.items()}
+        self._extended = frozenset(extended)
         self.effect = lru_cache(maxsize=4096)(self._effect)
 
     def override(self, changes: Mapping[str, Effect]) -> Conditions:
         """Return rules in which some codes have other effects, on all tapes."""
-        return Conditions({tape: {**table, **changes} for tape, table in self._tables.items()})
+        tables = {tape: {**table, **changes} for tape, table in self._tables.items()}
+        return Conditions(tables, extended=self._extended)
 
     def knows(self, codes: Iterable[str], tape: str) -> bool:
         """Return whether the tape's table has all codes."""
@@ -122,10 +128,24 @@ class Conditions:
 
     def _effect(self, codes: tuple[str, ...], tape: str, extended: bool) -> Effect:  # noqa: FBT001  # cached
         table = self._table(tape)
-        found = [table.get(code, VOLUME) for code in codes if not (extended and code == "T")]
+        found = [table.get(code, VOLUME) for code in codes if not (extended and code in self._extended)]
         return Effect(*(all(column) for column in zip(*found, strict=True))) if found else ALL
 
 
 #: The rules of US stocks. A trade without a tape is read as of tape C, whose table has the most codes, with
 #: `B` as the average price that it is on tapes A and B: no price is better than a wrong one.
 US_STOCKS = Conditions({"A": CTA, "B": CTA, "C": UTP, "": {**UTP, "B": VOLUME}})
+
+#: The rules of IEX's tape, with the flags of its messages as Tiingo hands them on.
+IEX = Conditions(
+    {
+        "": {
+            "after_hours": VOLUME,
+            "halted": VOLUME,
+            "intermarket_sweep": ALL,
+            "odd_lot": VOLUME,
+            "rule_611_exempt": ALL,
+        }
+    },
+    extended=("after_hours",),
+)

@@ -7,11 +7,14 @@ from typing import Any
 
 from openbell.core.errors import ConfigError, nearest
 from openbell.data.live.clock import Clock
+from openbell.data.live.conditions import IEX, US_STOCKS
 from openbell.data.live.feed import Feed
 from openbell.data.live.line import ProviderLine
 from openbell.data.live.plan import Plan
 from openbell.data.providers.protocol import Channel, Provider
 from openbell.utils.ratelimit import Budget
+
+_RULES = {"tiingo": IEX}  #: whose trades have conditions of their own
 
 
 def make_plan(
@@ -67,6 +70,7 @@ def open_feed(
         plan: What to deliver.
         clock: The wall clock if None; a `StreamClock` where the stream has a time of its own.
         budget: The account's budget of requests.
-        options: Further settings of a `Feed`, such as `log`.
+        options: Further settings of a `Feed`, such as `log`, or `conditions` in place of the provider's.
     """
+    options = {"conditions": _RULES.get(provider.name, US_STOCKS), **options}
     return Feed(ProviderLine(provider, plan, clock=clock, budget=budget), plan, **options)
