@@ -169,7 +169,7 @@ def memory(root: Path, where: str) -> float:
     forget_highest()
     series = catalog.read(key)
     size = sum(getattr(series, name).nbytes for name in _COLUMNS)
-    return (highest() - before) * 2**20 / size
+    return (highest() - before) * float(2**20) / float(size)
 
 
 def _clock(run: Callable[[], object]) -> float:

@@ -155,3 +155,24 @@ def test_what_others_keep_beside_the_bars_stays(catalog):
     (folder / "notes.txt").write_text("mine")
     catalog.write(rows(whole, slice(5, 9)))
     assert {"_quarantine.json", "notes.txt"} <= {path.name for path in folder.iterdir()}
+
+
+def test_what_was_replaced_is_kept_after_its_provenance_has_moved(catalog, monkeypatch):
+    monkeypatch.setattr(changes, "RECENT", 1)
+    whole = days()
+    catalog.write(rows(whole, slice(0, 5)))
+    catalog.write(rows(days(level=200.0), slice(0, 2)), revise=True)
+    for row in range(5, 9):
+        catalog.write(rows(whole, slice(row, row + 1)))
+    folder = folder_of(catalog.root, key_of(whole))
+    (orphan := folder / "_replaced-2024-01-09-0123.revised").write_bytes(b"")
+    catalog.write(rows(whole, slice(9, 10)))
+    assert not orphan.exists()
+    old = [changes.read_replaced(folder, one) for one in catalog.provenance(key_of(whole)) if one.replaced]
+    assert [columns["close"].tolist() for columns in old] == [whole.close[:2].tolist()]
+
+
+def test_only_what_is_remembered_without_bars_makes_no_coarser_ones(catalog):
+    empty = rows(days(), slice(0, 0))
+    catalog.write(empty, covers=span("2024-01-01", "2024-01-31"))
+    assert len(catalog.read(Key(TAPE, "ACME", "1w"))) == 0

@@ -114,7 +114,7 @@ def catalog_place(provider: str) -> Place | None:
         if key != "catalog":
             raise ConfigError(f"provider={provider!r}: {key!r} is unknown{nearest(key, ['catalog'])}")
     place = Place(name, feed, given.get("catalog", ""))
-    if name in BUILT_IN or name in provider_names() or open_catalog(place).has(name):
+    if name in BUILT_IN or open_catalog(place).has(name) or name in provider_names():  # which takes longest
         return place
     return None
 
