@@ -16,6 +16,8 @@ from pydantic.dataclasses import dataclass
 from openbell.config.providers import Providers
 from openbell.config.section import RULES, Section
 from openbell.core.costs import Costs
+from openbell.core.errors import nearest
+from openbell.execution import factory
 from openbell.portfolio import sizing
 
 
@@ -63,6 +65,13 @@ def _check_folder(value: object) -> object:
 
 def _raise_case(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
+
+
+def _check_kind(value: str) -> str:
+    if not factory.kind_is_known(value):
+        known = (factory.SIMULATED, *factory.broker_names())
+        raise ValueError(f"must be the kind of a broker{nearest(value, known)}")
+    return value
 
 
 Level = Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"]
@@ -168,6 +177,10 @@ class StrategyEntry(Section):
 
 
 class BrokerEntry(Section):
-    """One broker of brokers.yaml. The simulated broker takes its costs from the settings."""
+    """One broker of brokers.yaml. The simulated broker takes its costs from the settings.
 
-    kind: Literal["simulated"]
+    `options` are the adapter's own, which checks them; keys and secrets are none of them.
+    """
+
+    kind: Annotated[str, AfterValidator(_check_kind)]
+    options: Mapping[str, Any] = Field(default_factory=dict)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.metadata import entry_points
-from importlib.util import find_spec
-from inspect import signature
 from typing import Any, cast
 
-from openbell.core.errors import ConfigError, nearest
 from openbell.data.providers.protocol import Offer, Provider
+from openbell.remote.plugins import Plugins
 
 #: Where third parties register providers: `name = "package.module:Class"`.
 GROUP = "openbell.providers"
@@ -26,12 +22,18 @@ BUILT_IN: Mapping[str, str] = {
     "yahoo": "openbell.data.providers.yahoo:YahooProvider",
 }
 
-_ENDED = frozenset({"iex", "iex_cloud", "iexcloud"})
+_IEX_CLOUD = (
+    "IEX Cloud, which ended on 2024-08-31; use tiingo, whose intraday prices come from IEX, or alpaca with "
+    "feed=iex"
+)
+_PROVIDERS = Plugins(
+    "provider", GROUP, BUILT_IN, gone=dict.fromkeys(("iex", "iex_cloud", "iexcloud"), _IEX_CLOUD)
+)
 
 
 def provider_names() -> list[str]:
     """Return the names of all providers, sorted: those that come with Openbell and registered ones."""
-    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+    return _PROVIDERS.names()
 
 
 def offer_of(name: str) -> Offer:
@@ -40,7 +42,7 @@ def offer_of(name: str) -> Offer:
     Raises:
         ConfigError: There is no provider of that name.
     """
-    offer: Offer = _class_of(name).offer
+    offer: Offer = _PROVIDERS.load(name).offer
     return offer
 
 
@@ -56,37 +58,4 @@ def open_provider(name: str, options: Mapping[str, Any], environ: Mapping[str, s
         ConfigError: There is none of that name, its SDK is not installed, a secret is not set, or an option
             is wrong.
     """
-    form = _class_of(name)
-    offer: Offer = form.offer
-    for module in offer.modules:
-        if find_spec(module) is None:
-            raise ConfigError(
-                f"provider {name!r} needs {module}, which is not installed; "
-                f'pip install "openbell[{offer.extra}]"'
-            )
-    for variable in offer.variables:
-        if not environ.get(variable, "").strip():
-            raise ConfigError(
-                f"provider {name!r} needs the environment variable {variable}; set it, in .env for example"
-            )
-    taken = list(signature(form).parameters)[1:]
-    for option in options:
-        if option not in taken:
-            raise ConfigError(f"provider {name!r} has no option {option!r}{nearest(option, taken)}")
-    secrets = {variable: environ[variable].strip() for variable in offer.variables}
-    return cast("Provider", form(secrets, **options))
-
-
-def _class_of(name: str) -> Any:
-    if name.lower() in _ENDED:
-        raise ConfigError(
-            f"provider {name!r} is IEX Cloud, which ended on 2024-08-31; use tiingo, whose intraday prices "
-            "come from IEX, or alpaca with feed=iex"
-        )
-    place = BUILT_IN.get(name)
-    if place is not None:
-        module, _, attribute = place.partition(":")
-        return getattr(import_module(module), attribute)
-    for point in entry_points(group=GROUP, name=name):
-        return point.load()
-    raise ConfigError(f"provider {name!r} is unknown{nearest(name, provider_names())}")
+    return cast("Provider", _PROVIDERS.make(name, options, environ))

@@ -13,13 +13,9 @@ from openbell.core.messages import Quote
 from openbell.core.types import Action, Instrument, Split
 from openbell.data.bars import CalendarUnit, Source, parse_timeframe
 from openbell.data.providers.alpaca_wire import (
-    KEY,
     KINDS,
     MICRO,
-    SECRET,
-    Wire,
     find_unit,
-    load_sdk,
     reach,
     read_actions,
     read_batch,
@@ -35,6 +31,7 @@ from openbell.data.providers.answers import (
 )
 from openbell.data.providers.http import TIMEOUT
 from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.remote.alpaca import KEY, SECRET, Wire, load_sdk
 from openbell.utils.logging import hide, redact
 
 if TYPE_CHECKING:

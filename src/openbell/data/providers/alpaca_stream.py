@@ -13,9 +13,9 @@ from typing import Any
 from openbell.core.errors import BadData, ConfigError, Disconnected, OpenbellError
 from openbell.core.messages import BarMessage, Message, Quote, Trade
 from openbell.core.types import NANOS_PER_SECOND
-from openbell.data.providers.alpaca_wire import KEY, SECRET, load_sdk
 from openbell.data.providers.http import quote
 from openbell.data.providers.protocol import Channel
+from openbell.remote.alpaca import KEY, SECRET, load_sdk
 
 #: What Alpaca calls each channel. Corrected bars come with the bars.
 _CHANNELS: dict[Channel, tuple[str, ...]] = {
