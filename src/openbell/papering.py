@@ -18,7 +18,7 @@ from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, StrategyError
 from openbell.core.messages import BarMessage
 from openbell.core.orders import Order
-from openbell.core.types import Fill
+from openbell.core.types import Action, Fill
 from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.tape import Tape
@@ -148,7 +148,7 @@ async def run_paper(
             _check_same(begun.body, about, folder)
             resumed = session.resume(entries)
         else:
-            session.begin(about, [action for part in parts for one in part.series for action in one.actions])
+            session.begin(about, _actions(parts))
         if told is not None:
             told(session)
         with _signals(inbox):
@@ -156,6 +156,12 @@ async def run_paper(
                 paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
             )
         return Paper(ending, folder, resumed, [_traded(course) for course in session.courses])
+
+
+def _actions(parts: Sequence[Part]) -> list[Action]:
+    """Return the corporate actions of all symbols, each symbol's once."""
+    known = {one.symbol: one.actions for part in parts for one in part.series}
+    return [action for actions in known.values() for action in actions]
 
 
 def _left(parts: Sequence[Part], *, played: int) -> Iterator[list[BarMessage]]:

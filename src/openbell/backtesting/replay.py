@@ -12,7 +12,6 @@ from openbell.backtesting.agenda import Agenda
 from openbell.core.engine import Engine
 from openbell.core.market import Bar
 from openbell.core.ports import Command, Event
-from openbell.core.types import Split
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.strategies.blame import blame
@@ -70,6 +69,13 @@ class _Course:
         self._walk(first, stop)
         return stop
 
+    def close(self) -> None:
+        """Let happen what is due after the last bars: a delisting. It counts to the last moment."""
+        last = len(self._panel) - 1
+        self._act(last + 1)
+        if len(self._entries) != self._booked:
+            self._mark(last)
+
     def finish(self) -> None:
         """End what still works, because the data end."""
         self._broker.finish(self._panel.time)
@@ -122,14 +128,19 @@ class _Course:
         if self._late:
             late, self._late = self._late, []
             broker.submit(late, time)
-        booked = len(self._entries)
-        if booked != self._booked:
-            marks = self.marks
-            marks.moments.append(at)
-            marks.entries.append(booked)
-            self._booked = booked
+        if len(self._entries) != self._booked:
+            self._mark(at)
         self._due = due = self._agenda.next_after(at)
         return due
+
+    def _mark(self, at: int) -> None:
+        """Take note of how many entries the ledger has after a moment that booked some."""
+        marks, self._booked = self.marks, len(self._entries)
+        if marks.moments and marks.moments[-1] == at:
+            marks.entries[-1] = self._booked
+            return
+        marks.moments.append(at)
+        marks.entries.append(self._booked)
 
     def _send(self, commands: Iterable[Command], at: int) -> int:
         """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it."""
@@ -145,8 +156,7 @@ class _Course:
         """Let the corporate actions of a moment happen: to the orders, the ledger, and the past's prices."""
         while self._schedule and self._schedule[0][0] == at:
             action = self._schedule.popleft()[1]
-            if isinstance(action, Split):
-                self._broker.act(action)
+            self._broker.act(action)
             self._engine.step(action)
             self._panel.act(action)
         self._agenda.action = self._next_action(at)
@@ -180,6 +190,8 @@ def replay(
             if progress is not None and at % PROGRESS_EVERY == 0:
                 progress(at, end)
             at = course.go(at, min(end, at - at % PROGRESS_EVERY + PROGRESS_EVERY))
+        if until is None:
+            course.close()
         engine.stop()
         course.finish()
     if progress is not None:

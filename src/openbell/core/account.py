@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from openbell.core import rules
-from openbell.core.types import Charge, Dividend, Fill, Instrument, Split
+from openbell.core.types import Charge, Delisting, Dividend, Fill, Instrument, SpinOff, Split
 
 
 class EntryKind(StrEnum):
@@ -18,6 +18,8 @@ class EntryKind(StrEnum):
     FILL = "fill"
     DIVIDEND = "dividend"
     SPLIT = "split"
+    SPIN_OFF = "spin_off"  #: what left the parent; then, for the child, the shares that it was paid in
+    DELISTING = "delisting"
     BORROW = "borrow"
     INTEREST = "interest"
 
@@ -168,6 +170,43 @@ class Account:
             )
         )  # fmt: skip
 
+    def book_spin_off(self, spin_off: SpinOff, *, time: int, child: Instrument | None) -> None:
+        """Book a spin-off: what leaves the parent is paid out, and all whole shares of the child are bought.
+
+        So the two entries add up to what a fraction of a share is paid in cash. A short seller owes both.
+
+        Args:
+            spin_off: The action.
+            time: When it is booked, in ns.
+            child: What is traded of the child; None if it is not: then all of it is paid in cash.
+        """
+        parent = self.positions.get(spin_off.symbol)
+        if parent is None or parent.quantity == 0.0:
+            return
+        held, price = parent.quantity, spin_off.price
+        exact = rules.split_shares(held, spin_off.new, spin_off.old)
+        amount = exact * price
+        parent.dividends += amount
+        self.cash += amount
+        self.entries.append(
+            Entry(
+                time, EntryKind.SPIN_OFF, spin_off.symbol, 0.0, spin_off.amount, 0.0, self.cash, held, amount,
+                amount,
+            )
+        )  # fmt: skip
+        if child is None:
+            return
+        whole = rules.whole_lots(abs(exact), min(child.lot, 1.0))
+        if whole > 0.0:
+            signed = whole if held > 0.0 else -whole
+            self._transfer(spin_off.child, signed, price, kind=EntryKind.SPIN_OFF, time=time)
+
+    def book_delisting(self, delisting: Delisting, *, time: int, price: float) -> None:
+        """Book the end of a symbol: what is held of it is closed at `price`, without a fee."""
+        held = self.quantity(delisting.symbol)
+        if held != 0.0:
+            self._transfer(delisting.symbol, -held, price, kind=EntryKind.DELISTING, time=time)
+
     def book_charge(self, charge: Charge) -> None:
         """Book a cost of holding: a borrow fee of a symbol, or interest on a debit (no symbol)."""
         held = 0.0
@@ -184,6 +223,20 @@ class Account:
                 -charge.amount, -charge.amount,
             )
         )  # fmt: skip
+
+    def _transfer(self, symbol: str, signed: float, price: float, *, kind: EntryKind, time: int) -> None:
+        """Book shares that change hands at a price, but by no order and without a fee."""
+        position = self._position(symbol)
+        before, average = position.quantity, position.average
+        gain = rules.realised(before, average, signed, price)
+        after = rules.booked_position(before, signed)
+        position.average = rules.booked_average(before, average, signed, price)
+        position.quantity = after
+        position.realised += gain
+        self.shorts += (after < 0.0) - (before < 0.0)
+        amount = rules.fill_amount(signed, price, 0.0)
+        self.cash += amount
+        self.entries.append(Entry(time, kind, symbol, signed, price, 0.0, self.cash, after, gain, amount))
 
     def _position(self, symbol: str) -> Position:
         position = self.positions.get(symbol)

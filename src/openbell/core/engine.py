@@ -13,7 +13,17 @@ from openbell.core.market import Bar, Slice
 from openbell.core.orders import Order, OrderUpdate
 from openbell.core.ports import Command, Ear, Event, Hooks, Market, Sizer
 from openbell.core.requests import Exits, Ticket
-from openbell.core.types import Charge, Dividend, Fill, MarginCall, OrderStatus, Reason, Split
+from openbell.core.types import (
+    Charge,
+    Delisting,
+    Dividend,
+    Fill,
+    MarginCall,
+    OrderStatus,
+    Reason,
+    SpinOff,
+    Split,
+)
 
 _NOTHING: Sequence[Command] = ()
 _FILLED = OrderStatus.FILLED
@@ -50,6 +60,8 @@ class Engine:
             Charge: self.account.book_charge,
             Split: self._split,
             Dividend: self._dividend,
+            SpinOff: self._spin_off,
+            Delisting: self._delisting,
             MarginCall: self._margin_call,
         }
 
@@ -71,6 +83,11 @@ class Engine:
             if isinstance(command, Order):
                 command.move(OrderStatus.CANCELLED, self.market.time, Reason.END_OF_DATA)
                 self.desk.blotter.forget(command)
+
+    def silence(self) -> None:
+        """Call the strategy no more: what it has asked for is taken back, and fills are only booked."""
+        self._on_bar = self._on_bars = self._on_fill = None
+        self.desk.blotter.take_back()
 
     def lone_hook(self) -> Callable[[Bar], None] | None:
         """Return `on_bar` when calling it is all that a bar asks of the engine from now on.
@@ -136,6 +153,18 @@ class Engine:
 
     def _dividend(self, dividend: Dividend) -> None:
         self.account.book_dividend(dividend, time=dividend.ex)
+
+    def _spin_off(self, spin_off: SpinOff) -> None:
+        child = self.market.tracks.get(spin_off.child)
+        self.account.book_spin_off(
+            spin_off, time=spin_off.ex, child=None if child is None else child.instrument
+        )
+
+    def _delisting(self, delisting: Delisting) -> None:
+        price = delisting.price
+        if price is None:
+            price = self.market.tracks[delisting.symbol].price()
+        self.account.book_delisting(delisting, time=delisting.ex, price=price)
 
     def _margin_call(self, _call: MarginCall) -> None:
         self.desk.note(Reason.MARGIN_CALL)

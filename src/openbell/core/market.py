@@ -34,9 +34,11 @@ class Track:
     """The bars of one symbol: raw columns, of which those up to the cursor are known.
 
     `unit` turns the last close into today's shares and is 1.0 but between an action and the next bar.
+    `before` is what a share is worth that was received before its first bar; NaN where none can be.
     """
 
     __slots__ = (
+        "before",
         "close",
         "cursor",
         "high",
@@ -58,11 +60,12 @@ class Track:
         self.known: Sequence[int]
         self.start, self.known, self.open, self.high, self.low, self.close, self.volume = columns  # type: ignore[assignment]  # two of ints, five of floats
         self.unit = 1.0
+        self.before = float("nan")
 
     def price(self) -> float:
-        """Return the last known close in today's shares; NaN before the first bar."""
+        """Return the last known close in today's shares; before the first bar what is told, or NaN."""
         at = self.cursor.at
-        return self.close[at] * self.unit if at >= 0 else float("nan")
+        return self.close[at] * self.unit if at >= 0 else self.before
 
 
 class Bar:
@@ -151,3 +154,8 @@ class Slice:
 
     def __init__(self) -> None:
         self.bars: Sequence[Bar] = ()
+
+    @property
+    def every(self) -> Sequence[Bar]:
+        """All symbols' bars, those of no member too, where `bars` has members alone."""
+        return self.bars

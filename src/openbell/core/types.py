@@ -80,11 +80,14 @@ class Reason(StrEnum):
     GOOD_TILL = "good_till"  #: GTD ran out
     NOT_IMMEDIATE = "not_immediate"  #: IOC or FOK found nothing, or not enough, at once
     SPLIT = "split"  #: a reverse split cancels resting orders
+    SPIN_OFF = "spin_off"  #: a spin-off cancels resting orders
+    DELISTED = "delisted"  #: the symbol is not traded any more
     END_OF_DATA = "end_of_data"  #: the run ended first
     NO_BUYING_POWER = "no_buying_power"  #: unaffordable when it was accepted
     GAP_UNAFFORDABLE = "gap_unaffordable"  #: affordable when accepted, not at its fill
     CUT_TO_AFFORDABLE = "cut_to_affordable"  #: the affordable part filled, the rest was dropped
     SHORT_NOT_ALLOWED = "short_not_allowed"
+    NOT_A_MEMBER = "not_a_member"  #: the symbol is not in the universe now
     NOTHING_TO_REDUCE = "nothing_to_reduce"  #: reduce-only without a position
     BAD_QUANTITY = "bad_quantity"
     BAD_PRICE = "bad_price"
@@ -93,6 +96,13 @@ class Reason(StrEnum):
     NO_PRICE = "no_price"  #: no price is known for the symbol yet
     MARGIN_CALL = "margin_call"
     STOPPED = "stopped"  #: the session was asked to stop
+    UNSUPPORTED = "unsupported"  #: the broker has no such order, and it cannot be emulated
+    MARKET_CLOSED = "market_closed"  #: it cannot wait for the next session
+    NOT_SENT = "not_sent"  #: the broker never got it, and it is too old to be sent now
+    BROKER_REFUSED = "broker_refused"  #: the broker understood it and refused; its words are in the journal
+    BROKER_CANCELLED = "broker_cancelled"  #: ended at the broker, and not by us
+    LATE_FILL = "late_fill"  #: filled after it had ended
+    ADOPTED = "adopted"  #: taken over from the account, because a policy says so
 
 
 class Phase(IntEnum):
@@ -145,7 +155,10 @@ class Instrument:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """`new` shares for each `old`: 2 for 1 is `Split(ex, 2, 1)`. `ex` is the ex-date's session open."""
+    """`new` shares for each `old`: 2 for 1 is `Split("X", ex, 2, 1)`. `ex` is the ex-date's session open.
+
+    A stock dividend is one too: of 5 %, it is `Split("X", ex, 105, 100)`.
+    """
 
     symbol: str
     ex: int
@@ -177,7 +190,75 @@ class Dividend:
             raise BadData(f"{self.symbol}: dividend of {shown(self.amount)}; it must be a positive amount")
 
 
-Action = Split | Dividend
+@dataclass(frozen=True, slots=True)
+class SpinOff:
+    """`new` shares of `child` for each `old` of `symbol`, worth `price` each, to whoever held before `ex`."""
+
+    symbol: str
+    ex: int
+    child: str
+    new: int
+    old: int
+    price: float
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.child, str) and self.child.strip()) or self.child == self.symbol:
+            raise BadData(f"{self.symbol}: spin-off of {shown(self.child)}; name the company that leaves it")
+        if not (1.0 <= real(self.new) < math.inf and 1.0 <= real(self.old) < math.inf):
+            ratio = f"{shown(self.new)}:{shown(self.old)}"
+            raise BadData(f"{self.symbol}: spin-off of {ratio} {self.child}; both sides must be 1 or more")
+        if not 0.0 < real(self.price) < math.inf:
+            raise BadData(
+                f"{self.symbol}: spin-off of {self.child} at {shown(self.price)}; its price must be positive"
+            )
+
+    @property
+    def amount(self) -> float:
+        """What leaves the company with one of its shares."""
+        return self.price * self.new / self.old
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolChange:
+    """From `ex` on, `symbol` is called `new_symbol`: the same company, the same shares."""
+
+    symbol: str
+    ex: int
+    new_symbol: str
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.new_symbol, str) and self.new_symbol.strip()):
+            raise BadData(f"{self.symbol}: change to {shown(self.new_symbol)}; name the new symbol")
+        if self.new_symbol == self.symbol:
+            raise BadData(f"{self.symbol}: change to itself; name the new symbol, or leave it out")
+
+
+@dataclass(frozen=True, slots=True)
+class Delisting:
+    """From `ex` on the symbol is not traded; a share is paid `price`: 0 is worthless, None the last close."""
+
+    symbol: str
+    ex: int
+    price: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.price is None:
+            return
+        if self.price != self.price:  # NaN
+            object.__setattr__(self, "price", None)  # one way to say that it is not known
+        elif not 0.0 <= real(self.price) < math.inf:
+            raise BadData(f"{self.symbol}: delisting at {shown(self.price)}; its price must be 0 or more")
+
+
+Action = Split | Dividend | SpinOff | SymbolChange | Delisting
+
+#: In which order actions of one moment happen: what is paid first, as it is owed on the shares of before.
+_TURNS: dict[type, int] = {Dividend: 0, SpinOff: 1, Split: 2, SymbolChange: 3, Delisting: 4}
+
+
+def turn_of(action: Action) -> tuple[int, int]:
+    """Return what sorts a symbol's actions: their date, and on one date the order in which they happen."""
+    return action.ex, _TURNS[type(action)]
 
 
 class Charge(NamedTuple):

@@ -1,4 +1,4 @@
-"""What splits and dividends do to a position that is held: growth factors over the bars."""
+"""What splits, dividends and spin-offs do to a position that is held: growth factors over the bars."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openbell.core.errors import BadData
-from openbell.core.types import Action, Split
+from openbell.core.types import Action, Delisting, Dividend, SpinOff, Split, SymbolChange, turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from openbell.data.bars import Floats, Times
+
+
+def repricing(actions: Iterable[Action]) -> list[Split | Dividend | SpinOff]:
+    """Return the actions that change what one share stands for, and with it the unit of prices."""
+    return [action for action in actions if isinstance(action, Split | Dividend | SpinOff)]
 
 
 def factors(start: Times, close: Floats, actions: Iterable[Action]) -> tuple[Floats, Floats]:
@@ -22,7 +27,8 @@ def factors(start: Times, close: Floats, actions: Iterable[Action]) -> tuple[Flo
     bar and change at the first bar that starts at or after an action's ex-date: an `n`:`m` split multiplies
     both by n/m; a dividend D multiplies the second by 1 / (1 - D/P), with P the raw close before it (the
     convention of CRSP: the dividend is reinvested at P - D). Actions on or before the first bar change
-    nothing, and neither do those after the last.
+    nothing, and neither do those after the last. A spin-off counts as a dividend of what leaves with a share.
+    A new name and a delisting are in no price.
 
     A price of bar s, adjusted as of bar t, is `price[s] * total[s] / total[t]`: for s = t the ratio is
     exactly 1, and nothing that happens after t is in it.
@@ -33,18 +39,18 @@ def factors(start: Times, close: Floats, actions: Iterable[Action]) -> tuple[Flo
     Args:
         start: (n,) ns UTC, ascending; when each bar opens.
         close: (n,) raw closes.
-        actions: Splits and dividends of the symbol, in any order.
+        actions: Those of the symbol, in any order.
 
     Returns:
         Two arrays of shape (n,): the split factor and the total factor.
 
     Raises:
-        BadData: A dividend is not below the close before it.
+        BadData: A dividend, or a spin-off, is not below the close before it.
     """
     split = np.ones(len(start))
     total = np.ones(len(start))
     bar, reference = 0, 0.0
-    for action in sorted(actions, key=lambda a: (a.ex, isinstance(a, Split))):
+    for action in sorted(repricing(actions), key=turn_of):
         at = int(np.searchsorted(start, action.ex))
         if at == 0 or at == len(start):
             continue
@@ -58,10 +64,26 @@ def factors(start: Times, close: Floats, actions: Iterable[Action]) -> tuple[Flo
         left = reference - action.amount
         if left <= 0.0:
             day = np.datetime64(action.ex, "ns").astype("datetime64[D]")
+            kind = "spin-off" if isinstance(action, SpinOff) else "dividend"
             raise BadData(
-                f"{action.symbol}: the dividend of {action.amount} on {day} is not below the price before it "
+                f"{action.symbol}: the {kind} of {action.amount} on {day} is not below the price before it "
                 f"({reference:.6g}); correct its amount or date"
             )
         total[at] *= reference / left
         reference = left
     return np.cumprod(split, dtype=np.float64), np.cumprod(total, dtype=np.float64)
+
+
+def terms_of(action: Action) -> list[int | str | None]:
+    """Return what an action says beside its symbol and date, exactly, as JSON has it."""
+    match action:
+        case Split():
+            return [action.new, action.old]
+        case Dividend():
+            return [float(action.amount).hex()]
+        case SpinOff():
+            return [action.child, action.new, action.old, float(action.price).hex()]
+        case SymbolChange():
+            return [action.symbol, action.new_symbol]
+        case Delisting():
+            return [None if action.price is None else float(action.price).hex()]

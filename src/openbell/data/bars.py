@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openbell.core.errors import BadData, ConfigError
-from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, Split
+from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, SymbolChange, turn_of
+from openbell.data.actions import terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -217,14 +218,14 @@ class Series:
         for name in COLUMNS:
             put(name, _frozen(getattr(self, name), np.float64))
         put("extra", MappingProxyType({k: _frozen(v, np.float64) for k, v in self.extra.items()}))
-        put("actions", tuple(sorted(self.actions, key=lambda a: (a.ex, isinstance(a, Split)))))
+        put("actions", tuple(sorted(self.actions, key=turn_of)))
         for name, column in self._arrays().items():
             if column.shape != (len(self),):
                 raise BadData(
                     f"{self.symbol}: column {name!r} has shape {column.shape}; start has {len(self)} bars"
                 )
         for action in self.actions:
-            if action.symbol != self.symbol:
+            if action.symbol != self.symbol and not isinstance(action, SymbolChange):  # of a former name
                 raise BadData(
                     f"{self.symbol}: an action of {action.symbol!r} ({action}) among its own; leave it out"
                 )
@@ -246,7 +247,7 @@ class Series:
         the source or the findings.
         """
         arrays = self._arrays()
-        actions = [[type(a).__name__, a.ex, *_terms(a)] for a in self.actions]
+        actions = [[type(a).__name__, a.ex, *terms_of(a)] for a in self.actions]
         head = [self.symbol, self.timeframe, len(self), list(arrays), actions]
         digest = hashlib.sha256(json.dumps(head).encode())
         for column in arrays.values():
@@ -264,10 +265,6 @@ class Series:
     def _arrays(self) -> dict[str, Times | Floats]:
         own = {name: getattr(self, name) for name in ("start", "known", *COLUMNS)}
         return own | dict(sorted(self.extra.items()))
-
-
-def _terms(action: Action) -> list[int | str]:
-    return [action.new, action.old] if isinstance(action, Split) else [float(action.amount).hex()]
 
 
 def _frozen(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:

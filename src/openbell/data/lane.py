@@ -10,11 +10,12 @@ import numpy as np
 from openbell.core.errors import BadData, StrategyError
 from openbell.core.market import Bar, Cursor, Track
 from openbell.core.messages import BarMessage
-from openbell.core.types import Action, Instrument, Split
-from openbell.data.actions import factors
+from openbell.core.types import Action, Delisting, Dividend, Instrument, SpinOff, Split
+from openbell.data.actions import factors, repricing
 from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
 from openbell.data.resample import Resampled, check_coarser, latest, resample
+from openbell.data.traded import tell_dead
 from openbell.data.views import Outputs, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
@@ -44,6 +45,7 @@ class Lane:
         self.bar = Bar(self.track)
         self._lines: dict[Indicator, Line] = {}
         self.acted = False  #: whether an action ever changed the unit
+        self._delisted = 0  # since when it is not traded any more
         if past is not None and len(past):
             self._take(past)
 
@@ -61,6 +63,8 @@ class Lane:
                 f"{self.symbol}: a bar that opens at {_text(bar.start)} comes after the one of "
                 f"{_text(self.start[-1])}; bars must arrive in their order, once each"
             )
+        if self._delisted:
+            raise BadData(tell_dead(self.symbol, self._delisted, bar.start))
         self.start.append(bar.start)
         self.known.append(known)
         for name, value in zip(COLUMNS, bar[3:8], strict=True):
@@ -77,19 +81,23 @@ class Lane:
             line.follow(row)
 
     def act(self, action: Action) -> None:
-        """Turn the past's prices into the units that hold after a split or dividend."""
+        """Turn the past's prices into the units that hold after a split, dividend or spin-off."""
         track = self.track
+        if isinstance(action, Delisting):
+            self._delisted = action.ex
         if isinstance(action, Split):
             track.unit /= action.ratio
             self._next_split *= action.ratio
             self._next_total *= action.ratio
             self._reference /= action.ratio
-        else:
+        elif isinstance(action, Dividend | SpinOff):
             close = track.price()
             track.unit *= (close - action.amount) / close
             left = self._reference - action.amount
             self._next_total *= self._reference / left
             self._reference = left
+        else:
+            return
         self.acted = True
         for line in self._lines.values():
             line.refill()
@@ -134,7 +142,7 @@ class Lane:
         self._split.extend(split.tolist())
         self._total.extend(total.tolist())
         self.slots.extend([-1] * len(past))
-        self.acted = bool(past.actions)
+        self.acted = bool(repricing(past.actions))
         self.cursor.at = len(past) - 1
         self._reference = self.columns["close"][-1]
 

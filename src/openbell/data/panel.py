@@ -12,7 +12,7 @@ import numpy as np
 from openbell.core import clock
 from openbell.core.errors import BadData, StrategyError, nearest
 from openbell.core.market import Bar, Cursor, Track
-from openbell.core.types import Action, Instrument, Split
+from openbell.core.types import Action, Delisting, Dividend, Instrument, SpinOff, Split
 from openbell.data.actions import factors
 from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
@@ -127,14 +127,18 @@ class Panel:
         return [(at, action) for at, _, _, action in found]
 
     def act(self, action: Action) -> None:
-        """Turn a symbol's past prices into the units that hold after a split or dividend."""
+        """Turn a symbol's past prices into the units that hold after a split, dividend or spin-off."""
         part = self._parts[action.symbol]
         track = part.track
         if isinstance(action, Split):
             track.unit /= action.ratio
-        else:
+        elif isinstance(action, Dividend | SpinOff):
             close = track.price()
             track.unit *= (close - action.amount) / close
+            if isinstance(action, SpinOff) and action.child in self.tracks:
+                self.tracks[action.child].before = action.price
+        else:
+            return
         self._acted.append(track)
         at = track.cursor.at + 1
         if part.bounds[part.epoch + 1] == at:
@@ -276,9 +280,14 @@ class Panel:
         part = self._part(symbol)
         held = part.carried(part.series.close, len(self.times))
         for at, action in part.due(self.times):
-            resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
-            if isinstance(action, Split) and at < resumes:
-                held[at:resumes] /= action.ratio
+            if isinstance(action, Split):
+                resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
+                if at < resumes:
+                    held[at:resumes] /= action.ratio
+        for other in self._parts.values():
+            for at, action in other.due(self.times) if other.series.actions else ():
+                if isinstance(action, SpinOff) and action.child == symbol:
+                    held[at : part.slots[0]] = action.price
         return held
 
     def growth(self, symbol: str) -> Floats:
@@ -287,6 +296,9 @@ class Panel:
         value = part.series.close * part.total
         curve = part.carried(value / value[0], len(self.times))
         curve[: part.slots[0]] = 1.0
+        for at, action in part.due(self.times):
+            if isinstance(action, Delisting) and action.price is not None:  # else it ends at the last close
+                curve[min(at, len(curve) - 1) :] *= action.price / float(part.series.close[-1])
         return curve
 
     def adjustment(self, column: str, first: int, now: int) -> Floats | float:

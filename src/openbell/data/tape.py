@@ -14,7 +14,8 @@ from openbell.core import clock
 from openbell.core.errors import BadData, StrategyError, nearest
 from openbell.core.market import Bar, Cursor, Track
 from openbell.core.messages import BarMessage
-from openbell.core.types import Action, Instrument
+from openbell.core.types import Action, Instrument, SpinOff
+from openbell.data.actions import repricing
 from openbell.data.bars import Floats, Series
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection
@@ -105,10 +106,13 @@ class Tape:
         return self.slice
 
     def act(self, action: Action) -> None:
-        """Turn a symbol's past prices into the units that hold after a split or dividend."""
+        """Turn a symbol's past prices into the units that hold after a split, dividend or spin-off."""
         lane = self.lanes[action.symbol]
         lane.act(action)
-        self._acted.append(lane)
+        if repricing([action]):
+            self._acted.append(lane)
+        if isinstance(action, SpinOff) and action.child in self.tracks:
+            self.tracks[action.child].before = action.price
 
     # --- core.ports.Market -----------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from openbell.core.errors import BadData, ConfigError, nearest
 from openbell.core.market import Bar, Cursor, Track
-from openbell.core.types import Action, Instrument, Split
-from openbell.data.actions import factors
+from openbell.core.types import Action, Delisting, Instrument, Split, SymbolChange
+from openbell.data.actions import factors, repricing
 from openbell.data.bars import COLUMNS, Floats, Series, Times
 from openbell.data.views import View
 from openbell.indicators.spec import Indicator
@@ -51,9 +51,16 @@ class Traded:
         return row
 
     def due(self, times: Times) -> list[tuple[int, Action]]:
-        """Return the actions between the bars, each with the moment before whose bars it happens."""
+        """Return the actions between the bars, each with the moment before whose bars it happens.
+
+        A delisting follows the last bar; after the last moment it happens at the end.
+        """
         first, last = self.series.start[0], self.series.start[-1]
-        found = [(self._due(times, a.ex), a) for a in self.series.actions if first < a.ex <= last]
+        found = [
+            (self._due(times, a.ex), a)
+            for a in self.series.actions
+            if first < a.ex and (a.ex <= last or isinstance(a, Delisting)) and not isinstance(a, SymbolChange)
+        ]
         return sorted(found, key=lambda item: (item[0], item[1].ex))
 
     def _due(self, times: Times, ex: int) -> int:
@@ -92,8 +99,9 @@ def place(series: Series, instrument: Instrument, cursor: Cursor, slots: Times) 
     if not series.actions:
         return Traded(series, track, Bar(track), slots, _ones(count), _ones(count), [0, count])
     _check_splits(series)
+    _check_end(series)
     split, total = factors(series.start, series.close, series.actions)
-    inside = {int(np.searchsorted(series.start, action.ex)) for action in series.actions}
+    inside = {int(np.searchsorted(series.start, action.ex)) for action in repricing(series.actions)}
     bounds = [0, *sorted(b for b in inside if 0 < b < count), count]
     return Traded(series, track, Bar(track), slots, split, total, bounds)
 
@@ -116,6 +124,19 @@ def _check_splits(series: Series) -> None:
                 f"{series.symbol}: the split on {day} lies inside a {series.timeframe} bar, so its prices "
                 "are in two units; trade finer bars, read these as an indicator's timeframe"
             )
+
+
+def _check_end(series: Series) -> None:
+    """Refuse bars of a symbol that is not traded any more."""
+    for action in series.actions:
+        if isinstance(action, Delisting) and action.ex <= series.start[-1]:
+            raise BadData(tell_dead(series.symbol, action.ex, int(series.start[-1])))
+
+
+def tell_dead(symbol: str, ex: int, start: int) -> str:
+    """Return what is said of a bar that begins after its symbol's delisting."""
+    gone, day = (np.datetime64(time, "ns").astype("datetime64[D]") for time in (ex, start))
+    return f"{symbol}: a bar on {day} is after the delisting on {gone}; drop the bar or correct the delisting"
 
 
 class Timeline:

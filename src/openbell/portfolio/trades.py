@@ -16,8 +16,8 @@ from openbell.core.types import NANOS_PER_DAY
 class Trade:
     """One round trip. Money is in the account's currency; prices and shares in units of the last booking.
 
-    `pnl` is everything that it brought: price, fees, dividends, borrow. `basis` is the largest value that
-    was put in, at the average price. An open one has `closed` 0 and is valued at the last price.
+    `pnl` is everything that it brought: price, fees, dividends, spin-offs, borrow. `basis` is the largest
+    value that was put in, at the average price. An open one has `closed` 0 and is valued at the last price.
     """
 
     symbol: str
@@ -29,7 +29,7 @@ class Trade:
     exit: float = 0.0  #: average price of what closed
     pnl: float = 0.0
     fees: float = 0.0
-    carry: float = 0.0  #: dividends less borrow
+    carry: float = 0.0  #: dividends and spin-offs less borrow
     basis: float = 0.0
     fills: int = 0
     first: int = 0  #: index of the first ledger entry
@@ -49,6 +49,10 @@ class Trade:
     def days(self) -> float:
         """Return how long it was held, in calendar days; NaN while it is open."""
         return math.nan if self.is_open else (self.closed - self.opened) / NANOS_PER_DAY
+
+
+#: What moves shares at a price, but by no order.
+_TRANSFERS = (EntryKind.SPIN_OFF, EntryKind.DELISTING)
 
 
 class _Leg(NamedTuple):
@@ -77,7 +81,6 @@ class _Tally:
         trade, shares = self.trade, abs(leg.quantity)
         trade.pnl -= leg.quantity * price + leg.fee
         trade.fees += leg.fee
-        trade.fills += 1
         if leg.quantity * trade.side > 0:
             self.opened_shares += shares
             self.opened_value += shares * price
@@ -121,12 +124,13 @@ def round_trips(entries: Sequence[Entry], prices: Mapping[str, float]) -> list[T
     latest: dict[str, Trade] = {}
     for index, entry in enumerate(entries):
         symbol = entry.symbol
-        if entry.kind is EntryKind.FILL:
+        if entry.kind is EntryKind.FILL or (entry.kind in _TRANSFERS and entry.quantity != 0.0):
             for leg in _legs(entry):
                 if symbol not in running:
                     latest[symbol] = Trade(symbol, 1 if leg.quantity > 0 else -1, entry.time, first=index)
                     running[symbol] = _Tally(latest[symbol])
                 running[symbol].fill(leg, entry.price)
+                running[symbol].trade.fills += entry.kind is EntryKind.FILL
                 _note(entry, index, running, done)
         elif entry.kind is EntryKind.SPLIT:
             running[symbol].split(entry)

@@ -29,6 +29,10 @@ class Bars(NamedTuple):
             return int(np.searchsorted(self.start, fill.time, side="right")) - 1
         return int(np.searchsorted(self.known, fill.time))
 
+    def from_(self, time: int) -> int:
+        """Return the index of the first bar that begins at a time or later, or of the last."""
+        return min(int(np.searchsorted(self.start, time)), len(self.start) - 1)
+
 
 def bars_of(panel: Panel, symbol: str) -> Bars:
     """Return a symbol's bars."""

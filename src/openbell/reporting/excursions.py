@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from openbell.core.types import Fill, Phase
 from openbell.data.panel import Panel
 from openbell.portfolio.trades import Trade
@@ -33,21 +31,24 @@ def excursions(trades: Sequence[Trade], fills: Mapping[int, Fill], panel: Panel)
         bars = known.get(trade.symbol)
         if bars is None:
             bars = known[trade.symbol] = bars_of(panel, trade.symbol)
-        found.append(_excursion(trade, bars, fills[trade.first], fills.get(trade.last)))
+        found.append(_excursion(trade, bars, fills.get(trade.first), fills.get(trade.last)))
     return found
 
 
-def _excursion(trade: Trade, bars: Bars, entry: Fill, exit_: Fill | None) -> Excursion:
-    first = bars.at(entry)
+def _excursion(trade: Trade, bars: Bars, entry: Fill | None, exit_: Fill | None) -> Excursion:
+    end = len(bars.close) - 1
+    first = (
+        bars.at(entry) if entry else bars.from_(trade.opened)
+    )  # a spin-off brought it, at a session's open
     if trade.is_open:
-        last = whole_until = len(bars.close) - 1
+        last = whole_until = end
     elif exit_:
         last = bars.at(exit_)
         whole_until = last if exit_.phase is Phase.CLOSE else last - 1
-    else:  # a split paid out what was left, before the bar's open
-        last = int(np.searchsorted(bars.start, trade.closed))
-        whole_until = last - 1
-    whole_from = first if entry.phase is Phase.OPEN else first + 1
+    else:  # a split paid out what was left before a bar's open, or a delisting closed it after the last
+        opens = int(bars.start.searchsorted(trade.closed))
+        last, whole_until = min(opens, end), opens - 1
+    whole_from = first if entry is None or entry.phase is Phase.OPEN else first + 1
     prices = [trade.exit] if trade.exit else []
     if whole_from > first and (first < last or trade.is_open):
         prices.append(float(bars.close[first] * bars.split[first] / bars.split[last]))

@@ -16,7 +16,7 @@ from openbell.reporting.words import REASONS, count, plain
 #: These end an order that waited in vain; they do not say what for.
 _IN_VAIN = frozenset({
     Reason.REPLACED, Reason.ASKED, Reason.SESSION_END, Reason.GOOD_TILL, Reason.NOT_IMMEDIATE, Reason.SPLIT,
-    Reason.END_OF_DATA,
+    Reason.SPIN_OFF, Reason.DELISTED, Reason.END_OF_DATA,
 })  # fmt: skip
 _LASTING = frozenset({TimeInForce.GTC, TimeInForce.DAY, TimeInForce.GTD})
 

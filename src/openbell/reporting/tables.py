@@ -89,7 +89,7 @@ def trades(outcome: Outcome) -> Table:
     """Return the round trips. An open one has no `closed`, and its `exit_price` is the last price.
 
     `return` is the profit as a share of the most that was put in, `mae` and `mfe` are moves of the price as
-    shares of the entry, `carry` is dividends less borrow. All of it but these moves is after costs.
+    shares of the entry, `carry` is dividends and spin-offs less borrow. All but these moves is after costs.
     """
     by_entry = fills_by_entry(outcome)
     found = outcome.trades
@@ -127,7 +127,7 @@ def exit_reasons(outcome: Outcome, by_entry: dict[int, Fill]) -> list[str]:
         if trade.is_open:
             found.append("")
         elif fill is None:
-            found.append("split")
+            found.append(outcome.entries[trade.last].kind.value)  # shares that no order moved
         else:
             order = sent[fill.order_id]
             found.append(order.tag or order.reason.value or f"{order.type.value} order".replace("_", " "))

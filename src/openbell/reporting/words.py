@@ -23,6 +23,9 @@ REASONS: dict[Reason, str] = {
     Reason.GOOD_TILL: "its time ran out",
     Reason.NOT_IMMEDIATE: "it could not fill at once",
     Reason.SPLIT: "a reverse split cancelled it",
+    Reason.SPIN_OFF: "a spin-off cancelled it",
+    Reason.DELISTED: "the symbol was delisted",
+    Reason.NOT_A_MEMBER: "the symbol was not in the universe",
     Reason.END_OF_DATA: "the data ended before it filled",
     Reason.NO_BUYING_POWER: "it cost more than the account could pay",
     Reason.GAP_UNAFFORDABLE: "a gap made it dearer than the account could pay",
@@ -35,6 +38,15 @@ REASONS: dict[Reason, str] = {
     Reason.SIZE_ZERO: "the sizer's target was less than one lot",
     Reason.NO_PRICE: "no price was known for the symbol yet",
     Reason.MARGIN_CALL: "a margin call closed it",
+    Reason.STOPPED: "the session was asked to stop",
+    Reason.STOPPED: "the session was asked to stop",
+    Reason.UNSUPPORTED: "the broker has no such order",
+    Reason.MARKET_CLOSED: "the market was closed",
+    Reason.NOT_SENT: "the broker never got it",
+    Reason.BROKER_REFUSED: "the broker refused it",
+    Reason.BROKER_CANCELLED: "the broker ended it",
+    Reason.LATE_FILL: "it filled after it had ended",
+    Reason.ADOPTED: "it was taken over from the account",
 }
 
 

@@ -15,7 +15,7 @@ from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
 from openbell.core.ports import Command, Event
 from openbell.core.requests import NO_EXITS, Ticket
-from openbell.core.types import Action, Reason, Split
+from openbell.core.types import Action, Delisting, Reason, SymbolChange
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.strategies.blame import blame
@@ -56,7 +56,11 @@ class Course:
 
     def expect(self, actions: Iterable[Action]) -> None:
         """Take note of corporate actions that will happen; those of other symbols are passed over."""
-        own = [action for action in actions if action.symbol in self.tape.lanes]
+        own = [
+            action
+            for action in actions
+            if action.symbol in self.tape.lanes and not isinstance(action, SymbolChange)
+        ]
         self._actions = deque(sorted([*self._actions, *own], key=lambda action: action.ex))
 
     def start(self) -> None:
@@ -96,7 +100,10 @@ class Course:
         self._send(self.engine.flush(), self.tape.time)
 
     def stop(self) -> None:
-        """Let the strategy clean up, and end what still works."""
+        """Let happen what is due after the last bars, let the strategy clean up, and end what still works."""
+        for action in self._actions:
+            if isinstance(action, Delisting):
+                self._happen(action)
         if self.failure is None:
             with blame(self.engine):
                 self.engine.stop()
@@ -128,14 +135,19 @@ class Course:
             action = self._actions.popleft()
             if starts.get(action.symbol, time) < action.ex:
                 later.append(action)
-            elif self.tape.lanes[action.symbol].cursor.at >= 0:  # nobody holds what never had a price
-                self.scribe.act(action, self.tape.tracks[action.symbol])
-                if isinstance(action, Split):
-                    self.broker.act(action)
-                with blame(self.engine):
-                    self.engine.step(action)
-                self.tape.act(action)
+            else:
+                self._happen(action)
         self._actions.extendleft(reversed(later))
+
+    def _happen(self, action: Action) -> None:
+        """Let a corporate action happen: to the orders, the ledger, and the past's prices."""
+        if self.tape.lanes[action.symbol].cursor.at < 0:
+            return  # nobody holds what never had a price
+        self.scribe.act(action, self.tape.tracks)
+        self.broker.act(action)
+        with blame(self.engine):
+            self.engine.step(action)
+        self.tape.act(action)
 
     def _tell(self, event: Event) -> None:
         self._late.extend(self.engine.step(event))

@@ -9,7 +9,7 @@ from typing import Any
 from openbell.core.account import Account
 from openbell.core.errors import BadData
 from openbell.core.orders import Order
-from openbell.core.types import Dividend, Fill, Instrument, Split
+from openbell.core.types import Delisting, Dividend, Fill, Instrument, SpinOff, Split
 from openbell.storage.journal import Entry
 from openbell.trading.records import action_of, charge_of, fill_of, order_of, update_of
 
@@ -26,13 +26,17 @@ class Ledger:
     fills: list[Fill] = field(default_factory=list)
 
 
-def fold(entries: Iterable[Entry]) -> dict[str, Ledger]:
+def fold(entries: Iterable[Entry], before: dict[str, Ledger] | None = None) -> dict[str, Ledger]:
     """Return each strategy's ledger after all these events.
+
+    Args:
+        entries: The events.
+        before: The ledgers to go on with, which are changed; none at a session's beginning.
 
     Raises:
         BadData: An event is about a strategy or an order that was never begun.
     """
-    ledgers: dict[str, Ledger] = {}
+    ledgers: dict[str, Ledger] = {} if before is None else before
     for entry in entries:
         if entry.kind == "strategy":
             ledgers.setdefault(entry.strategy, Ledger(Account(entry.body["cash"])))
@@ -80,13 +84,19 @@ def _charge(ledger: Ledger, entry: Entry) -> None:
 
 def _action(ledger: Ledger, entry: Entry) -> None:
     body: dict[str, Any] = dict(entry.body)
-    close, lot = body.pop("previous_close", 0.0), body.pop("lot", 1.0)
-    action = action_of(body)
+    close, lot = body.pop("previous_close", 0.0), body.pop("lot", None)
+    action, account = action_of(body), ledger.account
     if isinstance(action, Split):
         instrument = Instrument(action.symbol, lot=lot)
-        ledger.account.book_split(action, time=action.ex, previous_close=close, instrument=instrument)
+        account.book_split(action, time=action.ex, previous_close=close, instrument=instrument)
     elif isinstance(action, Dividend):
-        ledger.account.book_dividend(action, time=action.ex)
+        account.book_dividend(action, time=action.ex)
+    elif isinstance(action, SpinOff):
+        child = None if lot is None else Instrument(action.child, lot=lot)
+        account.book_spin_off(action, time=action.ex, child=child)
+    elif isinstance(action, Delisting):
+        price = close if action.price is None else action.price
+        account.book_delisting(action, time=action.ex, price=price)
 
 
 _STEPS: Mapping[str, Callable[[Ledger, Entry], None]] = {

@@ -6,20 +6,18 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, get_args
 
 from openbell.core.errors import BadData
 from openbell.core.orders import Order, OrderUpdate
 from openbell.core.types import (
     Action,
     Charge,
-    Dividend,
     Fill,
     OrderStatus,
     OrderType,
     Phase,
     Reason,
-    Split,
     TimeInForce,
 )
 
@@ -33,7 +31,7 @@ _ASKED = (
 _KINDS: Mapping[str, type[Any]] = {
     "type": OrderType, "tif": TimeInForce, "status": OrderStatus, "reason": Reason, "phase": Phase,
 }  # fmt: skip
-_ACTIONS: Mapping[str, type[Any]] = {"Split": Split, "Dividend": Dividend}
+_ACTIONS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in get_args(Action)}
 
 
 def body_of_order(order: Order) -> Body:

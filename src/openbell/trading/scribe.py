@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from openbell.core.market import Track
 from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
 from openbell.core.ports import Command, Ear
-from openbell.core.types import Action, Charge, Fill, MarginCall, Split
+from openbell.core.types import Action, Charge, Delisting, Fill, MarginCall, SpinOff, Split
 from openbell.trading.records import body_of, body_of_action, body_of_order
 
 
@@ -68,11 +68,15 @@ class Scribe:
                 kind = "cancel" if isinstance(command, Cancel) else "replace"
                 self.write(kind, _fields(command), time=time, subject=str(command.order_id))
 
-    def act(self, action: Action, track: Track) -> None:
+    def act(self, action: Action, tracks: Mapping[str, Track]) -> None:
         """Write down a corporate action, with what its booking takes from the market."""
-        body = dict(body_of_action(action))
+        body, track = dict(body_of_action(action)), tracks[action.symbol]
         if isinstance(action, Split):
             body |= {"previous_close": track.price(), "lot": track.instrument.lot}
+        elif isinstance(action, Delisting):
+            body |= {"previous_close": track.price()}
+        elif isinstance(action, SpinOff) and action.child in tracks:
+            body |= {"lot": tracks[action.child].instrument.lot}
         self.write("action", body, time=action.ex, subject=action.symbol)
 
     def listen(self, ear: Ear) -> Ear:

@@ -21,7 +21,7 @@ from openbell.backtesting.kernel.convictions import (
 )
 from openbell.backtesting.kernel.decider import RAISED, Decider, Scratch, new_lists, new_scratch
 from openbell.backtesting.kernel.exact import LARGE, refuse
-from openbell.backtesting.kernel.inputs import SIZERS, columns_of, set_costs, set_symbols
+from openbell.backtesting.kernel.inputs import SIZERS, check_actions, columns_of, set_costs, set_symbols
 from openbell.backtesting.kernel.loop import prepare, replay
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.kernel.pointers import entry_of, has_entry
@@ -78,6 +78,7 @@ class Batch:
         Raises:
             CannotCompile: The decision, the sizer or a setting has no compiled form.
         """
+        check_actions(panel.schedule())
         if type(plan.sizer) not in SIZERS:
             raise refuse(f"sizing by {type(plan.sizer).__name__} is Python's")
         if plan.finer:

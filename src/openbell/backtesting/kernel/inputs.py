@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from openbell.backtesting.kernel.exact import refuse
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.kernel.records import (
     FIXED_NOTIONAL,
@@ -14,7 +16,7 @@ from openbell.backtesting.kernel.records import (
     SHARE_OF_EQUITY,
 )
 from openbell.core.costs import Costs
-from openbell.core.types import NANOS_PER_DAY, Split
+from openbell.core.types import NANOS_PER_DAY, Action, Delisting, Dividend, Split
 from openbell.data.bars import COLUMNS
 from openbell.data.panel import Panel
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
@@ -25,6 +27,18 @@ SIZERS = {
     FixedQuantity: (FIXED_QUANTITY, "quantity"),
     FixedNotional: (FIXED_NOTIONAL, "notional"),
 }
+
+
+def check_actions(schedule: Iterable[tuple[int, Action]]) -> None:
+    """Refuse what compiled code does not book.
+
+    Raises:
+        CannotCompile: There is an action beside splits and dividends.
+    """
+    for _, action in schedule:
+        if not isinstance(action, Split | Dividend):
+            kind = "is delisted" if isinstance(action, Delisting) else "has a spin-off"
+            raise refuse(f"{action.symbol} {kind}")
 
 
 def columns_of(panel: Panel, marks: NDArray[np.int64]) -> dict[str, Any]:
@@ -51,7 +65,8 @@ def columns_of(panel: Panel, marks: NDArray[np.int64]) -> dict[str, Any]:
         "action_symbols": np.array([symbols.index(a.symbol) for _, a in schedule], dtype=np.int64),
         "action_times": np.array([a.ex for _, a in schedule], dtype=np.int64),
         "action_new": np.array(
-            [a.new if isinstance(a, Split) else a.amount for _, a in schedule], dtype=np.float64
+            [a.new if isinstance(a, Split) else a.amount for _, a in schedule],  # type: ignore[union-attr]  # checked
+            dtype=np.float64,
         ),
         "action_old": np.array(
             [a.old if isinstance(a, Split) else 0.0 for _, a in schedule], dtype=np.float64

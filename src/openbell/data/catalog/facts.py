@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from openbell.core.errors import BadData
-from openbell.core.types import NANOS_PER_DAY, Action, Instrument, Split
+from openbell.core.types import NANOS_PER_DAY, Action, Instrument, turn_of
 from openbell.data.calendar import sessions
 from openbell.data.catalog.key import level_name
 from openbell.data.catalog.manifest import Origin, damaged, read_document, write_document
@@ -119,7 +119,7 @@ def place_actions(actions: Iterable[Action], calendar: str) -> tuple[Action, ...
 
 
 def _order(action: Action) -> tuple[Any, ...]:
-    return action.ex, isinstance(action, Split), type(action).__name__, repr(action)
+    return *turn_of(action), type(action).__name__, repr(action)
 
 
 def merge_actions(

@@ -37,6 +37,7 @@ class Book:
         self.resting = Resting()
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._children: dict[int, list[Working]] = {}
+        self.delisted: set[str] = set()  #: symbols that are not traded any more
         self._with_fills: set[int] = set()  #: orders that ended with a fill: a later child need not wait
         self._account = account
         self._tracks = tracks
@@ -86,7 +87,9 @@ class Book:
         """Let an order work from `time` on, if it is in time and there is money for it."""
         order = working.order
         status, why = _REJECTED, None
-        if expires <= time:
+        if self.delisted and order.symbol in self.delisted:
+            why = Reason.DELISTED
+        elif expires <= time:
             status, why = OrderStatus.EXPIRED, _why_it_ran_out(order)
         elif mark != mark:  # noqa: PLR0124  # NaN, without a call
             why = Reason.NO_PRICE
@@ -137,15 +140,8 @@ class Book:
         self.resting.changed.add(working.order.symbol)
         self._say(order_id, status, time, Reason.REPLACED, change.quantity, change.limit, change.stop)
 
-    def split(self, split: Split) -> None:
-        """Adjust a symbol's orders to a split: more shares at a lower price. A reverse split cancels them."""
-        for working in [w for w in self.open.values() if w.order.symbol == split.symbol]:
-            if split.ratio >= 1.0:
-                self._restate(working, split)
-            elif working.order.id in self.open:
-                self.end(working, OrderStatus.CANCELLED, split.ex, Reason.SPLIT)
-
-    def _restate(self, working: Working, split: Split) -> None:
+    def restate(self, working: Working, split: Split) -> None:
+        """Adjust an order to a split: more shares at a lower price."""
         working.restate(split)
         self._funds.split(working.order.id, working.remaining())
         self.resting.changed.add(split.symbol)

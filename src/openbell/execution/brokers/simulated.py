@@ -14,7 +14,8 @@ from openbell.core.clock import Sessions
 from openbell.core.costs import Costs
 from openbell.core.orders import Cancel, Order
 from openbell.core.ports import Command, Ear, Market
-from openbell.core.types import OrderStatus, Split
+from openbell.core.types import Action, OrderStatus
+from openbell.execution.brokers import corporate
 from openbell.execution.brokers.ambiguity import Ambiguity, Detail
 from openbell.execution.brokers.book import Book
 from openbell.execution.brokers.fills import Fills
@@ -84,9 +85,9 @@ class SimulatedBroker:
         if self.holding.since:
             self.holding.call(time, closing=self.book.resting.is_closing)
 
-    def act(self, split: Split) -> None:
-        """Adjust what rests to a split: more shares at a lower price. A reverse split cancels it."""
-        self.book.split(split)
+    def act(self, action: Action) -> None:
+        """Do to what rests what a corporate action does: a dividend and a new name do nothing."""
+        corporate.act(self.book, action)
 
     def finish(self, time: int) -> None:
         """End everything that still works, because the run ends."""

@@ -127,9 +127,14 @@ def _marked(
         at = bars.at(fill)
         return labels.labels(np.array([at]))[0], float(fill.price * scale[at])
 
-    last = by_entry.get(trade.last)
+    def arrive() -> tuple[str, float]:  # a spin-off brought it, at a session's open
+        at = bars.from_(trade.opened)
+        return labels.labels(np.array([at]))[0], float(trade.entry * scale[at])
+
+    first, last = by_entry.get(trade.first), by_entry.get(trade.last)
     ended = not trade.is_open and last is not None
-    return _Marks(trade, reason, place(by_entry[trade.first]), place(last) if ended and last else None)
+    entry = arrive() if first is None else place(first)
+    return _Marks(trade, reason, entry, place(last) if ended and last else None)
 
 
 def _paths(marks: list[_Marks], decimals: int) -> list[dict[str, Any]]:
