@@ -8,6 +8,7 @@ from openbell.core.errors import BadData, ConfigError, Disconnected, Rejected, R
 from openbell.core.messages import BarMessage, Quote
 from openbell.data.live.items import Connected, Correction, Gap, Lost, Settled, Slow, Unusable
 from openbell.data.live.plan import Plan
+from openbell.data.live.quotes import LocalQuotes
 from openbell.data.providers.protocol import Span
 from tests.unit.live_by_hand import SECOND, Listener, bar, bars_between, clock_time, settle, speak
 
@@ -310,6 +311,40 @@ async def test_a_fault_of_ours_reaches_the_consumer() -> None:
         with pytest.raises(ZeroDivisionError):
             async for _ in feed:
                 pass
+
+
+async def test_a_fault_of_ours_in_a_request_reaches_the_consumer() -> None:
+    ear = Listener(CALM, "10:00")
+    ear.origin.faults.append(ZeroDivisionError("a bug"))
+    async with ear.feed as feed:
+        await settle()
+        await ear.at("10:02:00.1", bar("A", "10:01"))
+        with pytest.raises(ZeroDivisionError):
+            async for _ in feed:
+                pass
+
+
+async def test_a_fault_of_ours_when_something_is_due_reaches_the_consumer(monkeypatch) -> None:
+    ear = Listener(ONE, "10:00")
+
+    def fail(now: int) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError("a bug")
+
+    async with ear.feed as feed:
+        await settle()
+        monkeypatch.setattr(ear.feed._intake, "tick", fail)
+        await ear.at("10:02")
+        with pytest.raises(ZeroDivisionError):
+            async for _ in feed:
+                pass
+
+
+async def test_quotes_are_put_on_a_shelf_too() -> None:
+    shelf = LocalQuotes()
+    async with Listener(Plan(("A",), ("quotes",)), "10:00", shelf=shelf) as ear:
+        await ear.at("10:00:01", Quote("A", 5, 1.0, 2.0))
+    assert shelf.peek("A") == Quote("A", 5, 1.0, 2.0)
 
 
 async def test_a_connection_that_never_opens_is_given_up() -> None:

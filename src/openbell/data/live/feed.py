@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -75,7 +75,7 @@ class Feed:
     async def __aenter__(self) -> Self:
         self._tasks.append(asyncio.ensure_future(self._run()))
         if self._line.timed:
-            self._tasks.append(asyncio.ensure_future(self._watch_clock()))
+            self._tasks.append(asyncio.ensure_future(self._guard(self._watch_clock())))
         return self
 
     async def __aexit__(
@@ -144,12 +144,17 @@ class Feed:
             self._alarm.set()
 
     async def _run(self) -> None:
-        try:
-            await self._line.run(self)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the consumer must see it
-            self._error = error
+        await self._guard(self._line.run(self))
         self._ended = True
         self._outbox.wake()
+
+    async def _guard(self, work: Awaitable[None]) -> None:
+        """Let the consumer see an error, whatever it is: it is the one who waits."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  # it is raised again by the iteration
+            self._error = error
+            self._outbox.wake()
 
     async def _watch_clock(self) -> None:
         """Tick when something is due, also while the line says nothing."""

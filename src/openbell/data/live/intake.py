@@ -10,7 +10,6 @@ import math
 from collections import deque
 
 from openbell.core.messages import BarMessage, Quote, Trade
-from openbell.core.types import NANOS_PER_SECOND
 from openbell.data.live.aggregate import Aggregator
 from openbell.data.live.alarms import Alarms
 from openbell.data.live.conditions import US_STOCKS, Conditions
@@ -34,7 +33,7 @@ from openbell.data.live.items import (
     Unusable,
     Up,
 )
-from openbell.data.live.lane import Fate, Lane
+from openbell.data.live.lane import Fate, Lane, find_fault
 from openbell.data.live.plan import Plan, nanos
 from openbell.data.live.timetable import Timetable
 from openbell.data.live.watch import Watch
@@ -162,23 +161,10 @@ class Intake:
         if period is None:
             self.counters.outside += 1
             return False
-        fault = self._find_fault(at, bar, period)
+        fault = find_fault(bar, at=at, period=period, step=self._times.step)
         if fault:
             self._refuse(at, f"{bar.symbol}: {fault}")
         return not fault
-
-    def _find_fault(self, at: int, bar: BarMessage, period: tuple[int, int]) -> str:
-        if not (
-            0.0 < bar.low <= min(bar.open, bar.close)
-            and max(bar.open, bar.close) <= bar.high < math.inf
-            and 0.0 <= bar.volume < math.inf
-        ):
-            return f"prices that cannot be of one bar: {bar[3:8]}"
-        if bar.start != period[0] or bar.end not in {period[1], bar.start + self._times.step}:
-            return f"a bar of {(bar.end - bar.start) / NANOS_PER_SECOND:g} s is none of {self.plan.timeframe}"
-        if bar.end > at + self._times.step:
-            return f"a bar that is complete {(bar.end - at) / NANOS_PER_SECOND:.1f} s from now"
-        return ""
 
     def _refuse(self, at: int, reason: str) -> None:
         self.counters.unusable += 1

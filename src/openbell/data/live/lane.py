@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum, auto
 
 from openbell.core.messages import BarMessage
+from openbell.core.types import NANOS_PER_SECOND
+from openbell.data.bars import format_timeframe
 from openbell.data.live.timetable import Timetable
 from openbell.data.providers.protocol import Span
 
@@ -93,3 +96,26 @@ class Lane:
             del self.recent[next(iter(self.recent))]
         self.done = bar.end
         ready.append(bar)
+
+
+def find_fault(bar: BarMessage, *, at: int, period: Span, step: int) -> str:
+    """Return why a bar cannot be right, in words; nothing if it can.
+
+    Args:
+        bar: As it was received.
+        at: When.
+        period: The one that its start falls into.
+        step: The length of bars, ns.
+    """
+    if not (
+        0.0 < bar.low <= min(bar.open, bar.close)
+        and max(bar.open, bar.close) <= bar.high < math.inf
+        and 0.0 <= bar.volume < math.inf
+    ):
+        return f"prices that cannot be of one bar: {bar[3:8]}"
+    if bar.start != period.start or bar.end not in {period.end, bar.start + step}:
+        seconds = (bar.end - bar.start) / NANOS_PER_SECOND
+        return f"a bar of {seconds:g} s is none of {format_timeframe(step)}"
+    if bar.end > at + step:
+        return f"a bar that is complete {(bar.end - at) / NANOS_PER_SECOND:.1f} s from now"
+    return ""

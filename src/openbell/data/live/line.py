@@ -109,6 +109,7 @@ class ProviderLine:
         self._asking: set[asyncio.Task[None]] = set()
         self._reading: asyncio.Task[None] | None = None
         self._reason = ""
+        self._fault: BaseException | None = None
         self._closed = False
         self._sink: Sink | None = None
         self._backoff = self._waits(Patience(attempts=sys.maxsize, first=0.5, longest=30.0))
@@ -135,6 +136,8 @@ class ProviderLine:
 
     def _outcome(self, reading: asyncio.Task[None]) -> str | None:
         """Return why a connection ended; raise what no further attempt can heal."""
+        if self._fault is not None:
+            raise self._fault
         if reading.cancelled():
             return self._reason or "closed"
         error = reading.exception()
@@ -187,7 +190,14 @@ class ProviderLine:
         """Fetch bars; an `Answer` follows, with the reason if there are none to be had."""
         task = asyncio.ensure_future(self._fetch(ask))
         self._asking.add(task)
-        task.add_done_callback(self._asking.discard)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        """Forget a request; a fault of ours in it ends the line as one in reading does."""
+        self._asking.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fault = error
+            self.renew(f"a request failed: {error}")
 
     async def _fetch(self, ask: Ask) -> None:
         async with self._together:
