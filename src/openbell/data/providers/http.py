@@ -1,4 +1,4 @@
-"""JSON over HTTP as REST providers speak it; what answers mean is of `openbell.remote.http`, and named here."""
+"""JSON over HTTP as REST providers speak it; what answers mean is in `openbell.remote.http`."""
 
 from __future__ import annotations
 
