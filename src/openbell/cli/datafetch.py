@@ -21,8 +21,8 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[PROVIDER]...", help
 
 @command(
     data,
-    "openbell data fetch AAPL MSFT --provider yahoo --timeframe 1d --start 2000-01-01",
-    "openbell data fetch AAPL --provider alpaca --timeframe 1m --start 2024-01-02 --end 2024-03-28",
+    "openbell data fetch AAPL MSFT --provider yahoo --start 2000-01-01",
+    "openbell data fetch AAPL --provider alpaca --timeframe 1m --start 2024-01-02",
     "openbell data fetch AAPL --provider alpaca,yahoo --start 2020-01-01",
     codes=(Exit.FAILED,),
 )

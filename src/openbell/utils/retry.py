@@ -13,8 +13,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+_DOUBLINGS = 60  #: who never gives up would reach what no float holds
+
 Result = TypeVar("Result")
 Sleep = Callable[[float], Awaitable[None]]
+
+#: Waits are doubled no more often: the longest is reached before, and numbers have an end.
+_DOUBLINGS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,9 @@ class Backoff:
         self.failed += 1
         if self.failed >= patience.attempts or (after is not None and after > patience.most):
             return False
-        jitter = self._draw() * min(patience.first * 2.0 ** (self.failed - 1), patience.longest)
+        jitter = self._draw() * min(
+            patience.first * 2.0 ** min(self.failed - 1, _DOUBLINGS), patience.longest
+        )
         await self._sleep((after or 0.0) + jitter)
         return True
 

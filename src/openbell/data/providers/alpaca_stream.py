@@ -233,6 +233,7 @@ def _read_trade(row: Any) -> Trade:
         float(row["s"]),
         str(row.get("i", "")),
         tuple(row.get("c") or ()),
+        str(row.get("z") or ""),
     )
 
 
