@@ -75,6 +75,17 @@ class Blotter:
             ticket["parent"], ticket["oco"] = parent, group
             self.send(symbol, -held, ticket, False, True)
 
+    def adopt(self, symbol: str, quantity: float, tag: str) -> Order:
+        """Take in an order for `quantity` signed shares that this desk never sent; nothing is asked.
+
+        It has been at the market already; what it filled is told as fills, like any other's.
+        """
+        side: Side = SELL if quantity < 0 else BUY
+        order = Order(self._next_id(), self.name, symbol, side, abs(quantity), self._market.time, tag=tag)
+        self.orders[order.id] = order
+        self.working.setdefault(symbol, {})[order.id] = order
+        return order
+
     def cancel(self, order: Order, reason: Reason = Reason.ASKED) -> None:
         """Ask for an order's end, once; one that has ended already is left alone."""
         if self.working.get(order.symbol, {}).pop(order.id, None) is not None:
@@ -118,6 +129,17 @@ class Blotter:
     def forget(self, order: Order) -> None:
         """Drop an order that has ended from those that work."""
         self.working[order.symbol].pop(order.id, None)
+
+    def take_back(self) -> None:
+        """Unmake what was asked and nobody has sent: a decision that was broken off is none."""
+        for command in self.outbox:
+            order = self.orders[command.id if isinstance(command, Order) else command.order_id]
+            if isinstance(command, Order):
+                self.forget(order)
+                del self.orders[order.id]
+            elif order.open:
+                self.working[order.symbol][order.id] = order  # a cancel had taken it out
+        self.outbox.clear()
 
     def _ticketed(
         self,

@@ -11,7 +11,7 @@ from openbell.core.desk import Desk
 from openbell.core.errors import Halt
 from openbell.core.market import Bar, Slice
 from openbell.core.orders import Order, OrderUpdate
-from openbell.core.ports import Command, Ear, Event, Hooks, Market, Sizer
+from openbell.core.ports import Command, Ear, Event, Hooks, Market, Members, Sizer
 from openbell.core.requests import Exits, Ticket
 from openbell.core.types import (
     Charge,
@@ -46,6 +46,7 @@ class Engine:
         )
         self.fills: list[Fill] = []
         self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
+        self._members = market.members
         self._focus = market.focus if len(market.symbols) > 1 else None
         self.outbox = self.desk.outbox  #: what the strategy has asked for and nobody has sent yet
         self._orders, self._working = self.desk.orders, self.desk.working
@@ -95,6 +96,7 @@ class Engine:
         A driver may do so itself then, and send what is in the `outbox` after it.
         """
         alone = len(self.market.symbols) == 1 and not self.waiting and self._on_bars is None
+        alone = alone and self._members is None
         return self._on_bar if alone else None
 
     def ear(self, tell: Callable[[Event], object]) -> Ear:
@@ -112,14 +114,14 @@ class Engine:
 
     def _slice(self, event: Slice) -> None:
         waiting, on_bar = self.waiting, self._on_bar
-        bars = event.bars if waiting or on_bar is not None else ()
+        bars = event.every if waiting or on_bar is not None else ()
         if waiting:
             for bar in bars:
                 if bar.symbol in waiting and self._ready(bar.symbol):
                     waiting.discard(bar.symbol)
         if on_bar is not None:
             focus = self._focus
-            for bar in bars:
+            for bar in bars if self._members is None else self._concerned(bars, self._members):
                 if waiting and bar.symbol in waiting:
                     continue
                 if focus is not None:
@@ -127,6 +129,11 @@ class Engine:
                 on_bar(bar)
         if self._on_bars is not None and len(waiting) < len(self.market.symbols):
             self._on_bars(event)
+
+    def _concerned(self, bars: Sequence[Bar], members: Members) -> list[Bar]:
+        """Return the bars that a strategy is asked about: the members' now, and what it holds."""
+        now, held = members.at(self.market.time), self.account.quantity
+        return [bar for bar in bars if bar.symbol in now or held(bar.symbol) != 0.0]
 
     def _fill(self, fill: Fill) -> None:
         order = self._orders.get(fill.order_id) or self._unknown(fill.order_id)

@@ -11,9 +11,12 @@ from openbell.storage.journal import Entry
 from openbell.trading.records import action_of
 
 #: What comes from outside; everything else follows from it.
-_INPUTS = ("moment", "expect", "leave")
+_INPUTS = (
+    "moment", "expect", "leave", "start", "return", "report", "execution", "answer", "settle", "touch",
+    "power", "base", "adopt",
+)  # fmt: skip
 #: What neither comes from outside nor follows: it is passed over.
-_ASIDE = ("session",)
+_ASIDE = ("session", "link", "alarm", "checked", "correction")
 
 
 class Rehearsal:

@@ -1,0 +1,109 @@
+"""The board: every route of a session, by order and by client id, and what is still to be sent."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+from openbell.core import rules
+from openbell.core.orders import TERMINAL, TRANSITIONS, OrderUpdate
+from openbell.core.ports import Command
+from openbell.core.types import Fill, OrderStatus, Reason
+from openbell.trading.clientids import ClientIds
+from openbell.trading.gate import Gate, Standing
+from openbell.trading.holds import Holds
+from openbell.trading.livecourse import LiveCourse
+from openbell.trading.route import Route, Send, Stage, body_of_send
+
+_S = OrderStatus
+_QUIET = (Reason.NONE, Reason.REPLACED)  #: nothing to tell with them unless something changed
+
+
+class Board:
+    """What the parts of the router share."""
+
+    def __init__(self, gate: Gate, ids: ClientIds, *, is_open: Callable[[int], bool]) -> None:
+        self.gate, self.ids, self.is_open = gate, ids, is_open
+        self.routes: dict[tuple[str, int], Route] = {}
+        self.by_client: dict[str, Route] = {}
+        self.outgoing: list[Send] = []  #: to be sent as soon as the journal has it
+        self.flights: dict[tuple[str, str], Send] = {}  #: by call and client id: sent, and not answered
+        self.asked: deque[tuple[LiveCourse, Sequence[Command]]] = deque()
+        self.holds = Holds()
+        self.power = math.inf  #: the broker's buying power, less what was sent since it was told
+        self.time = 0
+
+    def open(self, strategy: str = "") -> Iterator[Route]:
+        """Yield the routes that have not ended, of one strategy or of all."""
+        for route in list(self.routes.values()):
+            if route.stage is not Stage.ENDED and strategy in {"", route.course.name}:
+                yield route
+
+    def send(self, route: Route, send: Send) -> None:
+        """Write an intent down; it goes out when the journal is on the disk."""
+        route.course.scribe.write("send", body_of_send(send), time=self.time, subject=send.client_id)
+        self.outgoing.append(send)
+        self.flights[send.call, send.client_id] = send
+
+    def tell(self, course: LiveCourse, event: Fill | OrderUpdate) -> None:
+        """Tell a strategy what happened, and keep what it asks for because of it."""
+        commands = course.tell(event)
+        if commands:
+            self.asked.append((course, commands))
+
+    def say(self, route: Route, status: OrderStatus, reason: Reason = Reason.NONE) -> None:
+        """Tell a strategy that its order has a status, where the order can take that step."""
+        order = route.order
+        if order.status is _S.NEW and status is not _S.SUBMITTED:
+            self.say(route, _S.SUBMITTED)
+        if order.status in {_S.SUBMITTED, _S.HELD} and status is _S.TRIGGERED:
+            self.say(route, _S.ACCEPTED)
+        if status in TRANSITIONS[order.status] and status is not order.status:
+            self.tell(route.course, OrderUpdate(order.id, status, reason, self.time))
+
+    def change(self, route: Route, reason: Reason, *, quantity: float = math.nan) -> None:
+        """Tell a strategy that its order has other terms now."""
+        order, terms = route.order, route.terms
+        if order.status in TERMINAL:
+            return
+        size = terms.quantity if math.isnan(quantity) else quantity
+        news = (
+            _news(size, order.quantity), _news(terms.limit, order.limit), _news(terms.stop, order.stop),
+        )  # fmt: skip
+        if reason in _QUIET and all(map(math.isnan, news)):
+            return
+        self.tell(route.course, OrderUpdate(order.id, order.status, reason, self.time, *news))
+
+    def note(self, route: Route, said: str) -> None:
+        """Write down what the broker or the gate said of an order, in its own words."""
+        if said:
+            body = {"said": said, "client_id": route.client_id}
+            route.course.scribe.write("said", body, time=self.time, subject=str(route.order.id))
+
+    def standing(self, route: Route) -> Standing:
+        """Return what the gate must know of the account for one order."""
+        course, symbol = route.course, route.order.symbol
+        coming = self.holds.coming.get((course.name, symbol), 0.0)
+        return Standing(
+            price=course.tape.price(symbol),
+            held=course.engine.account.quantity(symbol) + coming,
+            free=_unreserved(course) - self.holds.total.get(course.name, 0.0),
+            power=self.power,
+            initial=course.initial,
+            open=self.is_open(self.time),
+            short=course.engine.desk.short,
+        )
+
+
+def _unreserved(course: LiveCourse) -> float:
+    """Return the equity that no position ties up."""
+    account = course.engine.account
+    if course.initial == 1.0 and not account.shorts:
+        return account.cash  # equity less the positions' value, without summing them
+    price = course.tape.price
+    return rules.free_equity(account.equity(price), account.gross(price), course.initial)
+
+
+def _news(wanted: float, known: float) -> float:
+    return wanted if wanted != known else math.nan

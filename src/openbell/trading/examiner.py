@@ -1,0 +1,219 @@
+"""The examiner: asks the broker for the account, has explained differences booked, and halts on others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from openbell.core.errors import Disconnected, Halt, Retryable
+from openbell.execution.port import Heard, LiveBroker
+from openbell.trading.floor import Floor
+from openbell.trading.reconcile import (
+    Difference,
+    Policy,
+    Snapshot,
+    base_of,
+    cash_difference,
+    missing,
+    position_differences,
+    snapshot,
+)
+from openbell.trading.route import ZERO, Answer, Outcome, Route
+from openbell.trading.sender import Timing
+from openbell.trading.wire import body_of_heard
+from openbell.utils.ratelimit import Budget, Priority
+
+_LOOKS = (
+    4  #: so often are positions that differ asked for again: a broker's own parts may disagree for seconds
+)
+
+
+class Books(Protocol):
+    """What the examiner needs of a session."""
+
+    floor: Floor
+    broker: LiveBroker
+    timing: Timing
+
+    def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
+        """Have an input taken in its turn."""
+
+    def hear(self, heard: Heard) -> None:
+        """Have something that the broker said taken in its turn."""
+
+    def after(self, call: Callable[[], None]) -> None:
+        """Have a function called when all that was put before has been taken."""
+
+    def alarm(self, said: str) -> None:
+        """Write down what somebody should look at."""
+
+    def record(self, body: Mapping[str, Any]) -> None:
+        """Write down that the account was compared."""
+
+
+class Examiner:
+    """Compares on start, after each reconnect, and every few minutes; asks for fills that were not told."""
+
+    def __init__(self, books: Books, budget: Budget, policy: Policy) -> None:
+        self._books, self._budget, self._policy = books, budget, policy
+        self._asked = asyncio.Event()
+        self._fills = asyncio.Event()
+
+    def ask(self) -> None:
+        """Have the account compared soon."""
+        self._asked.set()
+
+    def ask_for_fills(self) -> None:
+        """Have the fills asked for that reports speak of."""
+        self._fills.set()
+
+    async def run(self) -> None:
+        """Compare when asked or when it is time, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._books.timing.reconcile):
+                    await self._asked.wait()
+            self._asked.clear()
+            await self.examine()
+
+    async def examine(self) -> None:
+        """Compare the account with the books; what explains a difference is booked.
+
+        Raises:
+            Halt: A difference that nothing explains, and the policy does not take it.
+        """
+        books = self._books
+        for look in range(1, _LOOKS + 1):
+            seen = await self._ask(lambda: snapshot(books.broker, books.floor.executed))
+            if seen.balance.blocked:
+                raise Halt(f"{books.broker.name}: the account cannot trade: {seen.balance.blocked}")
+            await self._catch_up(seen)
+            if look == _LOOKS or not self._differences(seen):
+                break
+            await asyncio.sleep(books.timing.look)
+        self._judge(seen)
+        await self._taken()
+
+    def _differences(self, seen: Snapshot) -> list[Difference]:
+        floor = self._books.floor
+        found = position_differences(floor, seen.holdings)
+        if floor.base is None:  # the first look: what nobody here trades is somebody else's
+            traded = {symbol for course in floor.courses.values() for symbol in course.tape.symbols}
+            return [one for one in found if one.symbol in traded]
+        cash = cash_difference(floor, seen.balance, self._policy.tolerance)
+        return found if cash is None else [*found, cash]
+
+    async def _catch_up(self, seen: Snapshot) -> None:
+        """Have everything taken that the session missed: fills, what works, and what has ended."""
+        books = self._books
+        for execution in seen.executions:
+            books.hear(execution)
+        for report in seen.working:
+            books.hear(report)
+        await self._taken()
+        for route in list(missing(books.floor, seen)):
+            await self._look_up(route)
+        await self._taken()
+        await self._fetch_untold()
+
+    async def _look_up(self, route: Route) -> None:
+        """Ask what became of an order that does not work any more."""
+        client_id = route.client_id
+        found = await self._ask(lambda: self._books.broker.find(client_id))
+        if found is not None:
+            self._books.hear(found)
+            return
+        time = self._books.floor.time
+        answer = Answer("cancel", client_id, Outcome.ABSENT, time, "the broker does not have it any more")
+        self._books.put("answer", body_of_heard(answer), time)
+
+    # --- fills that reports speak of -------------------------------------------------------------------
+
+    async def fetch_fills(self) -> None:
+        """Ask for fills when told to, until cancelled: they may be just behind their reports."""
+        while True:
+            await self._fills.wait()
+            await asyncio.sleep(self._books.timing.fills)
+            self._fills.clear()
+            await self._fetch_untold()
+
+    async def _fetch_untold(self) -> None:
+        """Ask for executions that reports speak of; in the end their fills are booked from the reports."""
+        books = self._books
+        for _ in range(_LOOKS):
+            short = books.floor.router.short_of_fills()
+            if not short:
+                return
+            since = min(route.order.decided for route in short)
+            for execution in await self._ask(lambda at=since: books.broker.executions(at)):  # type: ignore[misc]
+                books.hear(execution)
+            await self._taken()
+            if books.floor.router.short_of_fills():
+                await asyncio.sleep(books.timing.fills)
+        for route in books.floor.router.short_of_fills():
+            books.alarm(f"order {route.client_id}: its executions do not come; its reports are booked")
+            books.put("settle", {"client_id": route.client_id}, books.floor.time)
+        await self._taken()
+
+    # --- what nothing explains -------------------------------------------------------------------------
+
+    def _judge(self, seen: Snapshot) -> None:
+        """Have what is left adopted or taken as somebody else's, by policy; the books agree then."""
+        books, floor = self._books, self._books.floor
+        found = self._differences(seen)
+        others = dict(base_of(floor, seen))  # worked out now: no fill may come between
+        cash = floor.base_cash + seen.balance.cash - floor.cash()
+        time = max(floor.time, seen.balance.time)
+        for one in found:
+            if self._decide(one) == "adopt":
+                adopted = others.pop(one.symbol)
+                cash += adopted * one.average
+                body = {"strategy": self._who(one), "symbol": one.symbol}
+                body |= {"quantity": str(adopted), "price": str(one.average)}
+                books.put("adopt", body, time)
+        if floor.base is None or found:
+            base = dict(floor.base or {})
+            for symbol, quantity in others.items():
+                base[symbol] = base.get(symbol, ZERO) + quantity
+            held = {symbol: str(quantity) for symbol, quantity in base.items() if quantity}
+            books.put("base", {"holdings": held, "cash": str(cash)}, time)
+        books.put("power", {"power": str(seen.balance.buying_power)}, time)
+        books.record({"positions": len(seen.holdings), "working": len(seen.working)})
+
+    def _decide(self, one: Difference) -> str:
+        policy = self._policy.positions if one.symbol else self._policy.cash
+        name = self._books.broker.name
+        if policy == "halt":
+            raise Halt(
+                f"{name}: {one}; nothing explains it, so nothing is traded. Set it right at the broker, or "
+                "start with another policy for such differences: adopt, leave"
+            )
+        if policy == "adopt" and self._who(one):
+            self._books.alarm(f"{one}; strategy {self._who(one)} takes it over")
+            return "adopt"
+        self._books.alarm(f"{one}; booked as somebody else's")
+        return "leave"
+
+    def _who(self, one: Difference) -> str:
+        """Return the first strategy that trades a symbol; nothing if none does."""
+        return next((n for n, c in self._books.floor.courses.items() if one.symbol in c.tape.lanes), "")
+
+    async def _taken(self) -> None:
+        """Wait until what was put has been taken."""
+        done = asyncio.Event()
+        self._books.after(done.set)
+        await done.wait()
+
+    async def _ask(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        """Ask until there is an answer: reads may be asked again."""
+        timing = self._books.timing
+        while True:
+            await self._budget.acquire(Priority.READ)
+            try:
+                async with asyncio.timeout(timing.answer):
+                    return await call()
+            except (Retryable, Disconnected, TimeoutError) as error:
+                after = getattr(error, "after", None)
+                await asyncio.sleep(min(timing.look if after is None else after, timing.patience))

@@ -1,0 +1,140 @@
+"""The floor: the strategies of a live session and the router, as a function of what comes from outside.
+
+`apply` takes one input, live as it is written down, and after a restart as it is read again. Nothing else
+changes anything here, so that both lead to the same state, stops and waiting children included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from openbell.core.errors import BadData
+from openbell.core.messages import BarMessage
+from openbell.core.orders import OrderUpdate
+from openbell.core.types import OrderStatus, Reason
+from openbell.trading.livecourse import LiveCourse, fill_of_execution
+from openbell.trading.records import action_of
+from openbell.trading.route import ZERO
+from openbell.trading.router import Router
+from openbell.trading.wire import answer_of, execution_of, report_of
+
+Body = Mapping[str, Any]
+
+
+class Floor:
+    """Strategies and router. `base` is what of the account is somebody else's: cash and positions."""
+
+    def __init__(self, courses: Sequence[LiveCourse], router: Router) -> None:
+        self.courses = {course.name: course for course in courses}
+        self.router = router
+        self.time = 0  #: of the last input, by the broker's clock or the bars' stamps
+        self.executed = 0  #: the latest execution's time
+        self.base: dict[str, Decimal] | None = None  #: positions that are somebody else's
+        self.base_cash = ZERO
+        self.started = self.left = False
+        self._steps: Mapping[str, Callable[[Body, int], None]] = {
+            "moment": self._moment, "expect": self._expect, "start": self._start, "leave": self._leave,
+            "return": self._return, "report": self._report, "execution": self._execution,
+            "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
+            "base": self._base, "adopt": self._adopt,
+        }  # fmt: skip
+
+    def apply(self, kind: str, body: Body, time: int) -> None:
+        """Take one input.
+
+        Raises:
+            BadData: Its kind is unknown: a later version wrote it.
+        """
+        step = self._steps.get(kind)
+        if step is None:
+            raise BadData(f"a journal's input {kind!r} is unknown; update Openbell")
+        self.time = max(self.time, time)
+        step(body, time)
+
+    def held(self) -> dict[str, Decimal]:
+        """Return the positions that the account should have: the strategies', the base, others' fills."""
+        held = dict(self.base or {})
+        for course in self.courses.values():
+            for symbol in course.engine.account.positions:
+                held[symbol] = held.get(symbol, ZERO) + course.quantity(symbol)
+        for fill in self.router.foreign_fills.values():
+            held[fill.symbol] = held.get(fill.symbol, ZERO) + fill.side * fill.quantity
+        return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+    def cash(self) -> Decimal:
+        """Return the cash that the account should have."""
+        cash = self.base_cash
+        for course in self.courses.values():
+            account = course.engine.account
+            cash += Decimal(repr(account.cash - account.initial_cash))
+        for fill in self.router.foreign_fills.values():
+            cash -= fill.side * fill.quantity * fill.price + fill.fee
+        return cash
+
+    # --- inputs ----------------------------------------------------------------------------------------
+
+    def _moment(self, body: Body, time: int) -> None:
+        bars = [BarMessage(*row) for row in body["bars"]]
+        for bar in bars:
+            self.router.look(bar.symbol, bar.high, bar.low, time)
+        for course in self.courses.values():
+            course.scribe.trace = str(time)
+            self.router.submit(course, course.moment(bars), time)
+
+    def _expect(self, body: Body, _time: int) -> None:
+        actions = [action_of(one) for one in body["actions"]]
+        for course in self.courses.values():
+            course.expect(actions)
+
+    def _start(self, _body: Body, time: int) -> None:
+        self.started = True
+        for course in self.courses.values():
+            self.router.submit(course, course.start(), time)
+
+    def _leave(self, body: Body, time: int) -> None:
+        self.left = True
+        for course in self.courses.values():
+            self.router.submit(course, course.leave(body["how"]), time)
+
+    def _return(self, _body: Body, _time: int) -> None:
+        self.left = False
+        for course in self.courses.values():
+            course.leaving = False
+
+    def _report(self, body: Body, time: int) -> None:
+        self.router.hear(report_of(body), time)
+
+    def _execution(self, body: Body, time: int) -> None:
+        execution = execution_of(body)
+        self.executed = max(self.executed, execution.time)
+        self.router.hear(execution, time)
+
+    def _answer(self, body: Body, _time: int) -> None:
+        self.router.answer(answer_of(body))
+
+    def _settle(self, body: Body, time: int) -> None:
+        self.router.settle(body["client_id"], time)
+
+    def _touch(self, body: Body, time: int) -> None:
+        self.router.look(body["symbol"], body["price"], body["price"], time)
+
+    def _power(self, body: Body, _time: int) -> None:
+        self.router.power(float(body["power"]))
+
+    def _base(self, body: Body, time: int) -> None:
+        """Take what is somebody else's; actions that are due happen, as they have in the account."""
+        self.base = {symbol: Decimal(quantity) for symbol, quantity in body["holdings"].items()}
+        self.base_cash = Decimal(body["cash"])
+        for course in self.courses.values():
+            course.act(time)
+
+    def _adopt(self, body: Body, time: int) -> None:
+        """Take a position over from the account, at a price, because a policy says so."""
+        course = self.courses[body["strategy"]]
+        quantity, price = Decimal(body["quantity"]), Decimal(body["price"])
+        order = course.adopt(body["symbol"], quantity, Reason.ADOPTED, time)
+        course.tell(OrderUpdate(order.id, OrderStatus.SUBMITTED, Reason.NONE, time))
+        fill = fill_of_execution(order, course.name, quantity=abs(quantity), price=price, fee=ZERO, time=time)
+        self.router.submit(course, course.tell(fill), time)

@@ -1,0 +1,161 @@
+"""One strategy in a live session: its engine, its tape and its ledger; what it asks for is handed on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from openbell.core.engine import Engine
+from openbell.core.errors import StrategyError
+from openbell.core.messages import BarMessage
+from openbell.core.orders import Order, OrderUpdate
+from openbell.core.ports import Command
+from openbell.core.requests import NO_EXITS, Ticket
+from openbell.core.types import Action, Fill, Phase, Reason
+from openbell.data.tape import Tape
+from openbell.strategies.blame import blame
+from openbell.trading.records import body_of
+from openbell.trading.scribe import Scribe
+
+
+class LiveCourse:
+    """A strategy with its share of the capital. Whatever it is told is written down before it is booked."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        scribe: Scribe,
+        *,
+        tape: Tape,
+        initial: float = 1.0,
+        origin: str = "",
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Take the parts.
+
+        Args:
+            engine: The strategy's engine; its account begins with the strategy's share of the capital.
+            scribe: The strategy's hand in the journal.
+            tape: Its market.
+            initial: The share of a position's value that must be covered by its equity; 1 is no leverage.
+            origin: Which strategy it is, for the journal.
+            parameters: Its parameters, for the journal.
+        """
+        self.engine, self.scribe, self.tape, self.initial = engine, scribe, tape, initial
+        self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
+        self.leaving = False  #: whether no decision is asked for any more
+        self._origin, self._parameters = origin, dict(parameters or {})
+        self._actions: deque[Action] = deque()
+
+    @property
+    def name(self) -> str:
+        """The strategy's name in the session."""
+        return self.scribe.strategy
+
+    def begin(self) -> None:
+        """Write down with what the strategy begins."""
+        cash = self.engine.account.initial_cash
+        self.scribe.begin(cash=cash, origin=self._origin, parameters=self._parameters, time=self.tape.time)
+
+    def expect(self, actions: Iterable[Action]) -> None:
+        """Take note of corporate actions that will happen; those of other symbols are passed over."""
+        own = [action for action in actions if action.symbol in self.tape.lanes]
+        self._actions = deque(sorted([*self._actions, *own], key=lambda action: action.ex))
+
+    def start(self) -> Sequence[Command]:
+        """Let the strategy prepare; return what it asks for before the first bar."""
+        return self._ask(self.engine.start)
+
+    def moment(self, bars: Sequence[BarMessage]) -> Sequence[Command]:
+        """Let a moment's bars become known, and the strategy decide on them; return what it asks for."""
+        own = [bar for bar in bars if bar.symbol in self.tape.lanes]
+        if not own:
+            return ()
+        self.act(min(bar.start for bar in own) + 1)
+        self.tape.receive(own)
+        event = self.tape.advance()
+        if self.failure is not None or self.leaving:
+            return ()
+        return self._ask(lambda: self.engine.step(event))
+
+    def act(self, before: int) -> None:
+        """Let the actions happen that are due before a time: the broker's account has them from then on."""
+        while self._actions and self._actions[0].ex < before:
+            action = self._actions.popleft()
+            if self.tape.lanes[action.symbol].cursor.at < 0:
+                continue  # nobody holds what never had a price
+            self.scribe.act(action, self.tape.tracks)
+            with blame(self.engine):
+                self.engine.step(action)
+            self.tape.act(action)
+
+    def tell(self, event: Fill | OrderUpdate) -> Sequence[Command]:
+        """Write down what happened to an order, book it, and return what the strategy asks for then."""
+        kind = "fill" if isinstance(event, Fill) else "update"
+        self.scribe.write(kind, body_of(event), time=event.time, subject=str(event.order_id))
+        return self._ask(lambda: self.engine.step(event))
+
+    def adopt(self, symbol: str, quantity: Decimal, tag: Reason, time: int) -> Order:
+        """Take in an order that this strategy never sent; what it filled is told next."""
+        order = self.engine.desk.blotter.adopt(symbol, float(quantity), tag.value)
+        self.scribe.intend([order], time)
+        return order
+
+    def leave(self, how: str) -> Sequence[Command]:
+        """Return what ends the strategy's trading: cancels, and with `flatten` orders that close all.
+
+        With `keep` only its decisions end.
+        """
+        desk = self.engine.desk
+        self.leaving = True
+        if how == "keep":
+            return ()
+        for orders in desk.working.values():
+            for order in list(orders.values()):
+                desk.cancel(order, Reason.STOPPED)
+        if how == "flatten":
+            for symbol in desk.active():
+                desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.STOPPED.value))
+        return self.engine.flush()
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Return what the strategy's ledger says is held, on the grid of lots."""
+        held = self.engine.account.quantity(symbol)
+        lot = Decimal(repr(min(self.tape.tracks[symbol].instrument.lot, 1.0)))
+        return round(Decimal(repr(held)) / lot) * lot
+
+    def stop(self) -> None:
+        """Let the strategy clean up. What it orders now is not sent any more."""
+        if self.failure is None:
+            self._ask(self._clean_up)
+        self.engine.desk.blotter.take_back()
+
+    def _clean_up(self) -> Sequence[Command]:
+        self.engine.strategy.on_stop()
+        return ()
+
+    def _ask(self, step: Callable[[], Sequence[Command]]) -> Sequence[Command]:
+        """Call the strategy; one that raises is called no more, and what it holds is left to its stops."""
+        try:
+            with blame(self.engine):
+                asked: Sequence[Command] = list(step())
+        except StrategyError as error:
+            self.failure = error
+            self.engine.silence()
+            self.scribe.write("failed", {"said": str(error)}, time=self.tape.time)
+            return ()
+        if asked:
+            self.scribe.intend(asked, self.tape.time)
+        return asked
+
+
+def fill_of_execution(
+    order: Order, strategy: str, *, quantity: Decimal, price: Decimal, fee: Decimal, time: int
+) -> Fill:
+    """Return an execution as the fill that an engine is told; its slippage is not known."""
+    return Fill(
+        order.id, strategy, order.symbol, order.side, float(quantity), float(price), float(fee), 0.0, time,
+        Phase.INTRABAR,
+    )  # fmt: skip

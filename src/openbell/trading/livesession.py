@@ -1,0 +1,358 @@
+"""A live session: what comes from feed, broker and user goes one by one through journal, strategies, router.
+
+One task takes the inputs; whatever it sends is in the journal, on the disk, before. Other tasks only listen,
+ask, and send what they are handed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from openbell.core.errors import Disconnected, Halt, Retryable
+from openbell.core.messages import BarMessage, Quote
+from openbell.core.types import Action
+from openbell.data.live.items import Correction, Item, Settled
+from openbell.execution.port import Execution, Heard, Link, LiveBroker, Report
+from openbell.storage.journal import Entry, Journal
+from openbell.trading.examiner import Examiner
+from openbell.trading.floor import Floor
+from openbell.trading.reconcile import Policy, foreign_orders
+from openbell.trading.records import body_of_action
+from openbell.trading.rehearsal import Rehearsal
+from openbell.trading.route import Answer
+from openbell.trading.sender import Sender, Timing
+from openbell.trading.session import BEGUN, Ending, Nobody, Requests
+from openbell.trading.wire import body_of_heard
+from openbell.utils.ratelimit import Budget
+
+#: What a feed brings: items, or the bars of a moment at once.
+Fed = Item | Sequence[BarMessage]
+_LOOK = 0.1  #: seconds between two looks at what is asked
+
+
+class Input(NamedTuple):
+    """What is to be taken in its turn."""
+
+    kind: str
+    body: Mapping[str, Any]
+    time: int
+
+
+class LiveSession:
+    """One session on one account: it owns the journal and the broker's connection while it runs."""
+
+    def __init__(
+        self,
+        floor: Floor,
+        journal: Journal,
+        broker: LiveBroker,
+        *,
+        budget: Budget,
+        requests: Requests | None = None,
+        policy: Policy | None = None,
+        timing: Timing | None = None,
+        wall: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Take the parts; the broker is connected already.
+
+        Args:
+            floor: The strategies and the router.
+            journal: The account's journal.
+            broker: The account.
+            budget: How many requests the account may make.
+            requests: Who may ask the session to stop.
+            policy: What to do with differences that nothing explains.
+            timing: How long to wait for what.
+            wall: The computer's clock, ns UTC.
+        """
+        self.floor, self.journal, self.broker = floor, journal, broker
+        self.timing = timing or Timing()
+        self._requests, self._wall = requests or Nobody(), wall
+        self._inputs: deque[Any] = deque()
+        self._news = asyncio.Event()
+        self._bars: list[BarMessage] = []
+        self._actions: list[Action] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ended = self._fed = False
+        self._failure: BaseException | None = None
+        self._sender = Sender(broker, budget, self._put, timing=self.timing, clock=lambda: self.floor.time)
+        self._examiner = Examiner(self, budget, policy or Policy())
+
+    # --- beginnings ------------------------------------------------------------------------------------
+
+    def begin(self, about: Mapping[str, Any], actions: Iterable[Action] = ()) -> None:
+        """Begin a new session: write down with what. The strategies start when the account is known."""
+        self._actions = list(actions)
+        self._write("session", {"state": BEGUN, **about})
+        for course in self.floor.courses.values():
+            course.begin()
+        self.journal.commit(durable=True)
+
+    def resume(self, entries: Iterable[Entry]) -> int:
+        """Go through an interrupted session's inputs again; nothing is sent. Return how many there were.
+
+        Raises:
+            Halt: The strategies do not do again what they did.
+        """
+        rehearsal, count = Rehearsal(entries), 0
+        courses = list(self.floor.courses.values())
+        for course in courses:
+            course.scribe.rehearse(rehearsal)
+            course.begin()
+        for entry in rehearsal.inputs():
+            self.floor.apply(entry.kind, entry.body, entry.time)
+            self.floor.router.take_outgoing()
+            count += 1
+        for course in courses:
+            course.scribe.rehearse(None)
+        self._write("session", {"state": "resumed", "inputs": count})
+        if self.floor.left:
+            self.take("return", {}, self.floor.time)
+        self.journal.commit(durable=True)
+        return count
+
+    # --- the run ---------------------------------------------------------------------------------------
+
+    async def run(self, feed: AsyncIterator[Fed]) -> Ending:
+        """Trade until the feed ends or somebody asks to stop.
+
+        Raises:
+            Halt: The account is not what the books say, or the journal cannot be written.
+        """
+        self._start(self._listen())
+        self._start(self._sender.run())
+        try:
+            self._sender.put(self.floor.router.unanswered())
+            ready = await self._work_while(self._sender.settle(), stops=True)
+            ready = ready and await self._work_while(self._examiner.examine(), stops=True)
+            if not ready:
+                return await self._close(Ending.STOPPED)
+            self._begin_strategies()
+            for work in (self._read(feed), self._examiner.run(), self._examiner.fetch_fills()):
+                self._start(work)
+            return await self._work()
+        finally:
+            await self._end_tasks()
+
+    def _begin_strategies(self) -> None:
+        if not self.floor.started:
+            bodies = [dict(body_of_action(one)) for one in self._actions]
+            self.take("expect", {"actions": bodies}, self.floor.time)
+            self.take("start", {}, self.floor.time)
+
+    async def _work(self) -> Ending:
+        """Take what comes until the end."""
+        while True:
+            how = self._requests.stop_asked()
+            if how and not self.floor.left:
+                self._leave(how)
+            if how and (how != "flatten" or self.is_flat):
+                return await self._close(Ending.STOPPED)
+            if self._fed and not self._inputs:
+                return await self._close(Ending.END_OF_DATA)
+            await self._wait()
+            self._take_all()
+
+    async def _work_while(self, asking: Coroutine[Any, Any, None], *, stops: bool = False) -> bool:
+        """Take what comes while something is being asked; what it raises is raised here.
+
+        With `stops` a request to stop ends it; tell whether it came to its own end.
+        """
+        task = asyncio.ensure_future(asking)
+        self._tasks.append(task)
+        task.add_done_callback(lambda _: self._news.set())
+        while not task.done() or self._inputs:
+            if stops and self._requests.stop_asked():
+                return False
+            await self._wait()
+            self._take_all()
+        await task
+        return True
+
+    async def _wait(self) -> None:
+        """Wait for an input, or for the time to look whether a stop is asked."""
+        if not self._inputs:
+            try:
+                async with asyncio.timeout(_LOOK):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+        else:
+            await asyncio.sleep(0)
+        self._news.clear()
+        if self._failure is not None:
+            raise self._failure
+
+    def _take_all(self) -> None:
+        while self._inputs:
+            self._receive(self._inputs.popleft())
+
+    def _receive(self, came: Any) -> None:
+        """Take one thing that came from outside, if it is news."""
+        if isinstance(came, Report | Execution):
+            if self.floor.router.is_news(came):
+                kind = "report" if isinstance(came, Report) else "execution"
+                self.take(kind, body_of_heard(came), max(came.time, self.floor.time))
+        elif isinstance(came, Answer):
+            if self._is_open_question(came):
+                self.take("answer", body_of_heard(came), max(came.time, self.floor.time))
+        elif isinstance(came, Link):
+            self._write("link", {"up": came.up, "why": came.why})
+            self.journal.commit()
+            if came.up:
+                self._examiner.ask()
+        elif isinstance(came, Input):
+            self.take(*came)
+        elif callable(came):
+            came()
+        else:
+            self._receive_fed(came)
+        if self.floor.router.short_of_fills():
+            self._examiner.ask_for_fills()
+
+    def _is_open_question(self, answer: Answer) -> bool:
+        return (answer.call, answer.client_id) in self.floor.router.board.flights
+
+    def _receive_fed(self, came: Fed) -> None:
+        if isinstance(came, BarMessage):
+            self._bars.append(came)
+        elif isinstance(came, Settled):
+            self._pass([bar for bar in self._bars if bar.end <= came.end])
+            self._bars = [bar for bar in self._bars if bar.end > came.end]
+        elif isinstance(came, Quote):
+            self._touch(came)
+        elif isinstance(came, Correction):
+            self._write("correction", {"bar": list(came.bar)})
+            self.journal.commit()
+        elif isinstance(came, list):
+            self._pass(came)
+
+    def _pass(self, bars: Sequence[BarMessage]) -> None:
+        """Pass moments on, one by one."""
+        if self.floor.left:
+            return
+        for end in sorted({bar.end for bar in bars}):
+            moment = [list(bar) for bar in bars if bar.end == end]
+            self.take("moment", {"bars": moment}, max(end, self.floor.time))
+
+    def _touch(self, quote: Quote) -> None:
+        """Let watched stops go at a quote: a buyer pays the ask, a seller gets the bid."""
+        for price in (quote.bid, quote.ask):
+            if price > 0.0 and self.floor.router.would_trigger(quote.symbol, price):
+                self.take("touch", {"symbol": quote.symbol, "price": price}, max(quote.time, self.floor.time))
+
+    # --- inputs ----------------------------------------------------------------------------------------
+
+    def take(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
+        """Take one input: it is written down, applied, and what follows is on the disk before it is sent."""
+        self.journal.append(kind, body, time=moment, wall=self._wall())
+        self.floor.apply(kind, body, moment)
+        sends = self.floor.router.take_outgoing()
+        self.journal.commit(durable=bool(sends))
+        if sends:
+            self._sender.put(sends)
+
+    def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
+        """Have an input taken in its turn."""
+        self._put(Input(kind, body, moment))
+
+    def hear(self, heard: Heard) -> None:
+        """Have something that the broker said taken in its turn."""
+        self._put(heard)
+
+    def after(self, call: Callable[[], None]) -> None:
+        """Have a function called when all that was put before has been taken."""
+        self._put(call)
+
+    def alarm(self, said: str) -> None:
+        """Write down what somebody should look at."""
+        self._write("alarm", {"said": said})
+        self.journal.commit()
+
+    def record(self, body: Mapping[str, Any]) -> None:
+        """Write down that the account was compared with the books."""
+        self._write("checked", body)
+        self.journal.commit()
+
+    def _put(self, came: Any) -> None:
+        self._inputs.append(came)
+        self._news.set()
+
+    def _write(self, kind: str, body: Mapping[str, Any]) -> None:
+        self.journal.append(kind, body, time=self.floor.time, wall=self._wall())
+
+    # --- ends ------------------------------------------------------------------------------------------
+
+    @property
+    def is_flat(self) -> bool:
+        """Tell whether no strategy holds anything, and none of their orders works."""
+        held = (course.engine.account.positions.values() for course in self.floor.courses.values())
+        return not self.floor.router.open() and not any(one.quantity for some in held for one in some)
+
+    def _leave(self, how: str) -> None:
+        self.take("leave", {"how": how}, self.floor.time)
+        if how != "keep" and not foreign_orders(self.floor):
+            self._start(self._cancel_all())
+
+    async def _cancel_all(self) -> None:
+        """Ask for the end of all orders at once, past everything that waits; each is asked for as well."""
+        try:
+            async with asyncio.timeout(self.timing.answer):
+                await self.broker.cancel_all()
+        except (Retryable, Disconnected, TimeoutError) as error:
+            self.alarm(f"cancel-all was not answered ({error}); each order is cancelled by itself")
+
+    async def _close(self, ending: Ending) -> Ending:
+        """Let what is under way be answered, and close the books."""
+        self._sender.close()
+        try:
+            async with asyncio.timeout(self.timing.close):
+                await self._work_while(self._sender.settle())
+                if self._requests.stop_asked() in {"cancel", "flatten"}:
+                    await self._until_ended()
+        except TimeoutError:
+            self.alarm("the session ended before the broker had answered everything; the next one asks")
+        for course in self.floor.courses.values():
+            course.stop()
+        self._write("session", {"state": ending.value})
+        self.journal.commit(durable=True)
+        return ending
+
+    async def _until_ended(self) -> None:
+        while self.floor.router.open():
+            await self._wait()
+            self._take_all()
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- tasks -----------------------------------------------------------------------------------------
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(self._note_failure)
+        self._tasks.append(task)
+
+    def _note_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._news.set()
+
+    async def _listen(self) -> None:
+        async for heard in self.broker.events():
+            self._put(heard)
+        raise Halt(f"{self.broker.name}: the stream of events ended for good; start the session again")
+
+    async def _read(self, feed: AsyncIterator[Fed]) -> None:
+        async for item in feed:
+            self._put(item)
+            while len(self._inputs) > 1000:
+                await asyncio.sleep(0)
+        self._fed = True
+        self._news.set()

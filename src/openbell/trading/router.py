@@ -1,0 +1,267 @@
+"""The router: orders of strategies to a live broker, and what becomes of them back, each thing once.
+
+It is a function of what it is told, without a clock and without a connection: `submit`, `hear`, `answer` and
+`look` take something in, and `take_outgoing` returns what is to be sent because of it, once the journal has
+it. So a journal that is gone through again leads to the same state, and a test can play any order of events.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from openbell.core import rules
+from openbell.core.orders import Cancel, Order, Replace
+from openbell.core.ports import Command
+from openbell.core.types import OrderStatus, OrderType, Reason
+from openbell.execution.port import Execution, Report
+from openbell.trading.board import Board
+from openbell.trading.bookings import Bookings
+from openbell.trading.clientids import ClientIds
+from openbell.trading.gate import Gate
+from openbell.trading.livecourse import LiveCourse
+from openbell.trading.route import Answer, Outcome, Route, Send, Stage, terms_of
+from openbell.trading.steering import Steering, may_be_native, may_be_pair
+
+_S = OrderStatus
+
+
+class Router:
+    """Every order of a session, and where it stands."""
+
+    def __init__(self, gate: Gate, ids: ClientIds, *, is_open: Callable[[int], bool]) -> None:
+        """Take the gate, what makes client ids, and what tells whether the exchange is in session."""
+        self.board = Board(gate, ids, is_open=is_open)
+        self._steering = Steering(self.board)
+        self._bookings = Bookings(self.board, self._steering)
+        self._can = gate.capabilities
+
+    # --- what goes in ----------------------------------------------------------------------------------
+
+    def submit(self, course: LiveCourse, commands: Sequence[Command], time: int) -> None:
+        """Take what a strategy asks for."""
+        self.board.time = time
+        if commands:
+            self.board.asked.append((course, commands))
+        self._settle()
+
+    def is_news(self, heard: Report | Execution) -> bool:
+        """Tell whether something heard would change anything here."""
+        return self._bookings.is_news(heard)
+
+    def hear(self, heard: Report | Execution, time: int) -> None:
+        """Take what the broker says of an order: late, twice, or before it has answered."""
+        self.board.time = time
+        if isinstance(heard, Report):
+            self._bookings.hear_report(heard)
+        else:
+            self._bookings.hear_execution(heard)
+        self._settle()
+
+    def answer(self, answer: Answer) -> None:
+        """Take what came of a request."""
+        self.board.time = answer.time
+        self.board.flights.pop((answer.call, answer.client_id), None)
+        route = self.board.by_client[answer.client_id]
+        if answer.call == "place":
+            self._placed(route, answer)
+        elif answer.call == "replace":
+            self._replaced(route, answer)
+        else:
+            self._cancelled(route, answer)
+        self._settle()
+
+    def power(self, power: float) -> None:
+        """Take the broker's buying power."""
+        self.board.power = power
+
+    def settle(self, client_id: str, time: int) -> None:
+        """Book what a report says has filled, because its executions do not come."""
+        self.board.time = time
+        self._bookings.book_untold(self.board.by_client[client_id])
+        self._settle()
+
+    def look(self, symbol: str, high: float, low: float, time: int) -> None:
+        """Take a symbol's prices: stops that are watched here go when their level is reached."""
+        self.board.time = time
+        for route in self._watching(symbol):
+            if _is_reached(route, high, low):
+                self._steering.trigger(route)
+            elif route.terms.type is OrderType.TRAILING_STOP:
+                route.mark = rules.trailing_mark(route.order.side, route.mark, high, low)
+        self._settle()
+
+    def would_trigger(self, symbol: str, price: float) -> bool:
+        """Tell whether a price would let a watched stop go."""
+        return any(_is_reached(route, price, price) for route in self._watching(symbol))
+
+    # --- what comes out --------------------------------------------------------------------------------
+
+    def take_outgoing(self) -> list[Send]:
+        """Return what is to be sent now, once: the journal must be on the disk before."""
+        sends, self.board.outgoing = self.board.outgoing, []
+        return sends
+
+    def unanswered(self) -> list[Send]:
+        """Return what was sent, as far as the journal knows, and never answered: after an earlier life."""
+        return [send._replace(doubtful=True) for send in self.board.flights.values()]
+
+    def short_of_fills(self) -> list[Route]:
+        """Return the routes of which the broker speaks of fills that it has not told one by one."""
+        return [route for route in self.board.routes.values() if route.is_short_of_fills]
+
+    def open(self, strategy: str = "") -> list[Route]:
+        """Return the routes that have not ended."""
+        return list(self.board.open(strategy))
+
+    @property
+    def foreign(self) -> dict[str, Report]:
+        """Orders in the account that are not of this session, by the broker's id: never touched."""
+        return self._bookings.foreign
+
+    @property
+    def foreign_fills(self) -> dict[str, Execution]:
+        """Fills in the account that are not of this session, by their id."""
+        return self._bookings.foreign_fills
+
+    # --- commands --------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        asked = self.board.asked
+        while asked:
+            self._take(*asked.popleft())
+
+    def _take(self, course: LiveCourse, commands: Sequence[Command]) -> None:
+        fresh = [self._register(course, one) for one in commands if isinstance(one, Order)]
+        self._tie(fresh)
+        new = {route.order.id: route for route in fresh}
+        for command in commands:
+            if isinstance(command, Order):
+                self._begin(new[command.id])
+                continue
+            route = self.board.routes.get((course.name, command.order_id))
+            if route is None or route.stage is Stage.ENDED:
+                continue  # it ended on the way: a fill or an expiry won the race
+            if isinstance(command, Cancel):
+                route.cancelling = command.reason
+                self._steering.steer(route)
+            else:
+                self._change(route, command)
+
+    def _register(self, course: LiveCourse, order: Order) -> Route:
+        instrument = course.tape.tracks[order.symbol].instrument
+        parent = self.board.routes.get((course.name, order.parent)) if order.parent else None
+        route = Route(course, order, instrument, terms_of(order), parent=parent)
+        if parent is not None:
+            parent.children.append(route)
+        self.board.routes[route.key] = route
+        return route
+
+    def _tie(self, fresh: Sequence[Route]) -> None:
+        """Mark the exits that go with their entry or with each other natively."""
+        for route in fresh:
+            children = [one for one in fresh if one.parent is route]
+            if children and self._can.bracket and may_be_native(route, children):
+                for child in children:
+                    child.native = True
+        if not self._can.oco:
+            return
+        groups = {one.order.oco for one in fresh if one.order.oco and one.parent is None}
+        for group in groups:
+            pair = [one for one in fresh if one.order.oco == group]
+            if may_be_pair(pair):
+                target, stop = sorted(pair, key=lambda one: one.terms.type is OrderType.STOP)
+                stop.native = True
+                target.children.append(stop)
+
+    def _begin(self, route: Route) -> None:
+        parent = route.parent
+        orphan = parent is not None and parent.stage is Stage.ENDED and not route.wanted
+        if orphan or (route.order.parent and parent is None):
+            self._steering.end(route, _S.REJECTED, Reason.PARENT_ENDED)
+        elif not route.native:
+            self._steering.steer(route)
+        elif route.stage is Stage.KEPT:
+            self._begin_leg(route)
+
+    def _begin_leg(self, leg: Route) -> None:
+        """Begin a native exit: the order that it goes with was refused here, or comes right after it."""
+        owner = next(one for one in self.board.routes.values() if leg in one.children)
+        if owner.stage is Stage.ENDED:
+            self._steering.end(leg, _S.REJECTED, Reason.PARENT_ENDED)
+
+    def _change(self, route: Route, change: Replace) -> None:
+        terms = route.terms
+        route.terms = terms._replace(
+            quantity=_given(change.quantity, terms.quantity),
+            limit=_given(change.limit, terms.limit),
+            stop=_given(change.stop, terms.stop),
+        )
+        if route.whole <= route.booked:
+            route.cancelling = Reason.REPLACED
+        if route.stage is Stage.KEPT and not route.cancelling:
+            self.board.change(route, Reason.REPLACED)
+        self._steering.steer(route)
+
+    # --- answers ---------------------------------------------------------------------------------------
+
+    def _placed(self, route: Route, answer: Answer) -> None:
+        if answer.client_id != route.client_id or route.stage is not Stage.SENT:
+            return  # a report came before the answer
+        if answer.outcome is Outcome.DONE:
+            self._bookings.arrive(route)
+            self._steering.steer(route)
+        else:
+            refused = answer.outcome is Outcome.REFUSED
+            reason = Reason.BROKER_REFUSED if refused else Reason.NOT_SENT
+            self._steering.end(route, _S.REJECTED, reason, answer.said)
+
+    def _replaced(self, route: Route, answer: Answer) -> None:
+        if answer.client_id != route.pending:
+            return
+        if answer.outcome is Outcome.DONE:
+            self._bookings.switch(route)
+        else:
+            route.pending = ""
+            grows = route.parent is not None and not route.native
+            if grows and route.stage is Stage.WORKING:
+                route.again = True  # what the parent filled must be protected: in another way then
+                self._steering.cancel(route)
+            else:
+                reason = Reason.BROKER_REFUSED if answer.outcome is Outcome.REFUSED else Reason.NOT_SENT
+                self._steering.keep_terms(route, reason, answer.said)
+        self._bookings.finish(route)
+        self._steering.steer(route)
+
+    def _cancelled(self, route: Route, answer: Answer) -> None:
+        if (
+            route.stage is Stage.ENDED
+            or answer.outcome is Outcome.DONE
+            or answer.client_id != route.client_id
+        ):
+            return
+        if answer.outcome is Outcome.ABSENT:
+            self._steering.end(route, _S.CANCELLED, route.cancelling or Reason.BROKER_CANCELLED, answer.said)
+            return
+        route.cancel_sent = False
+        route.cancel_refused += 1
+        self.board.note(route, answer.said)
+        self._steering.steer(route)
+
+    def _watching(self, symbol: str) -> Iterator[Route]:
+        for route in self.board.open():
+            if route.watched and route.order.symbol == symbol and route.stage is Stage.KEPT:
+                yield route
+
+
+def _given(value: float, before: float) -> float:
+    return before if math.isnan(value) else value
+
+
+def _is_reached(route: Route, high: float, low: float) -> bool:
+    """Tell whether prices reach a watched stop; a trailing one is tested against the mark known before."""
+    side, terms = route.order.side, route.terms
+    stop = terms.stop
+    if terms.type is OrderType.TRAILING_STOP:
+        stop = rules.trailing_stop(side, route.mark, terms.trail, route.order.trail_percent)
+    return rules.stop_touched(side, stop, high, low)

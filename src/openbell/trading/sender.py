@@ -1,0 +1,200 @@
+"""The sender: brings requests to the broker one after the other, and finds out what came of each.
+
+What is unknown is asked for by its client order id, as often as it takes; it is never just sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from openbell.core.errors import Disconnected, Rejected, Retryable
+from openbell.core.types import OrderStatus
+from openbell.execution.port import LiveBroker, Report
+from openbell.trading.route import Answer, Outcome, Send
+from openbell.utils.ratelimit import Budget, Priority
+
+Result = TypeVar("Result")
+Told = Callable[[Report | Answer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long to wait, in seconds of the wall clock.
+
+    Args:
+        answer: For an answer of the broker, before its outcome counts as unknown.
+        fresh: That old may a decision be when it is sent; later, the market is another.
+        look: Between two questions for an order that the broker does not have.
+        looks: Such questions in a row, before it counts as never received.
+        patience: Between attempts while there is no connection, at most.
+        fills: For executions that a report speaks of, before they are asked for.
+        reconcile: Between two comparisons of the whole account.
+        close: For what is under way when the session is to end.
+    """
+
+    answer: float = 10.0
+    fresh: float = 30.0
+    look: float = 0.5
+    looks: int = 3
+    patience: float = 5.0
+    fills: float = 0.25
+    reconcile: float = 180.0
+    close: float = 8.0
+
+
+class Sender:
+    """One task for an account: what is sent for all its strategies goes through here, in order."""
+
+    def __init__(
+        self,
+        broker: LiveBroker,
+        budget: Budget,
+        tell: Told,
+        *,
+        timing: Timing,
+        clock: Callable[[], int],
+    ) -> None:
+        """Take the broker and its budget; `tell` hears what came of each, `clock` is the session's time."""
+        self._broker, self._budget, self._tell = broker, budget, tell
+        self._timing, self._clock = timing, clock
+        self._queue: asyncio.Queue[tuple[Send, float]] = asyncio.Queue()
+        self._closed = False
+
+    def put(self, sends: Iterable[Send]) -> None:
+        """Take requests that the journal has on the disk."""
+        now = asyncio.get_running_loop().time()
+        for send in sends:
+            self._queue.put_nowait((send, now))
+
+    def close(self) -> None:
+        """Begin nothing new: orders that have not gone out yet are told as never sent."""
+        self._closed = True
+
+    async def settle(self) -> None:
+        """Wait until all that was put has its answer."""
+        await self._queue.join()
+
+    async def run(self) -> None:
+        """Send, until cancelled."""
+        while True:
+            send, since = await self._queue.get()
+            try:
+                await self._bring(send, since)
+            finally:
+                self._queue.task_done()
+
+    async def _bring(self, send: Send, since: float) -> None:
+        if send.call == "cancel":
+            await self._cancel(send)
+        elif send.doubtful:
+            await self._find_out(send, since, again=False)
+        elif self._is_stale(send, since):
+            self._answer(send, Outcome.ABSENT, "it waited too long to be sent: the decision is stale")
+        else:
+            await self._try(send, since)
+
+    def _is_stale(self, send: Send, since: float) -> bool:
+        if send.order is None or send.order.reduce_only:
+            return False
+        return self._closed or asyncio.get_running_loop().time() - since > self._timing.fresh
+
+    async def _try(self, send: Send, since: float) -> None:
+        order = send.order
+        assert order is not None  # noqa: S101  # only cancels have none
+        try:
+            if send.call == "place":
+                report = await self._ask(lambda: self._broker.place(order), Priority.ORDER)
+            else:
+                report = await self._ask(lambda: self._broker.replace(send.target, order), Priority.ORDER)
+        except Rejected as error:
+            self._answer(send, Outcome.REFUSED, str(error))
+        except (Retryable, Disconnected) as error:
+            await self._pause(error)
+            await self._find_out(send, since, again=True)
+        else:
+            self._arrived(send, report)
+
+    async def _find_out(self, send: Send, since: float, *, again: bool) -> None:
+        """Ask for an order by its client id until the broker has answered; it may never have got it."""
+        absent = 0
+        while absent < self._timing.looks:
+            found = await self._find(send.client_id)
+            if found is not None:
+                self._arrived(send, found)
+                return
+            absent += 1
+            await asyncio.sleep(self._timing.look)
+        unique = self._broker.capabilities.unique_ids
+        if again and send.call == "place" and unique and not self._is_stale(send, since):
+            await self._send_again(send, since)
+        else:
+            self._answer(send, Outcome.ABSENT, "the broker never got it")
+
+    async def _send_again(self, send: Send, since: float) -> None:
+        """Send an order again under its own client id, which the broker takes once."""
+        order = send.order
+        assert order is not None  # noqa: S101
+        try:
+            report = await self._ask(lambda: self._broker.place(order), Priority.ORDER)
+        except Rejected as error:
+            found = await self._find(send.client_id)  # the first one may have arrived meanwhile
+            if found is None:
+                self._answer(send, Outcome.REFUSED, str(error))
+            else:
+                self._arrived(send, found)
+        except (Retryable, Disconnected) as error:
+            await self._pause(error)
+            await self._find_out(send, since, again=True)
+        else:
+            self._arrived(send, report)
+
+    async def _cancel(self, send: Send) -> None:
+        """Ask for a cancel until the broker has answered: asking twice does no harm."""
+        while True:
+            try:
+                await self._ask(lambda: self._broker.cancel(send.target), Priority.ORDER)
+            except Rejected as error:
+                found = await self._find(send.target)
+                if found is not None:
+                    self._tell(found)
+                outcome = Outcome.ABSENT if found is None else Outcome.REFUSED
+                self._answer(send, outcome, str(error))
+                return
+            except (Retryable, Disconnected) as error:
+                await self._pause(error)
+            else:
+                self._answer(send, Outcome.DONE)
+                return
+
+    async def _find(self, client_id: str) -> Report | None:
+        while True:
+            try:
+                return await self._ask(lambda: self._broker.find(client_id), Priority.ORDER)
+            except (Retryable, Disconnected) as error:
+                await self._pause(error)
+
+    async def _ask(self, call: Callable[[], Awaitable[Result]], priority: Priority) -> Result:
+        await self._budget.acquire(priority)
+        try:
+            async with asyncio.timeout(self._timing.answer):
+                return await call()
+        except TimeoutError as error:
+            raise Retryable(f"{self._broker.name}: no answer in {self._timing.answer:g} s") from error
+
+    async def _pause(self, error: Retryable | Disconnected) -> None:
+        after = getattr(error, "after", None)
+        wait = self._timing.look if after is None else after
+        if after:
+            self._budget.pause(after)
+        await asyncio.sleep(min(wait, self._timing.patience))
+
+    def _arrived(self, send: Send, report: Report) -> None:
+        self._tell(report)
+        refused = report.status is OrderStatus.REJECTED and send.call == "replace"
+        self._answer(send, Outcome.REFUSED if refused else Outcome.DONE, report.said if refused else "")
+
+    def _answer(self, send: Send, outcome: Outcome, said: str = "") -> None:
+        self._tell(Answer(send.call, send.client_id, outcome, self._clock(), said))

@@ -1,0 +1,215 @@
+"""Steering: what to send next, so that an order at the broker becomes what is wanted of it."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+from openbell.core.types import OrderStatus, OrderType, Reason
+from openbell.execution.port import STOP_LEG, TARGET_LEG
+from openbell.trading.board import Board
+from openbell.trading.gate import NO_EXITS, Exits, Refusal, Terms
+from openbell.trading.route import Route, Send, Stage, triggered_terms
+
+_S = OrderStatus
+#: What can be watched here where the broker has no such order.
+_WATCHABLE = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+#: A cancel that is refused is asked again so often, as a broker may not take one just after the order.
+_CANCELS = 3
+
+
+class Steering:
+    """Compares what is wanted of a route with what the broker has, whenever nothing of it is under way."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._can = board.gate.capabilities
+
+    def steer(self, route: Route) -> None:
+        """Send what is to be sent now, if anything is."""
+        if route.stage is Stage.KEPT:
+            self._wake(route)
+        elif route.stage is Stage.WORKING and not route.pending:
+            self._adjust(route)
+
+    def end(self, route: Route, status: OrderStatus, reason: Reason, said: str = "") -> None:
+        """Let a route end, and what hangs on it."""
+        if route.stage is Stage.ENDED:
+            return
+        board = self._board
+        route.stage, route.pending, route.watched = Stage.ENDED, "", False
+        board.holds.release(route)
+        for call in ("place", "cancel"):
+            board.flights.pop((call, route.client_id), None)
+        board.note(route, said)
+        board.say(route, status, reason)
+        for child in route.children:
+            if child.native and child.stage is Stage.SENT:
+                self.end(child, _S.CANCELLED, Reason.PARENT_ENDED)  # it was refused with its parent
+            else:
+                child.native = child.native and child.stage is not Stage.KEPT  # it never went with it
+                self.steer(child)
+
+    # --- what is kept here -----------------------------------------------------------------------------
+
+    def _wake(self, route: Route) -> None:
+        board, wanted = self._board, route.wanted
+        if route.cancelling:
+            self.end(route, _S.CANCELLED, route.cancelling)
+        elif wanted <= route.booked:
+            self._sleep_on(route)
+        elif route.terms.type not in self._can.types and route.terms.type in _WATCHABLE:
+            if not route.watched:
+                route.watched, route.mark = True, route.course.tape.price(route.order.symbol)
+                board.say(route, _S.ACCEPTED)
+        else:
+            self._place(route, wanted - route.booked)
+
+    def _sleep_on(self, route: Route) -> None:
+        """Keep a child asleep while its parent may fill more, or end what has nothing left to do."""
+        parent = route.parent
+        if parent is not None and parent.stage is not Stage.ENDED:
+            self._board.say(route, _S.HELD)
+        elif route.taken > 0:
+            self.end(route, _S.CANCELLED, Reason.OCO)
+        elif route.booked > 0:
+            self._board.change(route, Reason.NONE, quantity=float(route.booked))
+            self.end(route, _S.FILLED, Reason.NONE)
+        else:
+            self.end(route, _S.CANCELLED, Reason.PARENT_ENDED)
+
+    def _place(self, route: Route, quantity: Decimal) -> None:
+        board, legs = self._board, _legs(route)
+        terms = route.terms._replace(quantity=float(quantity))
+        client_id = self._next_id(route)
+        standing = board.standing(route)
+        verdict = board.gate.check(
+            route.order, terms, route.instrument, standing, client_id=client_id, exits=_exits(legs)
+        )
+        if isinstance(verdict, Refusal):
+            self.end(route, _S.REJECTED, *verdict)
+            return
+        board.say(route, _S.SUBMITTED)
+        self._set_out(route, client_id)
+        for suffix, leg in legs.items():
+            self._set_out(leg, client_id + suffix)
+        board.power -= board.holds.take(route, float(quantity), standing)
+        board.send(route, Send("place", client_id, verdict))
+
+    def _set_out(self, route: Route, client_id: str) -> None:
+        """Let an order be on its way under a client id."""
+        self._board.say(route, _S.SUBMITTED)
+        route.client_id, route.stage, route.cancel_sent = client_id, Stage.SENT, False
+        route.asked = route.terms._replace(quantity=float(route.wanted if not route.native else route.whole))
+        self.claim(route, client_id, route.booked)
+
+    def claim(self, route: Route, client_id: str, base: Decimal) -> None:
+        """Remember whose a client id is, and what had filled before it."""
+        route.ids.append(client_id)
+        route.bases[client_id] = base
+        self._board.by_client[client_id] = route
+
+    # --- what the broker has ---------------------------------------------------------------------------
+
+    def _adjust(self, route: Route) -> None:
+        if route.cancel_sent:
+            return
+        if route.cancelling or (not route.native and route.wanted <= route.booked):
+            self.cancel(route)
+            return
+        asked = route.asked
+        wanted = route.terms if route.native else route.terms._replace(quantity=float(route.wanted))
+        if asked is None or _same(asked, wanted):
+            return
+        if self._can.replace:
+            self._replace(route, wanted)
+        elif not route.native:
+            route.again = True
+            self.cancel(route)
+
+    def cancel(self, route: Route) -> None:
+        """Ask the broker for an order's end."""
+        if route.cancel_refused < _CANCELS:
+            route.cancel_sent = True
+            self._board.send(route, Send("cancel", route.client_id, target=route.client_id))
+
+    def _replace(self, route: Route, wanted: Terms) -> None:
+        board = self._board
+        client_id = self._next_id(route)
+        base = route.bases[route.client_id]
+        terms = wanted._replace(quantity=wanted.quantity - float(base))
+        verdict = board.gate.check(
+            route.order, terms, route.instrument, board.standing(route), client_id=client_id
+        )
+        if isinstance(verdict, Refusal):
+            self.keep_terms(route, verdict.reason, verdict.said)
+            return
+        route.pending, route.coming = client_id, wanted
+        self.claim(route, client_id, base)
+        board.send(route, Send("replace", client_id, verdict, target=route.client_id))
+
+    def keep_terms(self, route: Route, reason: Reason, said: str) -> None:
+        """Leave an order as the broker has it, because a change was refused."""
+        assert route.asked is not None  # noqa: S101  # only what was sent can be changed
+        route.terms = route.asked._replace(quantity=max(route.asked.quantity, float(route.booked)))
+        self._board.note(route, said)
+        self._board.change(route, reason)
+
+    def _next_id(self, route: Route) -> str:
+        route.revision += 1
+        return self._board.ids.make(route.course.name, route.order.id, route.revision)
+
+    def trigger(self, route: Route) -> None:
+        """Let a watched stop go: its level was reached."""
+        route.watched, route.triggered = False, True
+        route.terms = triggered_terms(route.terms)
+        self._board.say(route, _S.TRIGGERED)
+        self.steer(route)
+
+
+def may_be_native(parent: Route, children: list[Route]) -> bool:
+    """Tell whether exits can go with their entry as a bracket: at most a stop and a target, for all of it."""
+    kinds = [child.terms.type for child in children]
+    return (
+        parent.terms.type in {OrderType.MARKET, OrderType.LIMIT}
+        and not parent.order.reduce_only
+        and 1 <= len(kinds) == len(set(kinds))
+        and set(kinds) <= {OrderType.STOP, OrderType.LIMIT}
+        and all(c.order.reduce_only and c.whole == parent.whole for c in children)
+        and (len(kinds) == 1 or children[0].order.oco == children[1].order.oco != 0)
+    )
+
+
+def may_be_pair(routes: list[Route]) -> bool:
+    """Tell whether two exits of what is held can go as a pair: a target and a stop."""
+    kinds = {route.terms.type for route in routes}
+    return (
+        len(routes) == 2
+        and kinds == {OrderType.LIMIT, OrderType.STOP}
+        and all(route.order.reduce_only and route.parent is None for route in routes)
+        and routes[0].whole == routes[1].whole
+    )
+
+
+def _legs(route: Route) -> dict[str, Route]:
+    """Return the exits that go with an order natively, by what stands behind its client id."""
+    return {
+        TARGET_LEG if leg.terms.type is OrderType.LIMIT else STOP_LEG: leg
+        for leg in route.children
+        if leg.native and leg.stage is Stage.KEPT
+    }
+
+
+def _exits(legs: dict[str, Route]) -> Exits:
+    if not legs:
+        return NO_EXITS
+    target, stop = legs.get(TARGET_LEG), legs.get(STOP_LEG)
+    return Exits(
+        target.terms.limit if target is not None else math.nan,
+        stop.terms.stop if stop is not None else math.nan,
+    )
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare terms, in which NaN is none."""
+    return repr(one) == repr(other)
