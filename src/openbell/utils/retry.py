@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-_DOUBLINGS = 60  #: who never gives up would reach what no float holds
-
 Result = TypeVar("Result")
 Sleep = Callable[[float], Awaitable[None]]
 
