@@ -23,7 +23,7 @@ from openbell.storage.schema import migrate
 _START = b"openbell journal"
 _ROW = "SELECT seq, time, wall, kind, strategy, subject, trace, body, digest FROM event"
 _ABOUT = f"{_ROW} WHERE subject = ? ORDER BY seq"
-_PAGE = f"{_ROW} WHERE seq > ? ORDER BY seq LIMIT 1000"
+_PAGE = f"{_ROW} WHERE seq > ? ORDER BY seq LIMIT ?"
 
 
 class Entry(NamedTuple):
@@ -41,6 +41,20 @@ class Entry(NamedTuple):
     subject: str
     trace: str
     body: Mapping[str, Any]
+
+
+class Row(NamedTuple):
+    """One event as it is stored: the body as its text, and the digest of it and of all before it."""
+
+    seq: int
+    time: int
+    wall: int
+    kind: str
+    strategy: str
+    subject: str
+    trace: str
+    text: str
+    digest: bytes
 
 
 class Journal:
@@ -148,6 +162,39 @@ class Journal:
         """Return the events about one thing, in order."""
         return [self._entry(row) for row in self._connection.execute(_ABOUT, (subject,))]
 
+    def rows(self, after: int = 0, most: int = 1000) -> list[Row]:
+        """Return up to so many events after a sequence number as they are stored, for a copy of them.
+
+        Raises:
+            BadData: The file is damaged.
+        """
+        try:
+            return [Row(*row) for row in self._connection.execute(_PAGE, (after, most))]
+        except sqlite3.Error as error:
+            raise self._damaged(after + 1, str(error)) from error
+
+    def entry(self, row: Row) -> Entry:
+        """Return the event of a row.
+
+        Raises:
+            BadData: It is damaged.
+        """
+        return self._entry(row)
+
+    def check(self, row: Row, before: bytes | None) -> None:
+        """Hold a row against the digest of the row before it; None is before the first.
+
+        Raises:
+            BadData: It is damaged, or a row between them is missing.
+        """
+        if _digest(_START if before is None else before, row[:8]) != row.digest:
+            raise self._damaged(row.seq, "its digest does not fit the row before")
+
+    def newest(self) -> tuple[int, int]:
+        """Return the last event's sequence number and the computer's time (ns) when it was written."""
+        row = self._connection.execute("SELECT seq, wall FROM event ORDER BY seq DESC LIMIT 1").fetchone()
+        return row or (0, 0)
+
     def verify(self) -> int:
         """Check every row against its digest; return how many there are.
 
@@ -191,7 +238,7 @@ class Journal:
 
     def _rows(self, after: int) -> Iterator[tuple[Any, ...]]:
         """Yield rows page by page: a reader that holds one query open would keep the log from being cut."""
-        while rows := self._connection.execute(_PAGE, (after,)).fetchall():
+        while rows := self._connection.execute(_PAGE, (after, 1000)).fetchall():
             yield from rows
             after = rows[-1][0]
 

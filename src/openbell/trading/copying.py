@@ -1,0 +1,149 @@
+"""Keeps the copy of a session's journal going, in a process of its own: the engine shares nothing with it.
+
+A thread would share the interpreter's lock, and the engine would wait for it. The process ends when its
+standard input ends, which it does however the session ends; what is not copied then is copied the next time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from openbell.core.errors import OpenbellError, RemoteError
+from openbell.storage.journal import Journal
+from openbell.storage.lock import FolderLock
+from openbell.storage.supabase.address import OWNER, URL, Address, address_of, needed
+from openbell.storage.supabase.connection import import_psycopg
+from openbell.storage.supabase.replicate import Lag, Replicator
+from openbell.trading.projection import Projection
+from openbell.utils.logging import configure, get_logger
+
+_LOCK = "copy"  # the folder below the journal's that only one copier holds
+_PATIENCE = 5.0  # seconds that the end of a session waits for the rest to be copied
+_POLITE = 10  # how much less urgent than the engine
+
+
+class Copied(NamedTuple):
+    """What a copier did: how far the copy is now, how many events it copied, and what is left."""
+
+    last: int
+    events: int
+    lag: Lag
+
+
+def copy_journal(
+    path: Path,
+    address: Address,
+    wait: Callable[[float], bool],
+    *,
+    attempts: int | None = None,
+    told: Callable[[RemoteError | None], object] = lambda _: None,
+) -> Copied:
+    """Copy a journal until it is all there and `wait` says that it is time to end.
+
+    Args:
+        path: The journal.
+        address: Where to.
+        wait: Waits so many seconds, or less; returns whether to end.
+        attempts: Failures in a row after which the last is raised; None is never.
+        told: Called with each failure that is waited out, and with None when copying goes on.
+
+    Raises:
+        BadData: The journal is damaged, or the copy is of another history of it.
+        ConfigError: Another process copies it, there is no journal, or whose the rows are is not known.
+        RemoteError: There were too many failures in a row.
+    """
+    with Journal(path, read_only=True) as journal, FolderLock(path.parent / _LOCK):
+        replicator = Replicator(journal, address, Projection, told=told)
+        with closing(replicator):
+            replicator.run(wait, attempts=attempts)
+        return Copied(replicator.copied, replicator.written, replicator.lag())
+
+
+@contextmanager
+def copied(path: Path, environ: Mapping[str, str]) -> Iterator[None]:
+    """Keep a journal copied while something is done, if a database is configured.
+
+    Args:
+        path: The journal.
+        environ: Where the database's address is.
+
+    Raises:
+        ConfigError: The address cannot be understood, or the driver is not installed.
+    """
+    if address_of(environ) is None:
+        yield
+        return
+    import_psycopg()
+    asked = {name: environ[name] for name in (URL, OWNER) if name in environ}
+    words = [sys.executable, "-m", "openbell.trading.copying", str(path)]
+    copier = subprocess.Popen(words, stdin=subprocess.PIPE, env={**os.environ, **asked})  # noqa: S603  # it is us
+    try:
+        yield
+    finally:
+        _end(copier, path)
+
+
+def _end(copier: subprocess.Popen[bytes], path: Path) -> None:
+    if copier.stdin is not None:
+        with suppress(BrokenPipeError):  # it has ended before us
+            copier.stdin.close()
+    try:
+        code = copier.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        copier.kill()
+        code = copier.wait()
+    if code:
+        get_logger().warning(
+            f"not all of {path} is copied to the database; `openbell db replicate --state {path.parent}` "
+            "copies the rest"
+        )
+
+
+class Voice:
+    """Says what becomes of a copy: an outage once when it begins, and once when it is over."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def tell(self, error: RemoteError | None) -> None:
+        """Say an error that is new, or that it is over."""
+        said = "" if error is None else str(error)
+        if said and said != self._said:
+            get_logger().warning(f"the journal is not copied for now, and trading goes on: {said}")
+        elif not said and self._said:
+            get_logger().info("the journal is copied again")
+        self._said = said
+
+
+def main(path: Path) -> int:
+    """Copy a journal until standard input ends, and then what is left; 1 where that cannot be."""
+    configure()
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the session, and its end is ours
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    with suppress(AttributeError, OSError):  # a system without it
+        os.nice(_POLITE)
+
+    def listen() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        copy_journal(path, needed(address_of(os.environ)), ended.wait, told=Voice().tell)
+    except OpenbellError as error:
+        get_logger().error(f"the journal is not copied: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,1 @@
+"""A real Postgres server with what a Supabase project has, for tests."""
