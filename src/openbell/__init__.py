@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from openbell.core.errors import OpenbellError as OpenbellError
     from openbell.core.errors import StrategyError as StrategyError
     from openbell.core.market import Bar as Bar
+    from openbell.core.types import Delisting as Delisting
     from openbell.core.types import Dividend as Dividend
     from openbell.core.types import Fill as Fill
     from openbell.core.types import Instrument as Instrument
+    from openbell.core.types import SpinOff as SpinOff
     from openbell.core.types import Split as Split
+    from openbell.core.types import SymbolChange as SymbolChange
     from openbell.core.types import TimeInForce as TimeInForce
     from openbell.data.crosssection import CrossSection as CrossSection
     from openbell.data.frames import from_frame as from_frame
+    from openbell.data.universe import Universe as Universe
     from openbell.indicators import field as field
     from openbell.indicators import indicator as indicator
     from openbell.papering import Paper as Paper
@@ -57,10 +61,10 @@ _HOMES = {
     "BadData": "core.errors", "ConfigError": "core.errors", "Halt": "core.errors", "LookAhead": "core.errors",
     "OpenbellError": "core.errors", "StrategyError": "core.errors",
     "Bar": "core.market",
-    "Dividend": "core.types", "Fill": "core.types", "Instrument": "core.types", "Split": "core.types",
-    "TimeInForce": "core.types",
+    "Delisting": "core.types", "Dividend": "core.types", "Fill": "core.types", "Instrument": "core.types",
+    "SpinOff": "core.types", "Split": "core.types", "SymbolChange": "core.types", "TimeInForce": "core.types",
     "CrossSection": "data.crosssection",
-    "from_frame": "data.frames",
+    "from_frame": "data.frames", "Universe": "data.universe",
     "field": "indicators", "indicator": "indicators",
     "Paper": "papering", "paper": "papering",
     "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing",

@@ -23,8 +23,8 @@ from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
-from openbell.run import Settings, prepare
-from openbell.run.prices import instrument, load
+from openbell.run import Settings, load_plan, prepare
+from openbell.run.prices import instrument
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
@@ -176,8 +176,7 @@ def folder_name(name: str) -> str:
 
 
 def _bars(plan: Plan) -> list[Series]:
-    place = {"provider": plan.provider, "timeframe": plan.timeframe}
-    return load(list(plan.symbols), **place, start=plan.start, end=plan.end)
+    return load_plan(plan)
 
 
 def _about(part: Part) -> dict[str, Any]:
@@ -193,6 +192,7 @@ def _about(part: Part) -> dict[str, Any]:
         "start": plan.start,
         "cash": plan.cash,
         "seed": plan.seed,
+        "universe": None if plan.universe is None else plan.universe.as_json(),
     }
 
 
@@ -232,6 +232,7 @@ def _course(part: Part, journal: Journal) -> Course:
         timeframe=plan.timeframe,
         sessions=sessions(series[0].source.calendar, first, last),
         begin=min(int(s.known[0]) for s in series) - 1,
+        universe=plan.universe,
     )
     strategy = part.found.make(plan.parameters)
     engine = Engine(strategy, market=tape, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)

@@ -42,7 +42,13 @@ def session_of(plan: Any, found: Any, series: list[Series], journal: Journal) ->
     first, last = min(int(s.start[0]) for s in series), max(int(s.known[-1]) for s in series)
     calendar = sessions(series[0].source.calendar, first, last)
     begin = min(int(s.known[0]) for s in series) - 1
-    tape = Tape([instrument(s) for s in series], timeframe=plan.timeframe, sessions=calendar, begin=begin)
+    tape = Tape(
+        [instrument(s) for s in series],
+        timeframe=plan.timeframe,
+        sessions=calendar,
+        begin=begin,
+        universe=plan.universe,
+    )
     strategy = found.make(plan.parameters)
     engine = Engine(strategy, market=tape, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
     strategy.bind(engine.desk, seed=plan.seed)

@@ -35,6 +35,7 @@ class HandMarket:
     def __init__(self, *symbols: str, lot: float = 1.0, tick: float = 0.01) -> None:
         self.symbols: Sequence[str] = symbols or ("A",)
         self.time = DAY
+        self.members = None
         self.focused: list[str] = []
         self.lines: dict[tuple[Any, str], Line] = {}
         self.columns: dict[str, list[list[Any]]] = {s: [[] for _ in range(7)] for s in self.symbols}

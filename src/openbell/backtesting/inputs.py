@@ -14,6 +14,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.core.inputs import real, shown, takes, whole
 from openbell.core.ports import Sizer
 from openbell.data.bars import Series
+from openbell.data.universe import Universe
 
 T = TypeVar("T")
 
@@ -178,7 +179,7 @@ def check_data(data: Any) -> None:
         raise ConfigError(f"data={shown(data)} is a set, which has no order; give sorted(...) of it")
     elif isinstance(data, Sequence) and not isinstance(data, str | bytes):
         _check_items(data)
-    elif not (isinstance(data, str | Series) or hasattr(data, "columns")):
+    elif not (isinstance(data, str | Series | Universe) or hasattr(data, "columns")):
         raise ConfigError(f"data={_named(data)} must be {_DATA}")
 
 

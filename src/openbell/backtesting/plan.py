@@ -13,6 +13,7 @@ from openbell.core.costs import Commission, Costs, Margin, Slippage
 from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
+from openbell.data.universe import Universe
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
 
 SIZERS: dict[str, type] = {
@@ -44,6 +45,7 @@ class Plan:
     seed: int = 0
     instruments: tuple[Instrument, ...] = ()  #: the caller's, instead of the provider's
     finer: tuple[str, ...] = ()  #: symbols with finer bars of the caller's
+    universe: Universe | None = None  #: who may be bought when; the symbols are those with prices
 
     def __post_init__(self) -> None:
         text_of("strategy", self.strategy, such_as="'sma_cross'")
@@ -89,10 +91,18 @@ class Plan:
             "seed": self.seed,
             "instruments": [asdict(instrument) for instrument in self.instruments],
             "finer": list(self.finer),
+            **({} if self.universe is None else {"universe": self.universe.as_json()}),
         }
 
+    @property
+    def traded(self) -> str:
+        """What is traded, in few words."""
+        if self.universe is None:
+            return ", ".join(self.symbols)
+        return f"universe {self.universe.name} ({len(self.symbols)} symbols)"
 
-_BUILT = {"symbols", "costs", "sizing", "instruments", "finer"}
+
+_BUILT = {"symbols", "costs", "sizing", "instruments", "finer", "universe"}
 
 
 def plan_from_json(values: Mapping[str, Any]) -> Plan:
@@ -134,6 +144,7 @@ def _read(values: Mapping[str, Any]) -> Plan:
         sizer=make_sizer(**values["sizing"]),
         instruments=tuple(Instrument(**fields) for fields in values["instruments"]),
         finer=tuple(values["finer"]),
+        universe=Universe.from_json(values["universe"]) if "universe" in values else None,
     )
 
 

@@ -31,6 +31,7 @@ from openbell.cli.options import (
     Symbols,
     Timeframe,
     Timezone,
+    Universe,
     command,
 )
 from openbell.cli.sessions import sessions
@@ -104,6 +105,7 @@ def demo(*, reports: Reports = None, no_check: NoCheck = False) -> Answer:
     "openbell backtest my.py:Buys --symbols AAPL,MSFT --data prices/ --cash 50000",
     "openbell backtest sma_cross --symbols IBM --set costs.slippage.bps=3",
     "openbell backtest sma_cross --symbols MSFT --engine compiled",
+    "openbell backtest momentum_rotation --universe index.csv --provider yahoo",
     codes=(Exit.LOOK_AHEAD,),
 )
 def backtest(  # noqa: PLR0913  # each is an option of the command line
@@ -113,6 +115,7 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
     ],
     *,
     symbols: Symbols = None,
+    universe: Universe = None,
     start: Start = None,
     end: End = None,
     parameters: Parameters = None,
@@ -142,6 +145,7 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
     request = Request(
         strategy,
         symbols=symbols or (),
+        universe=universe,
         start=start,
         end=end,
         parameters=parameters or (),

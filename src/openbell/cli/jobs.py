@@ -11,6 +11,7 @@ from typing import Any
 from openbell.backtesting.plan import Plan, make_sizer
 from openbell.cli.places import OPTIONS, check_named, find_place, load_settings, placed
 from openbell.cli.prices import choose_provider, kind_of
+from openbell.cli.universe import members_of, read_universe
 from openbell.config import Loaded, Override, Settings, StrategyEntry
 from openbell.config.yamlfile import read_scalar
 from openbell.core.costs import NO_COSTS, Costs
@@ -28,6 +29,7 @@ class Request:
 
     strategy: str
     symbols: Sequence[str] = ()
+    universe: str | None = None
     start: str | None = None
     end: str | None = None
     parameters: Sequence[str] = ()
@@ -190,8 +192,12 @@ def _job_of_options(request: Request, loaded: Loaded) -> Job:
     with placed("--set"):
         found.make(parameters)
     _check_dates(request.start, request.end)
-    symbols = _symbols(request)
-    decided = _common(request, loaded, symbols, "--symbols")
+    universe = read_universe(request.universe, request.symbols)
+    if universe is None:
+        symbols = wanted = _symbols(request)
+    else:  # whether there are bars of them is part of the result
+        symbols, wanted = members_of(universe, request.start, request.end), ()
+    decided = _common(request, loaded, wanted, "--symbols")
     with placed(find_place(loaded, "account.cash")):  # what a plan alone refuses
         plan = Plan(
             found.origin,
@@ -199,6 +205,7 @@ def _job_of_options(request: Request, loaded: Loaded) -> Job:
             parameters=parameters,
             start=request.start,
             end=request.end,
+            universe=universe,
             **decided,
         )
     return Job(found.name, found, plan)

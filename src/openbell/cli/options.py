@@ -33,6 +33,10 @@ Reports = Annotated[
 ]
 NoCheck = Annotated[bool, typer.Option("--no-check", help="Do not check for look-ahead.")]
 Symbols = Annotated[list[str] | None, typer.Option("--symbols", metavar="A,B", help="What to trade.")]
+Universe = Annotated[
+    str | None,
+    typer.Option("--universe", metavar="FILE", help="CSV of symbol,start,end: who may be bought when."),
+]
 Start = Annotated[str | None, typer.Option("--start", metavar="DATE", help="The first day.")]
 End = Annotated[str | None, typer.Option("--end", metavar="DATE", help="The last day.")]
 Parameters = Annotated[

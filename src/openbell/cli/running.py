@@ -19,6 +19,8 @@ from openbell.reporting.result import Result
 
 #: How much of a job's time its run takes, about; the rest is the check.
 _RUN = 0.2
+#: The fields of a plan that are no settings.
+_NAMED = {"strategy", "symbols", "universe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,9 @@ def _tell(progress: Progress, name: str, number: int, count: int, done: int, tot
 def _cause(job: Job) -> LookAhead | None:
     """Return the look-ahead that made a strategy raise, if one did: to read past the last bar is one."""
     plan = job.plan
-    kept = {f.name: getattr(plan, f.name) for f in fields(plan) if f.name not in {"strategy", "symbols"}}
+    kept = {f.name: getattr(plan, f.name) for f in fields(plan) if f.name not in _NAMED}
     try:
-        verdict = run.check_lookahead(job.found.form, list(plan.symbols), **kept)
+        verdict = run.check_lookahead(job.found.form, plan.universe or list(plan.symbols), **kept)
     except OpenbellError:  # it raises for a reason of its own
         return None
     return LookAhead(verdict.text)

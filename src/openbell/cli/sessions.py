@@ -20,6 +20,7 @@ from openbell.cli.options import (
     Symbols,
     Timeframe,
     Timezone,
+    Universe,
     command,
 )
 
@@ -44,6 +45,7 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
     ],
     *,
     symbols: Symbols = None,
+    universe: Universe = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="DATE", help="The first day of stored bars to play.")
     ] = None,
@@ -78,6 +80,7 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
     request = Request(
         strategy,
         symbols=symbols or (),
+        universe=universe,
         start=replay,
         end=until,
         parameters=parameters or (),

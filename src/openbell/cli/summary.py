@@ -65,11 +65,11 @@ def explain_table(finished: Sequence[Finished]) -> Iterator[str]:
 
 def spell_out(one: Finished) -> Iterator[str]:
     """Yield one run as lines: what it was, its figures, what to know about it."""
-    result, plan = one.result, one.job.plan
+    result, plan = one.result, one.result.plan
     m = result.metrics
     first, last = (date(int(result.outcome.times[at])) for at in (0, -1))
     free = ", WITHOUT COSTS" if plan.costs.free else ""
-    yield f"{result.found.name} on {', '.join(plan.symbols)}, {first} to {last}{free}"
+    yield f"{result.found.name} on {plan.traded}, {first} to {last}{free}"
     yield ""
     yield _line("Equity", f"{plan.cash:,.0f} to {result.final_equity:,.2f}")
     yield _line("Return", percent(m["total_return"]))
@@ -88,7 +88,7 @@ def spell_out(one: Finished) -> Iterator[str]:
 
 def describe(one: Finished, folder: Path) -> dict[str, Any]:
     """Return one run as JSON values."""
-    result, plan = one.result, one.job.plan
+    result, plan = one.result, one.result.plan
     times = result.outcome.times
     return {
         "name": one.job.name,
@@ -125,7 +125,7 @@ def benchmark_return(result: Result) -> float:
 
 def benchmark_name(result: Result) -> str:
     """Return what the run is compared with."""
-    return result.plan.benchmark or f"holding {', '.join(result.plan.symbols)}"
+    return result.plan.benchmark or f"holding {result.plan.traded}"
 
 
 def percent(value: float) -> str:

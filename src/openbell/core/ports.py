@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple, Protocol
 
 from openbell.core.market import Bar, Slice, Track
@@ -24,6 +25,13 @@ class Ear(NamedTuple):
     other: Callable[[Charge | MarginCall], object]
 
 
+class Members(Protocol):
+    """A universe at each moment."""
+
+    def at(self, time: int) -> AbstractSet[str]:
+        """Return the symbols that belong to it at a time, ns UTC."""
+
+
 class Market(Protocol):
     """What is known of the market now."""
 
@@ -38,6 +46,10 @@ class Market(Protocol):
     @property
     def tracks(self) -> Mapping[str, Track]:
         """Return the bars of each symbol."""
+
+    @property
+    def members(self) -> Members | None:
+        """Return who may be bought at each moment; None where everything may."""
 
     def focus(self, symbol: str) -> None:
         """Make `symbol` the one that indicators without a symbol speak of."""

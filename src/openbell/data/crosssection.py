@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
 
 from openbell.core.errors import StrategyError, nearest
 from openbell.core.inputs import shown
 from openbell.core.market import Bar, Cursor, Slice
 from openbell.data.bars import Floats
+from openbell.data.universe import Roll
 
 
 class Matrices(Protocol):
@@ -26,6 +29,10 @@ class Matrices(Protocol):
     def bars(self) -> Sequence[Bar]:
         """Return the bars that became known last."""
 
+    @property
+    def members(self) -> Roll | None:
+        """Return who is a member at each moment; None where everything is."""
+
     def matrix(self, column: str) -> Floats:
         """Return a raw column; NaN where a symbol has no bar."""
 
@@ -33,8 +40,18 @@ class Matrices(Protocol):
         """Return what turns the moments' raw values into today's units."""
 
 
+def latest_values(source: Matrices, views: Mapping[str, Any]) -> Floats:
+    """(symbols,) an indicator's last value of each symbol; NaN for what is no member now."""
+    values = np.array([views[symbol][-1] for symbol in source.symbols])
+    members = source.members
+    return values if members is None else np.where(members.mask(source.time), values, np.nan)
+
+
 class CrossSection(Slice):
-    """All symbols' bars of one moment. Arrays have one entry a symbol; NaN where it has no bar now."""
+    """All symbols' bars of one moment. Arrays have one entry a symbol; NaN where it has no bar now.
+
+    In a universe, what is no member now has no bar here, nor a past.
+    """
 
     __slots__ = ("_moment", "_source")
 
@@ -45,6 +62,15 @@ class CrossSection(Slice):
     @property
     def bars(self) -> Sequence[Bar]:  # type: ignore[override]  # made where they are asked for
         """The symbols' bars."""
+        members = self._source.members
+        if members is None:
+            return self._source.bars
+        now = members.at(self._source.time)
+        return [bar for bar in self._source.bars if bar.symbol in now]
+
+    @property
+    def every(self) -> Sequence[Bar]:
+        """All symbols' bars, those of no member too."""
         return self._source.bars
 
     @property
@@ -87,7 +113,7 @@ class CrossSection(Slice):
         now = self._moment.at
         first = max(now + 1 - count, 0)
         window = self._source.matrix(column)[first : now + 1]
-        return window * self._source.adjustment(column, first, now)
+        return self._of_members(window * self._source.adjustment(column, first, now))
 
     def __getitem__(self, symbol: str) -> Bar:
         for bar in self.bars:
@@ -100,5 +126,9 @@ class CrossSection(Slice):
         return any(bar.symbol == symbol for bar in self.bars)
 
     def _row(self, column: str) -> Floats:
-        row: Floats = self._source.matrix(column)[self._moment.at]
-        return row
+        return self._of_members(self._source.matrix(column)[self._moment.at])
+
+    def _of_members(self, values: Floats) -> Floats:
+        """(..., symbols) values, NaN for what is no member now."""
+        members = self._source.members
+        return values if members is None else np.where(members.mask(self._source.time), values, np.nan)

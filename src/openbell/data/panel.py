@@ -16,7 +16,7 @@ from openbell.core.types import Action, Delisting, Dividend, Instrument, SpinOff
 from openbell.data.actions import factors
 from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
 from openbell.data.calendar import Sessions
-from openbell.data.crosssection import CrossSection
+from openbell.data.crosssection import CrossSection, latest_values
 from openbell.data.resample import check_coarser, latest, resample
 from openbell.data.traded import (
     Members,
@@ -30,6 +30,7 @@ from openbell.data.traded import (
     place,
     ratio_of,
 )
+from openbell.data.universe import Roll, Universe
 from openbell.data.views import Focused, Outputs, Shown, SlowValues, Values, View
 from openbell.indicators.batch import compute
 from openbell.indicators.spec import Indicator
@@ -47,6 +48,7 @@ class Panel:
         *,
         sessions: Sessions,
         instruments: Mapping[str, Instrument] | None = None,
+        universe: Universe | None = None,
     ) -> None:
         if not series:
             raise BadData("no series of bars: a run needs at least one symbol")
@@ -73,6 +75,7 @@ class Panel:
         self._acted: list[Track] = []
         self._matrices: dict[str, Floats] = {}
         self._adjusted = any(len(p.bounds) > 2 for p in self._parts.values())  # some symbol has actions
+        self.members = None if universe is None else Roll(universe, self.symbols, sessions)
         self.slice = CrossSection(self, self._moment)
 
     def __len__(self) -> int:
@@ -248,7 +251,7 @@ class Panel:
         if symbol or len(self.symbols) == 1:
             return self._view(recipe, symbol or self.symbols[0])
         views = {name: self._view(recipe, name) for name in self.symbols}
-        return Focused(views, lambda: self._focus, lambda: np.array([views[s][-1] for s in self.symbols]))
+        return Focused(views, lambda: self._focus, lambda: latest_values(self, views))
 
     def ready(self, recipes: Sequence[Indicator], symbol: str) -> bool:
         """Tell whether every one of the indicators has a value for a symbol now."""

@@ -18,8 +18,9 @@ from openbell.core.types import Action, Instrument, SpinOff
 from openbell.data.actions import repricing
 from openbell.data.bars import Floats, Series
 from openbell.data.calendar import Sessions
-from openbell.data.crosssection import CrossSection
+from openbell.data.crosssection import CrossSection, latest_values
 from openbell.data.lane import Lane
+from openbell.data.universe import Roll, Universe
 from openbell.data.views import Focused, View
 from openbell.indicators.spec import Indicator
 
@@ -37,6 +38,7 @@ class Tape:
         sessions: Sessions,
         past: Mapping[str, Series] | None = None,
         begin: int = 0,
+        universe: Universe | None = None,
     ) -> None:
         """Begin a tape.
 
@@ -46,6 +48,7 @@ class Tape:
             sessions: Of the exchange, from before the first bar to after the last that may come.
             past: Bars that are known already, by symbol: indicators begin with them.
             begin: The time before the first moment, ns UTC.
+            universe: Who may be bought when; None is everything, always.
 
         Raises:
             BadData: There is nothing to trade.
@@ -67,6 +70,7 @@ class Tape:
         self._focus = self.symbols[0]
         self._matrices: dict[str, Floats] = {}
         self._acted: list[Lane] = []
+        self.members = None if universe is None else Roll(universe, self.symbols, sessions)
         self.slice = CrossSection(self, self._moment)
 
     def receive(self, bars: Iterable[BarMessage]) -> int:
@@ -129,7 +133,7 @@ class Tape:
         if symbol or len(self.symbols) == 1:
             return self._lane(symbol or self.symbols[0]).view(recipe)
         views = {name: lane.view(recipe) for name, lane in self.lanes.items()}
-        return Focused(views, lambda: self._focus, lambda: np.array([views[s][-1] for s in self.symbols]))
+        return Focused(views, lambda: self._focus, lambda: latest_values(self, views))
 
     def ready(self, recipes: Sequence[Indicator], symbol: str) -> bool:
         """Tell whether every one of the indicators has a value for a symbol now."""

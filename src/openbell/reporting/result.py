@@ -16,6 +16,7 @@ from openbell.backtesting.plan import Plan
 from openbell.core.types import Reason
 from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import sessions, sessions_per_year
+from openbell.data.universe import Coverage, measure
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
 from openbell.reporting import tables, words
 from openbell.strategies.registry import Found
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # pandas and plotly are slow to load: only who asks for a fra
     import pandas as pd
     from plotly.graph_objects import Figure
 
-    from openbell.reporting.warnings import Notice
+    from openbell.reporting.notices import Notice
 
 
 #: The metrics of a result's `repr`.
@@ -52,6 +53,12 @@ class Result:
         self.compared = compared  #: the bars that a named benchmark was made of
         self.engine, self.engine_reason = way  #: which engine ran, and why that one
         self.finer = finer  #: the bars that decided between a stop and its target
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """How much of its universe the run has prices of; None where it has no universe."""
+        universe, panel = self.plan.universe, self.outcome.panel
+        return None if universe is None else measure(universe, panel.series, panel.sessions)
 
     @cached_property
     def periods_per_year(self) -> float:
@@ -178,7 +185,7 @@ class Result:
     def __repr__(self) -> str:
         m = self.metrics
         lines = [
-            f"{self.found.name} on {', '.join(self.plan.symbols)}, "
+            f"{self.found.name} on {self.plan.traded}, "
             f"{words.date(int(self.outcome.times[0]))} to {words.date(int(self.outcome.times[-1]))}"
             + (", without costs" if self.plan.costs.free else ""),
             f"  equity {self.plan.cash:,.0f} → {self.final_equity:,.2f}",

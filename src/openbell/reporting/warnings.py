@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from itertools import groupby
-from typing import Literal, NamedTuple
 
 import numpy as np
 
 from openbell.core.types import NANOS_PER_DAY, OrderStatus, Reason
 from openbell.data.bars import Finding, FindingKind, parse_date
 from openbell.portfolio.trades import Trade
+from openbell.reporting import events
 from openbell.reporting.nothing import why_nothing
+from openbell.reporting.notices import LEVELS, Level, Notice
 from openbell.reporting.result import Result
 from openbell.reporting.words import REASONS, capitalised, count, date, money, percent
-
-#: `serious`: do not believe the figures before this is understood. `caution`: they say less than it seems.
-Level = Literal["serious", "caution", "note"]
-LEVELS: tuple[Level, ...] = ("serious", "caution", "note")
 
 FEWEST_TRADES = 30
 HIGHEST_SHARPE = 4.0
@@ -31,14 +28,6 @@ DAYS_OF_A_YEAR = 365
 SLACK_DAYS = 5
 #: More findings of one kind about a symbol than this are counted.
 FINDINGS_SHOWN = 3
-
-
-class Notice(NamedTuple):
-    """One warning: what is the matter, and what it means or what to do."""
-
-    level: Level
-    text: str
-    detail: str
 
 
 def warnings(result: Result) -> list[Notice]:
@@ -280,5 +269,6 @@ _MEANINGS = {
 
 _CHECKS: tuple[Callable[[Result], Iterator[Notice]], ...] = (
     _no_costs, _ruin, _few_trades, _too_good, _margin_calls, _refused, _ambiguous, _one_trade, _short, _dates,
-    _findings, _unfinished, _hindsight,
+    events.universe, events.delistings, events.spin_offs, events.new_names, _findings,
+    _unfinished, _hindsight,
 )  # fmt: skip

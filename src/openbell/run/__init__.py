@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from openbell.backtesting import inputs
@@ -15,6 +16,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Series
+from openbell.data.universe import Universe
 from openbell.reporting.result import Result
 from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
 from openbell.run.prices import (
@@ -32,7 +34,8 @@ from openbell.strategies.registry import Form, Found, find
 
 __all__ = [
     "CATALOG", "FILES", "READING", "Place", "Settings", "backtest", "catalog_place", "check_lookahead",
-    "execute", "instrument", "load", "open_catalog", "panel_of", "prepare", "simulate", "simulate_compiled",
+    "execute", "instrument", "load", "load_plan", "open_catalog", "panel_of", "prepare", "simulate",
+    "simulate_compiled",
 ]  # fmt: skip
 
 #: The provider of data that were a table of the caller's.
@@ -62,7 +65,8 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
 
     Args:
         strategy: A `Strategy` class, an `@signal` function, a registered name, `module:Class` or `path.py`.
-        data: A symbol or several of the provider, a DataFrame or a mapping of them by symbol, or `Series`.
+        data: A symbol or several of the provider, a `Universe` of them, a DataFrame or a mapping of them by
+            symbol, or `Series`.
         start: First date, as text or a date; None is the first there is.
         end: Last date, included.
         parameters: The strategy's parameters by name.
@@ -137,6 +141,7 @@ def prepare(
         start=_written(place.get("start")),
         end=_written(place.get("end")),
         finer=tuple(s.symbol for s in _finer(finer)),
+        universe=data if isinstance(data, Universe) else None,
         **given,
     )
     inputs.check_traded("instruments", [one.symbol for one in plan.instruments], plan.symbols)
@@ -213,13 +218,8 @@ def execute(
             raise ConfigError(
                 "the run's data were a table of the caller's: they are not kept, so give them again"
             )
-        series = load(
-            list(plan.symbols),
-            provider=plan.provider,
-            timeframe=plan.timeframe,
-            start=plan.start,
-            end=plan.end,
-        )
+        series = load_plan(plan)
+        plan = replace(plan, symbols=tuple(one.symbol for one in series))  # those that there are bars of
     if plan.finer and not finer:
         raise ConfigError(
             f"the run had finer bars of {', '.join(plan.finer)}: they are not kept, so give them again"
@@ -233,6 +233,17 @@ def execute(
     outcome, way = run_plan(plan, found, series, engine=engine, finer=finer, progress=progress)
     curve = outcome.growth_of(other[0]) * plan.cash if other else outcome.hold_benchmark()
     return Result(plan, found, outcome, curve, compared=other, finer=finer, way=way)
+
+
+def load_plan(plan: Plan) -> list[Series]:
+    """Return the series of what a plan names.
+
+    Raises:
+        ConfigError: The provider has not what it names.
+        BadData: The data break a rule.
+    """
+    place = {"provider": plan.provider, "timeframe": plan.timeframe}
+    return load(plan.universe or list(plan.symbols), **place, start=plan.start, end=plan.end)
 
 
 def _written(moment: Any) -> str | None:

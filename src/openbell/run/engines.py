@@ -125,6 +125,7 @@ def panel_of(plan: Plan, series: Sequence[Series]) -> Panel:
         sessions=sessions(series[0].source.calendar, first, last),
         instruments={s.symbol: instrument(s, plan.provider) for s in series}
         | {i.symbol: i for i in plan.instruments},
+        universe=plan.universe,
     )
 
 

@@ -11,13 +11,14 @@ from urllib.parse import parse_qsl
 
 from openbell.backtesting import inputs
 from openbell.core.errors import ConfigError, nearest
-from openbell.core.types import Instrument
+from openbell.core.types import Delisting, Instrument
 from openbell.data import bundled
 from openbell.data.bars import Series, parse_date
 from openbell.data.calendar import sessions
 from openbell.data.catalog.apart import read_apart
 from openbell.data.providers import BUILT_IN, provider_names
 from openbell.data.quarantine import describe
+from openbell.data.universe import Universe
 from openbell.data.validate import cut_range, examine
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def load(
     last = parse_date(end, where="end", end_of_day=True)
     if first is not None and last is not None and first >= last:
         raise ConfigError(f"start={start} is not before end={end}: the range of dates is empty")
+    if isinstance(data, Universe):
+        return _from_universe(data, provider, timeframe, (first, last))
     if isinstance(data, Series):
         found = [data]
     elif is_symbols(data):
@@ -69,7 +72,16 @@ def load(
                 f"{one.symbol}: its prices are adjusted ({one.source.adjustment}), and no order was "
                 "ever filled at those; give raw ones"
             )
-    return [cut_range(one, first, last) for one in found]
+    return [_cut(one, first, last) for one in found]
+
+
+def _cut(series: Series, first: int | None, last: int | None) -> Series:
+    """Return the bars between two moments, without a delisting that comes after them: it is not known yet."""
+    part = cut_range(series, first, last)
+    if last is None:
+        return part
+    known = [one for one in part.actions if not (isinstance(one, Delisting) and one.ex >= last)]
+    return part if len(known) == len(part.actions) else replace(part, actions=tuple(known))
 
 
 def instrument(series: Series, provider: str = "") -> Instrument:
@@ -87,8 +99,8 @@ def instrument(series: Series, provider: str = "") -> Instrument:
 
 
 def is_symbols(data: Any) -> bool:
-    """Tell whether data are names of a provider's symbols."""
-    return isinstance(data, str) or (isinstance(data, Sequence) and isinstance(data[0], str))
+    """Tell whether data are names of a provider's symbols, or a universe of them."""
+    return isinstance(data, str | Universe) or (isinstance(data, Sequence) and isinstance(data[0], str))
 
 
 class Place(NamedTuple):
@@ -145,6 +157,34 @@ def _from_provider(
         )
     catalog = open_catalog(place)
     return [_from_catalog(catalog, place, symbol, timeframe, first, last) for symbol in symbols]
+
+
+def _from_universe(
+    universe: Universe, provider: str, timeframe: str, span: tuple[int | None, int | None]
+) -> list[Series]:
+    """Return the bars of every symbol that was ever a member between two moments, and that there are bars of.
+
+    Raises:
+        ConfigError: Nobody was a member then, or there are bars of none of them.
+    """
+    names = universe.between(*span)
+    if not names:
+        raise ConfigError(f"universe {universe.name}: nobody is a member in the range of dates; widen it")
+    found, absent = [], None
+    for symbol in names:
+        try:
+            (one,) = _from_provider([symbol], provider, timeframe, *span)
+        except ConfigError as error:  # there are no bars of it: the coverage says so
+            absent = absent or error
+            continue
+        if len(one.between(*span)):
+            found.append(_cut(one, *span))
+    if not found:
+        raise ConfigError(
+            f"universe {universe.name}: there are bars of none of its {len(names)} members in the range of "
+            f"dates{f': {absent}' if absent else ''}"
+        ) from absent
+    return found
 
 
 def _only_near(hint: str) -> str:

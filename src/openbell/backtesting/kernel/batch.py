@@ -79,6 +79,8 @@ class Batch:
             CannotCompile: The decision, the sizer or a setting has no compiled form.
         """
         check_actions(panel.schedule())
+        if plan.universe is not None:
+            raise refuse("in a universe, members come and go")
         if type(plan.sizer) not in SIZERS:
             raise refuse(f"sizing by {type(plan.sizer).__name__} is Python's")
         if plan.finer:

@@ -20,6 +20,7 @@ class Funds:
     def __init__(self, account: Account, market: Market, costs: Costs) -> None:
         self.account = account
         self._market = market
+        self._members = market.members
         self._margin = costs.margin
         self._commission = costs.commission
         self._positions = account.positions
@@ -64,8 +65,9 @@ class Funds:
         closing = quantity - opening
         if order.reduce_only:
             quantity, opening = closing, 0.0
-        elif opening > rules.DUST and order.side < 0 and not self.may_short(working.track):
-            return Reason.SHORT_NOT_ALLOWED
+        barred = self._barred(working.track, order.side, opening)
+        if barred is not None:
+            return barred
         need = self._estimate(working, order, opening, closing)
         if order.oco:
             need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
@@ -143,6 +145,14 @@ class Funds:
         return closing + rules.affordable(free, each, fee, working.lot)
 
     # --- the parts -------------------------------------------------------------------------------------
+
+    def _barred(self, track: Track, side: float, opening: float) -> Reason | None:
+        """Return why that much of a position may not be opened, whatever money there is."""
+        if opening <= rules.DUST:
+            return None
+        if self._members is not None and track.symbol not in self._members.at(self._market.time):
+            return Reason.NOT_A_MEMBER
+        return Reason.SHORT_NOT_ALLOWED if side < 0 and not self.may_short(track) else None
 
     def _free_at(self, working: Working, held: float, market: float) -> float:
         return rules.revalued_free(self.unreserved, held, working.track.price(), market, self._margin.initial)
