@@ -95,6 +95,10 @@ class Strategy:
     def on_stop(self) -> None:
         """Clean up; called once, after the last bar."""
 
+    @_default_hook
+    def on_reload(self) -> None:
+        """Go on with changed parameters; without this hook `on_start` is called again."""
+
     # --- signals ---------------------------------------------------------------------------------------
 
     def buy(  # a signal with its exits

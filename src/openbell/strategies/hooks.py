@@ -15,6 +15,7 @@ HOOKS: dict[str, tuple[str, ...]] = {
     "on_bars": ("bars",),
     "on_fill": ("fill",),
     "on_stop": (),
+    "on_reload": (),
 }
 
 

@@ -20,6 +20,7 @@ from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.strategies.blame import blame
 from openbell.trading.scribe import Scribe
+from openbell.trading.tuning import Make, Tuning
 
 
 class Course:
@@ -34,12 +35,18 @@ class Course:
         tape: Tape,
         origin: str = "",
         parameters: Mapping[str, Any] | None = None,
+        make: Make | None = None,
     ) -> None:
-        """Take the parts; `origin` and `parameters` say for the journal which strategy it is."""
+        """Take the parts.
+
+        `origin` and `parameters` say for the journal which strategy it is. `make` makes one with other
+        parameters; without it they cannot be changed while it runs.
+        """
         self.engine, self.broker, self.scribe, self.tape = engine, broker, scribe, tape
         self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
         self.leaving = False  #: whether positions are being closed, because the session is to stop flat
         self._origin, self._parameters = origin, dict(parameters or {})
+        self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
         self._late: list[Command] = []
         broker.connect(scribe.listen(engine.ear(self._tell)))
@@ -122,8 +129,12 @@ class Course:
                     self._send(late, time)
                 self._send(self.engine.step(event), time)
         except StrategyError as error:
-            self.failure = error
-            self.scribe.write("failed", {"said": str(error)}, time=time)
+            if self.tuning is None or not self.tuning.roll_back(error, time):
+                self.failure = error
+                self.scribe.write("failed", {"said": str(error)}, time=time)
+        else:
+            if self.tuning is not None:
+                self.tuning.pass_bar()
 
     def _act(self, time: int, starts: Mapping[str, int]) -> None:
         """Let the actions happen that are due before the bars of a moment.

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
+from openbell.core.errors import ConfigError, nearest
 from openbell.core.messages import BarMessage
 from openbell.core.types import Action
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.course import Course
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
+from openbell.trading.tuning import Tuning
+from openbell.utils.logging import correlate
 
 #: Events that a session is begun with; what a journal has before the last of them is of earlier ones.
 BEGUN = "begun"
@@ -51,11 +54,25 @@ class Session:
         requests: Requests | None = None,
         every: int = 1,
         wall: Callable[[], int] = time.time_ns,
+        changes: Callable[[], Mapping[str, Mapping[str, Any]]] | None = None,
+        guard: Callable[[], object] | None = None,
     ) -> None:
+        """Take the parts.
+
+        Args:
+            courses: The strategies.
+            journal: The account's.
+            requests: Who may ask the session to stop.
+            every: Moments between two commits where nobody waits for them.
+            wall: The computer's clock, ns UTC.
+            changes: Asked between two moments for strategies' new parameters, by name.
+            guard: Called before each moment; it raises `Halt` when the account is not ours any more.
+        """
         self.courses, self.journal = list(courses), journal
         self._requests = requests or Nobody()
         self._every, self._taken = every, 0  # moments between two commits: what is lost is played again
-        self._wall = wall
+        self._wall, self._changes, self._guard = wall, changes, guard
+        self._started = False  # whether the strategies have prepared
         self._left = False  # whether orders were cancelled because of a request to stop
 
     def begin(self, about: dict[str, Any], actions: Iterable[Action] = ()) -> None:
@@ -83,6 +100,8 @@ class Session:
                 self._prepare(actions_of(entry))
             elif entry.kind == "leave":
                 self._leave(entry.body["how"])
+            elif entry.kind == "reload":
+                self._change(entry.strategy, entry.body["parameters"], entry.time)
             else:
                 self._pass(bars_of(entry))
                 moments += 1
@@ -96,6 +115,7 @@ class Session:
         """Take moments until there are no more, or somebody asks to stop."""
         async for bars in moments:
             self.take(bars)
+            self._look_for_changes()
             if self._may_end():
                 return self._end(Ending.STOPPED)
         if self._requests.stop_asked():
@@ -120,14 +140,52 @@ class Session:
             course.leave(how)
 
     def take(self, bars: Sequence[BarMessage]) -> None:
-        """Take one moment: its bars are written down before anything follows from them."""
-        self.journal.append(
-            "moment", {"bars": [list(bar) for bar in bars]}, time=bars[-1].end, wall=self._wall()
-        )
-        self._pass(bars)
+        """Take one moment: its bars are written down before anything follows from them.
+
+        What it leads to has its number in the journal as its trace, in the logs too.
+        """
+        if self._guard is not None:
+            self._guard()
+        trace = str(self.journal.last + 1)
+        body = {"bars": [list(bar) for bar in bars]}
+        self.journal.append("moment", body, time=bars[-1].end, wall=self._wall(), trace=trace)
+        for course in self.courses:
+            course.scribe.trace = trace
+        with correlate(trace=trace):
+            self._pass(bars)
         self._taken += 1
         if self._taken % self._every == 0:
             self.journal.commit()
+
+    def expect(self, actions: Sequence[Action]) -> None:
+        """Take note of corporate actions that have become known, such as those of a morning."""
+        self._write("expect", {"actions": [dict(body_of_action(one)) for one in actions]})
+        self._prepare(actions)
+        self.journal.commit()
+
+    def reload(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """Give a strategy other parameters, from the next bar on; what is asked for is written down first.
+
+        Raises:
+            ConfigError: One is unknown, has the wrong type, or is out of bounds; nothing has changed.
+        """
+        tuning = self._tuning(name)
+        tuning.check(parameters)
+        body = {"parameters": dict(parameters), "before": tuning.parameters}
+        self._write("reload", body, strategy=name)
+        self._change(name, parameters, self.time)
+        self.journal.commit(durable=True)
+
+    def snapshot(self, close: int) -> None:
+        """Write down how each strategy stands at a session's close."""
+        for course in self.courses:
+            self._write("snapshot", snapshot_of(course, close), strategy=course.name)
+        self.journal.commit(durable=True)
+
+    def note(self, kind: str, body: dict[str, Any]) -> None:
+        """Write down what is only to be known, such as a feed's gaps: nothing follows from it."""
+        self._write(kind, body)
+        self.journal.commit()
 
     @property
     def time(self) -> int:
@@ -137,7 +195,25 @@ class Session:
     def _prepare(self, actions: Sequence[Action]) -> None:
         for course in self.courses:
             course.expect(actions)
-            course.start()
+            if not self._started:
+                course.start()
+        self._started = True
+
+    def _look_for_changes(self) -> None:
+        for name, parameters in ({} if self._changes is None else self._changes()).items():
+            self.reload(name, parameters)
+
+    def _change(self, name: str, parameters: Mapping[str, Any], moment: int) -> None:
+        self._tuning(name).change(parameters, moment)
+
+    def _tuning(self, name: str) -> Tuning:
+        tuning = next((course.tuning for course in self.courses if course.name == name), None)
+        if tuning is None:
+            raise ConfigError(
+                f"strategy {name!r} is not in this session, or was made without a way to make it anew"
+                f"{nearest(name, [course.name for course in self.courses])}"
+            )
+        return tuning
 
     def _pass(self, bars: Sequence[BarMessage]) -> None:
         for course in self.courses:
@@ -148,8 +224,20 @@ class Session:
         self.journal.commit(durable=True)
         return ending
 
-    def _write(self, kind: str, body: dict[str, Any]) -> None:
-        self.journal.append(kind, body, time=self.time, wall=self._wall())
+    def _write(self, kind: str, body: dict[str, Any], *, strategy: str = "") -> None:
+        self.journal.append(kind, body, time=self.time, wall=self._wall(), strategy=strategy)
+
+
+def snapshot_of(course: Course, close: int) -> dict[str, Any]:
+    """Return a strategy's equity, cash, positions and working orders at a session's close."""
+    account, desk = course.engine.account, course.engine.desk
+    return {
+        "close": close,
+        "equity": account.equity(course.tape.price),
+        "cash": account.cash,
+        "positions": {symbol: p.quantity for symbol, p in account.positions.items() if p.quantity},
+        "working": [order.id for orders in desk.working.values() for order in orders.values()],
+    }
 
 
 def latest_session(journal: Journal) -> tuple[Entry | None, list[Entry]]:
