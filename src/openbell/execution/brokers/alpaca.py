@@ -1,0 +1,293 @@
+"""Alpaca as a broker, by alpaca-py: paper accounts, unless it is told to trade real money."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from openbell.core.errors import BadData, ConfigError, Rejected, RemoteError
+from openbell.core.types import NANOS_PER_SECOND
+from openbell.execution.approval import ApprovedOrder
+from openbell.execution.brokers import alpaca_wire as wire
+from openbell.execution.brokers.alpaca_account import Lookup
+from openbell.execution.brokers.alpaca_orders import Orders
+from openbell.execution.brokers.alpaca_requests import Requests, is_duplicate
+from openbell.execution.brokers.alpaca_stream import Updates
+from openbell.execution.brokers.alpaca_terms import CAPABILITIES, write_change, write_order
+from openbell.execution.brokers.alpaca_wire import Row
+from openbell.execution.factory import BrokerOffer
+from openbell.execution.port import Balance, Execution, Heard, Holding, Link, Report
+from openbell.remote.alpaca import KEY, SECRET
+from openbell.utils.logging import get_logger, redact
+
+_HOSTS = {True: "paper-api.alpaca.markets", False: "api.alpaca.markets"}
+_PAGE = 100  #: fills in an answer, the most that Alpaca gives
+_OVERLAP = 10  #: fills that a page repeats of the one before: rows between pages were reported missing
+_BEFORE = NANOS_PER_SECOND  #: fills of one millisecond come in any order
+_BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
+
+
+class AlpacaBroker:
+    """An account at Alpaca."""
+
+    name = "alpaca"
+    capabilities = CAPABILITIES
+    offer = BrokerOffer(
+        title="Alpaca",
+        extra="alpaca",
+        modules=("alpaca",),
+        variables=(KEY, SECRET),
+        lacks="orders that are good till a date; fractions with exits, with a trail, or longer than a day; "
+        "a sale of more than is held by one order; fees in its fills",
+    )
+
+    def __init__(  # each endpoint and each patience is an option
+        self,
+        secrets: Mapping[str, str],
+        *,
+        paper: bool = True,
+        trading_url: str = "",
+        stream_url: str = "",
+        timeout: float = 10.0,
+        rate: float = 200.0,
+        ping: float = 4.0,
+        silence: float = 8.0,
+    ) -> None:
+        """Take the keys, and which of the account's two worlds is meant.
+
+        Args:
+            secrets: ALPACA_API_KEY and ALPACA_SECRET_KEY.
+            paper: Whether it is the paper account; real money is traded only where this is false.
+            trading_url: The base of the trading API, without a version; Alpaca's own if empty.
+            stream_url: The full address of the stream of updates; Alpaca's own if empty.
+            timeout: Seconds to wait for a connection, and for each part of an answer.
+            rate: Requests a minute that the account may make.
+            ping: Seconds between pings of the stream; it is gone if one is not answered in as many.
+            silence: Seconds after which a stream is mute that says nothing of an order that was taken.
+
+        Raises:
+            ConfigError: A number is not positive, or `paper` no truth value.
+        """
+        numbers = {"timeout": timeout, "rate": rate, "ping": ping, "silence": silence}
+        for option, value in numbers.items():
+            if isinstance(value, bool) or not 0.0 < value < float("inf"):
+                raise ConfigError(f"alpaca: {option}={value} must be a positive number")
+        if not isinstance(paper, bool):
+            raise ConfigError(f"alpaca: paper={paper!r} must be true or false")
+        for secret in secrets.values():
+            redact(secret)
+        self._world, host = "paper" if paper else "live", _HOSTS[paper]
+        self._seen = 0  # the broker's clock, as it was last told
+        url = trading_url.rstrip("/") or f"https://{host}"
+        self._requests = Requests(secrets, url=url, timeout=timeout, rate=rate)
+        self._orders = Orders()
+        self._lookup = Lookup(self._requests, self._orders)
+        self._updates = Updates(
+            secrets,
+            url=stream_url or f"wss://{host}/stream",
+            clock=lambda: self._seen,
+            timeout=timeout,
+            ping=ping,
+            silence=silence,
+        )
+
+    async def connect(self) -> str:
+        """Log in; return `alpaca:paper:` or `alpaca:live:` and the account's number.
+
+        Raises:
+            ConfigError: The keys are refused.
+            Retryable: The server is busy, slow or broken.
+        """
+        row = await self._requests.get("the account", "/account")
+        await self.now()
+        return f"{self.name}:{self._world}:{wire.read_text(row, 'account_number')}"
+
+    async def now(self) -> int:
+        """Return the broker's clock, ns UTC."""
+        row = await self._requests.get("the clock", "/clock")
+        return self._see(wire.read_time(row.get("timestamp")))
+
+    async def balance(self) -> Balance:
+        """Return cash, equity and buying power, and why the account cannot trade, if it cannot."""
+        row = await self._requests.get("the account", "/account")
+        blocked = [name for name in _BLOCKS if row.get(name) is True]
+        if row.get("status") != "ACTIVE":
+            blocked.append(f"status {row.get('status')}")
+        cash, equity, power = (wire.read_decimal(row, name) for name in ("cash", "equity", "buying_power"))
+        currency = str(row.get("currency") or "USD")
+        return Balance(await self.now(), cash, equity, power, currency, ", ".join(blocked))
+
+    async def holdings(self) -> Sequence[Holding]:
+        """Return all positions."""
+        return [_read_holding(row) for row in await self._requests.get("the positions", "/positions")]
+
+    async def working(self) -> Sequence[Report]:
+        """Return all orders that have not ended, the exits of brackets too."""
+        rows = await self._lookup.list({"status": "open"}, "the working orders")
+        return [await self._lookup.report(row) for row in rows]
+
+    async def find(self, client_id: str) -> Report | None:
+        """Return an order by its client id; None if Alpaca never got it."""
+        row = await self._lookup.find(client_id)
+        return None if row is None else await self._lookup.report(row)
+
+    async def executions(self, since: int) -> Sequence[Execution]:
+        """Return the fills from a time on, oldest first; some of the second before it may be among them."""
+        found: dict[str, tuple[Decimal, Execution]] = {}
+        fields: dict[str, Any] = {
+            "after": wire.write_time(max(since - _BEFORE, 0)), "direction": "asc", "page_size": _PAGE,
+        }  # fmt: skip
+        while True:
+            rows = await self._requests.get("the fills", "/account/activities/FILL", fields)
+            for row in rows:
+                client_id = await self._lookup.name_of(wire.read_text(row, "order_id"))
+                one = wire.read_activity(row, client_id)
+                found[one.id] = wire.read_decimal(row, "cum_qty"), one
+            if len(rows) < _PAGE:
+                break
+            fields["page_token"] = wire.read_text(rows[-1 - _OVERLAP], "id")
+        in_turn = sorted(found.values(), key=lambda item: (item[1].time, item[1].broker_id, item[0]))
+        return [one for _, one in in_turn]
+
+    async def place(self, order: ApprovedOrder) -> Report:
+        """Send an order, once. What is said of it by `events` may come before this returns.
+
+        Raises:
+            Rejected: Alpaca refuses it, or would.
+            Retryable: Nobody knows whether it arrived. Sending it again under its id cannot double it.
+            ConfigError: The keys are refused.
+        """
+        body = write_order(order)
+        self._orders.send(order.client_id)
+        try:
+            row = await self._requests.send(f"order {order.client_id}", "post", "/orders", body)
+        except Rejected as error:
+            if not is_duplicate(error):
+                raise
+            return await self._find_same(order, error)
+        if row.get("status") in ("pending_new", "new"):
+            self._updates.expect()
+        return await self._lookup.report(row)
+
+    async def replace(self, client_id: str, order: ApprovedOrder) -> Report:
+        """Ask to put an order in the place of a working one.
+
+        Alpaca fills the new quantity beside what the old order filled, so it is sent without that. If more
+        fills before the old one is gone, the new order is cancelled as soon as that is heard.
+        """
+        order_id = await self._lookup.id(client_id)
+        row = await self._lookup.row(order_id)
+        before = await self._lookup.report(row)
+        left = order.quantity - before.filled
+        if left <= 0:
+            raise Rejected(f"alpaca: order {client_id} has filled {before.filled}; nothing is left to change")
+        same = before.filled == 0 and left == wire.read_quantity(row)  # a leg's own cannot be set
+        body = write_change(order, None if same else left)
+        self._orders.send(order.client_id)
+        self._orders.limit(order.client_id, order.quantity)
+        made = await self._requests.send(f"a change of {client_id}", "patch", f"/orders/{order_id}", body)
+        self._updates.expect()
+        report = await self._lookup.report(made)
+        await self._hold_to_limit(report)
+        return report
+
+    async def cancel(self, client_id: str) -> None:
+        """Ask to cancel an order.
+
+        Raises:
+            Rejected: There is no such order, or it has ended.
+        """
+        order_id = await self._lookup.id(client_id)
+        self._orders.ask(client_id)
+        await self._requests.send(f"the cancel of {client_id}", "delete", f"/orders/{order_id}")
+
+    async def cancel_all(self) -> None:
+        """Ask to cancel every order of the account, by one request."""
+        self._orders.ask_all()
+        await self._requests.send("the cancel of all orders", "delete", "/orders")
+
+    async def events(self) -> AsyncIterator[Heard]:
+        """Yield what happens to the account's orders. Each time that the stream begins, a link comes up.
+
+        Raises:
+            ConfigError: The keys are refused.
+        """
+        async for update in self._updates.messages():
+            if isinstance(update, Link):
+                yield update
+                continue
+            try:
+                told = await self._read_update(update)
+            except (RemoteError, BadData) as error:
+                get_logger().warning("an update could not be read, so the stream begins anew: {}", error)
+                self._updates.drop(str(error))
+                continue
+            for heard in told:
+                yield heard
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._updates.close()
+        self._requests.close()
+
+    def _see(self, time: int) -> int:
+        self._seen = max(self._seen, time)
+        return time
+
+    async def _read_update(self, update: Row) -> list[Heard]:
+        """Return what an event says: of its order, its fill, and what follows for others of its family."""
+        order = update.get("order")
+        if not isinstance(order, dict):
+            raise BadData("alpaca: an update has no order; the stream's format has changed")
+        self._see(wire.read_time(update.get("timestamp")))
+        report = await self._lookup.report(order)
+        told: list[Heard] = [report]
+        event = update.get("event")
+        if event in ("fill", "partial_fill"):
+            told.append(wire.read_update_fill(update, order, report.client_id))
+        if event == "fill":  # a stop works now, though Alpaca goes on holding it
+            told += [await self._lookup.report(leg) for leg in self._orders.held_legs(report.broker_id)]
+        if event == "replaced" and order.get("replaced_by"):
+            made = self._orders.row(str(order["replaced_by"]))
+            if made is not None:
+                told.append(await self._lookup.report(made))
+        for one in told:
+            if isinstance(one, Report):
+                await self._hold_to_limit(one)
+        return told
+
+    async def _hold_to_limit(self, report: Report) -> None:
+        """Cancel a replacement that would fill more than is wanted, as its old order went on filling."""
+        limit = self._orders.limit_of(report.client_id)
+        if limit is None or report.quantity <= limit:
+            return
+        self._orders.limit(report.client_id, None)
+        get_logger().warning(
+            "{} would fill {} in all, and {} is wanted, as the order before it went on filling; cancelled",
+            report.client_id,
+            report.quantity,
+            limit,
+        )
+        await self._requests.send(
+            f"the cancel of {report.client_id}", "delete", f"/orders/{report.broker_id}"
+        )
+
+    async def _find_same(self, order: ApprovedOrder, error: Rejected) -> Report:
+        """Return the order that has taken a client id, if it is this one."""
+        found = await self.find(order.client_id)
+        same = (
+            found is not None
+            and (found.symbol, found.side) == (order.symbol, order.side)
+            and (order.notional is not None or found.quantity == order.quantity)
+        )
+        if found is None or not same:
+            raise error
+        return found
+
+
+def _read_holding(row: Row) -> Holding:
+    quantity = abs(wire.read_decimal(row, "qty"))
+    if row.get("side") == "short":
+        quantity = -quantity
+    return Holding(wire.read_text(row, "symbol"), quantity, wire.read_decimal(row, "avg_entry_price"))
