@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from openbell.run.prices import instrument
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
+from openbell.trading.copying import copied
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox
 from openbell.trading.moments import moments_of
@@ -122,6 +124,7 @@ async def run_paper(
     folder: Path,
     fresh: bool = False,
     told: Callable[[Session], object] | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Paper:
     """Run a session over stored bars until they end, or somebody asks it to stop.
 
@@ -131,12 +134,14 @@ async def run_paper(
         folder: Where its journal is.
         fresh: Whether to begin anew although an interrupted session could be gone on with.
         told: Called with the session when it is ready.
+        environ: Where the address of a database is, which gets a copy of the journal.
 
     Raises:
         ConfigError: Another process uses the folder.
         Halt: The interrupted session cannot be gone on with.
     """
-    with FolderLock(folder), Journal(folder / JOURNAL, account="paper") as journal:
+    path = folder / JOURNAL
+    with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
         inbox = Inbox(folder)
         about = {"strategies": [_about(part) for part in parts]}
         begun, entries = latest_session(journal)

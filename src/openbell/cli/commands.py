@@ -9,6 +9,7 @@ import typer
 import openbell
 from openbell.cli.answer import Answer, Exit
 from openbell.cli.datahealth import data
+from openbell.cli.db import db
 from openbell.cli.options import (
     Benchmark,
     Cash,
@@ -61,6 +62,7 @@ config = typer.Typer(help="Show the settings, and where each came from.", rich_m
 app.add_typer(new, name="new")
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
+app.add_typer(db, name="db")
 app.add_typer(sessions)
 
 
