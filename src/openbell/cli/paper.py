@@ -9,7 +9,7 @@ from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import Request, read_jobs
-from openbell.cli.places import check_named, placed
+from openbell.cli.places import check_named, load_settings, placed
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
 from openbell.core.orders import Order
@@ -41,14 +41,16 @@ def run_session(request: Request, *, speed: str, state: str | None, fresh: bool)
     name = jobs[0].name if len(jobs) == 1 else Path(request.strategy).stem
     folder = _folder(state) if state is not None else STATE / f"paper-{folder_name(name)}"
     parts = parts_of([(job.name, job.plan, job.found) for job in jobs])
-    done = asyncio.run(run_paper(parts, speed=fast, folder=folder, fresh=fresh, told=_tell))
+    environ = load_settings((), request.config, request.env).environ
+    session = run_paper(parts, speed=fast, folder=folder, fresh=fresh, told=_tell, environ=environ)
+    done = asyncio.run(session)
     return _answer(done)
 
 
 def show_status(state: str | None) -> Answer:
     """Say of every session whether it runs, and how its strategies stand."""
     rows, documents = [], []
-    for folder in _sessions(state):
+    for folder in find_sessions(state):
         view = _view(folder)
         for name, ledger in view["ledgers"].items():
             held = {s: p.quantity for s, p in ledger.account.positions.items() if p.quantity}
@@ -96,7 +98,7 @@ def show_orders(state: str | None, *, working: bool) -> Answer:
 def show_positions(state: str | None) -> Answer:
     """List what every session holds."""
     rows, documents = [], []
-    for folder in _sessions(state):
+    for folder in find_sessions(state):
         view = _view(folder)
         for name, ledger in view["ledgers"].items():
             for symbol, position in ledger.account.positions.items():
@@ -119,7 +121,7 @@ def show_positions(state: str | None) -> Answer:
     return Answer([Table(columns, rows) if rows else "Nothing is held."], {"positions": documents})
 
 
-def stop_sessions(state: str | None, how: str) -> Answer:
+def stopfind_sessions(state: str | None, how: str) -> Answer:
     """Ask running sessions to stop.
 
     Raises:
@@ -127,7 +129,7 @@ def stop_sessions(state: str | None, how: str) -> Answer:
     """
     if how not in HOWS:
         raise ConfigError(f"stop: {how!r} is unknown; use keep, cancel or flatten")
-    running = [folder for folder in _sessions(state) if is_held(folder)]
+    running = [folder for folder in find_sessions(state) if is_held(folder)]
     if not running:
         raise ConfigError(f"no session runs in {state or str(STATE)!r}; `openbell status` lists them")
     for folder in running:
@@ -183,7 +185,7 @@ def _folder(state: str) -> Path:
     return Path(state)
 
 
-def _sessions(state: str | None) -> list[Path]:
+def find_sessions(state: str | None) -> list[Path]:
     """Return the folders with a journal: the one that is given, or those below it."""
     root = STATE if state is None else _folder(state)
     if (root / JOURNAL).exists():
@@ -212,7 +214,7 @@ def _view(folder: Path) -> Mapping[str, Any]:
 
 
 def _orders(state: str | None) -> Iterable[tuple[Path, str, Order]]:
-    for folder in _sessions(state):
+    for folder in find_sessions(state):
         ledgers: Mapping[str, Ledger] = _view(folder)["ledgers"]
         for name, ledger in ledgers.items():
             for order in ledger.orders.values():

@@ -43,15 +43,17 @@ def copy_journal(
     address: Address,
     wait: Callable[[float], bool],
     *,
+    follow: bool = True,
     attempts: int | None = None,
     told: Callable[[RemoteError | None], object] = lambda _: None,
 ) -> Copied:
-    """Copy a journal until it is all there and `wait` says that it is time to end.
+    """Copy a journal until it is all there.
 
     Args:
         path: The journal.
         address: Where to.
-        wait: Waits so many seconds, or less; returns whether to end.
+        wait: Waits so many seconds, or less; returns whether somebody asks to end.
+        follow: Whether to go on with what comes, until somebody asks to end.
         attempts: Failures in a row after which the last is raised; None is never.
         told: Called with each failure that is waited out, and with None when copying goes on.
 
@@ -63,7 +65,7 @@ def copy_journal(
     with Journal(path, read_only=True) as journal, FolderLock(path.parent / _LOCK):
         replicator = Replicator(journal, address, Projection, told=told)
         with closing(replicator):
-            replicator.run(wait, attempts=attempts)
+            replicator.run(wait, follow=follow, attempts=attempts)
         return Copied(replicator.copied, replicator.written, replicator.lag())
 
 

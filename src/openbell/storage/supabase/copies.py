@@ -57,7 +57,7 @@ def attach(connection: Connection[Any], account: str, first: Row, *, owner: UUID
     with translated("the copy of the journal"):
         row = connection.execute(_FIND, (name,)).fetchone()
         if row is None:
-            connection.execute(_MAKE, (name, owner or _only_user(connection), account))
+            connection.execute(_MAKE, (name, owner or owner_of_all(connection), account))
             row = connection.execute(_FIND, (name,)).fetchone()
     copy = Copy(*(row or ()))
     if owner is not None and copy.owner != owner:
@@ -102,7 +102,12 @@ def move_to(connection: Connection[Any], journal: UUID, last: Row) -> None:
     connection.execute(_MOVE, (last.seq, last.digest, journal))
 
 
-def _only_user(connection: Connection[Any]) -> UUID:
+def owner_of_all(connection: Connection[Any]) -> UUID:
+    """Return the project's only user.
+
+    Raises:
+        ConfigError: There is none, or there are several.
+    """
     rows = connection.execute(_USERS).fetchall()
     if len(rows) != 1:
         found = "no user" if not rows else "several users"

@@ -103,11 +103,19 @@ class Replicator:
         self._size = _FIRST
         self._failed = 0
 
-    def run(self, wait: Callable[[float], bool], *, idle: float = 0.1, attempts: int | None = None) -> None:
-        """Copy until there is nothing more to copy and somebody asks to end.
+    def run(
+        self,
+        wait: Callable[[float], bool],
+        *,
+        follow: bool = True,
+        idle: float = 0.1,
+        attempts: int | None = None,
+    ) -> None:
+        """Copy until there is nothing more to copy.
 
         Args:
-            wait: Waits so many seconds, or less; returns whether to end.
+            wait: Waits so many seconds, or less; returns whether somebody asks to end.
+            follow: Whether to go on with what comes, until somebody asks to end.
             idle: Seconds between two looks into a journal that has nothing new.
             attempts: Failures in a row after which the last is raised; None is never.
 
@@ -128,7 +136,7 @@ class Replicator:
                 ending = wait(self._delay(error))
                 continue
             if not moved:
-                if ending:
+                if ending or not follow:
                     return
                 ending = wait(idle)
 
