@@ -15,17 +15,13 @@ from typing import Any, Unpack
 
 from openbell.backtesting.plan import Plan
 from openbell.core.account import Account
-from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, StrategyError
 from openbell.core.messages import BarMessage
 from openbell.core.orders import Order
 from openbell.core.types import Action, Fill
 from openbell.data.bars import Series
-from openbell.data.calendar import sessions
-from openbell.data.tape import Tape
-from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.run import Settings, load_plan, prepare
-from openbell.run.prices import instrument
+from openbell.run.course import describe_course, ground_of, make_course
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
@@ -34,7 +30,6 @@ from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox
 from openbell.trading.moments import moments_of
 from openbell.trading.pace import paced, read_speed
-from openbell.trading.scribe import Scribe
 from openbell.trading.session import Ending, Session, latest_session
 
 #: The journal's file in a session's folder.
@@ -145,22 +140,22 @@ async def run_paper(
         inbox = Inbox(folder)
         about = {"strategies": [_about(part) for part in parts]}
         begun, entries = latest_session(journal)
-        goes_on = begun is not None and not fresh and _is_unfinished(entries)
+        goes_on = begun is not None and not fresh and is_unfinished(entries)
         every = 1 if isfinite(speed) else _MOMENTS
         session = Session([_course(part, journal) for part in parts], journal, requests=inbox, every=every)
         resumed = 0
         if goes_on and begun is not None:
-            _check_same(begun.body, about, folder)
+            check_same(begun.body, about, folder)
             resumed = session.resume(entries)
         else:
             session.begin(about, _actions(parts))
         if told is not None:
             told(session)
-        with _signals(inbox):
+        with stop_on_signals(inbox):
             ending = await session.run(
                 paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
             )
-        return Paper(ending, folder, resumed, [_traded(course) for course in session.courses])
+        return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
 
 
 def _actions(parts: Sequence[Part]) -> list[Action]:
@@ -186,28 +181,17 @@ def _bars(plan: Plan) -> list[Series]:
 
 def _about(part: Part) -> dict[str, Any]:
     """Return what makes a session another one: all that decides what happens in it, but the bars' end."""
-    plan = part.plan
-    return {
-        "name": part.name,
-        "strategy": plan.strategy,
-        "parameters": dict(plan.parameters),
-        "symbols": list(plan.symbols),
-        "provider": plan.provider,
-        "timeframe": plan.timeframe,
-        "start": plan.start,
-        "cash": plan.cash,
-        "seed": plan.seed,
-        "universe": None if plan.universe is None else plan.universe.as_json(),
-    }
+    return describe_course(part.name, part.plan, ground_of(part.plan, part.series))
 
 
-def _is_unfinished(entries: Sequence[Any]) -> bool:
+def is_unfinished(entries: Sequence[Any]) -> bool:
+    """Tell whether a session can be gone on with: its bars have not ended."""
     return not any(
         entry.kind == "session" and entry.body["state"] == Ending.END_OF_DATA.value for entry in entries
     )
 
 
-def _check_same(before: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> None:
+def check_same(before: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> None:
     """Refuse to go on with a session as another one.
 
     Raises:
@@ -229,27 +213,11 @@ def _check_same(before: Mapping[str, Any], about: Mapping[str, Any], folder: Pat
 
 
 def _course(part: Part, journal: Journal) -> Course:
-    plan, series = part.plan, part.series
-    first, last = min(int(s.start[0]) for s in series), max(int(s.known[-1]) for s in series)
-    given = {one.symbol: one for one in plan.instruments}
-    tape = Tape(
-        [given.get(s.symbol) or instrument(s) for s in series],
-        timeframe=plan.timeframe,
-        sessions=sessions(series[0].source.calendar, first, last),
-        begin=min(int(s.known[0]) for s in series) - 1,
-        universe=plan.universe,
-    )
-    strategy = part.found.make(plan.parameters)
-    engine = Engine(strategy, market=tape, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
-    strategy.bind(engine.desk, seed=plan.seed)
-    broker = SimulatedBroker(
-        strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs
-    )
-    scribe = Scribe(journal, part.name)
-    return Course(engine, broker, scribe, tape=tape, origin=plan.strategy, parameters=plan.parameters)
+    return make_course(part.name, part.plan, part.found, ground_of(part.plan, part.series), journal)
 
 
-def _traded(course: Course) -> Traded:
+def outcome_of(course: Course) -> Traded:
+    """Return what became of a strategy."""
     engine = course.engine
     return Traded(
         course.name,
@@ -262,7 +230,7 @@ def _traded(course: Course) -> Traded:
 
 
 @contextmanager
-def _signals(inbox: Inbox) -> Iterator[None]:
+def stop_on_signals(inbox: Inbox) -> Iterator[None]:
     """Let Ctrl-C and a request to terminate stop the session between two moments."""
     loop = asyncio.get_running_loop()
     caught = []
