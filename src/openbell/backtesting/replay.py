@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from openbell.backtesting.agenda import Agenda
 from openbell.core.engine import Engine
 from openbell.core.market import Bar
-from openbell.core.ports import Command, Event
+from openbell.core.ports import Event, Reviewed
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.strategies.blame import blame
@@ -55,7 +55,7 @@ class _Course:
         self._agenda.action = self._next_action(-1)
         self._entries = engine.account.entries
         self._booked = 0
-        self._late: list[Command] = []
+        self._late: list[Reviewed] = []
         broker.connect(engine.ear(self._tell))
         self._send(engine.start(), -1)
 
@@ -142,7 +142,7 @@ class _Course:
         marks.moments.append(at)
         marks.entries.append(self._booked)
 
-    def _send(self, commands: Iterable[Command], at: int) -> int:
+    def _send(self, commands: Iterable[Reviewed], at: int) -> int:
         """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it."""
         self._broker.submit(commands, self._panel.time)
         self._due = due = self._agenda.next_after(at)

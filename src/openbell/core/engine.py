@@ -10,10 +10,12 @@ from openbell.core.account import Account
 from openbell.core.desk import Desk
 from openbell.core.errors import Halt
 from openbell.core.market import Bar, Slice
-from openbell.core.orders import Order, OrderUpdate
-from openbell.core.ports import Command, Ear, Event, Hooks, Market, Members, Sizer
+from openbell.core.orders import Order, OrderUpdate, Refusal
+from openbell.core.ports import Ear, Event, Gate, Hooks, Market, Members, Reviewed, Sizer
 from openbell.core.requests import Exits, Ticket
+from openbell.core.screen import Screen
 from openbell.core.types import (
+    Action,
     Charge,
     Delisting,
     Dividend,
@@ -25,14 +27,23 @@ from openbell.core.types import (
     Split,
 )
 
-_NOTHING: Sequence[Command] = ()
+_NOTHING: Sequence[Reviewed] = ()
 _FILLED = OrderStatus.FILLED
 
 
 class Engine:
     """One strategy at its desk. `step` is told an event and answers with what it asks of the broker."""
 
-    def __init__(self, strategy: Hooks, *, market: Market, cash: float, sizer: Sizer, short: bool) -> None:
+    def __init__(
+        self,
+        strategy: Hooks,
+        *,
+        market: Market,
+        cash: float,
+        sizer: Sizer,
+        short: bool,
+        gate: Gate | None = None,
+    ) -> None:
         self.strategy = strategy
         self.market = market
         self.account = Account(cash)
@@ -54,25 +65,31 @@ class Engine:
         self._on_bars = hook(strategy, "on_bars")
         self._on_fill = hook(strategy, "on_fill")
         self._ready: Callable[[str], bool] = getattr(strategy, "ready", _always)
-        self._bars: Callable[[Any], None] = self._slice
+        self.screen = None if gate is None else Screen(gate, self.desk)  #: what orders pass on their way out
+        self._bars: Callable[[Any], None] = self._slice if self.screen is None else self._watched
         self._handlers: dict[type, Callable[[Any], None]] = {
             Fill: self._fill,
             OrderUpdate: self._update,
             Charge: self.account.book_charge,
-            Split: self._split,
-            Dividend: self._dividend,
-            SpinOff: self._spin_off,
+            Split: self._noted(self._split),
+            Dividend: self._noted(self._dividend),
+            SpinOff: self._noted(self._spin_off),
             Delisting: self._delisting,
             MarginCall: self._margin_call,
         }
 
-    def start(self) -> Sequence[Command]:
+    @property
+    def refusals(self) -> Sequence[Refusal]:
+        """Return what the gate did not let pass, and what it warned of."""
+        return () if self.screen is None else self.screen.refusals
+
+    def start(self) -> Sequence[Reviewed]:
         """Let the strategy prepare; return the orders it asks for before the first bar."""
         self.strategy.on_start()
         self.waiting = set(self.market.symbols)
         return self.flush()
 
-    def step(self, event: Event) -> Sequence[Command]:
+    def step(self, event: Event) -> Sequence[Reviewed]:
         """Take one event in; return what is to be sent to the broker because of it."""
         self._handlers.get(event.__class__, self._bars)(event)  # a Slice has a class of the market's own
         return self.flush() if self.outbox else _NOTHING
@@ -80,10 +97,11 @@ class Engine:
     def stop(self) -> None:
         """Let the strategy clean up. What it orders now is not sent any more, and ends here."""
         self.strategy.on_stop()
-        for command in self.flush():
+        for command in self.outbox:
             if isinstance(command, Order):
                 command.move(OrderStatus.CANCELLED, self.market.time, Reason.END_OF_DATA)
                 self.desk.blotter.forget(command)
+        self.outbox.clear()
 
     def silence(self) -> None:
         """Call the strategy no more: what it has asked for is taken back, and fills are only booked."""
@@ -96,7 +114,7 @@ class Engine:
         A driver may do so itself then, and send what is in the `outbox` after it.
         """
         alone = len(self.market.symbols) == 1 and not self.waiting and self._on_bars is None
-        alone = alone and self._members is None
+        alone = alone and self._members is None and self.screen is None
         return self._on_bar if alone else None
 
     def ear(self, tell: Callable[[Event], object]) -> Ear:
@@ -106,11 +124,18 @@ class Engine:
         """
         return Ear(self._fill if self._on_fill is None else tell, Order.accept, self._update, tell)
 
-    def flush(self) -> Sequence[Command]:
-        """Return what is to be sent to the broker, which is told once."""
+    def flush(self) -> Sequence[Reviewed]:
+        """Return what is to be sent to the broker, which is told once. There is no other way out."""
+        if self.screen is not None:
+            return self.screen.take()
         commands = self.outbox.copy()
         self.outbox.clear()
-        return commands
+        return commands  # type: ignore[return-value]  # without a gate all is let pass, and costs no call
+
+    def _watched(self, event: Slice) -> None:
+        if self.screen is not None:
+            self.screen.watch()
+        self._slice(event)
 
     def _slice(self, event: Slice) -> None:
         waiting, on_bar = self.waiting, self._on_bar
@@ -151,6 +176,18 @@ class Engine:
         order = self._orders.get(update.order_id) or self._unknown(update.order_id)
         if order.change(update):
             self.desk.blotter.forget(order)
+
+    def _noted(self, book: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return a handler of corporate actions that lets the gate know of them, if there is one."""
+        if self.screen is None:
+            return book
+        act = self.screen.gate.act
+
+        def handle(action: Action) -> None:
+            act(action)
+            book(action)
+
+        return handle
 
     def _split(self, split: Split) -> None:
         track = self.market.tracks[split.symbol]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NewType
 
 from openbell.core import rules
 from openbell.core.errors import OpenbellError
@@ -267,6 +267,25 @@ class OrderUpdate(NamedTuple):
     limit: float = math.nan
     stop: float = math.nan
     trail: float = math.nan
+
+
+class Refusal(NamedTuple):
+    """Why a gate did not let an order, or a change of one, pass: which limit, its value and its bound.
+
+    `order_id` is 0 for a warning that is about no order. `value` is what would have been, `bound` the most.
+    """
+
+    order_id: int
+    limit: Reason
+    value: float
+    bound: float
+    text: str
+    time: int
+
+
+#: An order or a change that has been reviewed. `Engine.flush` alone makes them, and a broker takes no other.
+ReviewedOrder = NewType("ReviewedOrder", Order)
+ReviewedReplace = NewType("ReviewedReplace", Replace)
 
 
 def on_lots(quantity: float, lot: float, reduce_only: bool) -> float:  # noqa: FBT001  # asked for each order

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from openbell.core.market import Bar, Slice, Track
-from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
+from openbell.core.orders import (
+    Cancel,
+    Order,
+    OrderUpdate,
+    Refusal,
+    Replace,
+    ReviewedOrder,
+    ReviewedReplace,
+)
 from openbell.core.types import Action, Charge, Fill, Instrument, MarginCall
+
+if TYPE_CHECKING:  # the desk's own imports lead here
+    from openbell.core.desk import Desk
 
 #: What an engine is told.
 Event = Slice | Fill | OrderUpdate | Charge | MarginCall | Action
 #: What an engine asks for.
 Command = Order | Cancel | Replace
+#: What may be handed to a broker; a cancel takes no risk.
+Reviewed = ReviewedOrder | Cancel | ReviewedReplace
 
 
 class Ear(NamedTuple):
@@ -95,5 +108,24 @@ class Broker(Protocol):
     def connect(self, ear: Ear) -> None:
         """Say from now on what happens to orders."""
 
-    def submit(self, commands: Iterable[Command], time: int) -> None:
-        """Send commands."""
+    def submit(self, commands: Iterable[Reviewed], time: int) -> None:
+        """Send commands, which have been reviewed."""
+
+
+class Gate(Protocol):
+    """Stands between an engine and its broker. It may order at the desk itself: an exit, a way out."""
+
+    def bind(self, desk: Desk) -> None:
+        """Take the desk whose orders it reviews."""
+
+    def watch(self) -> Sequence[Refusal]:
+        """Take note of a moment's bars, before the strategy decides on them; return what to warn of."""
+
+    def act(self, action: Action) -> None:
+        """Take note of a corporate action that is being booked."""
+
+    def begin(self, commands: Sequence[Command]) -> None:
+        """Take note of what leaves together: an order may have its exits beside it."""
+
+    def review(self, command: Order | Replace) -> Refusal | None:
+        """Return why an order, or a change of one, may not pass; None lets it pass and counts it in."""

@@ -104,6 +104,45 @@ class Reason(StrEnum):
     LATE_FILL = "late_fill"  #: filled after it had ended
     ADOPTED = "adopted"  #: taken over from the account, because a policy says so
 
+    # --- limits of risk: `execution.risk` says what each measures
+    ORDER_QUANTITY = "order_quantity"
+    ORDER_NOTIONAL = "order_notional"
+    PRICE_COLLAR = "price_collar"
+    DUPLICATE_ORDER = "duplicate_order"
+    ORDER_RATE = "order_rate"
+    FAT_FINGER = "fat_finger"
+    REDUCE_ONLY_MODE = "reduce_only_mode"
+    TRADING_HOURS = "trading_hours"
+    RESTRICTED_SYMBOL = "restricted_symbol"
+    POSITION_QUANTITY = "position_quantity"
+    POSITION_NOTIONAL = "position_notional"
+    POSITION_SHARE = "position_share"
+    SHORT_LIMIT = "short_limit"
+    LIQUIDITY = "liquidity"
+    DAYS_TO_EXIT = "days_to_exit"
+    GROSS_EXPOSURE = "gross_exposure"
+    NET_EXPOSURE = "net_exposure"
+    LEVERAGE = "leverage"
+    CONCENTRATION = "concentration"
+    SECTOR = "sector"
+    ASSET_CLASS = "asset_class"
+    POSITION_COUNT = "position_count"
+    CORRELATION = "correlation"
+    BETA = "beta"
+    VALUE_AT_RISK = "value_at_risk"
+    EXPECTED_SHORTFALL = "expected_shortfall"
+    DAILY_LOSS = "daily_loss"
+    DRAWDOWN = "drawdown"
+    TURNOVER = "turnover"
+    STALE_DATA = "stale_data"
+    SPREAD = "spread"
+    HALTED_SYMBOL = "halted_symbol"
+    BROKER_DISAGREES = "broker_disagrees"
+    CLOCK_SKEW = "clock_skew"
+    ERROR_RATE = "error_rate"
+    EMERGENCY_STOP = "emergency_stop"
+    TIME_STOP = "time_stop"  #: held as long as a position may be
+
 
 class Phase(IntEnum):
     """In which part of a bar a fill happened."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from openbell.core import rules
 from openbell.core.orders import TERMINAL, TRANSITIONS, OrderUpdate
-from openbell.core.ports import Command
+from openbell.core.ports import Reviewed
 from openbell.core.types import Fill, OrderStatus, Reason
 from openbell.trading.clientids import ClientIds
 from openbell.trading.gate import Gate, Standing
@@ -26,19 +26,44 @@ class Board:
     def __init__(self, gate: Gate, ids: ClientIds, *, is_open: Callable[[int], bool]) -> None:
         self.gate, self.ids, self.is_open = gate, ids, is_open
         self.routes: dict[tuple[str, int], Route] = {}
+        self.live: dict[tuple[str, int], Route] = {}  #: those that have not ended
+        self.watched: dict[str, dict[tuple[str, int], Route]] = {}  #: those that wait for a price, by symbol
+        self.short: dict[tuple[str, int], Route] = {}  #: those with fills that have not been told one by one
         self.by_client: dict[str, Route] = {}
         self.outgoing: list[Send] = []  #: to be sent as soon as the journal has it
         self.flights: dict[tuple[str, str], Send] = {}  #: by call and client id: sent, and not answered
-        self.asked: deque[tuple[LiveCourse, Sequence[Command]]] = deque()
+        self.asked: deque[tuple[LiveCourse, Sequence[Reviewed]]] = deque()
         self.holds = Holds()
         self.power = math.inf  #: the broker's buying power, less what was sent since it was told
         self.time = 0
 
     def open(self, strategy: str = "") -> Iterator[Route]:
         """Yield the routes that have not ended, of one strategy or of all."""
-        for route in list(self.routes.values()):
+        for route in list(self.live.values()):
             if route.stage is not Stage.ENDED and strategy in {"", route.course.name}:
                 yield route
+
+    def add(self, route: Route) -> None:
+        """Take a new route in."""
+        self.routes[route.key] = self.live[route.key] = route
+
+    def drop(self, route: Route) -> None:
+        """Let go of a route that has ended; late fills still find it by its client ids."""
+        self.live.pop(route.key, None)
+        self.unwatch(route)
+        self.holds.release(route)
+        for call in ("place", "cancel"):
+            self.flights.pop((call, route.client_id), None)
+
+    def watch(self, route: Route) -> None:
+        """Let a route wait for a price."""
+        route.watched, route.mark = True, route.course.tape.price(route.order.symbol)
+        self.watched.setdefault(route.order.symbol, {})[route.key] = route
+
+    def unwatch(self, route: Route) -> None:
+        """Let a route wait for no price any more."""
+        route.watched = False
+        self.watched.get(route.order.symbol, {}).pop(route.key, None)
 
     def send(self, route: Route, send: Send) -> None:
         """Write an intent down; it goes out when the journal is on the disk."""

@@ -13,7 +13,7 @@ from typing import Any
 from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
-from openbell.core.ports import Command, Event
+from openbell.core.ports import Event, Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Delisting, Reason, SymbolChange
 from openbell.data.tape import Tape
@@ -48,7 +48,7 @@ class Course:
         self._origin, self._parameters = origin, dict(parameters or {})
         self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
-        self._late: list[Command] = []
+        self._late: list[Reviewed] = []
         broker.connect(scribe.listen(engine.ear(self._tell)))
 
     @property
@@ -163,7 +163,7 @@ class Course:
     def _tell(self, event: Event) -> None:
         self._late.extend(self.engine.step(event))
 
-    def _send(self, commands: Iterable[Command], time: int) -> None:
+    def _send(self, commands: Iterable[Reviewed], time: int) -> None:
         asked = list(commands)
         if asked:
             self.scribe.intend(asked, time)

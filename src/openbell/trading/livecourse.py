@@ -11,7 +11,7 @@ from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
 from openbell.core.orders import Order, OrderUpdate
-from openbell.core.ports import Command
+from openbell.core.ports import Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
 from openbell.data.tape import Tape
@@ -64,11 +64,11 @@ class LiveCourse:
         own = [action for action in actions if action.symbol in self.tape.lanes]
         self._actions = deque(sorted([*self._actions, *own], key=lambda action: action.ex))
 
-    def start(self) -> Sequence[Command]:
+    def start(self) -> Sequence[Reviewed]:
         """Let the strategy prepare; return what it asks for before the first bar."""
         return self._ask(self.engine.start)
 
-    def moment(self, bars: Sequence[BarMessage]) -> Sequence[Command]:
+    def moment(self, bars: Sequence[BarMessage]) -> Sequence[Reviewed]:
         """Let a moment's bars become known, and the strategy decide on them; return what it asks for."""
         own = [bar for bar in bars if bar.symbol in self.tape.lanes]
         if not own:
@@ -91,7 +91,7 @@ class LiveCourse:
                 self.engine.step(action)
             self.tape.act(action)
 
-    def tell(self, event: Fill | OrderUpdate) -> Sequence[Command]:
+    def tell(self, event: Fill | OrderUpdate) -> Sequence[Reviewed]:
         """Write down what happened to an order, book it, and return what the strategy asks for then."""
         kind = "fill" if isinstance(event, Fill) else "update"
         self.scribe.write(kind, body_of(event), time=event.time, subject=str(event.order_id))
@@ -103,7 +103,7 @@ class LiveCourse:
         self.scribe.intend([order], time)
         return order
 
-    def leave(self, how: str) -> Sequence[Command]:
+    def leave(self, how: str) -> Sequence[Reviewed]:
         """Return what ends the strategy's trading: cancels, and with `flatten` orders that close all.
 
         With `keep` only its decisions end.
@@ -132,15 +132,15 @@ class LiveCourse:
             self._ask(self._clean_up)
         self.engine.desk.blotter.take_back()
 
-    def _clean_up(self) -> Sequence[Command]:
+    def _clean_up(self) -> Sequence[Reviewed]:
         self.engine.strategy.on_stop()
         return ()
 
-    def _ask(self, step: Callable[[], Sequence[Command]]) -> Sequence[Command]:
+    def _ask(self, step: Callable[[], Sequence[Reviewed]]) -> Sequence[Reviewed]:
         """Call the strategy; one that raises is called no more, and what it holds is left to its stops."""
         try:
             with blame(self.engine):
-                asked: Sequence[Command] = list(step())
+                asked: Sequence[Reviewed] = list(step())
         except StrategyError as error:
             self.failure = error
             self.engine.silence()

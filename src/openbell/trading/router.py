@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from openbell.core import rules
 from openbell.core.orders import Cancel, Order, Replace
-from openbell.core.ports import Command
+from openbell.core.ports import Reviewed
 from openbell.core.types import OrderStatus, OrderType, Reason
 from openbell.execution.port import Execution, Report
 from openbell.trading.board import Board
@@ -38,7 +38,7 @@ class Router:
 
     # --- what goes in ----------------------------------------------------------------------------------
 
-    def submit(self, course: LiveCourse, commands: Sequence[Command], time: int) -> None:
+    def submit(self, course: LiveCourse, commands: Sequence[Reviewed], time: int) -> None:
         """Take what a strategy asks for."""
         self.board.time = time
         if commands:
@@ -108,7 +108,7 @@ class Router:
 
     def short_of_fills(self) -> list[Route]:
         """Return the routes of which the broker speaks of fills that it has not told one by one."""
-        return [route for route in self.board.routes.values() if route.is_short_of_fills]
+        return list(self.board.short.values())
 
     def open(self, strategy: str = "") -> list[Route]:
         """Return the routes that have not ended."""
@@ -131,7 +131,7 @@ class Router:
         while asked:
             self._take(*asked.popleft())
 
-    def _take(self, course: LiveCourse, commands: Sequence[Command]) -> None:
+    def _take(self, course: LiveCourse, commands: Sequence[Reviewed]) -> None:
         fresh = [self._register(course, one) for one in commands if isinstance(one, Order)]
         self._tie(fresh)
         new = {route.order.id: route for route in fresh}
@@ -154,7 +154,7 @@ class Router:
         route = Route(course, order, instrument, terms_of(order), parent=parent)
         if parent is not None:
             parent.children.append(route)
-        self.board.routes[route.key] = route
+        self.board.add(route)
         return route
 
     def _tie(self, fresh: Sequence[Route]) -> None:
@@ -163,7 +163,7 @@ class Router:
             children = [one for one in fresh if one.parent is route]
             if children and self._can.bracket and may_be_native(route, children):
                 for child in children:
-                    child.native = True
+                    child.native, child.owner = True, route
         if not self._can.oco:
             return
         groups = {one.order.oco for one in fresh if one.order.oco and one.parent is None}
@@ -171,7 +171,7 @@ class Router:
             pair = [one for one in fresh if one.order.oco == group]
             if may_be_pair(pair):
                 target, stop = sorted(pair, key=lambda one: one.terms.type is OrderType.STOP)
-                stop.native = True
+                stop.native, stop.owner = True, target
                 target.children.append(stop)
 
     def _begin(self, route: Route) -> None:
@@ -181,14 +181,7 @@ class Router:
             self._steering.end(route, _S.REJECTED, Reason.PARENT_ENDED)
         elif not route.native:
             self._steering.steer(route)
-        elif route.stage is Stage.KEPT:
-            self._begin_leg(route)
-
-    def _begin_leg(self, leg: Route) -> None:
-        """Begin a native exit: the order that it goes with was refused here, or comes right after it."""
-        owner = next(one for one in self.board.routes.values() if leg in one.children)
-        if owner.stage is Stage.ENDED:
-            self._steering.end(leg, _S.REJECTED, Reason.PARENT_ENDED)
+        # a native exit goes out with its owner, which comes first or right after it
 
     def _change(self, route: Route, change: Replace) -> None:
         terms = route.terms
@@ -249,9 +242,7 @@ class Router:
         self._steering.steer(route)
 
     def _watching(self, symbol: str) -> Iterator[Route]:
-        for route in self.board.open():
-            if route.watched and route.order.symbol == symbol and route.stage is Stage.KEPT:
-                yield route
+        yield from list(self.board.watched.get(symbol, {}).values())
 
 
 def _given(value: float, before: float) -> float:

@@ -13,7 +13,7 @@ from openbell.core.account import Account
 from openbell.core.clock import Sessions
 from openbell.core.costs import Costs
 from openbell.core.orders import Cancel, Order
-from openbell.core.ports import Command, Ear, Market
+from openbell.core.ports import Ear, Market, Reviewed
 from openbell.core.types import Action, OrderStatus
 from openbell.execution.brokers import corporate
 from openbell.execution.brokers.ambiguity import Ambiguity, Detail
@@ -59,7 +59,7 @@ class SimulatedBroker:
         """Return the bars so far that touched a stop and its target."""
         return self._matching.ambiguities
 
-    def submit(self, commands: Iterable[Command], time: int) -> None:
+    def submit(self, commands: Iterable[Reviewed], time: int) -> None:
         """Take commands at `time`: orders are accepted or rejected, cancelled and changed."""
         book = self.book
         for command in commands:

@@ -1,0 +1,77 @@
+"""The screen before a broker: each order passes the gate here, or ends here with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from openbell.core.desk import Desk
+from openbell.core.orders import Cancel, Order, Refusal, Replace
+from openbell.core.ports import Command, Gate, Reviewed
+from openbell.core.types import OrderStatus, Reason
+
+#: Hears what was refused: the order, what was asked of it, and why.
+Told = Callable[[Order, Order | Replace, Refusal], object]
+
+
+class Screen:
+    """A gate's answers, taken into effect: what is refused ends at once, and its children with it."""
+
+    def __init__(self, gate: Gate, desk: Desk) -> None:
+        self.gate = gate
+        self.refusals: list[Refusal] = []
+        self.told: Told | None = None  #: hears of each refusal, such as a journal
+        self._desk = desk
+        self._outbox = desk.outbox
+        self._unsent: set[int] = set()  # orders that ended here: no broker knows them
+        gate.bind(desk)
+
+    def take(self) -> Sequence[Reviewed]:
+        """Return what passes of the desk's outbox, and of what the gate asks for meanwhile; empty it."""
+        passed: list[Any] = []
+        while self._outbox:
+            commands: list[Command] = self._outbox.copy()
+            self._outbox.clear()
+            self.gate.begin(commands)
+            passed += [command for command in commands if self._passes(command)]
+        return cast("list[Reviewed]", passed)
+
+    def watch(self) -> None:
+        """Let the gate see a moment's bars, and keep what it warns of."""
+        self.refusals += self.gate.watch()
+
+    def _passes(self, command: Command) -> bool:
+        if isinstance(command, Order):
+            if command.parent in self._unsent:
+                self._end(command, Reason.PARENT_ENDED)
+                return False
+            refusal = self.gate.review(command)
+            if refusal is None:
+                return True
+            self._refuse(command, command, refusal)
+            self._end(command, refusal.limit)
+            return False
+        if command.order_id in self._unsent:
+            return False
+        if isinstance(command, Cancel):
+            return True
+        refusal = self.gate.review(command)
+        if refusal is not None:
+            order = self._desk.orders[command.order_id]
+            self._refuse(order, command, refusal)
+            order.note(refusal.time, refusal.limit)
+        return refusal is None
+
+    def _refuse(self, order: Order, command: Order | Replace, refusal: Refusal) -> None:
+        self.refusals.append(refusal)
+        if self.told is not None:
+            self.told(order, command, refusal)
+
+    def _end(self, order: Order, reason: Reason) -> None:
+        """End an order that no broker has seen; journal readers hear of it as of the refused one."""
+        time = self._desk.market.time
+        if reason is Reason.PARENT_ENDED and self.told is not None:
+            self.told(order, order, Refusal(order.id, reason, 0.0, 0.0, "its parent was refused", time))
+        order.move(OrderStatus.REJECTED, time, reason)
+        self._unsent.add(order.id)
+        self._desk.blotter.forget(order)
