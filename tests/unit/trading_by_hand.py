@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import openbell as ob
 from openbell.core.engine import Engine
@@ -38,13 +38,13 @@ INSTRUMENTS = [Instrument(symbol) for symbol in SYMBOLS]
 #: No pause of the wall clock is longer than that in tests.
 QUICK = Timing(answer=0.5, fresh=5.0, look=0.0, looks=2, patience=0.01, fills=0.0, reconcile=30.0, close=2.0)
 
-Acts = Callable[["Scripted", int], None]
+Acts = Callable[["Scripted", int], object]
 
 
 class Scripted(ob.Strategy):
     """Does at its n-th bar what a test wants."""
 
-    acts: Mapping[int, Acts] = {}
+    acts: ClassVar[Mapping[int, Acts]] = {}
 
     def on_start(self) -> None:
         self.bars = 0
@@ -65,8 +65,7 @@ class Scripted(ob.Strategy):
 
 def scripted(acts: Mapping[int, Acts]) -> type[Scripted]:
     """Return a strategy that acts."""
-    made = type("Acting", (Scripted,), {})
-    made.acts = acts
+    made: type[Scripted] = type("Acting", (Scripted,), {"acts": acts})
     return made
 
 
@@ -182,12 +181,17 @@ class Life:
         self.feed.send([bar(number, price, symbol)])
         await self.rest()
 
-    async def rest(self) -> None:
+    async def moment_of(self, number: int, price: float, symbol: str, *, until: asyncio.Event) -> None:
+        """Send the bar of a market that has moved, and wait for what follows or for a kill."""
+        self.feed.send([bar(number, price, symbol)])
+        await self.rest(until)
+
+    async def rest(self, until: asyncio.Event | None = None) -> None:
         """Wait until nothing moves any more."""
         assert self.task is not None
         still = 0
         before = -1
-        while still < 40 and not self.task.done():
+        while still < 40 and not self.task.done() and not (until is not None and until.is_set()):
             await asyncio.sleep(0)
             still = still + 1 if before == self.journal.last else 0
             before = self.journal.last
@@ -201,6 +205,11 @@ class Life:
             return await self.task
         finally:
             self.journal.close()
+
+    async def finish(self) -> Any:
+        """Wait for the end that was asked for; the journal stays open."""
+        assert self.task is not None
+        return await self.task
 
     async def kill(self) -> None:
         """Drop everything as a kill does: nothing is closed, nothing is committed any more."""

@@ -44,7 +44,9 @@ class Bookings:
             self.foreign[report.broker_id] = report
             return
         self._by_broker[report.broker_id] = report.client_id
-        if not route.take(report):
+        news = route.take(report)
+        self._count(route)
+        if not news:
             return
         if report.client_id == route.pending:
             if report.status is _S.REJECTED:
@@ -142,6 +144,7 @@ class Bookings:
             board.say(route, _S.ACCEPTED)
         route.booked += quantity
         route.value += quantity * price
+        self._count(route)
         board.holds.release(route, float(quantity))
         told = fill_of_execution(order, route.course.name, quantity=quantity, price=price, fee=fee, time=time)
         board.tell(route.course, told)
@@ -169,6 +172,13 @@ class Bookings:
                 if other.wanted <= other.booked:
                     other.cancelling = other.cancelling or Reason.OCO
                 self._steering.steer(other)
+
+    def _count(self, route: Route) -> None:
+        """Note whether the broker speaks of fills of a route that it has not told."""
+        if route.is_short_of_fills:
+            self._board.short[route.key] = route
+        else:
+            self._board.short.pop(route.key, None)
 
     # --- ends ------------------------------------------------------------------------------------------
 

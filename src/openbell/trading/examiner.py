@@ -11,6 +11,7 @@ from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.execution.port import Heard, LiveBroker
 from openbell.trading.floor import Floor
 from openbell.trading.reconcile import (
+    OVERLAP,
     Difference,
     Policy,
     Snapshot,
@@ -146,7 +147,7 @@ class Examiner:
             short = books.floor.router.short_of_fills()
             if not short:
                 return
-            since = min(route.order.decided for route in short)
+            since = max(min(route.order.decided for route in short) - OVERLAP, 0)
             for execution in await self._ask(lambda at=since: books.broker.executions(at)):  # type: ignore[misc]
                 books.hear(execution)
             await self._taken()

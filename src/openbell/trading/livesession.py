@@ -31,6 +31,7 @@ from openbell.utils.ratelimit import Budget
 
 #: What a feed brings: items, or the bars of a moment at once.
 Fed = Item | Sequence[BarMessage]
+_ROOM = 1000  #: things that may wait to be taken before the feed is read on
 _LOOK = 0.1  #: seconds between two looks at what is asked
 
 
@@ -349,10 +350,16 @@ class LiveSession:
             self._put(heard)
         raise Halt(f"{self.broker.name}: the stream of events ended for good; start the session again")
 
+    async def _room(self) -> None:
+        """Wait until what is there now has been taken."""
+        taken = asyncio.Event()
+        self._put(taken.set)
+        await taken.wait()
+
     async def _read(self, feed: AsyncIterator[Fed]) -> None:
         async for item in feed:
             self._put(item)
-            while len(self._inputs) > 1000:
-                await asyncio.sleep(0)
+            if len(self._inputs) > _ROOM:
+                await self._room()
         self._fed = True
         self._news.set()

@@ -13,7 +13,7 @@ from openbell.trading.floor import Floor
 from openbell.trading.route import ZERO, Route, Stage
 
 #: How far back fills are asked for again, ns: a fill may be told late, and clocks differ.
-OVERLAP = 60_000_000_000
+OVERLAP = 300_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ class Route:
     terms: Terms  #: what is wanted of it now; the quantity is the whole order's
     parent: Route | None = None
     children: list[Route] = field(default_factory=list)
+    owner: Route | None = None  #: the order that a native exit goes with
     stage: Stage = Stage.KEPT
     native: bool = False  #: an exit that the broker tends itself, as part of a bracket or a pair
     watched: bool = False  #: a stop that is watched here

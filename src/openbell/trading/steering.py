@@ -37,10 +37,8 @@ class Steering:
         if route.stage is Stage.ENDED:
             return
         board = self._board
-        route.stage, route.pending, route.watched = Stage.ENDED, "", False
-        board.holds.release(route)
-        for call in ("place", "cancel"):
-            board.flights.pop((call, route.client_id), None)
+        route.stage, route.pending = Stage.ENDED, ""
+        board.drop(route)
         board.note(route, said)
         board.say(route, status, reason)
         for child in route.children:
@@ -60,7 +58,7 @@ class Steering:
             self._sleep_on(route)
         elif route.terms.type not in self._can.types and route.terms.type in _WATCHABLE:
             if not route.watched:
-                route.watched, route.mark = True, route.course.tape.price(route.order.symbol)
+                board.watch(route)
                 board.say(route, _S.ACCEPTED)
         else:
             self._place(route, wanted - route.booked)
@@ -161,7 +159,8 @@ class Steering:
 
     def trigger(self, route: Route) -> None:
         """Let a watched stop go: its level was reached."""
-        route.watched, route.triggered = False, True
+        self._board.unwatch(route)
+        route.triggered = True
         route.terms = triggered_terms(route.terms)
         self._board.say(route, _S.TRIGGERED)
         self.steer(route)
