@@ -42,8 +42,9 @@ def session_of(plan: Any, found: Any, series: list[Series], journal: Journal) ->
     first, last = min(int(s.start[0]) for s in series), max(int(s.known[-1]) for s in series)
     calendar = sessions(series[0].source.calendar, first, last)
     begin = min(int(s.known[0]) for s in series) - 1
+    given = {one.symbol: one for one in plan.instruments}
     tape = Tape(
-        [instrument(s) for s in series],
+        [given.get(s.symbol) or instrument(s) for s in series],
         timeframe=plan.timeframe,
         sessions=calendar,
         begin=begin,

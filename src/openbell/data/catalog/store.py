@@ -32,6 +32,7 @@ from openbell.data.catalog.facts import (
 from openbell.data.catalog.files import lock
 from openbell.data.catalog.key import Key, folder_of, key_of, level_name
 from openbell.data.catalog.manifest import Manifest, Origin, Range, damaged, read_manifest, write_manifest
+from openbell.data.catalog.names import join_former
 from openbell.data.catalog.parts import bars_of, check_part, read_parts
 from openbell.data.catalog.search import find_key, find_keys, stored_timeframes, tell_absent
 from openbell.data.catalog.spans import subtract
@@ -90,6 +91,8 @@ class Catalog:
     ) -> Series:
         """Return the bars that open in [start, end), ns UTC, with the symbol's actions; there may be none.
 
+        What is stored under a former name comes before them (`names.join_former`).
+
         Args:
             key: Which. A timeframe that is not stored is made of a finer one that is.
             start: None is no limit.
@@ -111,7 +114,12 @@ class Catalog:
             made = coarsen(self._bars(stored, *wide), key.timeframe, until=spans[-1].end if spans else 0)
             series = made.between(start, end)
         actions = self.actions(key.source.provider, key.symbol)
-        return adjust(replace(series, actions=actions), adjusted)
+
+        def former(symbol: str, until: int) -> Series | None:
+            old, last = key._replace(symbol=symbol), until if end is None else min(until, end)
+            return None if self._find_serving(old) is None else self.read(old, start, last)
+
+        return adjust(join_former(replace(series, actions=actions), former), adjusted)
 
     def coverage(self, key: Key) -> tuple[Span, ...]:
         """Return the spans of which all bars are stored, in the timeframe or the one it is made of."""
