@@ -37,6 +37,11 @@ class Client:
         self._writer.write(data)
         await self._writer.drain()
 
+    def put(self, *fields: object) -> None:
+        """Send a frame from a function that cannot wait."""
+        if not self._writer.is_closing():
+            self._writer.write(frame(*fields))
+
     async def fail(self, request: object, code: int, text: str) -> None:
         """Send an error; the request -1 stands for none."""
         await self.send(4, 2, request, code, text, "")
