@@ -53,8 +53,8 @@ class _Case:
     form: Form
     times: Times  #: (moments,) of the part that is tested
 
-    def run(self, until: int, series: Sequence[Series] | None = None) -> Trace:
-        """Run over other series, or the true ones, up to moment `until`."""
+    def run(self, until: int | None, series: Sequence[Series] | None = None) -> Trace:
+        """Run over other series, or the true ones, up to moment `until`; None is all, and what follows."""
         return trace(lambda: self.simulate(self.series if series is None else series, until))
 
     def time(self, cut: int) -> int:
@@ -99,7 +99,7 @@ def check(
         if verdict.clean:
             raise
         return verdict
-    return _check_run(_Case(simulate, series, form, done.times), done, cuts)
+    return _check_run(_Case(simulate, series, form, done.times), done, cuts, until=None)
 
 
 def is_refusal(error: BaseException) -> bool:
@@ -132,13 +132,13 @@ def _check_part(
     if low < 2:
         raise error
     part = simulate(series, low)
-    return _check_run(_Case(simulate, series, form, part.times[:low]), part, cuts)
+    return _check_run(_Case(simulate, series, form, part.times[:low]), part, cuts, until=low)
 
 
-def _check_run(case: _Case, outcome: Outcome, most: int) -> Verdict:
+def _check_run(case: _Case, outcome: Outcome, most: int, *, until: int | None) -> Verdict:
     moments = len(case.times)
     case.run(moments // 3, case.futures(-1, Future.ONE_WAY))  # what a strategy keeps is of other bars now
-    again = case.run(moments)
+    again = case.run(until)
     first = trace_of(outcome)
     difference, unstable = compare(first, again), moved(first.values, again.values)
     if difference is not None or unstable:
