@@ -121,7 +121,7 @@ def show_positions(state: str | None) -> Answer:
     return Answer([Table(columns, rows) if rows else "Nothing is held."], {"positions": documents})
 
 
-def stopfind_sessions(state: str | None, how: str) -> Answer:
+def stop_sessions(state: str | None, how: str) -> Answer:
     """Ask running sessions to stop.
 
     Raises:

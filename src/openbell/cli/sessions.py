@@ -137,3 +137,24 @@ def stop(
     from openbell.cli.paper import check_hows, stop_sessions
 
     return stop_sessions(state, check_hows([("keep", keep), ("cancel", cancel), ("flatten", flatten)]))
+
+
+@command(
+    sessions,
+    "openbell parity paper-sma_cross",
+    "openbell parity state/paper-sma_cross --json",
+    codes=(Exit.FAILED,),
+)
+def parity(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A session's folder, or its name below the folder state.")
+    ],
+) -> Answer:
+    """Play a session's bars through the backtest again, and explain each order that differs.
+
+    A paper session has no difference. Of a live one, prices, fees, rejections and times may differ: those are
+    the market's. Exit code 1 when nothing explains a difference.
+    """
+    from openbell.cli.parity import show_parity
+
+    return show_parity(run)

@@ -16,7 +16,7 @@ _INPUTS = (
     "power", "base", "adopt", "reload",
 )  # fmt: skip
 #: What neither comes from outside nor follows: it is passed over.
-_ASIDE = ("session", "link", "alarm", "checked", "correction", "feed", "snapshot", "lock")
+_ASIDE = ("session", "link", "alarm", "checked", "correction", "feed", "snapshot", "lock", "history")
 
 
 class Rehearsal:

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.messages import BarMessage
 from openbell.core.types import Action
+from openbell.data.bars import Series
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.course import Course
+from openbell.trading.recall import body_of_past
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
 from openbell.trading.tuning import Tuning
@@ -75,10 +77,20 @@ class Session:
         self._started = False  # whether the strategies have prepared
         self._left = False  # whether orders were cancelled because of a request to stop
 
-    def begin(self, about: dict[str, Any], actions: Iterable[Action] = ()) -> None:
-        """Begin a new session: let the strategies prepare, and write down with what."""
+    def begin(
+        self, about: dict[str, Any], actions: Iterable[Action] = (), past: Iterable[Series] = ()
+    ) -> None:
+        """Begin a new session: let the strategies prepare, and write down with what.
+
+        Args:
+            about: What makes it another session than others.
+            actions: Corporate actions that will happen.
+            past: The bars that the strategies' tapes began with.
+        """
         expected = list(actions)
         self._write("session", {"state": BEGUN, **about})
+        for series in past:
+            self._write("history", dict(body_of_past(series)))
         for course in self.courses:
             course.begin()
         self._write("expect", {"actions": [dict(body_of_action(one)) for one in expected]})
