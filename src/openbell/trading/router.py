@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from openbell.core import rules
 from openbell.core.orders import Cancel, Order, Replace
 from openbell.core.ports import Reviewed
-from openbell.core.types import OrderStatus, OrderType, Reason
+from openbell.core.types import OrderStatus, OrderType, Reason, TimeInForce
 from openbell.execution.port import Execution, Report
 from openbell.trading.board import Board
 from openbell.trading.bookings import Bookings
@@ -24,6 +24,7 @@ from openbell.trading.route import Answer, Outcome, Route, Send, Stage, terms_of
 from openbell.trading.steering import Steering, may_be_native, may_be_pair
 
 _S = OrderStatus
+_WHY = {TimeInForce.DAY: Reason.SESSION_END, TimeInForce.GTD: Reason.GOOD_TILL}
 
 
 class Router:
@@ -85,7 +86,9 @@ class Router:
         """Take a symbol's prices: stops that are watched here go when their level is reached."""
         self.board.time = time
         for route in self._watching(symbol):
-            if _is_reached(route, high, low):
+            if time > _expiry(route):
+                self._steering.end(route, _S.EXPIRED, _WHY[route.order.tif])
+            elif _is_reached(route, high, low):
                 self._steering.trigger(route)
             elif route.terms.type is OrderType.TRAILING_STOP:
                 route.mark = rules.trailing_mark(route.order.side, route.mark, high, low)
@@ -243,6 +246,16 @@ class Router:
 
     def _watching(self, symbol: str) -> Iterator[Route]:
         yield from list(self.board.watched.get(symbol, {}).values())
+
+
+def _expiry(route: Route) -> float:
+    """Return when an order that is kept here runs out."""
+    order = route.order
+    if order.tif is TimeInForce.GTD:
+        return order.good_till
+    if order.tif is TimeInForce.DAY:
+        return route.course.tape.calendar.close_after(order.decided)
+    return math.inf
 
 
 def _given(value: float, before: float) -> float:

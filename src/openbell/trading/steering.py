@@ -47,6 +47,9 @@ class Steering:
             else:
                 child.native = child.native and child.stage is not Stage.KEPT  # it never went with it
                 self.steer(child)
+        for other in self._group(route):
+            if other.triggered and other.stage is Stage.KEPT:
+                self.steer(other)  # it waited for this end
 
     # --- what is kept here -----------------------------------------------------------------------------
 
@@ -60,8 +63,24 @@ class Steering:
             if not route.watched:
                 board.watch(route)
                 board.say(route, _S.ACCEPTED)
-        else:
+        elif not self._must_wait(route):
             self._place(route, wanted - route.booked)
+
+    def _must_wait(self, route: Route) -> bool:
+        """Let a watched stop go only when the other exit of its pair works no more: both may not fill."""
+        waits = False
+        for other in self._group(route) if route.triggered else ():
+            if other.stage is not Stage.KEPT:
+                other.cancelling = other.cancelling or Reason.OCO
+                self.steer(other)
+                waits = True
+        return waits
+
+    def _group(self, route: Route) -> list[Route]:
+        """Return the others of an order's OCO group that have not ended."""
+        group = route.order.oco
+        others = self._board.open(route.course.name) if group else ()
+        return [one for one in others if one is not route and one.order.oco == group]
 
     def _sleep_on(self, route: Route) -> None:
         """Keep a child asleep while its parent may fill more, or end what has nothing left to do."""
