@@ -75,11 +75,7 @@ class Journal:
         self._read_only = read_only
         self._log: int | None = None
         try:
-            self._open(read_only=read_only)
-            if not read_only:
-                migrate(self._connection, self.path)
-                self._connection.execute("INSERT OR IGNORE INTO about VALUES ('account', ?)", (account,))
-                self._connection.commit()
+            self._open(account, read_only=read_only)
             self.account: str = self._about("account")
             last = self._connection.execute(
                 "SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1"
@@ -97,15 +93,30 @@ class Journal:
                 "give each account a folder of its own"
             )
 
-    def _open(self, *, read_only: bool) -> None:
+    def _open(self, account: str, *, read_only: bool) -> None:
         if read_only:
             address = f"{self.path.resolve().as_uri()}?mode=ro"
             self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.path.exists():
+            self._make(account)
         self._connection = sqlite3.connect(self.path, isolation_level=None)
+        migrate(self._connection, self.path)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _make(self, account: str) -> None:
+        """Make the file whole under another name: a reader sees a journal, or none."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        fresh.unlink(missing_ok=True)
+        connection = sqlite3.connect(fresh, isolation_level=None)
+        try:
+            migrate(connection, fresh)
+            connection.execute("INSERT INTO about VALUES ('account', ?)", (account,))
+        finally:
+            connection.close()
+        fresh.replace(self.path)
 
     def append(
         self,
