@@ -1,5 +1,5 @@
 """Fixtures that several files of this folder take."""
 
-from tests.postgres.fixtures import empty_project, own_project, postgres, project
+from tests.postgres.fixtures import empty_project, own_project, postgres, project, source
 
-__all__ = ["empty_project", "own_project", "postgres", "project"]
+__all__ = ["empty_project", "own_project", "postgres", "project", "source"]

@@ -5,13 +5,15 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import errors
-
-from openbell.storage.supabase.tables import ALL
 from tests.postgres.server import ANNE, BERT, Project
 
+from openbell.storage.supabase.tables import ALL
+
 ROWS = {
-    "journals": "insert into journals (id, owner, account, copied, digest) values ('{j}', '{o}', 'paper', 1, '')",
-    "events": """insert into events (journal, seq, owner, time, wall, kind, strategy, subject, trace, body, digest)
+    "journals": """insert into journals (id, owner, account, copied, digest)
+        values ('{j}', '{o}', 'paper', 1, '')""",
+    "events": """insert into events
+        (journal, seq, owner, time, wall, kind, strategy, subject, trace, body, digest)
         values ('{j}', 1, '{o}', 1, 1, 'session', '', '', '', '{{}}', '')""",
     "runs": """insert into runs (journal, run, owner, state, about, began, time)
         values ('{j}', 1, '{o}', 'begun', '{{}}', 1, 1)""",
@@ -20,8 +22,8 @@ ROWS = {
         values ('{j}', 1, 's', '{o}', 's', '{{}}', 1, 1, '')""",
     "orders": """insert into orders (journal, run, strategy, id, owner, symbol, side, type, tif, quantity,
         trail_percent, parent, oco, tag, status, reason, open, filled, average, fees, decided, seq)
-        values ('{j}', 1, 's', 1, '{o}', 'A', 1, 'market', 'gtc', 1, false, 0, 0, '', 'filled', '', false, 1, 1,
-        0, 1, 1)""",
+        values ('{j}', 1, 's', 1, '{o}', 'A', 1, 'market', 'gtc', 1, false, 0, 0, '', 'filled', '', false,
+        1, 1, 0, 1, 1)""",
     "fills": """insert into fills
         (journal, seq, run, strategy, order_id, owner, symbol, side, quantity, price, fee, slippage, time)
         values ('{j}', 1, 1, 's', 1, '{o}', 'A', 1, 1, 1, 0, 0, 1)""",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from openbell.storage.supabase.address import Address, address_of, needed
 from openbell.storage.supabase.connection import connect
 from openbell.storage.supabase.migrations import migrate
-from tests.postgres.server import GivenServer, Project, Server, make_project, open_server
+from tests.postgres.journals import trade
+from tests.postgres.server import GivenServer, Project, Server, make_project, open_server, where
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,12 @@ def postgres() -> Iterator[Server | GivenServer]:
     server = open_server()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished session's journal."""
+    return trade(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture
@@ -51,8 +58,3 @@ def set_up(project: Project) -> None:
     """Make our tables."""
     with connect(where(project)) as connection:
         migrate(connection)
-
-
-def where(project: Project) -> Address:
-    """Return a project's address."""
-    return needed(address_of(project.environ))

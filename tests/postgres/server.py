@@ -23,6 +23,8 @@ from uuid import UUID, uuid4
 import psycopg
 from psycopg import sql
 
+from openbell.storage.supabase.address import Address, address_of, needed
+
 PLATFORM = Path(__file__).with_name("platform.sql").read_text(encoding="utf-8")
 GIVEN = "OPENBELL_TEST_DATABASE_URL"
 PASSWORD = "of the p@stgres/role"  # noqa: S105  # a server of our own, on loopback
@@ -162,6 +164,11 @@ class Project:
         """Remove it."""
         with self.server.admin("postgres") as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(self.name)))
+
+
+def where(project: Project) -> Address:
+    """Return a project's address."""
+    return needed(address_of(project.environ))
 
 
 def _package() -> Path:

@@ -19,7 +19,7 @@ on conflict (id) do nothing
 """
 _LOCK = "select owner, copied from public.journals where id = %s for update"
 _SERVICE = """
-set local role service_role; set local statement_timeout = {limit}; set local lock_timeout = {limit}
+set local role service_role; set local statement_timeout = {limit}; set local lock_timeout = {lock}
 """
 _MOVE = "update public.journals set copied = %s, digest = %s, copied_at = now() where id = %s"
 _USERS = "select id from auth.users order by id limit 2"
@@ -88,7 +88,7 @@ def locked_at(connection: Connection[Any], journal: UUID, after: int, *, seconds
         Retryable: The copy ends elsewhere: somebody else has moved it, or a batch arrived that seemed lost.
     """
     limit = max(1, round(1000 * seconds))
-    connection.execute(_SERVICE.format(limit=limit))
+    connection.execute(_SERVICE.format(limit=limit, lock=max(1, limit // 2)))
     row = connection.execute(_LOCK, (journal,)).fetchone()
     if row is None or row[1] != after:
         there = "gone" if row is None else f"at event {row[1]}"
