@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from openbell.core.errors import OpenbellError as OpenbellError
     from openbell.core.errors import StrategyError as StrategyError
     from openbell.core.market import Bar as Bar
+    from openbell.core.situation import Situation as Situation
+    from openbell.core.situation import Size as Size
     from openbell.core.types import Delisting as Delisting
     from openbell.core.types import Dividend as Dividend
     from openbell.core.types import Fill as Fill
@@ -41,9 +43,16 @@ if TYPE_CHECKING:
     from openbell.indicators import indicator as indicator
     from openbell.papering import Paper as Paper
     from openbell.papering import paper as paper
+    from openbell.portfolio.sizing import AverageTrueRange as AverageTrueRange
+    from openbell.portfolio.sizing import ConfidenceScaled as ConfidenceScaled
+    from openbell.portfolio.sizing import EqualWeight as EqualWeight
     from openbell.portfolio.sizing import FixedNotional as FixedNotional
     from openbell.portfolio.sizing import FixedQuantity as FixedQuantity
+    from openbell.portfolio.sizing import InverseVolatility as InverseVolatility
+    from openbell.portfolio.sizing import Kelly as Kelly
+    from openbell.portfolio.sizing import RiskPerTrade as RiskPerTrade
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
+    from openbell.portfolio.sizing import VolatilityTarget as VolatilityTarget
     from openbell.reporting.result import Result as Result
     from openbell.reporting.sweep import Sweep as Sweep
     from openbell.run import backtest as backtest
@@ -67,8 +76,11 @@ _HOMES = {
     "from_frame": "data.frames", "Universe": "data.universe",
     "field": "indicators", "indicator": "indicators",
     "Paper": "papering", "paper": "papering",
-    "FixedNotional": "portfolio.sizing", "FixedQuantity": "portfolio.sizing",
-    "ShareOfEquity": "portfolio.sizing",
+    "AverageTrueRange": "portfolio.sizing", "ConfidenceScaled": "portfolio.sizing",
+    "EqualWeight": "portfolio.sizing", "FixedNotional": "portfolio.sizing",
+    "FixedQuantity": "portfolio.sizing", "InverseVolatility": "portfolio.sizing",
+    "Kelly": "portfolio.sizing", "RiskPerTrade": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
+    "VolatilityTarget": "portfolio.sizing", "Size": "core.situation", "Situation": "core.situation",
     "Result": "reporting.result", "Sweep": "reporting.sweep",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",

@@ -215,7 +215,8 @@ def test_the_shipped_settings_are_the_built_in_defaults():
     loaded = load(SHIPPED, environ={})
     assert loaded.settings == Settings()
     told = {part.key for part in loaded.explain().below if part.source != "default"}
-    assert set(list_leaves(Settings)) - told == {"sizing.quantity", "sizing.notional"}
+    ways = {key: leaf.variants for key, leaf in list_leaves(Settings).items() if leaf.tag}
+    assert set(list_leaves(Settings)) - told == {k for k, way in ways.items() if "share_of_equity" not in way}
 
 
 def test_the_shipped_overlay_strategies_and_brokers_load():
@@ -272,6 +273,15 @@ def test_every_public_name_is_there():
 )
 def test_a_sizing_builds_its_sizer(model, sizer):
     assert model.build() == sizer
+
+
+@pytest.mark.parametrize("method", sizing.SIZERS)
+def test_every_sizer_may_be_configured_with_its_own_defaults(method, tmp_path):
+    needed = {"fixed_quantity": {"quantity": 3.0}, "fixed_notional": {"notional": 5.0}}.get(method, {})
+    given = ", ".join(f"{name}: {value}" for name, value in needed.items())
+    (tmp_path / "settings.yaml").write_text(f"sizing: {{method: {method}, {given}}}")
+    section = load(tmp_path, environ={}).settings.sizing
+    assert section.build() == sizing.SIZERS[method](**needed)
 
 
 def test_a_missing_strategy_names_the_nearest():

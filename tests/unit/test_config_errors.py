@@ -70,8 +70,9 @@ SETTINGS = {
     "sizing: {share: 95}\n": "1: sizing.share: 95 must be less than or equal to 10",
     "sizing: {method: fixed_quantty}\n": "1: sizing.method: 'fixed_quantty' is unknown; did you"
     " mean 'fixed_quantity'?",
-    "sizing: {method: 5}\n": "1: sizing.method: 5 is unknown; valid names: fixed_notional,"
-    " fixed_quantity, share_of_equity",
+    "sizing: {method: 5}\n": "1: sizing.method: 5 is unknown; valid names: average_true_range,"
+    " confidence_scaled, equal_weight, fixed_notional, fixed_quantity, inverse_volatility, kelly,"
+    " risk_per_trade, share_of_equity, volatility_target",
     "sizing:\n  method: fixed_quantity\n": "2: sizing.quantity: missing; sizing.method"
     " 'fixed_quantity' needs it",
     "sizing:\n  method: fixed_quantity\n  share: 1\n": "3: sizing.share: unknown where"

@@ -16,6 +16,11 @@ from openbell.config.section import Section
 from openbell.config.sources import Value
 from openbell.core.errors import ConfigError
 
+#: Keys of other ways of sizing than the one that is built in.
+OTHER_WAYS = {
+    key for key, leaf in list_leaves(Settings).items() if leaf.tag and "share_of_equity" not in leaf.variants
+}
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -67,7 +72,7 @@ def test_a_section_explains_every_leaf_below(folder):
 
 def test_nothing_named_explains_everything_in_use(folder):
     keys = {part.key for part in load(folder, environ={}).explain().below}
-    assert keys == set(list_leaves(Settings)) - {"sizing.quantity", "sizing.notional"}
+    assert keys == set(list_leaves(Settings)) - OTHER_WAYS
 
 
 @pytest.mark.parametrize(
@@ -136,4 +141,4 @@ def test_a_rule_of_two_keys_blames_the_one_that_was_given():
 
 def test_the_defaults_are_all_leaves_but_those_of_other_choices():
     defaults = {value.key for value in list_defaults(Settings())}
-    assert defaults == set(list_leaves(Settings)) - {"sizing.quantity", "sizing.notional"}
+    assert defaults == set(list_leaves(Settings)) - OTHER_WAYS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openbell.core.errors import ConfigError
-from openbell.core.ports import Sizer
+from openbell.core.ports import PlainSizer
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
 
@@ -16,7 +16,7 @@ CENTS = Instrument("ACME", lot=0.01)
 ALL = (ShareOfEquity(0.95), FixedQuantity(100), FixedNotional(9_500))
 
 
-def size(sizer: Sizer, conviction: float, instrument: Instrument = ACME, equity: float = 10_000.0) -> float:
+def size(sizer: PlainSizer, conviction: float, instrument: Instrument = ACME, equity: float = 10_000.0) -> float:
     return sizer.size(conviction, instrument=instrument, price=30.0, equity=equity)
 
 

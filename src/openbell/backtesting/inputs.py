@@ -102,10 +102,13 @@ def sizer_of(value: Any) -> Sizer:
     Raises:
         ConfigError: It is none: an object whose `size` can be called as the engine does.
     """
-    size = getattr(value, "size", None)
-    if isinstance(value, type) or not callable(size):
+    inform, size = getattr(value, "size_in", None), getattr(value, "size", None)
+    if isinstance(value, type) or not (callable(size) or callable(inform)):
         raise ConfigError(f"sizer={shown(value)} must be one such as ob.ShareOfEquity(0.95)")
-    if not takes(size, 1.0, instrument=None, price=1.0, equity=1.0):
+    if inform is not None:
+        if not (callable(inform) and takes(inform, 1.0, None)):
+            raise ConfigError(f"sizer={shown(value)}: its size_in must take (conviction, situation)")
+    elif not takes(value.size, 1.0, instrument=None, price=1.0, equity=1.0):
         raise ConfigError(
             f"sizer={shown(value)}: its size must take (conviction, *, instrument, price, equity)"
         )

@@ -14,13 +14,7 @@ from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.universe import Universe
-from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
-
-SIZERS: dict[str, type] = {
-    "share_of_equity": ShareOfEquity,
-    "fixed_quantity": FixedQuantity,
-    "fixed_notional": FixedNotional,
-}
+from openbell.portfolio.sizing import SIZERS, ShareOfEquity
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +142,7 @@ def _read(values: Mapping[str, Any]) -> Plan:
     )
 
 
-def make_sizer(method: str = "share_of_equity", **parameters: float) -> Sizer:
+def make_sizer(method: str = "share_of_equity", **parameters: float | str) -> Sizer:
     """Return a sizer by its name in the configuration.
 
     Raises:

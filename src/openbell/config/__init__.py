@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from openbell.config.models import Account as Account
     from openbell.config.models import BrokerEntry as BrokerEntry
     from openbell.config.models import Data as Data
-    from openbell.config.models import FixedNotional as FixedNotional
-    from openbell.config.models import FixedQuantity as FixedQuantity
     from openbell.config.models import Logging as Logging
     from openbell.config.models import Reports as Reports
     from openbell.config.models import Settings as Settings
-    from openbell.config.models import ShareOfEquity as ShareOfEquity
-    from openbell.config.models import Sizing as Sizing
     from openbell.config.models import StrategyEntry as StrategyEntry
+    from openbell.config.sizing import FixedNotional as FixedNotional
+    from openbell.config.sizing import FixedQuantity as FixedQuantity
+    from openbell.config.sizing import ShareOfEquity as ShareOfEquity
+    from openbell.config.sizing import Sizing as Sizing
     from openbell.config.sources import Override as Override
 
 #: Where each public name lives.
 _HOMES = {
     "Explanation": "explain",
     "Loaded": "loaded", "load": "loaded",
-    "Account": "models", "BrokerEntry": "models", "Data": "models", "FixedNotional": "models",
-    "FixedQuantity": "models", "Logging": "models", "Reports": "models", "Settings": "models",
-    "Override": "sources", "ShareOfEquity": "models", "Sizing": "models", "StrategyEntry": "models",
+    "Account": "models", "BrokerEntry": "models", "Data": "models", "FixedNotional": "sizing",
+    "FixedQuantity": "sizing", "Logging": "models", "Reports": "models", "Settings": "models",
+    "Override": "sources", "ShareOfEquity": "sizing", "Sizing": "sizing", "StrategyEntry": "models",
 }  # fmt: skip
 
 __all__ = list(_HOMES)  # the table is the one list of names

@@ -15,10 +15,10 @@ from pydantic.dataclasses import dataclass
 
 from openbell.config.providers import Providers
 from openbell.config.section import RULES, Section
+from openbell.config.sizing import ShareOfEquity, Sizing
 from openbell.core.costs import Costs
 from openbell.core.errors import nearest
 from openbell.execution import factory
-from openbell.portfolio import sizing
 
 
 def _check_timeframe(value: str) -> str:
@@ -93,42 +93,6 @@ class Account(Section):
 
     cash: float = Field(default=100_000.0, gt=0)
     currency: Annotated[str, AfterValidator(_check_currency)] = "USD"
-
-
-class ShareOfEquity(Section):
-    """A conviction of 1 is worth `share` of the equity. The bound of 10 catches percentages."""
-
-    method: Literal["share_of_equity"] = "share_of_equity"
-    share: float = Field(default=sizing.ShareOfEquity().share, gt=0, le=10)
-
-    def build(self) -> sizing.ShareOfEquity:
-        """Return the sizer."""
-        return sizing.ShareOfEquity(share=self.share)
-
-
-class FixedQuantity(Section):
-    """A conviction of 1 is `quantity` shares."""
-
-    method: Literal["fixed_quantity"] = "fixed_quantity"
-    quantity: float = Field(gt=0)
-
-    def build(self) -> sizing.FixedQuantity:
-        """Return the sizer."""
-        return sizing.FixedQuantity(quantity=self.quantity)
-
-
-class FixedNotional(Section):
-    """A conviction of 1 is worth `notional` in units of the account's currency."""
-
-    method: Literal["fixed_notional"] = "fixed_notional"
-    notional: float = Field(gt=0)
-
-    def build(self) -> sizing.FixedNotional:
-        """Return the sizer."""
-        return sizing.FixedNotional(notional=self.notional)
-
-
-Sizing = Annotated[ShareOfEquity | FixedQuantity | FixedNotional, Field(discriminator="method")]
 
 
 class Reports(Section):

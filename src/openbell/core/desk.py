@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.blotter import Blotter, check_pair
 from openbell.core.errors import StrategyError, nearest
 from openbell.core.inputs import real, shown
+from openbell.core.market import Track
 from openbell.core.orders import Order
-from openbell.core.ports import Market, Sizer
+from openbell.core.ports import InformedSizer, Market, Sizer
 from openbell.core.requests import NO_EXITS, NO_TICKET, Exits, Ticket
+from openbell.core.situation import situate
 from openbell.core.types import OrderStatus, OrderType, Reason
 
 
@@ -35,7 +38,8 @@ class Desk:
         self.name = name
         self.account = account
         self.market = market
-        self.sizer = sizer
+        self.sizer: Any = sizer
+        self._informed = sizer if isinstance(sizer, InformedSizer) else None
         self.short = short  #: whether the account may hold shorts
         self.notes: dict[Reason, int] = {}  #: decisions that led to no order, counted by reason
         self.blotter = blotter = Blotter(name, market=market, next_id=next_id)
@@ -81,6 +85,8 @@ class Desk:
         if math.isnan(price):
             self.note(Reason.NO_PRICE)
             return None
+        if self._informed is not None:
+            return self._signal_in(self._informed, track, conviction, exits, ticket)
         answer = self.sizer.size(conviction, instrument=track.instrument, price=price, equity=self.equity())
         wanted = answer if answer.__class__ is float else real(answer)
         if not math.isfinite(wanted):
@@ -91,6 +97,27 @@ class Desk:
         if wanted == 0.0:
             self.note(Reason.SIZE_ZERO)
         return self.target(symbol, wanted, exits, ticket)
+
+    def _signal_in(
+        self, sizer: InformedSizer, track: Track, conviction: float, exits: Exits, ticket: Ticket
+    ) -> Order | None:
+        """Do the same with a sizer that looks at more: why it is of this size becomes the order's tag."""
+        symbol = track.symbol
+        situation = situate(
+            track, conviction=conviction, limit=ticket.get("limit"), exits=exits, equity=self.equity(),
+            market=self.market, account=self.account, working=self.working,
+        )  # fmt: skip
+        answer = sizer.size_in(conviction, situation)
+        wanted = real(getattr(answer, "shares", None))
+        if not math.isfinite(wanted):
+            raise StrategyError(
+                f"the sizer {type(sizer).__name__} made {shown(answer)} of conviction {conviction:g} for "
+                f"{symbol}; size_in() must return ob.Size(shares, why)"
+            )
+        if wanted == 0.0:
+            self.note(Reason.SIZE_ZERO)
+        told = ticket if ticket.get("tag") else Ticket(**{**ticket, "tag": answer.why})
+        return self.target(symbol, wanted, exits, told)
 
     def target(self, symbol: str, quantity: float, exits: Exits, ticket: Ticket) -> Order | None:
         """Bring the position to `quantity` signed shares; return the order that opens or changes it.
@@ -129,6 +156,10 @@ class Desk:
             targets[symbol] = math.copysign(size, weight)
         if only:
             targets |= {symbol: 0.0 for symbol in self.active() if symbol not in weights}
+        return self.aim(targets)
+
+    def aim(self, targets: Mapping[str, float]) -> list[Order]:
+        """Bring positions to signed shares, sales first; return the orders that open or change them."""
         made = [
             self.target(symbol, quantity, NO_EXITS, NO_TICKET)
             for symbol, quantity in sorted(targets.items(), key=self._sales_first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from openbell.core.market import Bar, Slice, Track
 from openbell.core.orders import (
@@ -20,6 +20,7 @@ from openbell.core.types import Action, Charge, Fill, Instrument, MarginCall
 
 if TYPE_CHECKING:  # the desk's own imports lead here
     from openbell.core.desk import Desk
+    from openbell.core.situation import Situation, Size
 
 #: What an engine is told.
 Event = Slice | Fill | OrderUpdate | Charge | MarginCall | Action
@@ -73,12 +74,26 @@ class Market(Protocol):
     def indicator(self, recipe: Any, symbol: str) -> Any:
         """Return an indicator's values up to now: of one symbol, or of each when `symbol` is empty."""
 
+    def history(self, symbol: str, column: str, count: int) -> Any:
+        """Return the last `count` values of a column, oldest first, adjusted as of now."""
 
-class Sizer(Protocol):
+
+class PlainSizer(Protocol):
     """Turns a conviction into a signed number of shares, whole lots."""
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:
         """Return the target position for a conviction in [-1, 1]."""
+
+
+@runtime_checkable
+class InformedSizer(Protocol):
+    """The same from all that is known at the decision: the signal's stop, past prices, what else is held."""
+
+    def size_in(self, conviction: float, situation: Situation) -> Size:
+        """Return the target position for a conviction in [-1, 1], and why it is of that size."""
+
+
+Sizer: TypeAlias = PlainSizer | InformedSizer
 
 
 class Hooks(Protocol):

@@ -1,4 +1,4 @@
-"""From a conviction to a number of shares: whole lots towards zero, so never more than was meant."""
+"""Sizers that need the price and the equity alone. They compile."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 from openbell.core import rules
-from openbell.core.errors import ConfigError
 from openbell.core.types import Instrument
+from openbell.portfolio.sizing.checks import check_positive
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class ShareOfEquity:
     share: float = 0.95
 
     def __post_init__(self) -> None:
-        _positive("share", self.share)
+        check_positive("share", self.share)
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:
         """Return the signed target: `conviction * share * equity / price`, in whole lots towards zero."""
@@ -32,7 +32,7 @@ class FixedQuantity:
     quantity: float
 
     def __post_init__(self) -> None:
-        _positive("quantity", self.quantity)
+        check_positive("quantity", self.quantity)
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * quantity`, in whole lots towards zero."""
@@ -46,14 +46,9 @@ class FixedNotional:
     notional: float
 
     def __post_init__(self) -> None:
-        _positive("notional", self.notional)
+        check_positive("notional", self.notional)
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * notional / price`, in whole lots towards zero."""
         lots = rules.sized_by_value(abs(conviction) * self.notional, price, instrument.lot)
         return math.copysign(lots, conviction)
-
-
-def _positive(name: str, value: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ConfigError(f"sizing.{name}={value!r} must be a positive number")
