@@ -1,0 +1,40 @@
+"""Every story ends alike in the backtest, on paper, and at each live broker."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from openbell.conformance import STORIES, Story, run_story
+from openbell.execution.brokers.alpaca_terms import CAPABILITIES as ALPACA
+from openbell.execution.port import Capabilities
+from tests.conformance.engines import backtest, paper
+from tests.conformance.stages import AlpacaFront, DirectFront, ExchangeStage, Front
+from tests.loopback.direct import EVERYTHING
+
+FRONTS: dict[str, tuple[Callable[[], Front], Capabilities]] = {
+    "direct": (DirectFront, EVERYTHING),
+    "alpaca": (AlpacaFront, ALPACA),
+}
+
+every_story = pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])
+
+
+@every_story
+def test_the_backtest_tells_the_story(story: Story) -> None:
+    assert backtest(story) == []
+
+
+@every_story
+async def test_paper_trading_tells_the_story(story: Story, tmp_path: Path) -> None:
+    assert await paper(story, tmp_path) == []
+
+
+@pytest.mark.parametrize("front", FRONTS)
+@every_story
+async def test_a_broker_tells_the_story(story: Story, front: str) -> None:
+    make, can = FRONTS[front]
+    lack = story.missing(can)
+    if lack:
+        pytest.skip(f"{front} has no {lack}")
+    assert await run_story(story, ExchangeStage(make())) == []
