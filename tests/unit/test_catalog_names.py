@@ -77,6 +77,14 @@ def test_a_former_name_of_which_nothing_is_stored_changes_nothing(tmp_path: Path
     assert catalog.read(key_of(NEW)).close.tolist() == NEW.close.tolist()
 
 
+def test_a_range_without_bars_of_the_former_name_has_its_actions(tmp_path: Path) -> None:
+    catalog = catalog_with(tmp_path, OLD, NEW)
+    rename(catalog, "OLD", "NEW", "2024-01-16")
+    late = catalog.read(key_of(NEW), ns("2024-01-18"))
+    assert late.close.tolist() == NEW.close[2:].tolist()
+    assert [type(one) for one in late.actions] == [Dividend, SymbolChange]
+
+
 def test_every_kind_of_action_is_kept_as_it_was_given(tmp_path: Path) -> None:
     given: list[Action] = [
         Dividend("NEW", ns("2024-01-17"), 1.0), SpinOff("NEW", ns("2024-01-18"), "KID", 1, 3, 10.5),

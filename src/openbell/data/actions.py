@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from openbell.core.errors import BadData
-from openbell.core.types import Action, Delisting, Dividend, SpinOff, Split, SymbolChange, turn_of
+from openbell.core.types import Action, Dividend, SpinOff, Split, SymbolChange, turn_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,14 +76,12 @@ def factors(start: Times, close: Floats, actions: Iterable[Action]) -> tuple[Flo
 
 def terms_of(action: Action) -> list[int | str | None]:
     """Return what an action says beside its symbol and date, exactly, as JSON has it."""
-    match action:
-        case Split():
-            return [action.new, action.old]
-        case Dividend():
-            return [float(action.amount).hex()]
-        case SpinOff():
-            return [action.child, action.new, action.old, float(action.price).hex()]
-        case SymbolChange():
-            return [action.symbol, action.new_symbol]
-        case Delisting():
-            return [None if action.price is None else float(action.price).hex()]
+    if isinstance(action, Split):
+        return [action.new, action.old]
+    if isinstance(action, Dividend):
+        return [float(action.amount).hex()]
+    if isinstance(action, SpinOff):
+        return [action.child, action.new, action.old, float(action.price).hex()]
+    if isinstance(action, SymbolChange):
+        return [action.symbol, action.new_symbol]
+    return [None if action.price is None else float(action.price).hex()]
