@@ -14,9 +14,10 @@ from openbell.data.bars import CalendarUnit, Source, parse_timeframe
 from openbell.data.calendar import ALWAYS_OPEN
 from openbell.data.providers.answers import check_timeframe, cut_batch, make_batch, read_number
 from openbell.data.providers.ccxt_stream import CcxtConnection
-from openbell.data.providers.ccxt_wire import MILLI, make_exchange, read_quote, translated
+from openbell.data.providers.ccxt_wire import read_quote
 from openbell.data.providers.http import TIMEOUT
 from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.remote.ccxt import MILLI, make_exchange, translated
 
 _PAGE = 100  #: bars that any exchange answers with, where ccxt does not know how many
 _WIDTH = 6  #: numbers of a bar

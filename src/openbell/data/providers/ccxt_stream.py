@@ -9,8 +9,9 @@ from typing import Any
 from openbell.core.errors import ConfigError, Disconnected, OpenbellError, Retryable, nearest
 from openbell.core.messages import BarMessage, Message, Trade
 from openbell.data.providers.answers import read_number
-from openbell.data.providers.ccxt_wire import MILLI, make_exchange, read_quote, translated
+from openbell.data.providers.ccxt_wire import read_quote
 from openbell.data.providers.protocol import Channel
+from openbell.remote.ccxt import MILLI, make_exchange, translated
 
 _MINUTE = 60_000 * MILLI
 _WAITING = 10_000  #: messages that may wait for their reader; then ccxt keeps the newest 1,000 of each kind
