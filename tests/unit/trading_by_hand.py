@@ -191,7 +191,7 @@ class Life:
         assert self.task is not None
         still = 0
         before = -1
-        while still < 40 and not self.task.done() and not (until is not None and until.is_set()):
+        while still < 120 and not self.task.done() and not (until is not None and until.is_set()):
             await asyncio.sleep(0)
             still = still + 1 if before == self.journal.last else 0
             before = self.journal.last

@@ -93,8 +93,7 @@ class Bookings:
         quantity = report.quantity
         if leg.booked <= quantity < quantity_of(leg.order.quantity, leg.instrument):
             leg.terms = leg.terms._replace(quantity=float(quantity))
-            if leg.asked is not None:
-                leg.asked = leg.asked._replace(quantity=float(quantity))
+            leg.asked = leg.terms
             self._board.change(leg, Reason.NONE)
 
     def _revive(self, route: Route, report: Report) -> None:

@@ -79,6 +79,10 @@ class Examiner:
             self._asked.clear()
             await self.examine()
 
+    async def open(self) -> None:
+        """Have the session's beginning taken, by the broker's clock."""
+        self._books.put("open", {}, await self._ask(self._books.broker.now))
+
     async def examine(self) -> None:
         """Compare the account with the books; what explains a difference is booked.
 
@@ -87,7 +91,8 @@ class Examiner:
         """
         books = self._books
         for look in range(1, _LOOKS + 1):
-            seen = await self._ask(lambda: snapshot(books.broker, books.floor.executed))
+            since = max(books.floor.executed, books.floor.opened)
+            seen = await self._ask(lambda at=since: snapshot(books.broker, at))  # type: ignore[misc]  # no coroutine function
             if seen.balance.blocked:
                 raise Halt(f"{books.broker.name}: the account cannot trade: {seen.balance.blocked}")
             await self._catch_up(seen)
@@ -110,9 +115,12 @@ class Examiner:
         """Have everything taken that the session missed: fills, what works, and what has ended."""
         books = self._books
         for execution in seen.executions:
-            books.hear(execution)
+            if execution.time >= books.floor.opened:  # what was held before is in the positions
+                books.hear(execution)
         for report in seen.working:
             books.hear(report)
+        if any(course.is_due(seen.balance.time) for course in books.floor.courses.values()):
+            books.put("act", {}, seen.balance.time)
         await self._taken()
         for route in list(missing(books.floor, seen)):
             await self._look_up(route)

@@ -30,6 +30,7 @@ class Floor:
         self.courses = {course.name: course for course in courses}
         self.router = router
         self.time = 0  #: of the last input, by the broker's clock or the bars' stamps
+        self.opened = 0  #: when the session began, by the broker's clock: fills before are not its own
         self.executed = 0  #: the latest execution's time
         self.base: dict[str, Decimal] | None = None  #: positions that are somebody else's
         self.base_cash = ZERO
@@ -38,7 +39,7 @@ class Floor:
             "moment": self._moment, "expect": self._expect, "start": self._start, "leave": self._leave,
             "return": self._return, "report": self._report, "execution": self._execution,
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
-            "base": self._base, "adopt": self._adopt,
+            "base": self._base, "adopt": self._adopt, "open": self._open, "act": self._act,
         }  # fmt: skip
 
     def apply(self, kind: str, body: Body, time: int) -> None:
@@ -123,12 +124,18 @@ class Floor:
     def _power(self, body: Body, _time: int) -> None:
         self.router.power(float(body["power"]))
 
-    def _base(self, body: Body, time: int) -> None:
-        """Take what is somebody else's; actions that are due happen, as they have in the account."""
+    def _base(self, body: Body, _time: int) -> None:
+        """Take what is somebody else's."""
         self.base = {symbol: Decimal(quantity) for symbol, quantity in body["holdings"].items()}
         self.base_cash = Decimal(body["cash"])
+
+    def _open(self, _body: Body, time: int) -> None:
+        self.opened = time
+
+    def _act(self, _body: Body, time: int) -> None:
+        """Let corporate actions happen that are due: they have in the account."""
         for course in self.courses.values():
-            course.act(time)
+            course.act(time + 1)
 
     def _adopt(self, body: Body, time: int) -> None:
         """Take a position over from the account, at a price, because a policy says so."""

@@ -91,6 +91,10 @@ class LiveCourse:
                 self.engine.step(action)
             self.tape.act(action)
 
+    def is_due(self, time: int) -> bool:
+        """Tell whether an action has happened by a time that is not booked yet."""
+        return bool(self._actions) and self._actions[0].ex <= time
+
     def tell(self, event: Fill | OrderUpdate) -> Sequence[Reviewed]:
         """Write down what happened to an order, book it, and return what the strategy asks for then."""
         kind = "fill" if isinstance(event, Fill) else "update"

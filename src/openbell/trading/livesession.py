@@ -129,6 +129,8 @@ class LiveSession:
         try:
             self._sender.put(self.floor.router.unanswered())
             ready = await self._work_while(self._sender.settle(), stops=True)
+            if not self.floor.opened:
+                ready = ready and await self._work_while(self._examiner.open(), stops=True)
             ready = ready and await self._work_while(self._examiner.examine(), stops=True)
             if not ready:
                 return await self._close(Ending.STOPPED)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from openbell.core.orders import TERMINAL, Order
-from openbell.core.types import Instrument, OrderStatus, OrderType, Reason
+from openbell.core.types import Instrument, OrderType, Reason
 from openbell.execution.approval import ApprovedOrder, quantity_of
 from openbell.execution.port import Report
 from openbell.trading.gate import Terms
@@ -99,11 +99,6 @@ class Route:
         return self.course.name, self.order.id
 
     @property
-    def in_flight(self) -> bool:
-        """Tell whether something was sent, and nobody knows yet what came of it."""
-        return self.stage is Stage.SENT or bool(self.pending)
-
-    @property
     def whole(self) -> Decimal:
         """The order's whole quantity, as it is wanted now."""
         return quantity_of(self.terms.quantity, self.instrument)
@@ -146,10 +141,6 @@ class Route:
         self.heard[report.client_id] = report
         return said_of(report) != said_of(before)
 
-    def quantity_at_broker(self) -> Decimal:
-        """Return the quantity that the client id in force is to fill, with what filled before."""
-        return ZERO if self.asked is None else quantity_of(self.asked.quantity, self.instrument)
-
 
 def said_of(report: Report) -> tuple[Any, ...]:
     """Return what makes a report differ from the one before it."""
@@ -177,8 +168,3 @@ def body_of_send(send: Send) -> Mapping[str, Any]:
         values = {name: getattr(send.order, name) for name in names}
         body |= {name: str(value) for name, value in values.items() if value is not None}
     return body
-
-
-def has_ended(status: OrderStatus) -> bool:
-    """Tell whether a status is an end."""
-    return status in TERMINAL

@@ -140,7 +140,9 @@ class Steering:
             return
         if self._can.replace:
             self._replace(route, wanted)
-        elif not route.native:
+        elif route.native:
+            self.keep_terms(route, Reason.UNSUPPORTED, "the broker does not change the exits of a bracket")
+        else:
             route.again = True
             self.cancel(route)
 
