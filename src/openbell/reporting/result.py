@@ -125,6 +125,26 @@ class Result:
 
         return warnings(self)
 
+    def tax_lots(self, method: str = "fifo") -> pd.DataFrame:
+        """What was closed of each lot, a row each: `fifo`, `lifo`, `average`, or `highest` cost first.
+
+        Raises:
+            ConfigError: The method is unknown.
+        """
+        from openbell.reporting.portfolio import tax_lots
+
+        return self._framed(tax_lots(self, method))
+
+    def attribution(self, by: str = "symbol") -> pd.DataFrame:
+        """Where the profit came from, to the cent: by `strategy`, `symbol`, `sector` or `side`.
+
+        Raises:
+            ConfigError: There is no such way.
+        """
+        from openbell.reporting.portfolio import attribution
+
+        return self._framed(attribution(self, by))
+
     def plot(self) -> Figure:
         """Return a plotly figure of equity against the benchmark, with the drawdown below."""
         from openbell.reporting.figure import plot
