@@ -8,7 +8,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Unpack
@@ -21,7 +21,7 @@ from openbell.core.orders import Order
 from openbell.core.types import Action, Fill
 from openbell.data.bars import Series
 from openbell.run import Settings, load_plan, prepare
-from openbell.run.course import describe_course, ground_of, make_course
+from openbell.run.course import describe_course, ground_of, make_course, with_parameters
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
@@ -120,6 +120,8 @@ async def run_paper(
     fresh: bool = False,
     told: Callable[[Session], object] | None = None,
     environ: Mapping[str, str] = os.environ,
+    changes: Callable[[Session], Mapping[str, Mapping[str, Any]]] | None = None,
+    command: Mapping[str, Any] | None = None,
 ) -> Paper:
     """Run a session over stored bars until they end, or somebody asks it to stop.
 
@@ -130,6 +132,8 @@ async def run_paper(
         fresh: Whether to begin anew although an interrupted session could be gone on with.
         told: Called with the session when it is ready.
         environ: Where the address of a database is, which gets a copy of the journal.
+        changes: Asked between two moments for strategies' new parameters, which a watched file has.
+        command: How the session was asked for, so that it can be asked for again.
 
     Raises:
         ConfigError: Another process uses the folder.
@@ -138,9 +142,11 @@ async def run_paper(
     path = folder / JOURNAL
     with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
         inbox = Inbox(folder)
-        about = {"strategies": [_about(part) for part in parts]}
         begun, entries = latest_session(journal)
         goes_on = begun is not None and not fresh and is_unfinished(entries)
+        if goes_on and begun is not None and changes is not None:
+            parts = [_as_begun(part, begun.body) for part in parts]
+        about = {"strategies": [_about(part) for part in parts]}
         every = 1 if isfinite(speed) else _MOMENTS
         session = Session([_course(part, journal) for part in parts], journal, requests=inbox, every=every)
         resumed = 0
@@ -148,7 +154,9 @@ async def run_paper(
             check_same(begun.body, about, folder)
             resumed = session.resume(entries)
         else:
-            session.begin(about, _actions(parts))
+            session.begin({**about, "command": dict(command or {})}, _actions(parts))
+        if changes is not None:
+            session.changes = lambda: changes(session)
         if told is not None:
             told(session)
         with stop_on_signals(inbox):
@@ -156,6 +164,14 @@ async def run_paper(
                 paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
             )
         return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
+
+
+def _as_begun(part: Part, begun: Mapping[str, Any]) -> Part:
+    """Return a part with the parameters that it began with: those of now come as a change."""
+    for described in begun["strategies"]:
+        if described["name"] == part.name:
+            return replace(part, plan=with_parameters(part.plan, described["parameters"]))
+    return part
 
 
 def _actions(parts: Sequence[Part]) -> list[Action]:

@@ -21,6 +21,7 @@ from openbell.data.bars import parse_date
 from openbell.strategies.registry import Found, find
 
 STRATEGIES = "strategies.yaml"
+STREAM = "1m"  #: the bars of streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Request:
     costs: bool = True
     config: str | None = None
     env: str | None = None
+    feed: str | None = None  #: whose stream brings the bars, instead of stored ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +224,9 @@ def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: 
     """Return the fields of a plan that settings decide."""
     settings = loaded.settings
     return {
-        "provider": choose_provider(loaded, symbols, timezone=request.timezone, listed=listed),
-        "timeframe": settings.data.timeframe,
+        "provider": request.feed
+        or choose_provider(loaded, symbols, timezone=request.timezone, listed=listed),
+        "timeframe": STREAM if request.feed else settings.data.timeframe,
         "cash": settings.account.cash,
         "costs": settings.costs if request.costs else _without(settings.costs),
         "sizer": make_sizer(**settings.sizing.model_dump()),

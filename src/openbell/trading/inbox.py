@@ -18,7 +18,7 @@ class Inbox:
 
     def __init__(self, folder: Path) -> None:
         """Begin; what was asked of an earlier session is thrown away."""
-        self._path = folder / _NAME
+        self.folder, self._path = folder, folder / _NAME
         self._path.unlink(missing_ok=True)
         self._asked = ""
 

@@ -73,8 +73,9 @@ class Session:
         self.courses, self.journal = list(courses), journal
         self._requests = requests or Nobody()
         self._every, self._taken = every, 0  # moments between two commits: what is lost is played again
-        self._wall, self._changes, self._guard = wall, changes, guard
+        self._wall, self.changes, self._guard = wall, changes, guard
         self._started = False  # whether the strategies have prepared
+        self._expected: set[Action] = set()
         self._left = False  # whether orders were cancelled because of a request to stop
 
     def begin(
@@ -170,10 +171,12 @@ class Session:
             self.journal.commit()
 
     def expect(self, actions: Sequence[Action]) -> None:
-        """Take note of corporate actions that have become known, such as those of a morning."""
-        self._write("expect", {"actions": [dict(body_of_action(one)) for one in actions]})
-        self._prepare(actions)
-        self.journal.commit()
+        """Take note of corporate actions that have become known, such as those of a morning, each once."""
+        fresh = [one for one in actions if one not in self._expected]
+        if fresh:
+            self._write("expect", {"actions": [dict(body_of_action(one)) for one in fresh]})
+            self._prepare(fresh)
+            self.journal.commit()
 
     def reload(self, name: str, parameters: Mapping[str, Any]) -> None:
         """Give a strategy other parameters, from the next bar on; what is asked for is written down first.
@@ -205,6 +208,7 @@ class Session:
         return max(course.tape.time for course in self.courses)
 
     def _prepare(self, actions: Sequence[Action]) -> None:
+        self._expected.update(actions)
         for course in self.courses:
             course.expect(actions)
             if not self._started:
@@ -212,7 +216,7 @@ class Session:
         self._started = True
 
     def _look_for_changes(self) -> None:
-        for name, parameters in ({} if self._changes is None else self._changes()).items():
+        for name, parameters in ({} if self.changes is None else self.changes()).items():
             self.reload(name, parameters)
 
     def _change(self, name: str, parameters: Mapping[str, Any], moment: int) -> None:

@@ -1,0 +1,225 @@
+"""Paper trading on a real stream: one feed, several strategies, the simulated broker of the backtest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openbell.backtesting.plan import Plan
+from openbell.core.errors import ConfigError
+from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Instrument
+from openbell.data.bars import Series
+from openbell.data.calendar import BeyondCalendar, Sessions, sessions
+from openbell.data.catalog import Catalog
+from openbell.data.live.clock import Clock, StreamClock, WallClock
+from openbell.data.live.opening import make_plan
+from openbell.data.providers.protocol import Provider
+from openbell.operation.streaming import Streaming
+from openbell.operation.warmup import Source
+from openbell.papering import JOURNAL, Paper, check_same, is_unfinished, outcome_of, stop_on_signals
+from openbell.run.course import Ground, describe_course, make_course, read_course, with_parameters
+from openbell.storage.journal import Entry, Journal
+from openbell.storage.lock import FolderLock
+from openbell.strategies.registry import Found
+from openbell.trading.copying import copied
+from openbell.trading.inbox import Inbox
+from openbell.trading.recall import past_of
+from openbell.trading.session import Session, latest_session
+from openbell.utils.ratelimit import Budget
+
+#: Bars of history that indicators begin with.
+HISTORY = 500
+_OVERLAP = 600 * NANOS_PER_SECOND  #: what is asked again after a stop: a bar may have been under way
+_YEARS = (300, 40)  #: days ahead for which the exchange's sessions are asked, as far as they are known
+
+#: One strategy of a session: its name there, what decides it, and what it is.
+Job = tuple[str, Plan, Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Where bars come from, and how.
+
+    Args:
+        provider: Whose stream it is.
+        budget: Of the provider's account.
+        catalog: Where bars of before may be; None is nowhere.
+        history: How many bars of before indicators begin with.
+        hours: Whether to be connected while the exchange is open only.
+        until: No moment after this one is played, ns UTC.
+        clock: What tells the time; None is the wall's, and for synthetic prices the stream's own.
+    """
+
+    provider: Provider
+    budget: Budget | None = None
+    catalog: Catalog | None = None
+    history: int = HISTORY
+    hours: bool = False
+    until: int | None = None
+    clock: Clock | None = None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether the stream has a time of its own."""
+        return self.provider.name == "synthetic"
+
+
+async def run_streamed(
+    jobs: Sequence[Job],
+    stream: Stream,
+    *,
+    folder: Path,
+    fresh: bool = False,
+    told: Callable[[Session], object] | None = None,
+    changes: Callable[[Session], Mapping[str, Mapping[str, Any]]] | None = None,
+    command: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Paper:
+    """Run a session on a stream until somebody asks it to stop.
+
+    Args:
+        jobs: Its strategies.
+        stream: Where the bars come from.
+        folder: Where its journal is, and in `feed` what the stream said.
+        fresh: Whether to begin anew although an interrupted session could be gone on with.
+        told: Called with the session when it is ready.
+        changes: Asked between two moments for strategies' new parameters.
+        command: How the session was asked for, so that it can be asked for again.
+        environ: Where the address of a database is, which gets a copy of the journal.
+
+    Raises:
+        ConfigError: Another process uses the folder, or a symbol is not the provider's.
+        Halt: The interrupted session cannot be gone on with.
+    """
+    path = folder / JOURNAL
+    clock = stream.clock or (StreamClock() if stream.is_synthetic else WallClock())
+    symbols = list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
+    source = Source(stream.provider, stream.catalog, stream.budget)
+    with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
+        inbox = Inbox(folder)
+        begun, entries = latest_session(journal)
+        streaming = Streaming(
+            source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
+            hours=stream.hours, until=stream.until,
+        )  # fmt: skip
+        closes = (one.body["close"] for one in entries if one.kind == "snapshot")
+        streaming.closed = max(closes, default=0)
+        if begun is not None and not fresh and is_unfinished(entries):
+            session = _resume(jobs, journal, inbox, begun, entries, follows=changes is not None)
+            resumed = session.resume(entries)
+        else:
+            session = await _begin(jobs, journal, inbox, source, stream=stream, clock=clock, command=command)
+            resumed = 0
+        if changes is not None:
+            session.changes = lambda: changes(session)
+        if told is not None:
+            told(session)
+        since = session.time - _OVERLAP if resumed else None if stream.is_synthetic else session.time
+        with stop_on_signals(inbox):
+            ending = await session.run(streaming.moments(session, since=since))
+        return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
+
+
+async def _begin(
+    jobs: Sequence[Job],
+    journal: Journal,
+    inbox: Inbox,
+    source: Source,
+    *,
+    stream: Stream,
+    clock: Clock,
+    command: Mapping[str, Any] | None,
+) -> Session:
+    """Begin a new session: with the facts of its symbols, and the bars of before."""
+    symbols = list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
+    feed = make_plan(stream.provider, symbols)
+    now = clock.now() - clock.now() % feed.step
+    if stream.is_synthetic:
+        now = (await stream.provider.quote(symbols[0])).time - feed.step
+    instruments = {symbol: await source.instrument(symbol) for symbol in symbols}
+    past: dict[str, Series] = {}
+    if stream.history:
+        for symbol in symbols:
+            before = await source.past(symbol, feed, until=now, count=stream.history)
+            if before is not None:
+                past[symbol] = before
+    courses, described = [], []
+    for name, plan, found in jobs:
+        ground = _ground(plan, stream.provider, instruments, past, now)
+        courses.append(make_course(name, plan, found, ground, journal))
+        described.append(describe_course(name, plan, ground))
+    session = Session(courses, journal, requests=inbox)
+    session.begin({"strategies": described, "command": dict(command or {})}, past=past.values())
+    return session
+
+
+def _ground(
+    plan: Plan,
+    provider: Provider,
+    instruments: Mapping[str, Instrument],
+    past: Mapping[str, Series],
+    now: int,
+) -> Ground:
+    given = {one.symbol: one for one in plan.instruments}
+    sources = {symbol: provider.source(symbol) for symbol in plan.symbols}
+    own = {symbol: past[symbol] for symbol in plan.symbols if symbol in past}
+    first = min([now, *(int(series.start[0]) for series in own.values())])
+    calendar = next(iter(sources.values())).calendar
+    kept = [given.get(symbol) or instruments[symbol] for symbol in plan.symbols]
+    return Ground(kept, sources, _sessions(calendar, first, now), now, own)
+
+
+def _sessions(calendar: str, first: int, now: int) -> Sessions:
+    """Return the exchange's sessions up to a year from now, or as far as they are known."""
+    for days in _YEARS[:-1]:
+        try:
+            return sessions(calendar, first, now + days * NANOS_PER_DAY)
+        except BeyondCalendar:
+            continue
+    return sessions(calendar, first, now + _YEARS[-1] * NANOS_PER_DAY)
+
+
+def _resume(
+    jobs: Sequence[Job],
+    journal: Journal,
+    inbox: Inbox,
+    begun: Entry,
+    entries: Iterable[Entry],
+    *,
+    follows: bool,
+) -> Session:
+    """Return an interrupted session as it began: what it is told again brings it to where it was.
+
+    With `follows` parameters are taken from a file that is watched, and may be others now.
+
+    Raises:
+        ConfigError: It is another one than the one that is asked for.
+    """
+    kept = list(entries)
+    recorded = begun.body["strategies"]
+    asked = {name: (plan, found) for name, plan, found in jobs}
+    courses, now = [], []
+    latest = max([entry.time for entry in kept], default=0)
+    for described in recorded:
+        name, plan, sources = read_course(described)
+        if name not in asked:
+            raise ConfigError(
+                f"the interrupted session in {str(inbox.folder)!r} has a strategy {name!r}, which is not "
+                "asked; give the same, or begin anew with --new"
+            )
+        mine, found = asked[name]
+        past = past_of(kept, sources)
+        begin = next(entry.time for entry in kept if entry.kind == "strategy" and entry.strategy == name)
+        first = min([begin, *(int(series.start[0]) for series in past.values())])
+        calendar = next(iter(sources.values())).calendar
+        ground = Ground(
+            plan.instruments, sources, _sessions(calendar, first, max(latest, begin)), begin, past
+        )
+        parameters = plan.parameters if follows else mine.parameters
+        now.append(describe_course(name, with_parameters(mine, parameters), ground))
+        courses.append(make_course(name, plan, found, ground, journal))
+    check_same(begun.body, {"strategies": now}, inbox.folder)
+    return Session(courses, journal, requests=inbox)
