@@ -144,4 +144,4 @@ class Floor:
         order = course.adopt(body["symbol"], quantity, Reason.ADOPTED, time)
         course.tell(OrderUpdate(order.id, OrderStatus.SUBMITTED, Reason.NONE, time))
         fill = fill_of_execution(order, course.name, quantity=abs(quantity), price=price, fee=ZERO, time=time)
-        self.router.submit(course, course.tell(fill), time)
+        course.book(fill)

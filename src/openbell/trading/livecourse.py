@@ -107,6 +107,11 @@ class LiveCourse:
         self.scribe.intend([order], time)
         return order
 
+    def book(self, fill: Fill) -> None:
+        """Write a fill down and book it, without a word to the strategy, which may not have started yet."""
+        self.scribe.write("fill", body_of(fill), time=fill.time, subject=str(fill.order_id))
+        self.engine.book(fill)
+
     def leave(self, how: str) -> Sequence[Reviewed]:
         """Return what ends the strategy's trading: cancels, and with `flatten` orders that close all.
 
