@@ -141,6 +141,8 @@ def main(path: Path) -> int:
     threading.Thread(target=listen, daemon=True).start()
     try:
         copy_journal(path, needed(address_of(os.environ)), ended.wait, told=Voice().tell)
+    except RemoteError:
+        return 1  # it has been said
     except OpenbellError as error:
         get_logger().error(f"the journal is not copied: {error}")
         return 1
