@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.places import check_named, load_settings, placed
+from openbell.cli.streaming import check_stream, open_stream, reloads_of
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
 from openbell.core.orders import Order
-from openbell.papering import JOURNAL, Paper, Traded, folder_name, parts_of, run_paper
+from openbell.operation.streamed import Stream, run_streamed
+from openbell.papering import (
+    JOURNAL,
+    Paper,
+    Traded,
+    folder_name,
+    is_unfinished,
+    parts_of,
+    run_paper,
+)
 from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
 from openbell.trading.inbox import HOWS, ask_to_stop
@@ -26,7 +37,26 @@ from openbell.utils.logging import configure, get_logger
 STATE = Path("state")
 
 
-def run_session(request: Request, *, speed: str, state: str | None, fresh: bool) -> Answer:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a session is to run.
+
+    Args:
+        speed: How much faster than life.
+        state: The session's folder; None is one below the state folder, after the strategy's name.
+        fresh: Whether to begin anew although an interrupted session could be gone on with.
+        history: Bars of before, for a stream; None is the usual.
+        hours: Whether a stream is listened to while the exchange is open only.
+    """
+
+    speed: str = "max"
+    state: str | None = None
+    fresh: bool = False
+    history: int | None = None
+    hours: bool = False
+
+
+def run_session(request: Request, course: Course) -> Answer:
     """Trade on paper what a request asks for, until the bars end or somebody asks to stop.
 
     Raises:
@@ -35,16 +65,62 @@ def run_session(request: Request, *, speed: str, state: str | None, fresh: bool)
         Halt: The interrupted session cannot be gone on with, or the journal cannot be written.
     """
     with placed("--speed"):
-        fast = read_speed(speed)
+        fast = read_speed(course.speed)
+    if request.feed is None and (course.history is not None or course.hours):
+        option = "--history" if course.history is not None else "--sessions"
+        raise ConfigError(f"{option} is for a stream; name one, as in --feed alpaca, or leave it out")
+    if request.feed is not None:
+        check_stream(request)
     jobs, settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     name = jobs[0].name if len(jobs) == 1 else Path(request.strategy).stem
-    folder = _folder(state) if state is not None else STATE / f"paper-{folder_name(name)}"
-    parts = parts_of([(job.name, job.plan, job.found) for job in jobs])
+    folder = _folder(course.state) if course.state is not None else STATE / f"paper-{folder_name(name)}"
+    listed = [(job.name, job.plan, job.found) for job in jobs]
+    options: dict[str, Any] = {
+        "folder": folder, "fresh": course.fresh, "told": _tell, "changes": reloads_of(request),
+        "command": {"folder": str(Path.cwd()), "request": asdict(request), "course": asdict(course)},
+    }  # fmt: skip
+    if request.feed is not None:
+        stream, environ = open_stream(request, fast, history=course.history, hours=course.hours)
+        return _answer(
+            asyncio.run(_on_stream(run_streamed(listed, stream, environ=environ, **options), stream))
+        )
     environ = load_settings((), request.config, request.env).environ
-    session = run_paper(parts, speed=fast, folder=folder, fresh=fresh, told=_tell, environ=environ)
-    done = asyncio.run(session)
-    return _answer(done)
+    return _answer(asyncio.run(run_paper(parts_of(listed), speed=fast, environ=environ, **options)))
+
+
+def resume_session(state: str | None) -> Answer:
+    """Go on with an interrupted paper session as it was asked for.
+
+    Raises:
+        ConfigError: There is none, or several are.
+    """
+    left = [folder for folder in find_sessions(state) if _can_go_on(folder)]
+    if len(left) != 1:
+        listed = ", ".join(map(str, left)) or "none"
+        raise ConfigError(
+            f"resume: which session? interrupted in {state or str(STATE)!r} are: {listed}; "
+            "name one, as in --state state/paper-sma_cross"
+        )
+    with Journal(left[0] / JOURNAL, read_only=True) as journal:
+        begun, _ = latest_session(journal)
+    command = {} if begun is None else begun.body.get("command") or {}
+    if not command:
+        raise ConfigError(
+            f"the session in {str(left[0])!r} does not say how it was begun; the command that began it goes on"
+        )
+    if Path(command["folder"]) != Path.cwd():
+        raise ConfigError(
+            f"the session in {str(left[0])!r} was begun in {command['folder']!r}; go there first"
+        )
+    course = Course(**command["course"])
+    return run_session(Request(**command["request"]), replace(course, state=str(left[0]), fresh=False))
+
+
+def _can_go_on(folder: Path) -> bool:
+    with Journal(folder / JOURNAL, read_only=True) as journal:
+        begun, entries = latest_session(journal)
+    return begun is not None and is_unfinished(entries) and not is_held(folder)
 
 
 def show_status(state: str | None) -> Answer:
@@ -138,6 +214,13 @@ def stop_sessions(state: str | None, how: str) -> Answer:
         [f"asked to stop ({how}): {folder}" for folder in running],
         {"asked": [str(folder) for folder in running], "how": how},
     )
+
+
+async def _on_stream(session: Coroutine[Any, Any, Paper], stream: Stream) -> Paper:
+    try:
+        return await session
+    finally:
+        await stream.provider.close()
 
 
 def _tell(session: Session) -> None:

@@ -36,6 +36,7 @@ State = Annotated[
     sessions,
     "openbell paper sma_cross --symbols AAPL --replay 2012-01-03 --speed 100x",
     "openbell paper config/strategies.yaml",
+    "openbell paper sma_cross --symbols AAPL,MSFT --feed alpaca --sessions",
     codes=(Exit.FAILED,),
 )
 def paper(  # noqa: PLR0913  # each is an option of the command line
@@ -50,6 +51,17 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
         str | None, typer.Option("--replay", metavar="DATE", help="The first day of stored bars to play.")
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="DATE", help="The last day.")] = None,
+    feed: Annotated[
+        str | None,
+        typer.Option("--feed", metavar="NAME", help="Trade on a provider's stream, such as alpaca."),
+    ] = None,
+    history: Annotated[
+        int | None,
+        typer.Option("--history", metavar="BARS", min=0, help="Bars of before for indicators; else 500."),
+    ] = None,
+    hours: Annotated[
+        bool, typer.Option("--sessions", help="Listen while the exchange is open only, day after day.")
+    ] = False,
     speed: Annotated[
         str, typer.Option("--speed", metavar="SPEED", help="How much faster than life: 100x, or max.")
     ] = "max",
@@ -69,13 +81,13 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
     config: ConfigFolder = None,
     env: Environment = None,
 ) -> Answer:
-    """Trade on paper: stored bars through the live driver and the simulated broker.
+    """Trade on paper: stored bars, or a stream's, through the live driver and the simulated broker.
 
     The same bars give the same orders and fills as `openbell backtest`. A journal keeps everything that
     happens; Ctrl-C stops between two bars, and the same command goes on from there.
     """
     from openbell.cli.jobs import Request
-    from openbell.cli.paper import run_session
+    from openbell.cli.paper import Course, run_session
 
     request = Request(
         strategy,
@@ -91,8 +103,17 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
         costs=costs,
         config=config,
         env=env,
+        feed=feed,
     )
-    return run_session(request, speed=speed, state=state, fresh=new)
+    return run_session(request, Course(speed, state, new, history, hours))
+
+
+@command(sessions, "openbell resume", "openbell resume --state state/paper-sma_cross", codes=(Exit.FAILED,))
+def resume(*, state: State = None) -> Answer:
+    """Go on with an interrupted paper session, with the options that it was begun with."""
+    from openbell.cli.paper import resume_session
+
+    return resume_session(state)
 
 
 @command(sessions, "openbell status", "openbell status --state state/paper-sma_cross --json")

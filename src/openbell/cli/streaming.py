@@ -1,0 +1,90 @@
+"""What `paper --feed` needs: the provider as the settings want it, and a watch on strategies.yaml."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from openbell.cli.fetching import open_supply
+from openbell.cli.jobs import STRATEGIES, STREAM, Request
+from openbell.cli.places import load_settings
+from openbell.config import Override
+from openbell.core.errors import ConfigError
+from openbell.data.bars import parse_date
+from openbell.data.catalog import Catalog
+from openbell.operation.reloading import Reloads
+from openbell.operation.streamed import HISTORY, Stream
+
+_FASTEST = 1e9  #: times life's speed: what a synthetic stream makes of `max`
+_SYNTHETIC = "synthetic"
+
+
+def check_stream(request: Request) -> None:
+    """Refuse options that are for stored bars.
+
+    Raises:
+        ConfigError: One is given.
+    """
+    given = {
+        "--replay": request.start,
+        "--data": request.data,
+        "--provider": request.flags.get("provider"),
+        "--universe": request.universe,
+    }
+    for option, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{option} is for stored bars, and --feed brings them; leave one of them out")
+    timeframe = request.flags.get("timeframe")
+    if timeframe not in {None, STREAM}:
+        raise ConfigError(
+            f"--timeframe: {timeframe!r} is not one of a stream, which has {STREAM}; leave it out, and give "
+            "indicators a timeframe of their own"
+        )
+
+
+def open_stream(
+    request: Request, speed: float, *, history: int | None, hours: bool
+) -> tuple[Stream, Mapping[str, str]]:
+    """Return the stream that is asked for, and the environment with its keys.
+
+    Raises:
+        ConfigError: The provider is unknown, not installed, has no key or no stream, or an option is wrong.
+    """
+    name = request.feed or ""
+    overrides = [Override(text, "--config-set") for text in request.settings]
+    if name.partition(":")[0] == _SYNTHETIC:
+        if hours:
+            raise ConfigError("--sessions: synthetic prices have a time of their own; leave it out")
+        text = f"{_FASTEST if math.isinf(speed) else speed:g}"
+        overrides.append(Override(f"providers.{_SYNTHETIC}.speed={text}", "--speed"))
+    elif not math.isinf(speed):
+        raise ConfigError(f"--speed: {name} is as fast as life; leave it out")
+    loaded = load_settings(overrides, _folder(request), request.env)
+    supply = open_supply(name, loaded)
+    if "bars" not in supply.provider.offer.channels:
+        raise ConfigError(
+            f"--feed: provider {name!r} has no stream of bars; `openbell data providers` says who has"
+        )
+    stream = Stream(
+        supply.provider,
+        supply.budget,
+        Catalog(loaded.settings.data.catalog),
+        history=HISTORY if history is None else history,
+        hours=hours,
+        until=parse_date(request.end, where="--until", end_of_day=True),
+    )
+    return stream, loaded.environ
+
+
+def reloads_of(request: Request) -> Reloads | None:
+    """Return a watch on the strategies.yaml that a request names; None where it names none."""
+    return Reloads(Path(request.strategy).parent, request.env) if _is_file(request) else None
+
+
+def _folder(request: Request) -> str | None:
+    return str(Path(request.strategy).parent) if _is_file(request) else request.config
+
+
+def _is_file(request: Request) -> bool:
+    return Path(request.strategy).name == STRATEGIES
