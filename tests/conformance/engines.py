@@ -13,7 +13,7 @@ import numpy as np
 
 import openbell as ob
 from openbell.backtesting.replay import replay
-from openbell.conformance import Ask, Cancel, Change, Result, Story
+from openbell.conformance import Ask, Cancel, Result, Story
 from openbell.conformance.story import SYMBOL, Act
 from openbell.core.costs import NO_COSTS, Costs, Margin
 from openbell.core.engine import Engine

@@ -7,14 +7,18 @@ import pytest
 
 from openbell.conformance import STORIES, Story, run_story
 from openbell.execution.brokers.alpaca_terms import CAPABILITIES as ALPACA
+from openbell.execution.brokers.ib_orders import CAPABILITIES as IB
 from openbell.execution.port import Capabilities
 from tests.conformance.engines import backtest, paper
+from tests.conformance.fronts import CCXT, CcxtFront, IbFront
 from tests.conformance.stages import AlpacaFront, DirectFront, ExchangeStage, Front
 from tests.loopback.direct import EVERYTHING
 
 FRONTS: dict[str, tuple[Callable[[], Front], Capabilities]] = {
     "direct": (DirectFront, EVERYTHING),
     "alpaca": (AlpacaFront, ALPACA),
+    "ib": (IbFront, IB),
+    "ccxt": (CcxtFront, CCXT),
 }
 
 every_story = pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])

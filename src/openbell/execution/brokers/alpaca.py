@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from decimal import Decimal
-from typing import Any
 
-from openbell.core.errors import BadData, ConfigError, Rejected, RemoteError
-from openbell.core.types import NANOS_PER_SECOND
+from openbell.core.errors import BadData, ConfigError, OpenbellError, Rejected, RemoteError
 from openbell.execution.approval import ApprovedOrder
 from openbell.execution.brokers import alpaca_wire as wire
 from openbell.execution.brokers.alpaca_account import Lookup
+from openbell.execution.brokers.alpaca_events import Events
 from openbell.execution.brokers.alpaca_orders import Orders
 from openbell.execution.brokers.alpaca_requests import Requests, is_duplicate
 from openbell.execution.brokers.alpaca_stream import Updates
@@ -22,9 +21,6 @@ from openbell.remote.alpaca import KEY, SECRET
 from openbell.utils.logging import get_logger, redact
 
 _HOSTS = {True: "paper-api.alpaca.markets", False: "api.alpaca.markets"}
-_PAGE = 100  #: fills in an answer, the most that Alpaca gives
-_OVERLAP = 10  #: fills that a page repeats of the one before: rows between pages were reported missing
-_BEFORE = NANOS_PER_SECOND  #: fills of one millisecond come in any order
 _BLOCKS = ("trading_blocked", "account_blocked", "trade_suspended_by_user")
 
 
@@ -79,10 +75,14 @@ class AlpacaBroker:
             redact(secret)
         self._world, host = "paper" if paper else "live", _HOSTS[paper]
         self._seen = 0  # the broker's clock, as it was last told
+        self._heard: asyncio.Queue[Heard | OpenbellError | None] = asyncio.Queue()
+        self._linked = asyncio.Event()  # the stream is there, or was found not to be
+        self._task: asyncio.Task[None] | None = None
         url = trading_url.rstrip("/") or f"https://{host}"
         self._requests = Requests(secrets, url=url, timeout=timeout, rate=rate)
         self._orders = Orders()
         self._lookup = Lookup(self._requests, self._orders)
+        self._events = Events(self._requests, self._orders, self._lookup)
         self._updates = Updates(
             secrets,
             url=stream_url or f"wss://{host}/stream",
@@ -95,12 +95,16 @@ class AlpacaBroker:
     async def connect(self) -> str:
         """Log in; return `alpaca:paper:` or `alpaca:live:` and the account's number.
 
+        The stream is tried as well. Where it cannot be had yet, `events` begins with a link that is down.
+
         Raises:
             ConfigError: The keys are refused.
             Retryable: The server is busy, slow or broken.
         """
         row = await self._requests.get("the account", "/account")
         await self.now()
+        self._listen()
+        await self._linked.wait()
         return f"{self.name}:{self._world}:{wire.read_text(row, 'account_number')}"
 
     async def now(self) -> int:
@@ -134,21 +138,7 @@ class AlpacaBroker:
 
     async def executions(self, since: int) -> Sequence[Execution]:
         """Return the fills from a time on, oldest first; some of the second before it may be among them."""
-        found: dict[str, tuple[Decimal, Execution]] = {}
-        fields: dict[str, Any] = {
-            "after": wire.write_time(max(since - _BEFORE, 0)), "direction": "asc", "page_size": _PAGE,
-        }  # fmt: skip
-        while True:
-            rows = await self._requests.get("the fills", "/account/activities/FILL", fields)
-            for row in rows:
-                client_id = await self._lookup.name_of(wire.read_text(row, "order_id"))
-                one = wire.read_activity(row, client_id)
-                found[one.id] = wire.read_decimal(row, "cum_qty"), one
-            if len(rows) < _PAGE:
-                break
-            fields["page_token"] = wire.read_text(rows[-1 - _OVERLAP], "id")
-        in_turn = sorted(found.values(), key=lambda item: (item[1].time, item[1].broker_id, item[0]))
-        return [one for _, one in in_turn]
+        return await self._lookup.executions(since)
 
     async def place(self, order: ApprovedOrder) -> Report:
         """Send an order, once. What is said of it by `events` may come before this returns.
@@ -168,7 +158,10 @@ class AlpacaBroker:
             return await self._find_same(order, error)
         if row.get("status") in ("pending_new", "new"):
             self._updates.expect()
-        return await self._lookup.report(row)
+        report = await self._lookup.report(row)
+        for leg in self._orders.held_legs(report.broker_id):  # of these the stream says nothing
+            self._heard.put_nowait(await self._lookup.report(leg))
+        return report
 
     async def replace(self, client_id: str, order: ApprovedOrder) -> Report:
         """Ask to put an order in the place of a working one.
@@ -189,7 +182,7 @@ class AlpacaBroker:
         made = await self._requests.send(f"a change of {client_id}", "patch", f"/orders/{order_id}", body)
         self._updates.expect()
         report = await self._lookup.report(made)
-        await self._hold_to_limit(report)
+        await self._events.hold_to_limit(report)
         return report
 
     async def cancel(self, client_id: str) -> None:
@@ -213,65 +206,53 @@ class AlpacaBroker:
         Raises:
             ConfigError: The keys are refused.
         """
-        async for update in self._updates.messages():
-            if isinstance(update, Link):
-                yield update
-                continue
-            try:
-                told = await self._read_update(update)
-            except (RemoteError, BadData) as error:
-                get_logger().warning("an update could not be read, so the stream begins anew: {}", error)
-                self._updates.drop(str(error))
-                continue
-            for heard in told:
-                yield heard
+        self._listen()
+        while (heard := await self._heard.get()) is not None:
+            if isinstance(heard, OpenbellError):
+                raise heard
+            yield heard
 
     async def close(self) -> None:
         """Let go of connections."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._heard.put_nowait(None)
         await self._updates.close()
         self._requests.close()
+
+    def _listen(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._hear())
+
+    async def _hear(self) -> None:
+        """Put what the stream says into the queue, from the login on: nothing that follows it is missed."""
+        try:
+            async for update in self._updates.messages():
+                if isinstance(update, Link):
+                    self._heard.put_nowait(update)
+                    self._linked.set()
+                else:
+                    await self._hear_update(update)
+        except OpenbellError as error:
+            self._heard.put_nowait(error)
+        finally:
+            self._linked.set()
+
+    async def _hear_update(self, update: Row) -> None:
+        try:
+            self._see(wire.read_time(update.get("timestamp")))
+            told = await self._events.read(update)
+        except (RemoteError, BadData) as error:
+            get_logger().warning("an update could not be read, so the stream begins anew: {}", error)
+            self._updates.drop(str(error))
+            return
+        for heard in told:
+            self._heard.put_nowait(heard)
 
     def _see(self, time: int) -> int:
         self._seen = max(self._seen, time)
         return time
-
-    async def _read_update(self, update: Row) -> list[Heard]:
-        """Return what an event says: of its order, its fill, and what follows for others of its family."""
-        order = update.get("order")
-        if not isinstance(order, dict):
-            raise BadData("alpaca: an update has no order; the stream's format has changed")
-        self._see(wire.read_time(update.get("timestamp")))
-        report = await self._lookup.report(order)
-        told: list[Heard] = [report]
-        event = update.get("event")
-        if event in ("fill", "partial_fill"):
-            told.append(wire.read_update_fill(update, order, report.client_id))
-        if event == "fill":  # a stop works now, though Alpaca goes on holding it
-            told += [await self._lookup.report(leg) for leg in self._orders.held_legs(report.broker_id)]
-        if event == "replaced" and order.get("replaced_by"):
-            made = self._orders.row(str(order["replaced_by"]))
-            if made is not None:
-                told.append(await self._lookup.report(made))
-        for one in told:
-            if isinstance(one, Report):
-                await self._hold_to_limit(one)
-        return told
-
-    async def _hold_to_limit(self, report: Report) -> None:
-        """Cancel a replacement that would fill more than is wanted, as its old order went on filling."""
-        limit = self._orders.limit_of(report.client_id)
-        if limit is None or report.quantity <= limit:
-            return
-        self._orders.limit(report.client_id, None)
-        get_logger().warning(
-            "{} would fill {} in all, and {} is wanted, as the order before it went on filling; cancelled",
-            report.client_id,
-            report.quantity,
-            limit,
-        )
-        await self._requests.send(
-            f"the cancel of {report.client_id}", "delete", f"/orders/{report.broker_id}"
-        )
 
     async def _find_same(self, order: ApprovedOrder, error: Rejected) -> Report:
         """Return the order that has taken a client id, if it is this one."""

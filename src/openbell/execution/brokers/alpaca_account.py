@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
-from openbell.core.types import OrderStatus
+from openbell.core.types import NANOS_PER_SECOND, OrderStatus
 from openbell.execution.brokers import alpaca_wire as wire
 from openbell.execution.brokers.alpaca_orders import Orders
 from openbell.execution.brokers.alpaca_requests import Missing, Requests
 from openbell.execution.brokers.alpaca_wire import Carried, Row
-from openbell.execution.port import STOP_LEG, TARGET_LEG, Report
+from openbell.execution.port import STOP_LEG, TARGET_LEG, Execution, Report
 
 _MOST = 500  #: orders in an answer
+_PAGE = 100  #: fills in an answer, the most that Alpaca gives
+_OVERLAP = 10  #: fills that a page repeats of the one before: rows between pages were reported missing
+_BEFORE = NANOS_PER_SECOND  #: fills of one millisecond come in any order
 
 
 class Lookup:
@@ -94,6 +98,24 @@ class Lookup:
                 return list(found.values())
             last = wire.read_time(rows[-1]["submitted_at"])
             fields["after"] = wire.write_time(last - 1)  # those of the same moment are asked for again
+
+    async def executions(self, since: int) -> Sequence[Execution]:
+        """Return the fills from a time on, oldest first; some of the second before it may be among them."""
+        found: dict[str, tuple[Decimal, Execution]] = {}
+        fields: dict[str, Any] = {
+            "after": wire.write_time(max(since - _BEFORE, 0)), "direction": "asc", "page_size": _PAGE,
+        }  # fmt: skip
+        while True:
+            rows = await self._requests.get("the fills", "/account/activities/FILL", fields)
+            for row in rows:
+                client_id = await self.name_of(wire.read_text(row, "order_id"))
+                one = wire.read_activity(row, client_id)
+                found[one.id] = wire.read_decimal(row, "cum_qty"), one
+            if len(rows) < _PAGE:
+                break
+            fields["page_token"] = wire.read_text(rows[-1 - _OVERLAP], "id")
+        in_turn = sorted(found.values(), key=lambda item: (item[1].time, item[1].broker_id, item[0]))
+        return [one for _, one in in_turn]
 
     async def _name(self, row: Row) -> str:
         """Return an order's client id; a leg's is its entry's, which Alpaca does not say."""

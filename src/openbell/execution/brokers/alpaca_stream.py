@@ -121,6 +121,7 @@ class Updates:
             raise _refuse_handshake(error) from error
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise _refuse_login(str(error)) from None  # it may repeat what it was sent
+        self.expect()  # that it listens
 
     async def _rows(self) -> AsyncIterator[Row]:
         from websockets.exceptions import ConnectionClosed
