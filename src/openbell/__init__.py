@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     from openbell.data.crosssection import CrossSection as CrossSection
     from openbell.data.frames import from_frame as from_frame
     from openbell.data.universe import Universe as Universe
+    from openbell.execution.risk.limits import STANDARD_RISK as STANDARD_RISK
+    from openbell.execution.risk.limits import OperationLimits as OperationLimits
+    from openbell.execution.risk.limits import OrderLimits as OrderLimits
+    from openbell.execution.risk.limits import PortfolioLimits as PortfolioLimits
+    from openbell.execution.risk.limits import PositionLimits as PositionLimits
+    from openbell.execution.risk.limits import ProtectiveExits as ProtectiveExits
+    from openbell.execution.risk.limits import Risk as Risk
+    from openbell.execution.risk.limits import RiskModel as RiskModel
     from openbell.indicators import field as field
     from openbell.indicators import indicator as indicator
     from openbell.papering import Paper as Paper
@@ -74,6 +82,10 @@ _HOMES = {
     "SpinOff": "core.types", "Split": "core.types", "SymbolChange": "core.types", "TimeInForce": "core.types",
     "CrossSection": "data.crosssection",
     "from_frame": "data.frames", "Universe": "data.universe",
+    "STANDARD_RISK": "execution.risk.limits", "OperationLimits": "execution.risk.limits",
+    "OrderLimits": "execution.risk.limits", "PortfolioLimits": "execution.risk.limits",
+    "PositionLimits": "execution.risk.limits", "ProtectiveExits": "execution.risk.limits",
+    "Risk": "execution.risk.limits", "RiskModel": "execution.risk.limits",
     "field": "indicators", "indicator": "indicators",
     "Paper": "papering", "paper": "papering",
     "AverageTrueRange": "portfolio.sizing", "ConfidenceScaled": "portfolio.sizing",

@@ -15,6 +15,7 @@ from openbell.core.inputs import real, shown, takes, whole
 from openbell.core.ports import Sizer
 from openbell.data.bars import Series
 from openbell.data.universe import Universe
+from openbell.execution.risk.limits import Risk
 
 T = TypeVar("T")
 
@@ -93,6 +94,19 @@ def costs_of(value: object) -> Costs:
         part = getattr(value, name)
         if not isinstance(part, kind):
             raise ConfigError(f"costs.{name}={shown(part)} must be ob.{kind.__name__}(...)")
+    return value
+
+
+def risk_of(value: object, symbols: Sequence[str]) -> Risk:
+    """Return limits of risk.
+
+    Raises:
+        ConfigError: They are none, or measure beta against a symbol that is not traded.
+    """
+    if not isinstance(value, Risk):
+        raise ConfigError(f"risk={shown(value)} must be ob.Risk(...), such as ob.STANDARD_RISK")
+    if value.model.benchmark:
+        check_traded("risk.model.benchmark", [value.model.benchmark], symbols)
     return value
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from openbell.backtesting.replay import Marks
 from openbell.core.account import Account, Entry
-from openbell.core.orders import Order
+from openbell.core.orders import Order, Refusal
 from openbell.core.types import NANOS_PER_DAY, Fill, Reason
 from openbell.data.actions import factors
 from openbell.data.bars import Floats, Series, Times
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import Ambiguity
+from openbell.execution.risk.worst import Reached
 from openbell.portfolio.trades import Trade, round_trips
 
 
@@ -32,6 +33,8 @@ class Outcome:
     ambiguities: Sequence[Ambiguity]
     notes: dict[Reason, int]
     waiting: frozenset[str] = frozenset()  #: symbols whose indicators never had a value
+    refused: Sequence[Refusal] = ()  #: what limits of risk held back, and warned of
+    reached: Mapping[str, Reached] = field(default_factory=dict)  #: the worst of each measure of risk
 
     @property
     def entries(self) -> Sequence[Entry]:

@@ -14,6 +14,7 @@ from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.universe import Universe
+from openbell.execution.risk.limits import Risk, risk_from_json
 from openbell.portfolio.sizing import SIZERS, ShareOfEquity
 
 
@@ -40,6 +41,7 @@ class Plan:
     instruments: tuple[Instrument, ...] = ()  #: the caller's, instead of the provider's
     finer: tuple[str, ...] = ()  #: symbols with finer bars of the caller's
     universe: Universe | None = None  #: who may be bought when; the symbols are those with prices
+    risk: Risk = field(default_factory=Risk)
 
     def __post_init__(self) -> None:
         text_of("strategy", self.strategy, such_as="'sma_cross'")
@@ -55,6 +57,7 @@ class Plan:
             "cash": inputs.cash_of(self.cash),
             "costs": inputs.costs_of(self.costs),
             "sizer": inputs.sizer_of(self.sizer),
+            "risk": inputs.risk_of(self.risk, symbols),
             "finer": inputs.records_of("finer", self.finer, str, such_as="'AAPL'"),
             "seed": inputs.count_of("seed", self.seed),
             "instruments": inputs.records_of(
@@ -86,6 +89,7 @@ class Plan:
             "instruments": [asdict(instrument) for instrument in self.instruments],
             "finer": list(self.finer),
             **({} if self.universe is None else {"universe": self.universe.as_json()}),
+            **({"risk": self.risk.as_json()} if self.risk.active else {}),
         }
 
     @property
@@ -96,7 +100,7 @@ class Plan:
         return f"universe {self.universe.name} ({len(self.symbols)} symbols)"
 
 
-_BUILT = {"symbols", "costs", "sizing", "instruments", "finer", "universe"}
+_BUILT = {"symbols", "costs", "sizing", "instruments", "finer", "universe", "risk"}
 
 
 def plan_from_json(values: Mapping[str, Any]) -> Plan:
@@ -139,6 +143,7 @@ def _read(values: Mapping[str, Any]) -> Plan:
         instruments=tuple(Instrument(**fields) for fields in values["instruments"]),
         finer=tuple(values["finer"]),
         universe=Universe.from_json(values["universe"]) if "universe" in values else None,
+        risk=risk_from_json(values.get("risk", {})),
     )
 
 

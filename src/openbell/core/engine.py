@@ -13,7 +13,7 @@ from openbell.core.market import Bar, Slice
 from openbell.core.orders import Order, OrderUpdate, Refusal
 from openbell.core.ports import Ear, Event, Gate, Hooks, Market, Members, Reviewed, Sizer
 from openbell.core.requests import Exits, Ticket
-from openbell.core.screen import Screen
+from openbell.core.screen import Screen, Told
 from openbell.core.types import (
     Action,
     Charge,
@@ -83,6 +83,11 @@ class Engine:
         """Return what the gate did not let pass, and what it warned of."""
         return () if self.screen is None else self.screen.refusals
 
+    def tell_refusals(self, told: Told) -> None:
+        """Let somebody hear of what the gate holds back, such as a journal."""
+        if self.screen is not None:
+            self.screen.told = told
+
     def start(self) -> Sequence[Reviewed]:
         """Let the strategy prepare; return the orders it asks for before the first bar."""
         self.strategy.on_start()
@@ -102,6 +107,14 @@ class Engine:
                 command.move(OrderStatus.CANCELLED, self.market.time, Reason.END_OF_DATA)
                 self.desk.blotter.forget(command)
         self.outbox.clear()
+
+    def book(self, fill: Fill) -> None:
+        """Book a fill that the strategy is not told of, as it did nothing for it."""
+        hook, self._on_fill = self._on_fill, None
+        try:
+            self._fill(fill)
+        finally:
+            self._on_fill = hook
 
     def book(self, fill: Fill) -> None:
         """Book a fill that the strategy is not told of, as it did nothing for it."""

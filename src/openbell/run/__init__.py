@@ -17,6 +17,7 @@ from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Series
 from openbell.data.universe import Universe
+from openbell.execution.risk.limits import Risk
 from openbell.reporting.result import Result
 from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
 from openbell.run.prices import (
@@ -58,6 +59,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
     finer: Sequence[Series] = (),
     seed: int = 0,
     instruments: Sequence[Instrument] = (),
+    risk: Risk | None = None,
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> Result:
@@ -81,6 +83,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         finer: Finer bars that decide which came first when a bar touches a stop and its target.
         seed: Of `self.random`.
         instruments: Tick, lot and the like of a symbol, instead of what its provider says.
+        risk: Limits that each order must pass; the default is none. `STANDARD_RISK` is a set to begin with.
         engine: `event`, bar by bar; `compiled`, for `@signal` strategies; or `auto`, which compiles what is
             long and can be. The result is the same, and says which it was.
         progress: Called with (moments done, moments in all) now and then, by the event engine.
@@ -92,7 +95,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
     """
     settings = Settings(
         start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer, benchmark=benchmark,
-        provider=provider, timeframe=timeframe, seed=seed, instruments=instruments,
+        provider=provider, timeframe=timeframe, seed=seed, instruments=instruments, risk=risk,
     )  # fmt: skip
     plan, found, series = prepare(strategy, data, finer=finer, **settings)
     return execute(plan, found=found, series=series, finer=finer, engine=engine, progress=progress)
@@ -112,6 +115,7 @@ class Settings(TypedDict, total=False):
     timeframe: str
     seed: int
     instruments: Sequence[Instrument]
+    risk: Risk | None
 
 
 def prepare(
@@ -130,7 +134,7 @@ def prepare(
     found = find(strategy)
     place = {name: given.pop(name) for name in ("provider", "timeframe", "start", "end") if name in given}
     series = load(data, **place)
-    for name in ("parameters", "costs", "sizer"):
+    for name in ("parameters", "costs", "sizer", "risk"):
         if given.get(name, ...) is None:
             del given[name]
     plan = Plan(

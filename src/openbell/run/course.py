@@ -13,6 +13,7 @@ from openbell.data.bars import Series, Source
 from openbell.data.calendar import Sessions, sessions
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
+from openbell.execution.risk.gate import open_gate
 from openbell.run.prices import instrument
 from openbell.strategies.registry import Found
 from openbell.trading.course import Course
@@ -72,7 +73,14 @@ def make_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -
         universe=plan.universe,
     )
     strategy = found.make(plan.parameters)
-    engine = Engine(strategy, market=tape, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
+    engine = Engine(
+        strategy,
+        market=tape,
+        cash=plan.cash,
+        sizer=plan.sizer,
+        short=plan.costs.margin.short,
+        gate=open_gate(plan.risk, tape.calendar),
+    )
     strategy.bind(engine.desk, seed=plan.seed)
     broker = SimulatedBroker(
         strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs

@@ -14,6 +14,7 @@ from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import Detail, SimulatedBroker
+from openbell.execution.risk.gate import RiskGate, open_gate
 from openbell.run.prices import instrument
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
@@ -82,7 +83,7 @@ def simulate(
         detail=_detail(finer) if finer else None,
     )
     marks = replay(engine, broker, panel, until=until, progress=progress)
-    desk = engine.desk
+    desk, gate = engine.desk, _gate(engine)
     return Outcome(
         panel,
         engine.account,
@@ -92,6 +93,8 @@ def simulate(
         broker.ambiguities,
         desk.notes,
         frozenset(engine.waiting),
+        engine.refusals,
+        {} if gate is None else gate.worst.reached,
     )
 
 
@@ -131,9 +134,21 @@ def panel_of(plan: Plan, series: Sequence[Series]) -> Panel:
 
 def _engine(plan: Plan, found: Found, panel: Panel) -> Engine:
     strategy = found.make(plan.parameters)
-    engine = Engine(strategy, market=panel, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
+    engine = Engine(
+        strategy,
+        market=panel,
+        cash=plan.cash,
+        sizer=plan.sizer,
+        short=plan.costs.margin.short,
+        gate=open_gate(plan.risk, panel.calendar),
+    )
     strategy.bind(engine.desk, seed=plan.seed)
     return engine
+
+
+def _gate(engine: Engine) -> RiskGate | None:
+    gate = None if engine.screen is None else engine.screen.gate
+    return gate if isinstance(gate, RiskGate) else None
 
 
 def _detail(finer: Sequence[Series]) -> Detail:

@@ -49,6 +49,7 @@ class Course:
         self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
         self._late: list[Reviewed] = []
+        engine.tell_refusals(scribe.refuse)
         broker.connect(scribe.listen(engine.ear(self._tell)))
 
     @property

@@ -9,12 +9,21 @@ from typing import Any
 from openbell.core.account import Account
 from openbell.core.errors import BadData
 from openbell.core.orders import Order
-from openbell.core.types import Delisting, Dividend, Fill, Instrument, SpinOff, Split
+from openbell.core.types import (
+    Delisting,
+    Dividend,
+    Fill,
+    Instrument,
+    OrderStatus,
+    Reason,
+    SpinOff,
+    Split,
+)
 from openbell.storage.journal import Entry
 from openbell.trading.records import action_of, charge_of, fill_of, order_of, update_of
 
 #: The kinds of events that change a ledger. Others are told by their own readers.
-KINDS = ("strategy", "order", "accepted", "update", "fill", "charge", "action")
+KINDS = ("strategy", "order", "accepted", "update", "fill", "charge", "action", "refused")
 
 
 @dataclass(slots=True)
@@ -78,6 +87,15 @@ def _fill(ledger: Ledger, entry: Entry) -> None:
     ledger.fills.append(fill)
 
 
+def _refused(ledger: Ledger, entry: Entry) -> None:
+    reason = Reason(entry.body["limit"])
+    if "order" in entry.body:
+        order = ledger.orders[entry.body["order"]["id"]] = order_of(entry.body["order"])
+        order.move(OrderStatus.REJECTED, entry.time, reason)
+    else:
+        _known(ledger, entry.body["replace"]["order_id"], entry).note(entry.time, reason)
+
+
 def _charge(ledger: Ledger, entry: Entry) -> None:
     ledger.account.book_charge(charge_of(entry.body))
 
@@ -101,5 +119,5 @@ def _action(ledger: Ledger, entry: Entry) -> None:
 
 _STEPS: Mapping[str, Callable[[Ledger, Entry], None]] = {
     "order": _order, "accepted": _accepted, "update": _update, "fill": _fill, "charge": _charge,
-    "action": _action,
+    "action": _action, "refused": _refused,
 }  # fmt: skip

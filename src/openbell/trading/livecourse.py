@@ -44,6 +44,7 @@ class LiveCourse:
             parameters: Its parameters, for the journal.
         """
         self.engine, self.scribe, self.tape, self.initial = engine, scribe, tape, initial
+        engine.tell_refusals(scribe.refuse)
         self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
         self.leaving = False  #: whether no decision is asked for any more
         self._origin, self._parameters = origin, dict(parameters or {})

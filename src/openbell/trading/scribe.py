@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time as wall
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from openbell.core.market import Track
-from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
+from openbell.core.orders import Cancel, Order, OrderUpdate, Refusal, Replace
 from openbell.core.ports import Command, Ear
 from openbell.core.types import Action, Charge, Delisting, Fill, MarginCall, SpinOff, Split
 from openbell.trading.records import body_of, body_of_action, body_of_order
@@ -67,6 +68,17 @@ class Scribe:
             else:
                 kind = "cancel" if isinstance(command, Cancel) else "replace"
                 self.write(kind, _fields(command), time=time, subject=str(command.order_id))
+
+    def refuse(self, order: Order, asked: Order | Replace, refusal: Refusal) -> None:
+        """Write down an order, or a change of one, that the gate held back."""
+        body: dict[str, Any] = {"limit": refusal.limit.value, "said": refusal.text, "bound": refusal.bound}
+        if not math.isnan(refusal.value):
+            body["value"] = refusal.value
+        if isinstance(asked, Order):
+            body["order"] = dict(body_of_order(asked))
+        else:
+            body["replace"] = dict(_fields(asked))
+        self.write("refused", body, time=refusal.time, subject=str(order.id))
 
     def act(self, action: Action, tracks: Mapping[str, Track]) -> None:
         """Write down a corporate action, with what its booking takes from the market."""

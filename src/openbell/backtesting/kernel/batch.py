@@ -81,6 +81,8 @@ class Batch:
         check_actions(panel.schedule())
         if plan.universe is not None:
             raise refuse("in a universe, members come and go")
+        if plan.risk.active:
+            raise refuse("limits of risk look at each order")
         if type(plan.sizer) not in SIZERS:
             raise refuse(f"sizing by {type(plan.sizer).__name__} is Python's")
         if plan.finer:

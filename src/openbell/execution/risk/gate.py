@@ -1,0 +1,230 @@
+"""The risk gate: every order of an engine is reviewed here, in a backtest, on paper and live alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from copy import copy
+
+import numpy as np
+
+from openbell.core import rules
+from openbell.core.clock import Sessions
+from openbell.core.desk import Desk
+from openbell.core.orders import Order, Refusal, Replace
+from openbell.core.ports import Command
+from openbell.core.types import Action, OrderType, Reason
+from openbell.execution.risk.book import Book, Slot
+from openbell.execution.risk.check import said
+from openbell.execution.risk.conditions import Conditions
+from openbell.execution.risk.estimates import Floats
+from openbell.execution.risk.exits import Stewardship
+from openbell.execution.risk.forecast import Forecast
+from openbell.execution.risk.limits import Risk
+from openbell.execution.risk.measures import checks_of
+from openbell.execution.risk.order_checks import collar_check
+from openbell.execution.risk.pulse import Pulse
+from openbell.execution.risk.returns import Returns
+from openbell.execution.risk.trial import Scene, Trial, expected_price
+from openbell.execution.risk.worst import Worst
+
+_NEVER = (-1, -1)
+_TRAILING = OrderType.TRAILING_STOP
+_HAIR = 1e-9  #: a bound is reached, not passed, by what differs in the last bits
+
+
+def open_gate(risk: Risk, sessions: Sessions) -> RiskGate | None:
+    """Return the gate of a run's limits; None where there are none, which costs nothing."""
+    return RiskGate(risk, sessions) if risk.active else None
+
+
+class RiskGate:
+    """Reviews orders against limits. Bound to one desk, whose account, market and orders it reads."""
+
+    def __init__(self, risk: Risk, sessions: Sessions, conditions: Conditions | None = None) -> None:
+        """Take the limits, the exchange's sessions, and what a live session knows beside bars."""
+        self.risk = risk
+        self.conditions = conditions or Conditions()
+        self.counts: dict[Reason, int] = {}  #: refused orders by limit
+        self._sessions = sessions
+        self._checks = list(checks_of(risk))
+        collar = collar_check(risk.order)
+        self._closing = [] if collar is None else [collar]
+        self._scene: Scene
+        self._built = _NEVER  # the time and the ledger's length that the book is of
+        self._ahead: set[int] = set()  # orders of this flush that are still to be reviewed
+        self._parents: set[int] = set()
+
+    def bind(self, desk: Desk) -> None:
+        """Take the desk whose orders are reviewed."""
+        risk, market = self.risk, desk.market
+        self._desk, self._market, self._tracks = desk, market, desk.tracks
+        self.pulse = Pulse(self._sessions, desk.account.cash)
+        portfolio = risk.portfolio
+        self.book = Book(
+            desk.account, market.tracks, portfolio.asset_classes, credit=portfolio.credit_closing
+        )
+        self.forecast: Forecast | None = None
+        tails = portfolio.max_var is not None or portfolio.max_cvar is not None
+        if tails or portfolio.max_beta is not None or portfolio.max_correlation is not None:
+            benchmark = list(market.symbols).index(risk.model.benchmark) if risk.model.benchmark else -1
+            self.forecast = Forecast(risk.model, len(market.symbols), benchmark=benchmark, tails=tails)
+        self._returns = Returns(market)
+        self._steward = Stewardship(risk, desk, self.pulse)
+        self.worst = Worst()  #: the highest value of each measure so far
+
+    @property
+    def enforces(self) -> bool:
+        """Tell whether what is refused is held back, and not only recorded."""
+        return self.risk.enforce
+
+    # --- moments ---------------------------------------------------------------------------------------
+
+    def watch(self) -> Sequence[Refusal]:
+        """Take note of a moment: prices, what the account is worth, and whether it is to be got out of."""
+        desk, time = self._desk, self._market.time
+        if self.forecast is not None:
+            self.forecast.push(self._returns.step())
+        equity = desk.equity()
+        self.pulse.beat(time, equity, desk.account.entries)
+        self._measure(equity, time)
+        return self._steward.tend(equity, time)
+
+    def act(self, action: Action) -> None:
+        """Take note of a corporate action: the next return is of another unit."""
+        self._returns.act(action)
+
+    def _measure(self, equity: float, time: int) -> None:
+        """Keep the highest values of what is held now, whatever works."""
+        self.book.rebuild({})
+        self._built = _NEVER
+        worst, totals = self.worst, self.book.totals
+        worst.note("drawdown", self.pulse.drawdown(equity), time)
+        worst.note("daily_loss", self.pulse.daily_loss(equity), time)
+        if not totals.positions:
+            return
+        part = 1.0 / equity if equity > 0.0 else math.inf
+        worst.note("gross_exposure", totals.gross, time)
+        worst.note("leverage", totals.gross * part, time)
+        worst.note("net_exposure", max(totals.above, -totals.below) * part, time)
+        worst.note("position_share", self.book.largest(1) * part, time)
+        worst.note("position_count", totals.positions, time)
+        if self.forecast is not None:
+            self.forecast.hold(self._exposures())
+            tail = self.forecast.tail()
+            worst.note("value_at_risk", tail.var * part, time)
+            worst.note("expected_shortfall", tail.cvar * part, time)
+            worst.note("beta", abs(self.forecast.beta()) * part, time)
+
+    # --- orders ----------------------------------------------------------------------------------------
+
+    def begin(self, commands: Sequence[Command]) -> None:
+        """Take note of what leaves together, and bring the book up to what is held and works.
+
+        What a desk cancels is not among its working orders any more.
+        """
+        orders = [command for command in commands if isinstance(command, Order)]
+        self._ahead.update(order.id for order in orders)
+        self._parents.update(order.parent for order in orders if order.parent)
+        self._build(force=len(orders) < len(commands))
+
+    def review(self, command: Order | Replace) -> Refusal | None:
+        """Return why an order, or a change of one, may not pass; one that passes is counted in."""
+        if isinstance(command, Replace):
+            return self._review_change(command)
+        self._ahead.discard(command.id)
+        refusal = self._judge(command)
+        if refusal is None or not self.risk.enforce:
+            self._count(command)
+        return refusal
+
+    def _judge(self, order: Order) -> Refusal | None:
+        slot, time = self.book.slot(order.symbol), self._market.time
+        if math.isnan(slot.price):
+            text = f"{order.symbol}: no price is known yet, so nothing can be measured"
+            return self._refused(Refusal(order.id, Reason.NO_PRICE, math.nan, 0.0, text, time))
+        trial = Trial(order, slot, self._tracks[order.symbol], self._scene)
+        closing = trial.opens <= rules.DUST
+        if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
+            order.reduce_only = True  # with the exits beside it, it could do more than close
+        for check in self._closing if closing else self._checks:
+            value = check.measure(trial)
+            if value <= check.bound + _HAIR * abs(check.bound):
+                continue
+            if check.before is not None and value <= check.before(trial) * (1.0 + _HAIR):
+                continue  # no worse than it is without the order
+            text = said(check, value, order)
+            return self._refused(Refusal(order.id, check.limit, float(value), float(check.bound), text, time))
+        return None
+
+    def _refused(self, refusal: Refusal) -> Refusal:
+        self.counts[refusal.limit] = self.counts.get(refusal.limit, 0) + 1
+        return refusal
+
+    def _count(self, order: Order) -> None:
+        """Count an order in that passes, and give it exits if it has none."""
+        slot = self.book.slot(order.symbol)
+        opens = 0.0 if order.reduce_only else slot.splits(order.side, order.quantity)[1]
+        self._put(slot, order)
+        price = expected_price(order, slot.price)
+        value = order.quantity * price if order.type is not _TRAILING and price == price else 0.0  # noqa: PLR0124
+        is_exit = order.reduce_only and bool(order.parent or order.oco)
+        remember = self.risk.order.duplicate_seconds is not None
+        self.pulse.note(order, 0.0 if is_exit else value, self._market.time, remember=remember)
+        if opens > rules.DUST and order.id not in self._parents and not order.parent:
+            self._steward.protect(order, opens, price)
+
+    def _put(self, slot: Slot, order: Order) -> None:
+        before = slot.money
+        self.book.count(slot, order)
+        self.book.settle(slot)
+        if self.forecast is not None:
+            self.forecast.shift(slot.at, slot.money - before)
+
+    def _review_change(self, change: Replace) -> Refusal | None:
+        """Review a change of a working order as the order that it leads to; a smaller one passes."""
+        order = self._desk.orders[change.order_id]
+        grows = change.quantity > order.quantity
+        if not grows and math.isnan(change.limit) and math.isnan(change.stop):
+            return None
+        changed = _changed(order, change)
+        self._ahead.add(order.id)
+        self._build(force=True)  # without the order as it is
+        refusal = self._judge(changed)
+        if refusal is not None and self.risk.enforce:
+            changed = order
+        self._ahead.discard(order.id)
+        self._put(self.book.slot(order.symbol), changed)
+        return refusal
+
+    # --- the book --------------------------------------------------------------------------------------
+
+    def _build(self, *, force: bool = False) -> None:
+        """Bring the book up to the account and the working orders, unless it is."""
+        desk = self._desk
+        time, booked = self._market.time, len(desk.account.entries)
+        if not force and self._built == (time, booked):
+            return
+        self._built = time, booked
+        self.book.rebuild(desk.working, self._ahead)
+        if self.forecast is not None:
+            self.forecast.hold(self._exposures())
+        self._scene = Scene(
+            self.book, self.pulse, self.forecast, self.conditions, desk.equity(), self._market.time
+        )
+
+    def _exposures(self) -> Floats:
+        found: Floats = np.zeros(len(self._tracks))
+        for slot in self.book.active.values():
+            found[slot.at] = slot.money
+        return found
+
+
+def _changed(order: Order, change: Replace) -> Order:
+    """Return a working order as a change would make it."""
+    made = copy(order)
+    for name in ("quantity", "limit", "stop"):
+        value = getattr(change, name)
+        if not math.isnan(value):
+            setattr(made, name, value)
+    return made

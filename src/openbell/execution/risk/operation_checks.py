@@ -1,0 +1,58 @@
+"""The checks of the machinery: data, quotes, broker, clock, and the emergency stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from openbell.core.types import NANOS_PER_SECOND, Reason
+from openbell.execution.risk.check import Check, Measure
+from openbell.execution.risk.limits import (
+    OperationLimits,
+)
+from openbell.execution.risk.trial import Trial
+
+
+def operation_checks(limits: OperationLimits) -> Iterator[Check]:
+    """Yield the checks of the machinery; halts, disagreements and the emergency stop are always looked at."""
+    stop = limits.stop
+    yield Check(
+        Reason.EMERGENCY_STOP, lambda t: stop or t.scene.conditions.stop, 0.0, "emergency stop", "flag"
+    )
+    yield Check(
+        Reason.HALTED_SYMBOL,
+        lambda t: t.order.symbol in t.scene.conditions.halted,
+        0.0,
+        "halted symbol",
+        "flag",
+    )
+    yield Check(
+        Reason.BROKER_DISAGREES, lambda t: bool(t.scene.conditions.disagreement), 0.0,
+        "disagreement with the broker", "flag",
+    )  # fmt: skip
+    rows: tuple[tuple[Reason, float | None, Measure, str], ...] = (
+        (Reason.STALE_DATA, limits.stale_seconds, _age, "seconds since the last bar"),
+        (Reason.SPREAD, limits.max_spread_bps, _spread, "basis points of spread"),
+        (Reason.CLOCK_SKEW, limits.max_clock_skew, _skew, "seconds of clock skew"),
+        (Reason.ERROR_RATE, limits.max_errors_per_minute, _errors, "errors in a minute"),
+    )
+    for limit, bound, measure, label in rows:
+        if bound is not None:
+            yield Check(limit, measure, bound, label)
+
+
+def _age(trial: Trial) -> float:
+    track = trial.track
+    at = track.cursor.at
+    return (trial.scene.time - track.known[at]) / NANOS_PER_SECOND if at >= 0 else 0.0
+
+
+def _spread(trial: Trial) -> float:
+    return trial.scene.conditions.spread_bps(trial.order.symbol)
+
+
+def _skew(trial: Trial) -> float:
+    return abs(trial.scene.conditions.clock_skew)
+
+
+def _errors(trial: Trial) -> float:
+    return trial.scene.conditions.errors(trial.scene.time)

@@ -1,0 +1,87 @@
+"""An order on trial: what the book would be with it."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from openbell.core.market import Track
+from openbell.core.orders import Order
+from openbell.core.types import OrderType
+from openbell.execution.risk.book import Book, Slot, Span
+from openbell.execution.risk.conditions import Conditions
+from openbell.execution.risk.forecast import Forecast
+from openbell.execution.risk.pulse import Pulse
+from openbell.execution.risk.tails import Tail
+
+_MARKET = (OrderType.MARKET, OrderType.TRAILING_STOP)
+
+
+class Scene(NamedTuple):
+    """What is the same for all orders of a moment."""
+
+    book: Book
+    pulse: Pulse
+    forecast: Forecast | None
+    conditions: Conditions
+    equity: float
+    time: int
+
+
+class Trial:
+    """One order and what it leads to at worst. Money is in the account's currency."""
+
+    __slots__ = (
+        "_tail",
+        "change",
+        "closes",
+        "opens",
+        "order",
+        "price",
+        "quantity",
+        "reach",
+        "scene",
+        "slot",
+        "span",
+        "track",
+    )  # fmt: skip
+
+    def __init__(self, order: Order, slot: Slot, track: Track, scene: Scene) -> None:
+        self.order, self.slot, self.track, self.scene = order, slot, track, scene
+        self.quantity = quantity = order.quantity - order.filled
+        self.price = expected_price(order, slot.price)
+        if order.reduce_only:
+            self.closes, self.opens = quantity, 0.0
+        else:
+            self.closes, self.opens = slot.splits(order.side, quantity)
+        opens = self.opens
+        self.span: Span = slot.span(opens, 0.0) if order.side > 0 else slot.span(0.0, opens)
+        worst = self.span.worst
+        self.reach = abs(worst) * slot.price  #: of its symbol, after the order
+        self.change = worst * slot.price - slot.money
+        self._tail: Tail | None = None
+
+    @property
+    def value(self) -> float:
+        """What the whole order is worth."""
+        return self.quantity * self.price
+
+    @property
+    def tail(self) -> Tail:
+        """What the book may lose with the order; worked out once."""
+        if self._tail is None:
+            forecast = self.scene.forecast
+            self._tail = Tail(0.0, 0.0) if forecast is None else forecast.tail(self.slot.at, self.change)
+        return self._tail
+
+    def share(self, money: float) -> float:
+        """Return money as a share of equity; infinite where nothing is left."""
+        equity = self.scene.equity
+        return money / equity if equity > 0.0 else math.copysign(math.inf, money) if money else 0.0
+
+
+def expected_price(order: Order, last: float) -> float:
+    """Return the price that an order asks for; of a market order the last one."""
+    if order.type in _MARKET:
+        return last
+    return order.stop if order.type is OrderType.STOP else order.limit
