@@ -130,6 +130,10 @@ class Broker(Protocol):
 class Gate(Protocol):
     """Stands between an engine and its broker. It may order at the desk itself: an exit, a way out."""
 
+    @property
+    def enforces(self) -> bool:
+        """Tell whether what is refused is held back, and not only recorded."""
+
     def bind(self, desk: Desk) -> None:
         """Take the desk whose orders it reviews."""
 

@@ -42,25 +42,32 @@ class Screen:
 
     def _passes(self, command: Command) -> bool:
         if isinstance(command, Order):
-            if command.parent in self._unsent:
-                self._end(command, Reason.PARENT_ENDED)
-                return False
-            refusal = self.gate.review(command)
-            if refusal is None:
-                return True
-            self._refuse(command, command, refusal)
-            self._end(command, refusal.limit)
-            return False
+            return self._order_passes(command)
         if command.order_id in self._unsent:
             return False
-        if isinstance(command, Cancel):
+        return isinstance(command, Cancel) or self._change_passes(command)
+
+    def _order_passes(self, order: Order) -> bool:
+        if order.parent in self._unsent:
+            self._end(order, Reason.PARENT_ENDED)
+            return False
+        refusal = self.gate.review(order)
+        if refusal is None:
             return True
-        refusal = self.gate.review(command)
-        if refusal is not None:
-            order = self._desk.orders[command.order_id]
-            self._refuse(order, command, refusal)
+        self._refuse(order, order, refusal)
+        if self.gate.enforces:
+            self._end(order, refusal.limit)
+        return not self.gate.enforces
+
+    def _change_passes(self, change: Replace) -> bool:
+        refusal = self.gate.review(change)
+        if refusal is None:
+            return True
+        order = self._desk.orders[change.order_id]
+        self._refuse(order, change, refusal)
+        if self.gate.enforces:
             order.note(refusal.time, refusal.limit)
-        return refusal is None
+        return not self.gate.enforces
 
     def _refuse(self, order: Order, command: Order | Replace, refusal: Refusal) -> None:
         self.refusals.append(refusal)
