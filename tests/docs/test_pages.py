@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "adr" not in p.parts)]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (openbell .*)$", re.MULTILINE)
+DATABASE = re.compile(r"^\$ openbell db ", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 
 
@@ -42,14 +44,23 @@ def afternoon(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_a_pages_code_and_commands_run_in_the_order_in_which_they_stand(page, afternoon):
+def test_a_pages_code_and_commands_run_in_the_order_in_which_they_stand(
+    page, afternoon, request, monkeypatch
+):
     space: dict[str, object] = {"__name__": "page"}
-    for kind, code in BLOCK.findall(page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    database: Any = request.getfixturevalue("empty_project") if DATABASE.search(text) else None
+    for name, value in database.environ.items() if database is not None else ():
+        monkeypatch.setenv(name, value)
+    for kind, code in BLOCK.findall(text):
         if kind == "python":
             exec(compile(code, f"{ids(page)}", "exec"), space)  # noqa: S102  # our own pages
         elif kind == "console":
             for line in COMMAND.findall(code):
                 assert main(shlex.split(line)[1:]) == 0, line
+        elif kind == "sql":
+            for query in code.strip().split(";\n"):
+                assert database.ask(query), query
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)

@@ -38,7 +38,9 @@ class Server:
 
     owned = True
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
+        """Make and start it; `fsync` is whether a commit waits for the disk."""
+        self._fsync = "on" if fsync else "off"
         self._binaries = _package() / "pginstall18" / "bin"
         self.folder = Path(tempfile.mkdtemp(prefix="openbell-pg-"))
         self.user: str | None = "nobody" if os.geteuid() == 0 else None
@@ -60,7 +62,7 @@ class Server:
             "-k",
             str(self.folder),
             "-c",
-            "fsync=off",
+            f"fsync={self._fsync}",
             "-c",
             "wal_level=logical",
             "-c",
