@@ -80,6 +80,7 @@ def test_every_example_of_the_help_runs():
     Path("prices").mkdir()
     for name in ("AAPL", "MSFT"):
         Path(f"prices/{name}.csv").write_text("date,open,high,low,close,volume\n" + rows, encoding="utf-8")
+    Path("index.csv").write_text("symbol,start,end\nAAPL,,2006-12-29\nIBM,,\n", encoding="utf-8")
     with_days = BUYS.replace("    def", "    days: int = 5\n\n    def")
     Path("my.py").write_text(with_days, encoding="utf-8")
     shown = [line.strip() for words in list_helps() for line in run(*words, "--help").out.splitlines()]

@@ -35,6 +35,7 @@ from openbell.cli.options import (
     Universe,
     command,
 )
+from openbell.cli.serving import serving
 from openbell.cli.sessions import sessions
 from openbell.cli.sweepoptions import (
     Each,
@@ -64,6 +65,7 @@ app.add_typer(config, name="config")
 app.add_typer(data, name="data")
 app.add_typer(db, name="db")
 app.add_typer(sessions)
+app.add_typer(serving)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001  # the parser calls it
@@ -107,7 +109,7 @@ def demo(*, reports: Reports = None, no_check: NoCheck = False) -> Answer:
     "openbell backtest my.py:Buys --symbols AAPL,MSFT --data prices/ --cash 50000",
     "openbell backtest sma_cross --symbols IBM --set costs.slippage.bps=3",
     "openbell backtest sma_cross --symbols MSFT --engine compiled",
-    "openbell backtest momentum_rotation --universe index.csv --provider yahoo",
+    "openbell backtest momentum_rotation --universe index.csv",
     codes=(Exit.LOOK_AHEAD,),
 )
 def backtest(  # noqa: PLR0913  # each is an option of the command line
