@@ -10,7 +10,7 @@ from openbell.conformance.story import SYMBOL
 from openbell.core.types import OrderType, TimeInForce
 from openbell.execution.approval import ApprovedOrder
 from openbell.execution.factory import open_broker
-from openbell.execution.port import Capabilities, Execution, Heard, Holding, LiveBroker, Link, Report
+from openbell.execution.port import Capabilities, Execution, Heard, Holding, Link, LiveBroker, Report
 from tests.loopback.binance import KEY, SECRET, BinanceServer
 from tests.loopback.exchange import Exchange
 from tests.loopback.tws_broker import TwsBroker

@@ -23,7 +23,6 @@ from tests.loopback.server import Loopback
 
 _S, _T = OrderStatus, OrderType
 KEY, SECRET = "canary-key-5f1e", "canary-secret-7d2a"
-SYMBOL, PAIR = "BTC/USDT", "BTCUSDT"
 
 #: What becomes of the next order: it never arrives; it does, and its answer is lost, or is no JSON.
 Mishap = Literal["lost", "unanswered", "garbled"]
@@ -38,19 +37,23 @@ _REFUSALS = {"unknown": -2011, "ended": -2011, "price": -1013, "quantity": -1013
 
 
 class BinanceServer(Loopback):
-    """Knows BTC/USDT. `mishaps` happen to the next orders, one each.
+    """Knows one pair of coins. `mishaps` happen to the next orders, one each.
 
     Args:
-        exchange: With the instrument BTC/USDT.
+        exchange: With the one instrument, priced in USDT whatever its name.
         muddle: What becomes of the messages of one event: doubled, turned round, lost.
     """
 
     def __init__(self, exchange: Exchange, *, muddle: Callable[[list[Any]], list[Any]] = list) -> None:
         super().__init__()
         self.exchange, self.muddle = exchange, muddle
+        (self.symbol,) = exchange.lines
+        self.coin = self.symbol.partition("/")[0]
+        self.pair = f"{self.coin}USDT"
         self.mishaps: list[Mishap] = []
         self.mute = False  #: whether the stream is silent, and answers no ping
         self.deaf = False  #: whether no stream is let in
+        self.streaming = asyncio.Event()  #: set once a stream is let in
         self._streams: list[asyncio.Queue[Any]] = []
         exchange.listeners.append(self._hear)
         self.on_json("GET", "/api/v3/exchangeInfo", lambda _: {"symbols": [self._market()]})
@@ -106,10 +109,10 @@ class BinanceServer(Loopback):
         return handle
 
     def _market(self) -> dict[str, Any]:
-        one = self.exchange.lines[SYMBOL].instrument
+        one = self.exchange.lines[self.symbol].instrument
         tick, lot = f"{one.tick:.8f}", f"{one.lot:.8f}"
         return {
-            "symbol": PAIR, "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT",
+            "symbol": self.pair, "status": "TRADING", "baseAsset": self.coin, "quoteAsset": "USDT",
             "baseAssetPrecision": 8, "quotePrecision": 8, "isSpotTradingAllowed": True,
             "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
             "permissions": ["SPOT"],
@@ -121,15 +124,15 @@ class BinanceServer(Loopback):
         }  # fmt: skip
 
     def _ticker(self, request: web.Request) -> dict[str, Any]:
-        last = str(self.exchange.lines[SYMBOL].last)
-        return {"symbol": PAIR, "lastPrice": last, "bidPrice": last, "askPrice": last, "closeTime": 0}
+        last = str(self.exchange.lines[self.symbol].last)
+        return {"symbol": self.pair, "lastPrice": last, "bidPrice": last, "askPrice": last, "closeTime": 0}
 
     def _account(self, query: dict[str, str]) -> dict[str, Any]:
         x = self.exchange
         working = [one for one in x.working() if one.limit is not None]
         locked = sum((one.remaining * (one.limit or 0) for one in working if one.side > 0), Decimal(0))
-        coins = x.positions.get(SYMBOL, Decimal(0))
-        rows = (("USDT", x.cash - locked, locked), ("BTC", coins, Decimal(0)))
+        coins = x.positions.get(self.symbol, Decimal(0))
+        rows = (("USDT", x.cash - locked, locked), (self.coin, coins, Decimal(0)))
         return {"balances": [{"asset": a, "free": str(f), "locked": str(held)} for a, f, held in rows]}
 
     def _open(self, query: dict[str, str]) -> list[Any]:
@@ -149,7 +152,7 @@ class BinanceServer(Loopback):
     def _trades(self, query: dict[str, str]) -> list[Any]:
         since, limit = int(query.get("startTime", 0)), int(query.get("limit", 500))
         found = [fill for fill in self.exchange.fills if fill.time // 1_000_000 >= since]
-        return [_trade(fill) for fill in found[:limit]]
+        return [{"symbol": self.pair, **_trade(fill)} for fill in found[:limit]]
 
     def _cancel(self, query: dict[str, str]) -> dict[str, Any]:
         order = self._one(query, "unknown")
@@ -164,13 +167,13 @@ class BinanceServer(Loopback):
         side = 1 if query["side"] == "BUY" else -1
         quantity = Decimal(query.get("quantity", "0"))
         if "quoteOrderQty" in query:
-            lot = Decimal(str(self.exchange.lines[SYMBOL].instrument.lot))
-            price = self.exchange.price(SYMBOL, 1) or Decimal(1)
+            lot = Decimal(str(self.exchange.lines[self.symbol].instrument.lot))
+            price = self.exchange.price(self.symbol, 1) or Decimal(1)
             quantity = (Decimal(query["quoteOrderQty"]) / price).quantize(lot, ROUND_DOWN)
         limit, stop = (Decimal(query[name]) if name in query else None for name in ("price", "stopPrice"))
         made = self.exchange.place(
             Placed(
-                query["newClientOrderId"], SYMBOL, 1 if side > 0 else -1, _TYPES[query["type"]],
+                query["newClientOrderId"], self.symbol, 1 if side > 0 else -1, _TYPES[query["type"]],
                 TimeInForce(query.get("timeInForce", "GTC").lower()), quantity, limit=limit, stop=stop,
             )
         )  # fmt: skip
@@ -178,11 +181,12 @@ class BinanceServer(Loopback):
 
     def _order(self, order: Placed) -> dict[str, Any]:
         return {
-            "symbol": PAIR, "orderId": int(order.id[1:]), "orderListId": -1, "clientOrderId": order.client_id,
-            "price": str(order.limit or 0), "origQty": str(order.quantity), "executedQty": str(order.filled),
-            "cummulativeQuoteQty": str(order.value), "status": _status(order), "type": _WORDS[order.type],
-            "timeInForce": order.tif.value.upper(), "side": "BUY" if order.side > 0 else "SELL",
-            "stopPrice": str(order.stop or 0), "time": order.submitted // 1_000_000,
+            "symbol": self.pair, "orderId": int(order.id[1:]), "orderListId": -1,
+            "clientOrderId": order.client_id, "price": str(order.limit or 0), "origQty": str(order.quantity),
+            "executedQty": str(order.filled), "cummulativeQuoteQty": str(order.value),
+            "status": _status(order), "type": _WORDS[order.type], "timeInForce": order.tif.value.upper(),
+            "side": "BUY" if order.side > 0 else "SELL", "stopPrice": str(order.stop or 0),
+            "time": order.submitted // 1_000_000,
             "updateTime": (order.updated or order.submitted) // 1_000_000,
         }  # fmt: skip
 
@@ -199,6 +203,7 @@ class BinanceServer(Loopback):
         await socket.send_str(json.dumps(reply))
         queue: asyncio.Queue[Any] = asyncio.Queue()
         self._streams.append(queue)
+        self.streaming.set()
         listening = asyncio.create_task(self._listen(socket, queue))
         while (message := await queue.get()) is not None:
             await socket.send_str(json.dumps({"subscriptionId": 0, "event": message}))
@@ -224,7 +229,7 @@ class BinanceServer(Loopback):
         ended = order.status in TERMINAL and fill is None
         kinds = {"new": "NEW", "fill": "TRADE", "triggered": "NEW"}
         return {
-            "e": "executionReport", "E": event.time // 1_000_000, "s": PAIR,
+            "e": "executionReport", "E": event.time // 1_000_000, "s": self.pair,
             "c": "made-by-binance" if event.kind == "cancelled" else order.client_id,
             "C": order.client_id if event.kind == "cancelled" else "",
             "S": "BUY" if order.side > 0 else "SELL", "o": _WORDS[order.type], "f": order.tif.value.upper(),
@@ -244,7 +249,7 @@ def _filled(fill: Executed) -> dict[str, Any]:
 
 def _trade(fill: Executed) -> dict[str, Any]:
     return {
-        "symbol": PAIR, "id": int(fill.id[1:]), "orderId": int(fill.order_id[1:]), "orderListId": -1,
+        "id": int(fill.id[1:]), "orderId": int(fill.order_id[1:]), "orderListId": -1,
         "price": str(fill.price), "qty": str(fill.quantity), "quoteQty": str(fill.quantity * fill.price),
         "commission": str(fill.fee), "commissionAsset": "USDT", "time": fill.time // 1_000_000,
         "isBuyer": fill.side > 0, "isMaker": False, "isBestMatch": True,

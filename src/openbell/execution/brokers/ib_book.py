@@ -45,7 +45,7 @@ class Known:
     asked: bool = False  #: whether its cancel was asked for here
     sure: bool = False  #: whether TWS has said anything of it
     refused: bool = False  #: whether IB said that it refuses it
-    former: set[str] = field(default_factory=set)  #: client ids that it had before it was changed
+    former: dict[str, Report] = field(default_factory=dict)  #: how it ended under the ids it had before
     told: Report | None = None
 
 
@@ -146,11 +146,11 @@ class Book:
 
     def rename(self, known: Known, client_id: str) -> None:
         """Give an order that was changed its new client id; the old one ends as replaced."""
-        old = self.report(known)
-        known.former.add(known.ref)
+        old = self.report(known)._replace(status=_S.CANCELLED, reason=Reason.REPLACED)
+        known.former[known.ref] = old
         known.replaces, known.ref = known.ref, client_id
         self.refs[client_id] = known
-        self.tell(old._replace(status=_S.CANCELLED, reason=Reason.REPLACED, time=self.stamp()))
+        self.tell(old)
 
     def end(self, known: Known) -> None:
         """Take it that an order has ended, as refused or as cancelled."""
@@ -183,10 +183,7 @@ class Book:
         known = self.refs.get(client_id)
         if known is None or not known.sure:
             return None
-        report = self.report(known)
-        if known.ref == client_id:
-            return report
-        return report._replace(client_id=client_id, status=_S.CANCELLED, reason=Reason.REPLACED, replaces="")
+        return known.former.get(client_id) or self.report(known)
 
     def _find(self, order: Any) -> Known | None:
         if order.permId and order.permId in self.perms:
@@ -219,26 +216,22 @@ class Book:
         return bool(known.order.parentId) and (parent is None or parent.status is not _S.FILLED)
 
     def _why(self, known: Known) -> tuple[OrderStatus, Reason]:
-        """Return how an order ended that IB calls cancelled: its word for all that did not fill."""
+        """Return how an order ended that IB calls cancelled: its word for all that did not fill.
+
+        What nobody here asked for, and no other order led to, is the end of its time. An order for the day
+        that somebody cancels by hand in TWS looks the same.
+        """
         order = known.order
+        group = [one for one in self.orders.values() if one.order.ocaGroup == order.ocaGroup]
+        over = {"IOC": (_S.CANCELLED, Reason.NOT_IMMEDIATE), "FOK": (_S.CANCELLED, Reason.NOT_IMMEDIATE)}
+        over |= {"GTD": (_S.EXPIRED, Reason.GOOD_TILL), "GTC": (_S.CANCELLED, Reason.BROKER_CANCELLED)}
         if known.asked:
             return _S.CANCELLED, Reason.ASKED
-        if order.tif in {"IOC", "FOK"}:
-            return _S.CANCELLED, Reason.NOT_IMMEDIATE
-        if order.tif == "GTD" and self._is_over(order.goodTillDate):
-            return _S.EXPIRED, Reason.GOOD_TILL
-        group = [one for one in self.orders.values() if one.order.ocaGroup == order.ocaGroup]
         if order.ocaGroup and any(one.filled for one in group if one is not known):
             return _S.CANCELLED, Reason.OCO
         if order.parentId and self._sleeps(known):
             return _S.CANCELLED, Reason.PARENT_ENDED
-        return _S.CANCELLED, Reason.BROKER_CANCELLED
-
-    def _is_over(self, until: str) -> bool:
-        from ib_async.util import parseIBDatetime
-
-        end = parseIBDatetime(until)
-        return int(end.timestamp()) * NANOS_PER_SECOND <= self.stamp() if hasattr(end, "timestamp") else False
+        return over.get(order.tif, (_S.EXPIRED, Reason.SESSION_END))
 
     # --- fills -------------------------------------------------------------------------------------------
 
