@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from openbell.indicators import indicator as indicator
     from openbell.papering import Paper as Paper
     from openbell.papering import paper as paper
+    from openbell.portfolio.rebalance import Rebalancing as Rebalancing
     from openbell.portfolio.sizing import AverageTrueRange as AverageTrueRange
     from openbell.portfolio.sizing import ConfidenceScaled as ConfidenceScaled
     from openbell.portfolio.sizing import EqualWeight as EqualWeight
@@ -88,6 +89,7 @@ _HOMES = {
     "Risk": "execution.risk.limits", "RiskModel": "execution.risk.limits",
     "field": "indicators", "indicator": "indicators",
     "Paper": "papering", "paper": "papering",
+    "Rebalancing": "portfolio.rebalance",
     "AverageTrueRange": "portfolio.sizing", "ConfidenceScaled": "portfolio.sizing",
     "EqualWeight": "portfolio.sizing", "FixedNotional": "portfolio.sizing",
     "FixedQuantity": "portfolio.sizing", "InverseVolatility": "portfolio.sizing",

@@ -25,7 +25,9 @@ from openbell.core.requests import (
 )
 from openbell.core.types import Fill, TimeInForce
 from openbell.indicators.spec import Indicator
+from openbell.portfolio.rebalance import Rebalancing
 from openbell.strategies.parameters import Parameter, checked, parameters_of
+from openbell.strategies.rebalancing import rebalance
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,6 +73,7 @@ class Strategy:
         self.random = random.Random(0)
         self._desk: Desk | None = None
         self._positions: Mapping[str, Position] = {}
+        self._rebalanced = -1  # when a rule last said that it was time
         self._recipes: dict[tuple[Indicator, str], None] = {}  # in the order in which they were declared
 
     # --- hooks -----------------------------------------------------------------------------------------
@@ -222,14 +225,24 @@ class Strategy:
         shares = signed("target_quantity", symbol, "quantity", quantity, says=_TARGET)
         return desk.target(symbol, shares, NO_EXITS, NO_TICKET)
 
-    def rebalance(self, weights: Mapping[str, float]) -> list[Order]:
-        """Bring all positions to shares of equity; what is not named is closed. Sales go first."""
+    def rebalance(self, weights: Mapping[str, float], how: Rebalancing | None = None) -> list[Order]:
+        """Bring all positions to shares of equity; what is not named is closed. Sales go first.
+
+        `how` says when it is time and how closely: `ob.Rebalancing(every="month", band=0.02)`. Without it,
+        it happens at once, to whole lots that are worth their weights or less.
+        """
         if not isinstance(weights, Mapping):
             raise StrategyError(
                 f"rebalance: weights={shown(weights)} must be a mapping of symbols to shares of equity, "
                 "such as {'AAPL': 0.5}"
             )
-        return self.desk.weigh(self._weights("rebalance", weights), only=True)
+        shares = self._weights("rebalance", weights)
+        if how is None:
+            return self.desk.weigh(shares, only=True)
+        orders, done = rebalance(self.desk, shares, how, last=self._rebalanced)
+        if done:
+            self._rebalanced = self.market.time
+        return orders
 
     def _weights(self, call: str, weights: Mapping[str, float]) -> dict[str, float]:
         check = self.desk.check
@@ -359,6 +372,7 @@ class Strategy:
         self._desk = desk
         self._positions = desk.account.positions
         self._recipes.clear()
+        self._rebalanced = -1
         self.random = random.Random(seed)
 
     def values(self) -> dict[str, Any]:
