@@ -356,7 +356,7 @@ def test_an_order_from_a_fill_goes_out_at_once(tmp_path: Path) -> None:
 
 def test_buying_power_of_the_account_is_spent_once(tmp_path: Path) -> None:
     rig = Rig(tmp_path, {1: both(buy, buy)})
-    rig.take("power", {"power": "1500"})
+    rig.take("power", {"power": "1500", "since": 1})
     assert calls(rig.moment(0, 100)) == ["place"]
     assert rig.ended(2)[1] is Reason.NO_BUYING_POWER
 

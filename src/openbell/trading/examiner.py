@@ -91,7 +91,7 @@ class Examiner:
         """
         books = self._books
         for look in range(1, _LOOKS + 1):
-            since = max(books.floor.executed, books.floor.opened)
+            since = max(books.floor.compared, books.floor.opened)
             seen = await self._ask(lambda at=since: snapshot(books.broker, at))  # type: ignore[misc]  # no coroutine function
             if seen.balance.blocked:
                 raise Halt(f"{books.broker.name}: the account cannot trade: {seen.balance.blocked}")
@@ -188,7 +188,7 @@ class Examiner:
                 base[symbol] = base.get(symbol, ZERO) + quantity
             held = {symbol: str(quantity) for symbol, quantity in base.items() if quantity}
             books.put("base", {"holdings": held, "cash": str(cash)}, time)
-        books.put("power", {"power": str(seen.balance.buying_power)}, time)
+        books.put("power", {"power": str(seen.balance.buying_power), "since": seen.time}, time)
         books.record({"positions": len(seen.holdings), "working": len(seen.working)})
 
     def _decide(self, one: Difference) -> str:

@@ -31,7 +31,7 @@ class Floor:
         self.router = router
         self.time = 0  #: of the last input, by the broker's clock or the bars' stamps
         self.opened = 0  #: when the session began, by the broker's clock: fills before are not its own
-        self.executed = 0  #: the latest execution's time
+        self.compared = 0  #: the broker's time of the last comparison: fills before it are all booked
         self.base: dict[str, Decimal] | None = None  #: positions that are somebody else's
         self.base_cash = ZERO
         self.started = self.left = False
@@ -108,9 +108,7 @@ class Floor:
         self.router.hear(report_of(body), time)
 
     def _execution(self, body: Body, time: int) -> None:
-        execution = execution_of(body)
-        self.executed = max(self.executed, execution.time)
-        self.router.hear(execution, time)
+        self.router.hear(execution_of(body), time)
 
     def _answer(self, body: Body, _time: int) -> None:
         self.router.answer(answer_of(body))
@@ -122,6 +120,8 @@ class Floor:
         self.router.look(body["symbol"], body["price"], body["price"], time)
 
     def _power(self, body: Body, _time: int) -> None:
+        """Take the end of a comparison: until when all is booked, and the broker's buying power."""
+        self.compared = body["since"]
         self.router.power(float(body["power"]))
 
     def _base(self, body: Body, _time: int) -> None:

@@ -33,8 +33,9 @@ class Policy:
 
 
 class Snapshot(NamedTuple):
-    """The account as the broker has it."""
+    """The account as the broker has it; `time` is from before anything of it was asked for."""
 
+    time: int
     balance: Balance
     holdings: Sequence[Holding]
     working: Sequence[Report]
@@ -56,10 +57,11 @@ class Difference(NamedTuple):
 
 async def snapshot(broker: LiveBroker, since: int) -> Snapshot:
     """Ask the broker for the account; fills first, so that positions are not older than they."""
+    time = await broker.now()
     executions = await broker.executions(max(since - OVERLAP, 0))
     working = await broker.working()
     holdings = await broker.holdings()
-    return Snapshot(await broker.balance(), holdings, working, executions)
+    return Snapshot(time, await broker.balance(), holdings, working, executions)
 
 
 def missing(floor: Floor, seen: Snapshot) -> Iterator[Route]:
