@@ -108,24 +108,24 @@ class Direct:
 
     async def working(self) -> Sequence[Report]:
         async with self._point("working"):
-            return [self._report(one) for one in self.exchange.working()]
+            return [self.report_of_order(one) for one in self.exchange.working()]
 
     async def find(self, client_id: str) -> Report | None:
         async with self._point("find"):
             found = self.exchange.find(client_id)
-            return None if found is None else self._report(found)
+            return None if found is None else self.report_of_order(found)
 
     async def executions(self, since: int) -> Sequence[Execution]:
         async with self._point("executions"):
-            return [_execution(fill) for fill in self.exchange.fills if fill.time >= since]
+            return [execution_of_fill(fill) for fill in self.exchange.fills if fill.time >= since]
 
     async def place(self, order: ApprovedOrder) -> Report:
         async with self._point("place"):
             made = self.exchange.place(
-                _placed(order), take_profit=order.take_profit, stop_loss=order.stop_loss,
+                placed_of(order), take_profit=order.take_profit, stop_loss=order.stop_loss,
                 leg_ids=(order.client_id + TARGET_LEG, order.client_id + STOP_LEG),
             )  # fmt: skip
-            return self._report(made)
+            return self.report_of_order(made)
 
     async def replace(self, client_id: str, order: ApprovedOrder) -> Report:
         async with self._point("replace"):
@@ -134,7 +134,7 @@ class Direct:
                 old, order.client_id, quantity=order.quantity, limit=order.limit, stop=order.stop,
                 trail=order.trail,
             )  # fmt: skip
-            return self._report(made)
+            return self.report_of_order(made)
 
     async def cancel(self, client_id: str) -> None:
         async with self._point("cancel"):
@@ -168,9 +168,9 @@ class Direct:
         return found.id
 
     def _hear(self, event: Event) -> None:
-        told: list[Heard] = [self._report(event.order)]
+        told: list[Heard] = [self.report_of_order(event.order)]
         if event.fill is not None:
-            told.append(_execution(event.fill))
+            told.append(execution_of_fill(event.fill))
         if self._down:
             return
         for heard in told if self._muddle is None else self._muddle(told):
@@ -179,7 +179,8 @@ class Direct:
             else:
                 self._stream.put_nowait(heard)
 
-    def _report(self, order: Placed) -> Report:
+    def report_of_order(self, order: Placed) -> Report:
+        """Return what a broker says of an order of the exchange."""
         replaced = self.exchange.orders.get(order.replaces)
         reason = Reason.NONE
         if order.replaced_by:
@@ -230,14 +231,16 @@ class Faults:
                 return
 
 
-def _execution(fill: Executed) -> Execution:
+def execution_of_fill(fill: Executed) -> Execution:
+    """Return what a broker says of a fill of the exchange."""
     return Execution(
         fill.id, fill.client_id, fill.order_id, fill.symbol, fill.side, fill.quantity, fill.price, fill.fee,
         fill.time,
     )  # fmt: skip
 
 
-def _placed(order: ApprovedOrder) -> Placed:
+def placed_of(order: ApprovedOrder) -> Placed:
+    """Return an order as it is placed at the exchange."""
     return Placed(
         order.client_id, order.symbol, order.side, order.type, order.tif, order.quantity or Decimal(0),
         limit=order.limit, stop=order.stop, trail=order.trail, trail_percent=order.trail_percent,
