@@ -107,7 +107,7 @@ def resume_session(state: str | None) -> Answer:
     command = {} if begun is None else begun.body.get("command") or {}
     if not command:
         raise ConfigError(
-            f"the session in {str(left[0])!r} does not say how it was begun; the command that began it goes on"
+            f"the session in {str(left[0])!r} does not say how it was begun; the command that did goes on"
         )
     if Path(command["folder"]) != Path.cwd():
         raise ConfigError(
