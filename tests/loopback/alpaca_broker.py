@@ -56,6 +56,7 @@ class AlpacaBrokerServer(Loopback):
         self.skipped: set[int] = set()  #: rows of the activities that no page begins with or follows
         self.taken = False  #: whether the stream is open elsewhere
         self.key_refused = False
+        self.before_change: Callable[[], object] = lambda: None  #: what happens before an order is replaced
         self.stream: web.WebSocketResponse | None = None
         self.listening = asyncio.Event()
         self._outbox: asyncio.Queue[bytes] = asyncio.Queue()
@@ -243,6 +244,7 @@ class AlpacaBrokerServer(Loopback):
     async def _replace(self, request: web.Request) -> Row:
         old = self._order(request)
         body = await request.json()
+        self.before_change()
         check_change(old, body)
         given = _decimal(body.get("qty"))
         left = old.quantity - self._bases.get(old.id, ZERO) if given is None else given

@@ -119,8 +119,9 @@ class Requests:
         """Return what an error means for an order: only Alpaca's own words are a refusal."""
         status, said = _read_error(error)
         if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in _UNSETTLED:
-            words = f"{asked}: HTTP {status} ({quote(said)})"
-            if _words_of(said) is None:
+            message = _words_of(said)
+            words = f"{asked}: HTTP {status} ({quote(message or said)})"
+            if message is None:
                 return Retryable(f"{words}: this is not Alpaca's answer, so the order's fate is unknown")
             if "pending_" in said:
                 return Retryable(words, after=_SHORTLY)
