@@ -116,14 +116,6 @@ class Engine:
         finally:
             self._on_fill = hook
 
-    def book(self, fill: Fill) -> None:
-        """Book a fill that the strategy is not told of, as it did nothing for it."""
-        hook, self._on_fill = self._on_fill, None
-        try:
-            self._fill(fill)
-        finally:
-            self._on_fill = hook
-
     def silence(self) -> None:
         """Call the strategy no more: what it has asked for is taken back, and fills are only booked."""
         self._on_bar = self._on_bars = self._on_fill = None
