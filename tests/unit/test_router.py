@@ -290,3 +290,11 @@ def test_a_change_that_the_gate_refuses_is_not_sent(tmp_path: Path) -> None:
     rig.accept(only(rig.moment(0, 100)))
     assert rig.moment(1, 100) == []
     assert (rig.order(1).quantity, rig.order(1).reason) == (10, Reason.NO_BUYING_POWER)
+
+
+def test_a_report_from_before_its_end_does_not_bring_an_order_back(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: limit})
+    send = only(rig.moment(0, 100))
+    rig.report(send.client_id, S.CANCELLED)
+    assert rig.accept(send) == []
+    assert rig.ended(1) == (S.CANCELLED, Reason.BROKER_CANCELLED)
