@@ -38,6 +38,7 @@ class Ear:
         self.heard: list[Heard] = []
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._listen(broker))
+        self._task.add_done_callback(lambda _: self._news.set())
 
     async def _listen(self, broker: Any) -> None:
         async for heard in broker.events():
@@ -69,9 +70,11 @@ class Ear:
         )
 
     @property
-    def fills(self) -> list[tuple[str, Decimal, Decimal]]:
+    def fills(self) -> list[tuple[str, float, float]]:
         """Client id, quantity and price of each fill that was heard."""
-        return [(h.client_id, h.quantity, h.price) for h in self.heard if isinstance(h, Execution)]
+        return [
+            (h.client_id, float(h.quantity), float(h.price)) for h in self.heard if isinstance(h, Execution)
+        ]
 
     async def stop(self) -> None:
         """Listen no longer."""

@@ -40,7 +40,7 @@ async def test_fills_of_the_stream_and_of_the_account_are_the_same_fills():
         await d.ear.until_status("ob-1", S.FILLED)
         told = [h for h in d.ear.heard if isinstance(h, Execution)]
         assert await d.broker.executions(0) == told
-        assert [(e.quantity, e.price) for e in told] == [(4, 98), (6, Decimal("98.5"))]
+        assert [(e.quantity, e.price) for e in told] == [(Decimal(4), Decimal(98)), (Decimal(6), Decimal("98.5"))]
 
 
 async def test_numbers_leave_as_exact_text_and_every_kind_of_order_has_its_words():

@@ -47,6 +47,7 @@ class AlpacaBrokerServer(Loopback):
         super().__init__()
         self.exchange, self.page = exchange, page
         self.lost: list[tuple[str, str]] = []  #: a method, and `before` or `after`: whose answers get lost
+        self.hanging: set[str] = set()  #: methods that are not answered
         self.limits: dict[str, str] = {}  #: headers of each answer
         self.blocked: dict[str, Any] = {}  #: what the account says otherwise
         self.muted = False  #: whether the stream says nothing
@@ -107,6 +108,8 @@ class AlpacaBrokerServer(Loopback):
             given = request.headers.get("APCA-API-KEY-ID"), request.headers.get("APCA-API-SECRET-KEY")
             if given != (KEY, SECRET) or self.key_refused:
                 return web.json_response({"message": "unauthorized."}, status=401)
+            if request.method in self.hanging:
+                await self._let_go.wait()
             if self._is_lost(request, "before"):
                 return _cut(request)
             try:
