@@ -1,0 +1,77 @@
+"""What the API and the dashboard look at: sessions by their journals, recorded runs by their files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from openbell.app.follower import Follower
+from openbell.core.errors import ConfigError, nearest
+from openbell.papering import JOURNAL
+from openbell.trading.inbox import How, ask_to_stop
+
+_RUN = "run.json"
+
+
+class Desk:
+    """The sessions below one folder and the reports below another."""
+
+    def __init__(self, state: Path, reports: Path) -> None:
+        """Take the folders, which need not be there yet."""
+        self.state, self.reports = state, reports
+        self._followers: dict[str, Follower] = {}
+
+    def sessions(self) -> list[Follower]:
+        """Return every session, each read up to now."""
+        for journal in sorted(self.state.glob(f"*/{JOURNAL}")):
+            name = journal.parent.name
+            if name not in self._followers:
+                self._followers[name] = Follower(journal.parent)
+        for follower in self._followers.values():
+            follower.refresh()
+        return list(self._followers.values())
+
+    def session(self, name: str) -> Follower:
+        """Return one session, read up to now.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        found = {one.name: one for one in self.sessions()}
+        if name not in found:
+            raise ConfigError(f"session {name!r} is unknown{nearest(name, found)}")
+        return found[name]
+
+    def stop(self, name: str, how: How) -> None:
+        """Ask a session to stop.
+
+        Raises:
+            ConfigError: It does not run.
+        """
+        session = self.session(name)
+        if session.state != "running":
+            raise ConfigError(f"session {name!r} does not run ({session.state}), so it cannot be stopped")
+        ask_to_stop(session.folder, how)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the records of recorded runs, the latest first."""
+        paths = sorted(self.reports.glob(f"*/{_RUN}"), key=lambda path: path.stat().st_mtime, reverse=True)
+        return [{"id": path.parent.name, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
+
+    def run(self, name: str) -> dict[str, Any]:
+        """Return one run's record.
+
+        Raises:
+            ConfigError: There is none of that name.
+        """
+        found = {one["id"]: one for one in self.runs()}
+        if name not in found:
+            raise ConfigError(f"run {name!r} is unknown{nearest(name, found)}")
+        return found[name]
+
+    def close(self) -> None:
+        """Let go of the journals."""
+        for follower in self._followers.values():
+            follower.close()
+        self._followers.clear()

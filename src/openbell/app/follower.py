@@ -1,0 +1,129 @@
+"""Follows a session's journal: what its strategies hold, owe and have done, kept up as events arrive."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+
+from openbell.core.errors import BadData
+from openbell.papering import JOURNAL
+from openbell.storage.journal import Entry, Journal
+from openbell.storage.lock import is_held
+from openbell.trading.ledger import Ledger, fold
+from openbell.trading.session import BEGUN, Ending
+
+#: Points of an equity curve that are kept; beyond, every other one goes.
+POINTS = 2_000
+_RECENT = 500  #: events that are kept to be shown
+_ENDED = frozenset(one.value for one in Ending)
+
+
+@dataclass(slots=True)
+class Curve:
+    """A strategy's equity over time, one point a moment, thinned where there are many."""
+
+    times: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    _step: int = 1
+    _seen: int = 0
+
+    def add(self, time: int, value: float) -> None:
+        """Add a point, if it is not one of those that are thinned out."""
+        if self._seen % self._step == 0:
+            self.times.append(time)
+            self.values.append(value)
+        self._seen += 1
+        if len(self.times) > POINTS:
+            del self.times[1::2], self.values[1::2]
+            self._step *= 2
+
+
+class Follower:
+    """One session's folder. `refresh` reads what is new; the rest is as of then."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder's journal to read it.
+
+        Raises:
+            ConfigError: There is none, or it cannot be read.
+        """
+        self.folder = folder
+        self._journal = Journal(folder / JOURNAL, read_only=True)
+        self.last = 0  #: the sequence number of the last event that was read
+        self._begin()
+
+    def _begin(self) -> None:
+        self.ledgers: dict[str, Ledger] = {}
+        self.prices: dict[str, float] = {}
+        self.curves: dict[str, Curve] = {}
+        self.failed: dict[str, str] = {}
+        self.recent: deque[Entry] = deque(maxlen=_RECENT)
+        self.time = self._marked = 0
+        self._state = BEGUN
+
+    @property
+    def name(self) -> str:
+        """The session's name: its folder's."""
+        return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """Whether it runs, how it ended, or that it was interrupted."""
+        if is_held(self.folder):
+            return "running"
+        return self._state if self._state in _ENDED else "interrupted"
+
+    def refresh(self) -> int:
+        """Read what is new; return how many events there were.
+
+        Raises:
+            BadData: The journal is damaged.
+        """
+        before = self.last
+        for entry in self._journal.read(self.last):
+            if entry.seq != self.last + 1:
+                raise BadData(f"journal {str(self.folder / JOURNAL)!r}: event {self.last + 1} is missing")
+            self.last = entry.seq
+            self._take(entry)
+        return self.last - before
+
+    def events(self, after: int) -> Iterator[Entry]:
+        """Yield the journal's events after a number, up to the last that was read."""
+        return takewhile(lambda entry: entry.seq <= self.last, self._journal.read(after))
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()
+
+    def curve(self, strategy: str) -> tuple[list[int], list[float]]:
+        """Return a strategy's equity over time, the last of it as of now."""
+        kept = self.curves.get(strategy, Curve())
+        return [*kept.times, self.time], [*kept.values, self.equity(strategy)]
+
+    def equity(self, strategy: str) -> float:
+        """Return a strategy's equity at the last prices."""
+        return self.ledgers[strategy].account.equity(self.prices.__getitem__)
+
+    def _take(self, entry: Entry) -> None:
+        if entry.kind == "session":
+            if entry.body["state"] == BEGUN:
+                self._begin()
+            self._state = entry.body["state"]
+        elif entry.kind == "moment":
+            self._mark(entry)
+        elif entry.kind == "failed":
+            self.failed[entry.strategy] = entry.body["said"]
+        fold([entry], self.ledgers)
+        self.recent.append(entry)
+        self.time = max(self.time, entry.time)
+
+    def _mark(self, entry: Entry) -> None:
+        """Note the equity after the moment before, and then the prices of this one."""
+        if self._marked:
+            for name in self.ledgers:
+                self.curves.setdefault(name, Curve()).add(self._marked, self.equity(name))
+        self.prices.update((row[0], row[6]) for row in entry.body["bars"])
+        self._marked = entry.time

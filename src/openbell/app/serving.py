@@ -1,0 +1,35 @@
+"""Serves the API, with or without the dashboard, until it is asked to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+
+from openbell.app.api import make_api
+from openbell.app.desk import Desk
+from openbell.app.guard import Guard
+
+
+def make_app(desk: Desk, guard: Guard, *, dashboard: bool) -> FastAPI:
+    """Return the application."""
+    app = make_api(desk, guard)
+    if dashboard:
+        from openbell.app.dashboard import add_dashboard  # nicegui takes a second to load
+
+        add_dashboard(app, desk)
+    return app
+
+
+def serve(
+    state: Path, reports: Path, *, host: str, port: int, token: str = "", dashboard: bool = True
+) -> None:
+    """Serve until Ctrl-C.
+
+    Raises:
+        ConfigError: The address can be reached from elsewhere, and there is no token.
+    """
+    desk = Desk(state, reports)
+    app = make_app(desk, Guard(host, token=token), dashboard=dashboard)
+    uvicorn.run(app, host=host, port=port, log_level="warning")

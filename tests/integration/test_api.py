@@ -1,0 +1,285 @@
+"""The API over a real socket: what it says of a session, who may ask, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+import openbell as ob
+from openbell.app.desk import Desk
+from openbell.app.follower import POINTS, Curve, Follower
+from openbell.app.guard import Guard, is_loopback
+from openbell.app.serving import make_app
+from openbell.core.errors import BadData, ConfigError
+from openbell.storage.journal import Journal
+from openbell.storage.lock import FolderLock
+from openbell.trading.inbox import Inbox
+
+
+class Served:
+    """The API in a thread of its own."""
+
+    def __init__(self, desk: Desk, guard: Guard) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        config = uvicorn.Config(
+            make_app(desk, guard, dashboard=False), host="127.0.0.1", port=self.port, log_level="warning"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/v1", timeout=10.0)
+        transport = httpx.HTTPTransport(retries=20)
+        with httpx.Client(transport=transport) as first:
+            first.get(f"http://127.0.0.1:{self.port}/v1/health", headers={"Host": "localhost"})
+
+    def end(self) -> None:
+        self.client.close()
+        self._server.should_exit = True
+        self._thread.join(10.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("api")
+    ob.paper("sma_cross", "AAPL", start="2005-01-03", end="2005-12-30", state=root / "state" / "one")
+    from openbell.cli import main
+
+    assert (
+        main(
+            [
+                "backtest",
+                "buy_and_hold",
+                "--symbols",
+                "AAPL",
+                "--reports",
+                str(root / "reports"),
+                "--no-check",
+            ]
+        )
+        == 0
+    )
+    return root
+
+
+@pytest.fixture
+def desk(folder: Path) -> Desk:
+    return Desk(folder / "state", folder / "reports")
+
+
+@pytest.fixture
+def served(desk: Desk) -> Iterator[Served]:
+    one = Served(desk, Guard("127.0.0.1", rate=10_000.0))
+    yield one
+    one.end()
+
+
+def get(served: Served, path: str, **more: Any) -> Any:
+    answer = served.client.get(path, **more)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_session_is_what_its_run_was(served: Served, folder: Path) -> None:
+    (traded,) = ob.paper(
+        "sma_cross", "AAPL", start="2005-01-03", end="2005-12-30", state=folder / "again"
+    ).strategies
+    (session,) = get(served, "/sessions")
+    (standing,) = session["strategies"]
+    assert session["state"] == "end_of_data"
+    assert (standing["equity"], standing["cash"]) == (traded.equity, traded.account.cash)
+    assert standing["fills"] == len(traded.fills)
+    orders = get(served, "/sessions/one/orders?limit=1000")["items"]
+    assert [one["text"] for one in orders] == [order.describe() for order in traded.orders]
+    fills = get(served, "/sessions/one/fills?limit=1000")["items"]
+    assert [one["price"] for one in fills] == [fill.price for fill in traded.fills]
+    (curve,) = get(served, "/sessions/one/equity")
+    assert curve["values"][0] == 100_000.0
+    assert curve["values"][-1] == traded.equity
+    assert len(curve["times"]) == 252
+
+
+def test_pages_follow_one_another(served: Served) -> None:
+    whole = get(served, "/sessions/one/fills?limit=1000")
+    first = get(served, "/sessions/one/fills?limit=5")
+    rest = get(served, f"/sessions/one/fills?limit=1000&after={first['next']}")
+    assert first["items"] + rest["items"] == whole["items"]
+    assert (first["next"], rest["next"], whole["next"]) == (5, None, None)
+    assert get(served, "/sessions/one/orders?working=true")["items"] == []
+
+
+def test_what_has_not_changed_is_not_sent_again(served: Served) -> None:
+    first = served.client.get("/sessions/one")
+    again = served.client.get("/sessions/one", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_runs_are_listed_and_shown_whole(served: Served) -> None:
+    (run,) = get(served, "/runs")["items"]
+    assert (run["strategy"], run["symbols"]) == ("buy_and_hold", ["AAPL"])
+    assert get(served, f"/runs/{run['id']}")["ledger_hash"].startswith("sha256:")
+
+
+def test_health_and_the_description_are_there(served: Served) -> None:
+    assert get(served, "/health")["version"] == ob.__version__
+    described = get(served, "/openapi.json")
+    assert "/v1/sessions/{name}/stop" in described["paths"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "said"),
+    [
+        ("GET", "/sessions/on", None, 404, "session 'on' is unknown; did you mean 'one'?"),
+        ("GET", "/runs/none", None, 404, "run 'none' is unknown"),
+        ("POST", "/sessions/one/stop", {"how": "keep"}, 409, "does not run (end_of_data)"),
+        ("POST", "/sessions/one/stop", {"how": "now"}, 422, "body.how"),
+        ("POST", "/sessions/one/stop", {"how": "keep", "now": True}, 422, "body.now"),
+        ("GET", "/sessions/one/fills?limit=0", None, 422, "query.limit"),
+    ],
+)
+def test_refusals_are_problems_in_one_form(
+    served: Served, method: str, path: str, body: Any, status: int, said: str
+) -> None:
+    answer = served.client.request(method, path, json=body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["status"] == status
+    assert said in problem["detail"]
+
+
+def test_a_running_session_is_asked_to_stop(served: Served, folder: Path) -> None:
+    place = folder / "state" / "one"
+    with FolderLock(place):
+        inbox = Inbox(place)
+        answer = served.client.post("/sessions/one/stop", json={"how": "flatten"})
+        assert (answer.status_code, answer.json()["state"]) == (202, "running")
+        assert inbox.stop_asked() == "flatten"
+
+
+def test_events_come_in_their_order_and_go_on_where_they_were(served: Served, folder: Path) -> None:
+    with Journal(folder / "state" / "one" / "journal.db", read_only=True) as journal:
+        kept = [(entry.seq, entry.kind) for entry in journal.read()]
+    address = f"ws://127.0.0.1:{served.port}/v1/sessions/one/events"
+    for after in (0, len(kept) - 3):
+        with connect(f"{address}?after={after}") as listening:
+            heard = [json.loads(listening.recv(timeout=10)) for _ in kept[after:]]
+        assert [(event["seq"], event["kind"]) for event in heard] == kept[after:]
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "code"), [("none", None, 4404), ("one", "http://evil.example", 4403)]
+)
+def test_a_socket_that_may_not_be_is_closed_with_its_reason(
+    served: Served, name: str, origin: Any, code: int
+) -> None:
+    address = f"ws://127.0.0.1:{served.port}/v1/sessions/{name}/events"
+    with connect(address, origin=origin) as listening, pytest.raises(ConnectionClosed) as closed:
+        listening.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == code
+
+
+@pytest.mark.parametrize(
+    ("headers", "method", "status"),
+    [
+        ({"Host": "evil.example"}, "GET", 403),
+        ({"Origin": "http://evil.example"}, "POST", 403),
+        ({"Origin": "http://evil.example"}, "GET", 200),
+    ],
+)
+def test_other_sites_may_not_reach_in(
+    served: Served, headers: dict[str, str], method: str, status: int
+) -> None:
+    path = "/sessions" if method == "GET" else "/sessions/one/stop"
+    answer = served.client.request(
+        method, path, headers=headers, json={"how": "keep"} if method == "POST" else None
+    )
+    assert answer.status_code == status
+
+
+def test_another_address_needs_the_token(desk: Desk) -> None:
+    with pytest.raises(ConfigError, match="set OPENBELL_API_TOKEN"):
+        Guard("0.0.0.0")  # noqa: S104  # it is refused
+    served = Served(desk, Guard("0.0.0.0", token="canary-token", rate=10_000.0))  # noqa: S104, S106  # as above
+    try:
+        for said, status in (("", 401), ("Bearer wrong", 401), ("Bearer canary-token", 200)):
+            answer = served.client.get("/sessions", headers={"Authorization": said})
+            assert answer.status_code == status
+            assert "canary-token" not in answer.text
+    finally:
+        served.end()
+
+
+def test_who_asks_too_often_waits() -> None:
+    now = 0.0
+    guard = Guard("127.0.0.1", rate=1.0, clock=lambda: now)
+
+    def ask(client: str = "a") -> bool:
+        return guard.judge("GET", host="localhost", origin="", token="", client=client) is None
+
+    assert [ask() for _ in range(11)] == [True] * 10 + [False]
+    assert ask("b")
+    now = 1.0
+    assert [ask(), ask()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("10.0.0.1", False),
+        ("x", False),
+    ],
+)
+def test_loopback_is_known(host: str, own: bool) -> None:
+    assert is_loopback(host) is own
+
+
+def test_long_curves_are_thinned_evenly() -> None:
+    curve = Curve()
+    for number in range(10 * POINTS):
+        curve.add(number, float(number))
+    assert POINTS / 2 < len(curve.times) <= POINTS
+    steps = {b - a for a, b in zip(curve.times, curve.times[1:], strict=False)}
+    assert len(steps) == 1
+    assert curve.times[0] == 0
+
+
+def test_a_session_that_begins_anew_is_followed_from_its_beginning(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    ob.paper("buy_and_hold", "AAPL", start="2012-01-03", end="2012-02-01", state=folder)
+    follower = Follower(folder)
+    follower.refresh()
+    first = follower.equity("buy_and_hold")
+    ob.paper("buy_and_hold", "AAPL", start="2012-03-01", end="2012-03-05", state=folder)
+    assert follower.refresh() > 0
+    assert follower.equity("buy_and_hold") != first
+    assert len(follower.curve("buy_and_hold")[0]) == 3
+    assert follower.refresh() == 0
+    follower.close()
+
+
+def test_a_hole_in_a_journal_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ob.paper("buy_and_hold", "AAPL", start="2012-01-03", end="2012-02-01", state=tmp_path)
+    follower = Follower(tmp_path)
+    entries = [entry for entry in follower._journal.read() if entry.seq != 3]
+    with monkeypatch.context() as patch:
+        patch.setattr(follower._journal, "read", lambda _after: iter(entries))
+        with pytest.raises(BadData, match="event 3 is missing"):
+            follower.refresh()
+    follower.close()
