@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from copy import copy
 
@@ -30,6 +31,7 @@ from openbell.execution.risk.worst import Worst
 
 _NEVER = (-1, -1)
 _TRAILING = OrderType.TRAILING_STOP
+_MOST = sys.float_info.max  #: without equity every share of it is infinite, and none is fine
 _HAIR = 1e-9  #: a bound is reached, not passed, by what differs in the last bits
 
 
@@ -151,7 +153,7 @@ class RiskGate:
             value = check.measure(trial)
             if value <= check.bound + _HAIR * abs(check.bound):
                 continue
-            if check.before is not None and value <= check.before(trial) * (1.0 + _HAIR):
+            if check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST):
                 continue  # no worse than it is without the order
             text = said(check, value, order)
             return self._refused(Refusal(order.id, check.limit, float(value), float(check.bound), text, time))

@@ -16,13 +16,6 @@ from openbell.execution.risk.trial import Trial
 
 def portfolio_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Check]:
     """Yield the checks of all positions together, after the order."""
-    drops: tuple[tuple[Reason, float | None, Measure, str], ...] = (
-        (Reason.DRAWDOWN, limits.drawdown_reduce, _drawdown, "fall from the highest equity"),
-        (Reason.DAILY_LOSS, limits.max_daily_loss, _daily_loss, "loss since the session before"),
-    )
-    for limit, bound, measure, label in drops:
-        if bound is not None:
-            yield Check(limit, measure, bound, label, "share")
     if limits.drawdown_halt is not None:
         yield Check(
             Reason.DRAWDOWN,
@@ -31,6 +24,13 @@ def portfolio_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Chec
             "trading was halted after a drawdown",
             "flag",
         )
+    drops: tuple[tuple[Reason, float | None, Measure, str], ...] = (
+        (Reason.DRAWDOWN, limits.drawdown_reduce, _drawdown, "fall from the highest equity"),
+        (Reason.DAILY_LOSS, limits.max_daily_loss, _daily_loss, "loss since the session before"),
+    )
+    for limit, bound, measure, label in drops:
+        if bound is not None:
+            yield Check(limit, measure, bound, label, "share")
     if limits.max_turnover is not None:
         yield Check(
             Reason.TURNOVER, lambda t: t.share(t.scene.pulse.traded + t.value), limits.max_turnover,
