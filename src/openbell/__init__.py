@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from openbell.portfolio.sizing import RiskPerTrade as RiskPerTrade
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
     from openbell.portfolio.sizing import VolatilityTarget as VolatilityTarget
+    from openbell.portfolio.weights import weights as weights
     from openbell.reporting.result import Result as Result
     from openbell.reporting.sweep import Sweep as Sweep
     from openbell.run import backtest as backtest
@@ -89,7 +90,7 @@ _HOMES = {
     "Risk": "execution.risk.limits", "RiskModel": "execution.risk.limits",
     "field": "indicators", "indicator": "indicators",
     "Paper": "papering", "paper": "papering",
-    "Rebalancing": "portfolio.rebalance",
+    "Rebalancing": "portfolio.rebalance", "weights": "portfolio.weights",
     "AverageTrueRange": "portfolio.sizing", "ConfidenceScaled": "portfolio.sizing",
     "EqualWeight": "portfolio.sizing", "FixedNotional": "portfolio.sizing",
     "FixedQuantity": "portfolio.sizing", "InverseVolatility": "portfolio.sizing",
