@@ -9,7 +9,8 @@ from pathlib import Path
 
 from openbell.storage.journal import Journal
 from openbell.trading.inbox import Inbox
-from openbell.trading.livesession import Fed, LiveSession
+from openbell.trading.livesession import LiveSession
+from openbell.trading.reception import Fed
 from openbell.trading.session import latest_session
 from openbell.utils.ratelimit import Budget
 from tests.loopback.front import SocketBroker

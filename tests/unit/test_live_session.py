@@ -192,7 +192,7 @@ async def test_bars_are_gathered_until_they_are_settled(tmp_path: Path) -> None:
     await life.rest()
     kinds = [entry.kind for entry in life.journal.read()]
     moments = [entry for entry in life.journal.read() if entry.kind == "moment"]
-    assert (len(moments), [row[0] for row in moments[0].body["bars"]]) == (1, ["B", "A"])
+    assert (len(moments), [row[0] for row in moments[0].body["bars"]]) == (1, ["A", "B"])
     assert kinds.count("correction") == 1
     await life.end()
 

@@ -21,7 +21,8 @@ from openbell.trading.floor import Floor
 from openbell.trading.gate import Gate
 from openbell.trading.inbox import How
 from openbell.trading.livecourse import LiveCourse
-from openbell.trading.livesession import Fed, LiveSession
+from openbell.trading.livesession import LiveSession
+from openbell.trading.reception import Fed
 from openbell.trading.reconcile import Policy
 from openbell.trading.router import Router
 from openbell.trading.scribe import Scribe

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
-from openbell.execution.port import Heard, LiveBroker
+from openbell.execution.port import LiveBroker
 from openbell.trading.floor import Floor
 from openbell.trading.reconcile import (
     OVERLAP,
@@ -41,17 +41,11 @@ class Books(Protocol):
     def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Have an input taken in its turn."""
 
-    def hear(self, heard: Heard) -> None:
-        """Have something that the broker said taken in its turn."""
+    def bring(self, came: Any) -> None:
+        """Have something that was heard taken in its turn, or a function called."""
 
-    def after(self, call: Callable[[], None]) -> None:
-        """Have a function called when all that was put before has been taken."""
-
-    def alarm(self, said: str) -> None:
-        """Write down what somebody should look at."""
-
-    def record(self, body: Mapping[str, Any]) -> None:
-        """Write down that the account was compared."""
+    def note(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Write down what changes nothing."""
 
 
 class Examiner:
@@ -116,9 +110,9 @@ class Examiner:
         books = self._books
         for execution in seen.executions:
             if execution.time >= books.floor.opened:  # what was held before is in the positions
-                books.hear(execution)
+                books.bring(execution)
         for report in seen.working:
-            books.hear(report)
+            books.bring(report)
         if any(course.is_due(seen.balance.time) for course in books.floor.courses.values()):
             books.put("act", {}, seen.balance.time)
         await self._taken()
@@ -132,7 +126,7 @@ class Examiner:
         client_id = route.client_id
         found = await self._ask(lambda: self._books.broker.find(client_id))
         if found is not None:
-            self._books.hear(found)
+            self._books.bring(found)
             return
         time = self._books.floor.time
         answer = Answer("cancel", client_id, Outcome.ABSENT, time, "the broker does not have it any more")
@@ -157,12 +151,15 @@ class Examiner:
                 return
             since = max(min(route.order.decided for route in short) - OVERLAP, 0)
             for execution in await self._ask(lambda at=since: books.broker.executions(at)):  # type: ignore[misc]
-                books.hear(execution)
+                books.bring(execution)
             await self._taken()
             if books.floor.router.short_of_fills():
                 await asyncio.sleep(books.timing.fills)
         for route in books.floor.router.short_of_fills():
-            books.alarm(f"order {route.client_id}: its executions do not come; its reports are booked")
+            books.note(
+                "alarm",
+                {"said": f"order {route.client_id}: its executions do not come; its reports are booked"},
+            )
             books.put("settle", {"client_id": route.client_id}, books.floor.time)
         await self._taken()
 
@@ -189,7 +186,7 @@ class Examiner:
             held = {symbol: str(quantity) for symbol, quantity in base.items() if quantity}
             books.put("base", {"holdings": held, "cash": str(cash)}, time)
         books.put("power", {"power": str(seen.balance.buying_power), "since": seen.time}, time)
-        books.record({"positions": len(seen.holdings), "working": len(seen.working)})
+        books.note("checked", {"positions": len(seen.holdings), "working": len(seen.working)})
 
     def _decide(self, one: Difference) -> str:
         policy = self._policy.positions if one.symbol else self._policy.cash
@@ -200,9 +197,9 @@ class Examiner:
                 "start with another policy for such differences: adopt, leave"
             )
         if policy == "adopt" and self._who(one):
-            self._books.alarm(f"{one}; strategy {self._who(one)} takes it over")
+            self._books.note("alarm", {"said": f"{one}; strategy {self._who(one)} takes it over"})
             return "adopt"
-        self._books.alarm(f"{one}; booked as somebody else's")
+        self._books.note("alarm", {"said": f"{one}; booked as somebody else's"})
         return "leave"
 
     def _who(self, one: Difference) -> str:
@@ -212,7 +209,7 @@ class Examiner:
     async def _taken(self) -> None:
         """Wait until what was put has been taken."""
         done = asyncio.Event()
-        self._books.after(done.set)
+        self._books.bring(done.set)
         await done.wait()
 
     async def _ask(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

@@ -69,9 +69,14 @@ class LiveCourse:
         """Let the strategy prepare; return what it asks for before the first bar."""
         return self._ask(self.engine.start)
 
+    def awaits(self, bar: BarMessage) -> bool:
+        """Tell whether a bar is of this tape and comes after its symbol's last."""
+        lane = self.tape.lanes.get(bar.symbol)
+        return lane is not None and (not len(lane) or bar.start > lane.start[-1])
+
     def moment(self, bars: Sequence[BarMessage]) -> Sequence[Reviewed]:
         """Let a moment's bars become known, and the strategy decide on them; return what it asks for."""
-        own = [bar for bar in bars if bar.symbol in self.tape.lanes]
+        own = [bar for bar in bars if self.awaits(bar)]
         if not own:
             return ()
         self.act(min(bar.start for bar in own) + 1)

@@ -9,38 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 from openbell.core.errors import Disconnected, Halt, Retryable
-from openbell.core.messages import BarMessage, Quote
 from openbell.core.types import Action
-from openbell.data.live.items import Correction, Item, Settled
-from openbell.execution.port import Execution, Heard, Link, LiveBroker, Report
+from openbell.execution.port import Link, LiveBroker
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
+from openbell.trading.reception import Fed, Input, Reception
 from openbell.trading.reconcile import Policy, foreign_orders
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal
-from openbell.trading.route import Answer
 from openbell.trading.sender import Sender, Timing
 from openbell.trading.session import BEGUN, Ending, Nobody, Requests
-from openbell.trading.wire import body_of_heard
 from openbell.utils.ratelimit import Budget
 
-#: What a feed brings: items, or the bars of a moment at once.
-Fed = Item | Sequence[BarMessage]
 _ROOM = 1000  #: things that may wait to be taken before the feed is read on
 _LOOK = 0.1  #: seconds between two looks at what is asked
-
-
-class Input(NamedTuple):
-    """What is to be taken in its turn."""
-
-    kind: str
-    body: Mapping[str, Any]
-    time: int
 
 
 class LiveSession:
@@ -75,12 +62,12 @@ class LiveSession:
         self._requests, self._wall = requests or Nobody(), wall
         self._inputs: deque[Any] = deque()
         self._news = asyncio.Event()
-        self._bars: list[BarMessage] = []
         self._actions: list[Action] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = self._fed = False
         self._failure: BaseException | None = None
-        self._sender = Sender(broker, budget, self._put, timing=self.timing, clock=lambda: self.floor.time)
+        self._sender = Sender(broker, budget, self.bring, timing=self.timing, clock=lambda: self.floor.time)
+        self._reception = Reception(self)
         self._examiner = Examiner(self, budget, policy or Policy())
 
     # --- beginnings ------------------------------------------------------------------------------------
@@ -195,58 +182,15 @@ class LiveSession:
             self._receive(self._inputs.popleft())
 
     def _receive(self, came: Any) -> None:
-        """Take one thing that came from outside, if it is news."""
-        if isinstance(came, Report | Execution):
-            if self.floor.router.is_news(came):
-                kind = "report" if isinstance(came, Report) else "execution"
-                self.take(kind, body_of_heard(came), max(came.time, self.floor.time))
-        elif isinstance(came, Answer):
-            if self._is_open_question(came):
-                self.take("answer", body_of_heard(came), max(came.time, self.floor.time))
-        elif isinstance(came, Link):
-            self._write("link", {"up": came.up, "why": came.why})
-            self.journal.commit()
-            if came.up:
-                self._examiner.ask()
-        elif isinstance(came, Input):
-            self.take(*came)
-        elif callable(came):
+        """Take one thing that came from outside, and have asked for what it shows to be missing."""
+        if callable(came):
             came()
-        else:
-            self._receive_fed(came)
+            return
+        self._reception.receive(came)
+        if isinstance(came, Link) and came.up:
+            self._examiner.ask()
         if self.floor.router.short_of_fills():
             self._examiner.ask_for_fills()
-
-    def _is_open_question(self, answer: Answer) -> bool:
-        return (answer.call, answer.client_id) in self.floor.router.board.flights
-
-    def _receive_fed(self, came: Fed) -> None:
-        if isinstance(came, BarMessage):
-            self._bars.append(came)
-        elif isinstance(came, Settled):
-            self._pass([bar for bar in self._bars if bar.end <= came.end])
-            self._bars = [bar for bar in self._bars if bar.end > came.end]
-        elif isinstance(came, Quote):
-            self._touch(came)
-        elif isinstance(came, Correction):
-            self._write("correction", {"bar": list(came.bar)})
-            self.journal.commit()
-        elif isinstance(came, list):
-            self._pass(came)
-
-    def _pass(self, bars: Sequence[BarMessage]) -> None:
-        """Pass moments on, one by one."""
-        if self.floor.left:
-            return
-        for end in sorted({bar.end for bar in bars}):
-            moment = [list(bar) for bar in bars if bar.end == end]
-            self.take("moment", {"bars": moment}, max(end, self.floor.time))
-
-    def _touch(self, quote: Quote) -> None:
-        """Let watched stops go at a quote: a buyer pays the ask, a seller gets the bid."""
-        for price in (quote.bid, quote.ask):
-            if price > 0.0 and self.floor.router.would_trigger(quote.symbol, price):
-                self.take("touch", {"symbol": quote.symbol, "price": price}, max(quote.time, self.floor.time))
 
     # --- inputs ----------------------------------------------------------------------------------------
 
@@ -261,29 +205,17 @@ class LiveSession:
 
     def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Have an input taken in its turn."""
-        self._put(Input(kind, body, moment))
+        self.bring(Input(kind, body, moment))
 
-    def hear(self, heard: Heard) -> None:
-        """Have something that the broker said taken in its turn."""
-        self._put(heard)
-
-    def after(self, call: Callable[[], None]) -> None:
-        """Have a function called when all that was put before has been taken."""
-        self._put(call)
-
-    def alarm(self, said: str) -> None:
-        """Write down what somebody should look at."""
-        self._write("alarm", {"said": said})
-        self.journal.commit()
-
-    def record(self, body: Mapping[str, Any]) -> None:
-        """Write down that the account was compared with the books."""
-        self._write("checked", body)
-        self.journal.commit()
-
-    def _put(self, came: Any) -> None:
+    def bring(self, came: Any) -> None:
+        """Have something taken in its turn: what was heard, an answer, an input; or a function called."""
         self._inputs.append(came)
         self._news.set()
+
+    def note(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Write down what changes nothing: an alarm, a comparison, a lost connection."""
+        self._write(kind, body)
+        self.journal.commit()
 
     def _write(self, kind: str, body: Mapping[str, Any]) -> None:
         self.journal.append(kind, body, time=self.floor.time, wall=self._wall())
@@ -307,7 +239,8 @@ class LiveSession:
             async with asyncio.timeout(self.timing.answer):
                 await self.broker.cancel_all()
         except (Retryable, Disconnected, TimeoutError) as error:
-            self.alarm(f"cancel-all was not answered ({error}); each order is cancelled by itself")
+            said = f"cancel-all was not answered ({error}); each order is cancelled by itself"
+            self.note("alarm", {"said": said})
 
     async def _close(self, ending: Ending) -> Ending:
         """Let what is under way be answered, and close the books."""
@@ -318,7 +251,8 @@ class LiveSession:
                 if self._requests.stop_asked() in {"cancel", "flatten"}:
                     await self._until_ended()
         except TimeoutError:
-            self.alarm("the session ended before the broker had answered everything; the next one asks")
+            said = "the session ended before the broker had answered everything; the next one asks"
+            self.note("alarm", {"said": said})
         for course in self.floor.courses.values():
             course.stop()
         self._write("session", {"state": ending.value})
@@ -349,18 +283,18 @@ class LiveSession:
 
     async def _listen(self) -> None:
         async for heard in self.broker.events():
-            self._put(heard)
+            self.bring(heard)
         raise Halt(f"{self.broker.name}: the stream of events ended for good; start the session again")
 
     async def _room(self) -> None:
         """Wait until what is there now has been taken."""
         taken = asyncio.Event()
-        self._put(taken.set)
+        self.bring(taken.set)
         await taken.wait()
 
     async def _read(self, feed: AsyncIterator[Fed]) -> None:
         async for item in feed:
-            self._put(item)
+            self.bring(item)
             if len(self._inputs) > _ROOM:
                 await self._room()
         self._fed = True

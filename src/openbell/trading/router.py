@@ -50,6 +50,10 @@ class Router:
         """Tell whether something heard would change anything here."""
         return self._bookings.is_news(heard)
 
+    def is_open_question(self, answer: Answer) -> bool:
+        """Tell whether an answer's request has not been answered in another way."""
+        return (answer.call, answer.client_id) in self.board.flights
+
     def hear(self, heard: Report | Execution, time: int) -> None:
         """Take what the broker says of an order: late, twice, or before it has answered."""
         self.board.time = time
