@@ -1,4 +1,4 @@
-"""What Alpaca would refuse is refused before it is sent, and what it answers is read exactly or not at all."""
+"""What Alpaca would refuse is refused before it is sent; what it answers is read exactly, or not at all."""
 
 from decimal import Decimal
 from typing import Any
@@ -33,7 +33,7 @@ ROW: dict[str, Any] = {
         ({"notional": 5, "kind": T.LIMIT, "limit": 9}, "must be a market order for $1 or more"),
         ({"notional": 5, "stop_loss": 90}, "fractions of a share must be for the day"),
         ({"quantity": 0}, "quantity 0 must be positive"),
-        ({"quantity": "0.5", "tif": F.GTC}, "fractions of a share must be for the day"),
+        ({"quantity": "0.5", "kind": T.LIMIT, "limit": 9, "tif": F.GTC}, "fractions of a share must be"),
         ({"quantity": "0.5", "kind": T.TRAILING_STOP, "trail": 5}, "fractions of a share"),
     ],
 )
@@ -46,8 +46,14 @@ def test_what_alpaca_has_not_is_refused_before_it_is_sent(fields: dict[str, Any]
 
 @pytest.mark.parametrize("kind", [T.LIMIT, T.TRAILING_STOP])
 def test_an_order_without_its_price_is_refused(kind: OrderType) -> None:
-    with pytest.raises(Rejected, match="it has no (limit price|trail)"):
+    with pytest.raises(Rejected, match=r"it has no (limit price|trail)"):
         write_order(order("ob-1", kind=kind))
+
+
+def test_a_market_order_for_a_fraction_is_for_the_day() -> None:
+    assert write_order(order("f", quantity="0.5", tif=F.GTC))["time_in_force"] == "day"
+    assert write_order(order("n", notional=5, quantity=0, tif=F.GTC))["time_in_force"] == "day"
+    assert write_order(order("w", quantity=5, tif=F.GTC))["time_in_force"] == "gtc"
 
 
 def test_exits_make_a_family() -> None:
@@ -72,7 +78,7 @@ def test_every_status_of_alpaca_is_known(word: str) -> None:
     report = wire.read_report({**ROW, "status": word}, "ob-1")
     assert report.status is wire.STATUSES[word]
     partly = wire.read_report({**ROW, "status": word, "filled_qty": "4", "filled_avg_price": 99.1}, "ob-1")
-    assert (partly.filled, partly.average) == (4, Decimal("99.1"))
+    assert (partly.filled, partly.average) == (Decimal(4), Decimal("99.1"))
     assert partly.status is not OrderStatus.ACCEPTED
 
 

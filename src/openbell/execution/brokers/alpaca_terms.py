@@ -59,7 +59,7 @@ def _find_fault_of_size(order: ApprovedOrder) -> str:
         return f"quantity {order.quantity} must be positive"
     elif not order.quantity % 1:
         return ""
-    if order.type is _T.TRAILING_STOP or order.tif is not _F.DAY or _has_exits(order):
+    if order.type is _T.TRAILING_STOP or _tif(order) is not _F.DAY or _has_exits(order):
         return "fractions of a share must be for the day, without a trail and without exits"
     return ""
 
@@ -77,7 +77,7 @@ def write_order(order: ApprovedOrder) -> dict[str, Any]:
         "symbol": order.symbol,
         "side": "buy" if order.side > 0 else "sell",
         "type": order.type.value,
-        "time_in_force": order.tif.value,
+        "time_in_force": _tif(order).value,
         "client_order_id": order.client_id,
     }
     if order.notional is not None:
@@ -138,6 +138,12 @@ def _trail(order: ApprovedOrder) -> str:
     if order.trail is None:
         raise Rejected(f"alpaca: order {order.client_id} was not sent: it has no trail")
     return text(order.trail * 100 if order.trail_percent else order.trail)
+
+
+def _tif(order: ApprovedOrder) -> TimeInForce:
+    """Return how long an order is sent for: fractions only work for the day, which is enough at any price."""
+    whole = order.notional is None and not order.quantity % 1
+    return _F.DAY if order.type is _T.MARKET and order.tif is _F.GTC and not whole else order.tif
 
 
 def _has_exits(order: ApprovedOrder) -> bool:
