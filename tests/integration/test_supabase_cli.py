@@ -14,6 +14,7 @@ from tests.postgres.journals import assert_copied, part, stored, write_again
 from tests.postgres.server import PASSWORD, Project, Server
 
 from openbell.storage.journal import Journal
+from openbell.trading import copying
 
 PAPER = ("paper", "sma_cross", "--symbols", "AAPL", "--replay", "2012-01-03")
 JOURNAL = Path("state/paper-sma_cross/journal.db")
@@ -59,7 +60,10 @@ def test_the_address_may_stand_in_a_file_and_is_needed(tmp_path: Path, monkeypat
     assert "of-nobody" not in ended.line
 
 
-def test_a_paper_session_copies_itself_and_the_database_says_so(here: Project):
+def test_a_paper_session_copies_itself_and_the_database_says_so(
+    here: Project, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(copying, "_PATIENCE", 60.0)  # on a busy machine
     assert run(*PAPER).code == 0
     assert_copied(here, JOURNAL)
     (journal,) = run("db", "status", "--json").document["journals"]
@@ -97,6 +101,7 @@ def test_doctor_finds_what_is_open_or_missing(
     own_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str, name: str, said: str
 ):
     configure(tmp_path, monkeypatch, own_project)
+    monkeypatch.setattr(copying, "_PATIENCE", 60.0)  # on a busy machine
     run(*PAPER)
     own_project.tell(harm)
     ended = run("db", "doctor", "--json")
