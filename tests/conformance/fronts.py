@@ -92,10 +92,12 @@ class Paired:
         return [_named(one) for one in await self._broker.executions(since)]
 
     async def place(self, order: ApprovedOrder) -> Report:
-        return _named(await self._broker.place(_paired(order)))
+        report: Report = _named(await self._broker.place(_paired(order)))
+        return report
 
     async def replace(self, client_id: str, order: ApprovedOrder) -> Report:
-        return _named(await self._broker.replace(client_id, _paired(order)))
+        report: Report = _named(await self._broker.replace(client_id, _paired(order)))
+        return report
 
     async def cancel(self, client_id: str) -> None:
         await self._broker.cancel(client_id)

@@ -81,6 +81,7 @@ class Tws:
         self.received: list[Fields] = []
         self.clients: dict[int, Client] = {}
         self.port = 0
+        self.accounts, self.next_id = ACCOUNT, 100  #: the login's accounts, and the next number of an order
         self.answers: dict[int, Answer] = {START: self._start}
         for request, end in (
             (POSITIONS, (62, 1)),
@@ -110,10 +111,10 @@ class Tws:
         """Return the requests of a kind."""
         return [fields for fields in self.received if int(fields[0]) == request]
 
-    async def wait_for(self, request: int) -> None:
-        """Wait until there was a request of a kind."""
+    async def wait_for(self, request: int, *, count: int = 1) -> None:
+        """Wait until there were so many requests of a kind."""
         async with self._news:
-            await self._news.wait_for(lambda: self.of(request))
+            await self._news.wait_for(lambda: len(self.of(request)) >= count)
 
     async def tell(self, *fields: object) -> None:
         """Send a frame to all clients."""
@@ -177,8 +178,8 @@ class Tws:
             client.hang_up()
             return
         self.clients[client.number] = client
-        await client.send(15, 1, ACCOUNT)
-        await client.send(9, 1, 100)
+        await client.send(15, 1, self.accounts)
+        await client.send(9, 1, self.next_id)
         await client.fail(-1, 2104, "Market data farm connection is OK:usfarm")
 
 

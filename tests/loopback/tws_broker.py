@@ -9,7 +9,7 @@ from typing import Literal
 
 from openbell.core.types import NANOS_PER_SECOND, OrderStatus
 from tests.loopback import tws_frames as frames
-from tests.loopback.book import Placed, Refusal
+from tests.loopback.book import Placed, Refusal, check
 from tests.loopback.exchange import TERMINAL, Event, Exchange
 from tests.loopback.tws import (
     ACCOUNT,
@@ -117,6 +117,7 @@ class TwsBroker(Tws):
         if old is not None and old.exchange:
             self._change(old, fields)
             return
+        self.next_id = max(self.next_id, number + 1)
         ticket = Ticket(client.number, number, 9000 + len(self.tickets), fields)
         self.tickets.append(ticket)
         if fields[frames.TRANSMIT] != "1":
@@ -143,12 +144,13 @@ class TwsBroker(Tws):
 
     def _change(self, ticket: Ticket, fields: Fields) -> None:
         wanted = frames.read_placed(fields)
+        check(wanted, self.exchange.lines[wanted.symbol].instrument)
         if not self.renames:
             fields[frames.REF] = ticket.asked[frames.REF]
         before, ticket.asked = ticket.asked, fields
         try:
             self.exchange.replace(
-                ticket.exchange, fields[frames.REF], quantity=wanted.quantity, limit=wanted.limit,
+                ticket.exchange, wanted.client_id, quantity=wanted.quantity, limit=wanted.limit,
                 stop=wanted.stop, trail=wanted.trail,
             )  # fmt: skip
         except Refusal:

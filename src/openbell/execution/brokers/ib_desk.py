@@ -47,9 +47,9 @@ class Desk:
     async def find(self, client_id: str) -> Report | None:
         """Return an order by its client id; of those that have ended TWS knows the ones of today."""
         self.check_link(f"order {client_id}")
-        await self.working()
+        listed = {one.client_id for one in await self.working()}
         found = self._book.named(client_id)
-        if found is not None and found.status not in TERMINAL:
+        if client_id in listed or (found is not None and found.status in TERMINAL):
             return found
         rows = await self.wire.ask_kind(
             "completed orders", "completed", lambda client: client.reqCompletedOrders(False)

@@ -112,11 +112,11 @@ class Keeper:
         while True:
             await asyncio.sleep(delay)
             delay = min(2 * delay, _LONGEST)
+            self._cut = ""  # a TWS that is cut off says so to each new client
             try:
                 accounts = await self._wire.open()
             except (ConfigError, RemoteError):  # its dead connection may hold our number for a while
                 continue
-            self._cut = ""  # a TWS that is cut off says so to each new client
             try:
                 await self._check(accounts)
             except RemoteError:
