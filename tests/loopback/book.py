@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from openbell.core.types import Instrument, OrderStatus, OrderType, Side, TimeInForce
 
@@ -77,6 +77,30 @@ class Executed(NamedTuple):
     time: int
 
 
+Kind = Literal["new", "held", "triggered", "fill", "cancelled", "expired", "rejected", "replaced"]
+
+
+class Event(NamedTuple):
+    """What happened to an order: its state just after it, and the fill if it was one."""
+
+    seq: int
+    time: int
+    kind: Kind
+    order: Placed
+    fill: Executed | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """The market of one symbol: the last price, and what of the last trade's size nobody has taken."""
+
+    instrument: Instrument
+    last: Decimal | None = None
+    size: Decimal | None = None  #: None is without end
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+
+
 def check(order: Placed, instrument: Instrument) -> None:
     """Check an order's own numbers.
 
@@ -113,3 +137,13 @@ def trail_stop(order: Placed) -> Decimal:
 def limit_of(order: Placed) -> Decimal | None:
     """Return the price that an order will not go beyond, if it has one now."""
     return order.limit if order.type in {_T.LIMIT, _T.STOP_LIMIT} else None
+
+
+def averaged(before: Decimal, average: Decimal, signed: Decimal, price: Decimal) -> Decimal:
+    """Return the average price of a position after a fill; 0 when nothing is left."""
+    after = before + signed
+    if before * signed >= 0:
+        return (average * abs(before) + price * abs(signed)) / abs(after)
+    if after * before > 0:
+        return average
+    return price if after else Decimal(0)

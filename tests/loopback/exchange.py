@@ -8,42 +8,31 @@ from __future__ import annotations
 
 import time as wall
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from openbell.core.types import Instrument, OrderStatus, OrderType, Side, TimeInForce
 from tests.loopback.audit import Books, faults_of
-from tests.loopback.book import Executed, Placed, Refusal, check, is_reached, limit_of, trail_stop
+from tests.loopback.book import (
+    Event,
+    Executed,
+    Kind,
+    Line,
+    Placed,
+    Refusal,
+    averaged,
+    check,
+    is_reached,
+    limit_of,
+    trail_stop,
+)
+from tests.loopback.exits import TERMINAL, exit_of, tend_pair, wake
 
 __all__ = ["Event", "Exchange", "Executed", "Placed", "Refusal"]
 
 _S, _T, _F = OrderStatus, OrderType, TimeInForce
 ZERO = Decimal(0)
-TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
-
-Kind = Literal["new", "held", "triggered", "fill", "cancelled", "expired", "rejected", "replaced"]
-
-
-class Event(NamedTuple):
-    """What happened to an order: its state just after it, and the fill if it was one."""
-
-    seq: int
-    time: int
-    kind: Kind
-    order: Placed
-    fill: Executed | None = None
-
-
-@dataclass(slots=True)
-class Line:
-    """The market of one symbol: the last price, and what of the last trade's size nobody has taken."""
-
-    instrument: Instrument
-    last: Decimal | None = None
-    size: Decimal | None = None  #: None is without end
-    bid: Decimal | None = None
-    ask: Decimal | None = None
 
 
 class Exchange:
@@ -164,9 +153,9 @@ class Exchange:
         """
         self._check(order)
         made = replace(order, id=f"x{len(self.orders) + 1}", submitted=self.time)
-        self._add(made)
+        self.orders[made.id] = made
         exits = [(leg_ids[0], take_profit, _T.LIMIT), (leg_ids[1], stop_loss, _T.STOP)]
-        legs = [self._leg(made, *one) for one in exits if one[1] is not None]
+        legs = [exit_of(self, made, *one) for one in exits if one[1] is not None]
         if legs:
             group = made.oco = made.oco or made.id
             for leg in legs:
@@ -229,7 +218,7 @@ class Exchange:
         self._check_id(client_id)
         fresh = replace(old, id=f"x{len(self.orders) + 1}", client_id=client_id, replaces=old.id, **given)  # type: ignore[arg-type]  # decimals
         old.status, old.replaced_by = _S.CANCELLED, fresh.id
-        self._add(fresh)
+        self.orders[fresh.id] = fresh
         self._tell("replaced", old)
         self._tell("new", fresh)
         self._match(fresh.symbol)
@@ -258,7 +247,7 @@ class Exchange:
             self.reject(order.id, order.doom)
 
     def expire(self, order_id: str) -> None:
-        """Let an order expire."""
+        """Let an order run out."""
         self._end(self.orders[order_id], _S.EXPIRED, "expired")
 
     def split(self, symbol: str, new: int, old: int) -> None:
@@ -326,20 +315,6 @@ class Exchange:
             raise Refusal("ended", f"order {order_id} is {order.status.value}")
         return order
 
-    def _add(self, order: Placed) -> None:
-        self.orders[order.id] = order
-
-    def _leg(self, parent: Placed, client_id: str, price: Decimal | None, kind: OrderType) -> Placed:
-        leg = Placed(
-            client_id, parent.symbol, parent.side if parent.reduce_only else _other(parent.side), kind,
-            _F.GTC, parent.quantity, limit=price if kind is _T.LIMIT else None,
-            stop=price if kind is _T.STOP else None, reduce_only=True, id=f"x{len(self.orders) + 1}",
-            submitted=self.time, status=_S.ACCEPTED if parent.reduce_only else _S.HELD,
-            parent="" if parent.reduce_only else parent.id,
-        )  # fmt: skip
-        self._add(leg)
-        return leg
-
     def _tell(self, kind: Kind, order: Placed, fill: Executed | None = None) -> None:
         event = Event(len(self.events) + 1, self.time, kind, replace(order), fill)
         self.events.append(event)
@@ -403,52 +378,27 @@ class Exchange:
         done = order.filled >= order.quantity
         order.status = _S.FILLED if done else _S.PARTIALLY_FILLED
         self._tell("fill", order, fill)
-        self._tend_pair(order, quantity)
+        tend_pair(self, order, quantity)
         if done:
-            self._wake(order)
+            wake(self, order)
         return fill
 
     def _book(self, fill: Executed) -> None:
         signed = fill.side * fill.quantity
         before = self.positions.get(fill.symbol, ZERO)
         after = before + signed
-        average = self.averages.get(fill.symbol, ZERO)
-        if before * signed >= 0:
-            average = (average * abs(before) + fill.price * fill.quantity) / abs(after)
-        elif after * before <= 0:
-            average = fill.price if after else ZERO
+        average = averaged(before, self.averages.get(fill.symbol, ZERO), signed, fill.price)
         self.positions[fill.symbol], self.averages[fill.symbol] = after, average
         self.cash -= signed * fill.price + fill.fee
-
-    def _tend_pair(self, order: Placed, quantity: Decimal) -> None:
-        """Take what filled of one of a pair off the other."""
-        for other in self.working() if order.oco else ():
-            if other.oco == order.oco and other.id != order.id and other.status not in TERMINAL:
-                other.quantity -= quantity
-                if other.remaining <= 0:
-                    other.quantity += quantity
-                    self._end(other, _S.CANCELLED, "cancelled", alone=True)
-
-    def _wake(self, parent: Placed) -> None:
-        """Let a bracket's exits work for what has filled."""
-        for leg in (self.orders[one] for one in parent.legs):
-            if leg.status is _S.HELD:
-                leg.quantity, leg.status = parent.filled, _S.ACCEPTED
-                self._tell("new", leg)
-        self._match(parent.symbol)
 
     def _end(self, order: Placed, status: OrderStatus, kind: Kind, *, alone: bool = False) -> None:
         order.status, order.updated = status, self.time
         self._tell(kind, order)
         if order.legs and order.filled:
-            self._wake(order)
+            wake(self, order)
         for leg in (self.orders[one] for one in order.legs):
             if leg.status is _S.HELD:
                 self._end(leg, _S.CANCELLED, "cancelled", alone=True)
         for other in self.working() if order.oco and not alone else ():
             if other.oco == order.oco and other.status not in TERMINAL:
                 self._end(other, _S.CANCELLED, "cancelled", alone=True)
-
-
-def _other(side: Side) -> Side:
-    return -1 if side > 0 else 1
