@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
-from heapq import nlargest
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from openbell.core import rules
@@ -14,6 +15,7 @@ from openbell.core.types import Instrument, OrderType
 
 _MARKET = OrderType.MARKET
 _CLASS = "equity"
+_NOBODY: AbstractSet[int] = frozenset()
 
 
 class Span(NamedTuple):
@@ -70,16 +72,6 @@ class Slot:
         return closes, quantity - closes
 
 
-class Totals(NamedTuple):
-    """Sums over all symbols, in money: every one at its worst."""
-
-    gross: float = 0.0
-    above: float = 0.0  #: the most that long less short can be
-    below: float = 0.0  #: the least
-    shorts: float = 0.0
-    positions: int = 0
-
-
 class Book:
     """All slots, and the sums over them. An order changes its own slot's part of the sums."""
 
@@ -94,28 +86,30 @@ class Book:
         self.active: dict[str, Slot] = {}
         self.sectors: dict[str, float] = {}
         self.groups: dict[str, float] = {}
-        self.totals = Totals()
+        self._empty()
 
-    def rebuild(self, working: Mapping[str, Mapping[int, Order]], ahead: Iterable[int] = ()) -> None:
-        """Count in what is held and what works; `ahead` are ids of orders that are to be reviewed first."""
+    def rebuild(self) -> None:
+        """Begin with what is held, at the last prices; nothing works."""
         for slot in self.active.values():
             slot.clear()
         self.active.clear()
-        self.sectors.clear()
-        self.groups.clear()
-        self.totals = Totals()
-        skipped = set(ahead)
+        self._empty()
         for symbol, position in self._account.positions.items():
             if position.quantity != 0.0:
-                self.slot(symbol).held = position.quantity
-        for symbol, orders in working.items():
-            if orders:
                 slot = self.slot(symbol)
-                for order in sorted(orders.values(), key=_closers_first):
-                    if order.id not in skipped:
-                        self.count(slot, order)
-        for slot in self.active.values():
-            self.settle(slot)
+                slot.held = position.quantity
+                self.settle(slot)
+
+    def refresh(self, symbol: str, orders: Iterable[Order], ahead: AbstractSet[int] = _NOBODY) -> Slot:
+        """Count a symbol anew: what is held, and what works; `ahead` are not reviewed yet."""
+        slot = self.slot(symbol)
+        slot.buys = slot.sells = slot.closing = slot.exits = 0.0
+        slot.held = self._account.quantity(symbol)
+        for order in sorted(orders, key=_closers_first):
+            if order.id not in ahead:
+                self.count(slot, order)
+        self.settle(slot)
+        return slot
 
     def slot(self, symbol: str) -> Slot:
         """Return a symbol's slot, from now on among those that are counted."""
@@ -146,30 +140,50 @@ class Book:
 
     def settle(self, slot: Slot) -> None:
         """Bring the sums up to a slot's orders."""
-        low, high = ends = slot.span()
-        price, before, t = slot.price, slot.reach, self.totals
-        worst = ends.worst
+        low, high = slot.span()
+        price, before = slot.price, slot.reach
+        worst = high if high >= -low else low
         reach = abs(worst) * price
-        was, now = slot.low, slot.high
-        self.totals = Totals(
-            t.gross + reach - before,
-            t.above + (high - now) * price,
-            t.below + (low - was) * price,
-            t.shorts + (max(-low, 0.0) - max(-was, 0.0)) * price,
-            t.positions + (reach > 0.0) - (before > 0.0),
-        )
-        self.groups[slot.group] = self.groups.get(slot.group, 0.0) + reach - before
-        if slot.sector:
-            self.sectors[slot.sector] = self.sectors.get(slot.sector, 0.0) + reach - before
+        more = reach - before
+        self.gross += more
+        self.above += (high - slot.high) * price
+        self.below += (low - slot.low) * price
+        if low < 0.0 or slot.low < 0.0:
+            self.shorts += (max(-low, 0.0) - max(-slot.low, 0.0)) * price
+        self.positions += (reach > 0.0) - (before > 0.0)
+        if more != 0.0:
+            self._rank(before, reach)
+        group, sector = slot.group, slot.sector
+        self.groups[group] = self.groups.get(group, 0.0) + more
+        if sector:
+            self.sectors[sector] = self.sectors.get(sector, 0.0) + more
         slot.low, slot.high, slot.worst = low, high, worst
         slot.reach, slot.money = reach, worst * price
 
     def largest(self, count: int, *, instead: Slot | None = None, reach: float = 0.0) -> float:
         """Return the sum of the largest positions, with one of them at another value."""
-        values = [slot.reach for slot in self.active.values() if slot is not instead]
+        top = self._ranked[-count - 1 :]
         if instead is not None:
-            values.append(reach)
-        return sum(nlargest(count, values)) if count < len(values) else sum(values)
+            if instead.reach > 0.0 and instead.reach >= top[0]:
+                top.remove(instead.reach)
+            insort(top, reach)
+        return sum(top[-count:])
+
+    def _rank(self, before: float, after: float) -> None:
+        """Keep the positions' values in order."""
+        if before > 0.0:
+            del self._ranked[bisect_left(self._ranked, before)]
+        if after > 0.0:
+            insort(self._ranked, after)
+
+    def _empty(self) -> None:
+        self.gross = 0.0  #: of every position at its worst
+        self.above = self.below = 0.0  #: the most and the least that long less short can be
+        self.shorts = 0.0
+        self.positions = 0
+        self._ranked: list[float] = []
+        self.sectors.clear()
+        self.groups.clear()
 
     def _close(self, slot: Slot, quantity: float) -> None:
         """Count a market order that closes as filled."""

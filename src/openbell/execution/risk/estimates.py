@@ -93,6 +93,7 @@ class LedoitWolf:
         self._norm = 0.0  # ‖Σrr'‖²
         self._fourth = 0.0  # Σ‖r‖⁴
         self._trace = 0.0
+        self._parts = (0.0, 0.0)  # the factor of the sum, and what is added on the diagonal
 
     def push(self, returns: Floats, gone: Floats | None) -> None:
         """Take in a bar's returns, and take out those that leave the window, if any do."""
@@ -101,6 +102,11 @@ class LedoitWolf:
             self._count -= 1
         self._step(returns, 1.0)
         self._count += 1
+        shrinkage = self.shrinkage
+        self._parts = (
+            (1.0 - shrinkage) / self._count,
+            shrinkage * self._trace / self._count / len(self._sum),
+        )
 
     def _step(self, row: Floats, sign: float) -> None:
         square = float(row @ row)
@@ -120,13 +126,6 @@ class LedoitWolf:
         distance = norm / size - mean * mean
         error = min((self._fourth / count - norm) / (size * count), distance)
         return error / distance if error > 0.0 and distance > 0.0 else 0.0
-
-    @property
-    def _parts(self) -> tuple[float, float]:
-        """Return the factor of the sum, and what is added on the diagonal."""
-        count = max(self._count, 1)
-        shrinkage = self.shrinkage
-        return (1.0 - shrinkage) / count, shrinkage * self._trace / count / len(self._sum)
 
     @property
     def matrix(self) -> Floats:

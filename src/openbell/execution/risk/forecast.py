@@ -105,7 +105,7 @@ class Forecast:
             gains = self._gains_after(at, change)
             if self._historical:
                 found = tail_of_gains(gains, self._model.level)
-                var, cvar = max(var, found.var * self._root), max(cvar, found.cvar * self._root)
+                var, cvar = found.var * self._root, found.cvar * self._root
             if self._drawn and len(gains):
                 picked = gains[self._picked]
                 drawn = picked[:, 0] if self._model.horizon == 1 else picked.sum(axis=1)

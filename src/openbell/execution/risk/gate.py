@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from openbell.core import rules
 from openbell.core.clock import Sessions
 from openbell.core.desk import Desk
-from openbell.core.orders import Order, Refusal, Replace
+from openbell.core.orders import Cancel, Order, Refusal, Replace
 from openbell.core.ports import Command
 from openbell.core.types import Action, OrderType, Reason
 from openbell.execution.risk.book import Book, Slot
@@ -89,7 +89,9 @@ class RiskGate:
             self.forecast.push(self._returns.step())
         equity = desk.equity()
         self.pulse.beat(time, equity, desk.account.entries)
+        self.book.rebuild()
         self._measure(equity, time)
+        self._count_working()
         return self._steward.tend(equity, time)
 
     def act(self, action: Action) -> None:
@@ -98,19 +100,17 @@ class RiskGate:
 
     def _measure(self, equity: float, time: int) -> None:
         """Keep the highest values of what is held now, whatever works."""
-        self.book.rebuild({})
-        self._built = _NEVER
-        worst, totals = self.worst, self.book.totals
+        worst, book = self.worst, self.book
         worst.note("drawdown", self.pulse.drawdown(equity), time)
         worst.note("daily_loss", self.pulse.daily_loss(equity), time)
-        if not totals.positions:
+        if not book.positions:
             return
         part = 1.0 / equity if equity > 0.0 else math.inf
-        worst.note("gross_exposure", totals.gross, time)
-        worst.note("leverage", totals.gross * part, time)
-        worst.note("net_exposure", max(totals.above, -totals.below) * part, time)
-        worst.note("position_share", self.book.largest(1) * part, time)
-        worst.note("position_count", totals.positions, time)
+        worst.note("gross_exposure", book.gross, time)
+        worst.note("leverage", book.gross * part, time)
+        worst.note("net_exposure", max(book.above, -book.below) * part, time)
+        worst.note("position_share", book.largest(1) * part, time)
+        worst.note("position_count", book.positions, time)
         if self.forecast is not None:
             self.forecast.hold(self._exposures())
             tail = self.forecast.tail()
@@ -123,12 +123,17 @@ class RiskGate:
     def begin(self, commands: Sequence[Command]) -> None:
         """Take note of what leaves together, and bring the book up to what is held and works.
 
-        What a desk cancels is not among its working orders any more.
+        What a desk cancels is not among its working orders any more; its symbol is counted anew.
         """
-        orders = [command for command in commands if isinstance(command, Order)]
-        self._ahead.update(order.id for order in orders)
-        self._parents.update(order.parent for order in orders if order.parent)
-        self._build(force=len(orders) < len(commands))
+        cancelled = []
+        for command in commands:
+            if isinstance(command, Order):
+                self._ahead.add(command.id)
+                if command.parent:
+                    self._parents.add(command.parent)
+            elif isinstance(command, Cancel):
+                cancelled.append(self._desk.orders[command.order_id].symbol)
+        self._catch_up(cancelled)
 
     def review(self, command: Order | Replace) -> Refusal | None:
         """Return why an order, or a change of one, may not pass; one that passes is counted in."""
@@ -191,7 +196,7 @@ class RiskGate:
             return None
         changed = _changed(order, change)
         self._ahead.add(order.id)
-        self._build(force=True)  # without the order as it is
+        self._recount(order.symbol)  # without the order as it is
         refusal = self._judge(changed)
         if refusal is not None and self.risk.enforce:
             changed = order
@@ -201,18 +206,45 @@ class RiskGate:
 
     # --- the book --------------------------------------------------------------------------------------
 
-    def _build(self, *, force: bool = False) -> None:
-        """Bring the book up to the account and the working orders, unless it is."""
-        desk = self._desk
-        time, booked = self._market.time, len(desk.account.entries)
-        if not force and self._built == (time, booked):
+    def _count_working(self) -> None:
+        """Count what works in, at the prices of this moment: orders that follow are single steps."""
+        desk, forecast = self._desk, self.forecast
+        working = False
+        for symbol, orders in desk.working.items():
+            if orders:
+                self.book.refresh(symbol, orders.values(), self._ahead)
+                working = True
+        if forecast is not None and (working or self._built[0] != self._market.time):
+            forecast.hold(self._exposures())
+        self._built = self._market.time, len(desk.account.entries)
+        self._set_scene()
+
+    def _catch_up(self, cancelled: Iterable[str]) -> None:
+        """Bring the book up to what was booked and cancelled since it was built."""
+        time, booked = self._built
+        if time != self._market.time:
+            self.book.rebuild()
+            self._count_working()
             return
-        self._built = time, booked
-        self.book.rebuild(desk.working, self._ahead)
+        entries = self._desk.account.entries
+        symbols = {entry.symbol for entry in entries[booked:] if entry.symbol}
+        for symbol in symbols.union(cancelled):
+            self._recount(symbol)
+        if len(entries) != booked:
+            self._built = time, len(entries)
+            self._set_scene()
+
+    def _recount(self, symbol: str) -> None:
+        """Count one symbol anew."""
+        slot = self.book.slot(symbol)
+        before = slot.money
+        self.book.refresh(symbol, self._desk.working.get(symbol, {}).values(), self._ahead)
         if self.forecast is not None:
-            self.forecast.hold(self._exposures())
+            self.forecast.shift(slot.at, slot.money - before)
+
+    def _set_scene(self) -> None:
         self._scene = Scene(
-            self.book, self.pulse, self.forecast, self.conditions, desk.equity(), self._market.time
+            self.book, self.pulse, self.forecast, self.conditions, self._desk.equity(), self._market.time
         )
 
     def _exposures(self) -> Floats:

@@ -265,6 +265,6 @@ STANDARD_RISK = Risk(
         max_turnover=4.0,
         credit_closing=True,
     ),
-    model=RiskModel(methods=METHODS, unknown="pass"),
+    model=RiskModel(methods=("historical", "ewma", "ledoit_wolf"), unknown="pass"),
     operation=OperationLimits(max_clock_skew=5.0, max_errors_per_minute=30, max_spread_bps=200.0),
 )

@@ -49,17 +49,17 @@ def _exposure_checks(limits: PortfolioLimits) -> Iterator[Check]:
     if limits.max_gross is not None:
         yield Check(
             Reason.GROSS_EXPOSURE, _gross, limits.max_gross, "gross exposure", "money",
-            before=lambda t: t.scene.book.totals.gross,
+            before=lambda t: t.scene.book.gross,
         )  # fmt: skip
     if limits.max_leverage is not None:
         yield Check(
             Reason.LEVERAGE, lambda t: t.share(_gross(t)), limits.max_leverage, "leverage", "times",
-            before=lambda t: t.share(t.scene.book.totals.gross),
+            before=lambda t: t.share(t.scene.book.gross),
         )  # fmt: skip
     if limits.max_net is not None:
         yield Check(
             Reason.NET_EXPOSURE, lambda t: t.share(_net(t)), limits.max_net, "net exposure, of equity",
-            "share", before=lambda t: t.share(max(t.scene.book.totals.above, -t.scene.book.totals.below)),
+            "share", before=lambda t: t.share(max(t.scene.book.above, -t.scene.book.below)),
         )  # fmt: skip
     if limits.max_concentration is not None:
         count = limits.largest
@@ -120,22 +120,22 @@ def _model_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Check]:
 
 
 def _gross(trial: Trial) -> float:
-    return trial.scene.book.totals.gross + trial.reach - trial.slot.reach
+    return trial.scene.book.gross + trial.reach - trial.slot.reach
 
 
 def _net(trial: Trial) -> float:
-    totals, slot, span = trial.scene.book.totals, trial.slot, trial.span
-    above = totals.above + (span.high - slot.high) * slot.price
-    below = totals.below + (span.low - slot.low) * slot.price
+    book, slot, span = trial.scene.book, trial.slot, trial.span
+    above = book.above + (span.high - slot.high) * slot.price
+    below = book.below + (span.low - slot.low) * slot.price
     return max(above, -below)
 
 
 def _positions(trial: Trial) -> float:
-    return trial.scene.book.totals.positions + (trial.reach > 0.0) - (trial.slot.reach > 0.0)
+    return trial.scene.book.positions + (trial.reach > 0.0) - (trial.slot.reach > 0.0)
 
 
 def _positions_now(trial: Trial) -> float:
-    return trial.scene.book.totals.positions
+    return trial.scene.book.positions
 
 
 def _sector(trial: Trial, reach: float) -> float:

@@ -39,7 +39,7 @@ def position_checks(limits: PositionLimits, model: RiskModel) -> Iterator[Check]
     if limits.max_short_share is not None:
         yield Check(
             Reason.SHORT_LIMIT, lambda t: t.share(_shorts(t)), limits.max_short_share,
-            "shorts' share of equity", "share", before=lambda t: t.share(t.scene.book.totals.shorts),
+            "shorts' share of equity", "share", before=lambda t: t.share(t.scene.book.shorts),
         )  # fmt: skip
     yield from _liquidity_checks(limits, model)
 
@@ -76,4 +76,4 @@ def _short(trial: Trial) -> float:
 
 
 def _shorts(trial: Trial) -> float:
-    return trial.scene.book.totals.shorts + _short(trial) - max(-trial.slot.low, 0.0) * trial.slot.price
+    return trial.scene.book.shorts + _short(trial) - max(-trial.slot.low, 0.0) * trial.slot.price

@@ -40,10 +40,10 @@ def tail_of_gains(gains: Floats, level: float) -> Tail:
     if count == 0:
         return NO_TAIL
     worst = count - math.ceil(level * count - _HAIR) + 1
-    ends = np.partition(gains, worst - 1)[:worst] if worst < count else gains
-    edge = float(ends.max())
+    ends = sorted((np.partition(gains, worst - 1)[:worst] if worst < count else gains).tolist())
+    edge = ends[-1]
     mass = (1.0 - level) * count
-    beyond = float(ends.sum()) - edge
+    beyond = sum(ends[:-1])
     return Tail(-edge, -(beyond + (mass - (worst - 1)) * edge) / mass)
 
 
