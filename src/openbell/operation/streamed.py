@@ -136,7 +136,8 @@ async def _begin(
     """Begin a new session: with the facts of its symbols, and the bars of before."""
     symbols = list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
     feed = make_plan(stream.provider, symbols)
-    now = clock.now() - clock.now() % feed.step
+    now = clock.now()
+    now -= now % feed.step
     if stream.is_synthetic:
         now = (await stream.provider.quote(symbols[0])).time - feed.step
     instruments = {symbol: await source.instrument(symbol) for symbol in symbols}
