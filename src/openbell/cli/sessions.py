@@ -36,7 +36,7 @@ State = Annotated[
     sessions,
     "openbell paper sma_cross --symbols AAPL --replay 2012-01-03 --speed 100x",
     "openbell paper config/strategies.yaml",
-    "openbell paper sma_cross --symbols AAPL,MSFT --feed synthetic --until 2024-07-02",
+    "openbell paper sma_cross --symbols AAPL --feed synthetic --until 2024-07-02",
     codes=(Exit.FAILED,),
 )
 def paper(  # noqa: PLR0913  # each is an option of the command line
