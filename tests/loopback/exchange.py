@@ -134,8 +134,6 @@ class Exchange:
         touch = line.ask if side > 0 else line.bid
         return line.last if touch is None else touch
 
-    # --- orders ----------------------------------------------------------------------------------------
-
     def place(
         self,
         order: Placed,
@@ -280,8 +278,6 @@ class Exchange:
         """Return what is wrong with the books; nothing is, if nothing was lost or doubled."""
         books = Books(self.initial, self.cash, self.positions, self.fills, self.orders, self.splits)
         return list(faults_of(books))
-
-    # --- inside ----------------------------------------------------------------------------------------
 
     def _check(self, order: Placed) -> None:
         if self.refusals:

@@ -13,10 +13,11 @@ from openbell.core.orders import Order
 from openbell.core.types import Instrument, OrderType, Reason, Side, TimeInForce
 from openbell.execution.approval import ApprovedOrder
 from openbell.execution.port import Capabilities
-from openbell.trading.clientids import ClientIds, is_own
+from openbell.trading.clientids import ClientIds, is_own, session_id
 from openbell.trading.gate import Exits, Gate, Refusal, Standing, Terms
 from openbell.trading.route import terms_of
 from tests.loopback.direct import BARE, EVERYTHING
+from tests.unit.trading_by_hand import START
 
 T = OrderType
 STANDING = Standing(price=100.0, held=0.0, free=10_000.0, power=math.inf, initial=1.0, open=True, short=True)
@@ -134,5 +135,6 @@ def test_client_ids_tell_sessions_strategies_orders_and_revisions_apart() -> Non
     assert len(made) == 5
     assert all(is_own(one) and len(one) <= 45 for one in made)
     assert not is_own("my order")
+    assert int(session_id(START), 36) * 10**6 == START
     with pytest.raises(ConfigError, match="27 are needed"):
         ClientIds("abc", longest=20)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from openbell.core.errors import Halt
+from openbell.core.errors import Disconnected, Halt
 from openbell.core.messages import Quote
 from openbell.core.types import OrderStatus, Reason
 from openbell.data.live.items import Connected, Correction, Settled
@@ -371,3 +371,28 @@ async def test_a_stream_that_ends_for_good_halts(tmp_path: Path) -> None:
     await life.broker.close()
     with pytest.raises(Halt, match="ended for good"):
         await life.finish()
+
+
+async def test_after_a_long_outage_old_decisions_are_dropped_and_new_ones_go_out(tmp_path: Path) -> None:
+    x = exchange()
+    timing = Timing(answer=0.2, fresh=0.05, look=0.001, looks=2, patience=0.001, fills=0.0)
+    away = asyncio.Event()
+
+    async def script(call: str, _point: str) -> None:
+        if away.is_set() and call != "events":
+            raise Disconnected("direct: connection refused")
+
+    life = life_of(tmp_path, x, {1: buy, 2: buy, 3: buy}, broker=Direct(x, script=script), timing=timing)
+    life.start()
+    await life.rest()
+    away.set()
+    await life.moment(0, 100)
+    await life.moment(1, 100)
+    await asyncio.sleep(0.1)
+    away.clear()
+    await asyncio.sleep(0.1)
+    await life.moment(2, 100)
+    reasons = [order(life, number).reason for number in (1, 2)]
+    assert (reasons, x.positions["A"] == 10) == ([Reason.NOT_SENT, Reason.NOT_SENT], True)
+    assert life.floor.held() == x.positions
+    await life.end()

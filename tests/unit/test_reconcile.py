@@ -275,3 +275,15 @@ async def test_a_position_that_settles_late_is_waited_for(tmp_path: Path) -> Non
     await asyncio.sleep(0)
     assert life.floor.held() == {"A": 10}
     await life.end()
+
+
+async def test_orders_of_an_earlier_session_are_said_and_left_alone(tmp_path: Path) -> None:
+    x = exchange()
+    x.place(Placed("obold-s-1-1", "A", 1, OrderType.LIMIT, TimeInForce.GTC, Decimal(5), limit=Decimal(50)))
+    x.place(by_hand(kind=OrderType.LIMIT, limit=Decimal(50)))
+    life = Life(tmp_path, x, Direct(x), {"s": scripted({})})
+    life.start()
+    await life.rest()
+    said = [body["said"] for body in entries(life, "alarm")]
+    assert (len(said), "order obold-s-1-1 of an earlier session" in said[0], len(x.working())) == (1, True, 2)
+    await life.end()

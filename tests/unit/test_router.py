@@ -20,6 +20,7 @@ from tests.unit.router_acts import (
     only,
 )
 from tests.unit.router_rig import Rig
+from tests.unit.trading_by_hand import Scripted
 
 S = OrderStatus
 # --- one order -------------------------------------------------------------------------------------------
@@ -290,6 +291,17 @@ def test_a_change_that_the_gate_refuses_is_not_sent(tmp_path: Path) -> None:
     rig.accept(only(rig.moment(0, 100)))
     assert rig.moment(1, 100) == []
     assert (rig.order(1).quantity, rig.order(1).reason) == (10, Reason.NO_BUYING_POWER)
+
+
+def test_a_stop_that_the_broker_ended_is_said_while_its_position_is_held(tmp_path: Path) -> None:
+    def protect(s: Scripted, _: int) -> None:
+        s.order("A", -10, stop=95, reduce_only=True)
+
+    rig = Rig(tmp_path, {1: buy, 2: protect})
+    rig.fill(only(rig.moment(0, 100)).client_id, 10)
+    rig.report(only(rig.moment(1, 100)).client_id, S.CANCELLED)
+    said = [entry.body["said"] for entry in rig.journal.read() if entry.kind == "said"]
+    assert "still held" in said[0]
 
 
 def test_a_report_from_before_its_end_does_not_bring_an_order_back(tmp_path: Path) -> None:

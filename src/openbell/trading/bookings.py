@@ -196,7 +196,15 @@ class Bookings:
                 self._board.change(route, Reason.REPLACED)
             self._steering.steer(route)
         else:
+            self._warn(route)
             self._steering.end(route, last.status, self._why(route, last), last.said)
+
+    def _warn(self, route: Route) -> None:
+        """Say that a position has lost an order that protected it, unless that was wanted."""
+        order = route.order
+        held = route.course.engine.account.quantity(order.symbol)
+        if order.reduce_only and not route.cancelling and not route.native and held * order.side < 0:
+            self._board.note(route, "the broker ended it, and the position that it protected is still held")
 
     def _fill_up(self, route: Route) -> None:
         """End an order that has filled, or go on with what of it has not been sent yet."""

@@ -39,6 +39,18 @@ class ClientIds:
         return f"{PREFIX}{digest}-{order_id}-{revision}"
 
 
+def session_id(began: int) -> str:
+    """Return a session's id from its first moment (ns UTC): the milliseconds in base 36, eight characters.
+
+    It must be kept with the session, as a second life needs the same.
+    """
+    rest, digits = began // 1_000_000, ""
+    while rest:
+        rest, digit = divmod(rest, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
 def is_own(client_id: str) -> bool:
     """Tell whether an id looks as if Openbell had made it, in this session or in another."""
     return client_id.startswith(PREFIX)

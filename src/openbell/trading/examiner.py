@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.execution.port import LiveBroker
+from openbell.trading.clientids import is_own
 from openbell.trading.floor import Floor
 from openbell.trading.reconcile import (
     OVERLAP,
@@ -17,6 +18,7 @@ from openbell.trading.reconcile import (
     Snapshot,
     base_of,
     cash_difference,
+    foreign_orders,
     missing,
     position_differences,
     snapshot,
@@ -172,6 +174,8 @@ class Examiner:
         others = dict(base_of(floor, seen))  # worked out now: no fill may come between
         cash = floor.base_cash + seen.balance.cash - floor.cash()
         time = max(floor.time, seen.balance.time)
+        if floor.base is None:
+            self._warn_of_leftovers()
         for one in found:
             if self._decide(one) == "adopt":
                 adopted = others.pop(one.symbol)
@@ -187,6 +191,16 @@ class Examiner:
             books.put("base", {"holdings": held, "cash": str(cash)}, time)
         books.put("power", {"power": str(seen.balance.buying_power), "since": seen.time}, time)
         books.note("checked", {"positions": len(seen.holdings), "working": len(seen.working)})
+
+    def _warn_of_leftovers(self) -> None:
+        """Say which orders of earlier sessions still work: they are nobody's in this one."""
+        for one in foreign_orders(self._books.floor):
+            if is_own(one.client_id):
+                said = (
+                    f"order {one.client_id} of an earlier session still works and is left alone; cancel it at "
+                    "the broker, or go on with that session"
+                )
+                self._books.note("alarm", {"said": said})
 
     def _decide(self, one: Difference) -> str:
         policy = self._policy.positions if one.symbol else self._policy.cash
