@@ -51,6 +51,7 @@ class Wire:
         for scheme in ("http://", "https://"):
             session.mount(scheme, Patient(pool_maxsize=_POOL))
         session.hooks["response"].append(self._note_limit)
+        _read_environment(session, str(client._base_url))  # noqa: SLF001  # see above
         client._retry = 0  # noqa: SLF001  # see above
         self._sessions.append(session)
         return client
@@ -92,6 +93,16 @@ class Wire:
         except (KeyError, ValueError):  # it did not say
             return
         self._told = remaining, max(reset - time.time(), 0.0)
+
+
+def _read_environment(session: Any, url: str) -> None:
+    """Read proxies and certificates from the environment once, and not before each order.
+
+    A `.netrc` is not read at all. It could put a login of its own in place of the keys.
+    """
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify = found["proxies"], found["verify"]
+    session.trust_env = False
 
 
 def _blame(error: Any, asked: str) -> OpenbellError | None:
