@@ -16,9 +16,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import WSMsgType, web
 
+from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, TimeInForce
 from tests.loopback.book import Executed, Placed, Refusal
-from tests.loopback.exchange import TERMINAL, Event, Exchange
+from tests.loopback.exchange import Event, Exchange
 from tests.loopback.server import Loopback
 
 _S, _T = OrderStatus, OrderType

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from openbell.core.orders import TERMINAL
 from openbell.core.types import NANOS_PER_SECOND, OrderStatus
 from tests.loopback import tws_frames as frames
 from tests.loopback.book import Placed, Refusal, check
-from tests.loopback.exchange import TERMINAL, Event, Exchange
+from tests.loopback.exchange import Event, Exchange
 from tests.loopback.tws import (
     ACCOUNT,
     COMPLETED,

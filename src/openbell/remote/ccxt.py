@@ -66,7 +66,7 @@ def make_exchange(
     config = {"timeout": int(timeout * _SECOND), "options": dict(options), "enableRateLimit": False}
     made = getattr(library, exchange)(config | dict(secrets or {}))
     if sandbox:
-        if "test" not in made.urls:
+        if not made.urls.get("test"):
             raise ConfigError(f"ccxt: {exchange} has no sandbox; say live: true if real money is meant")
         made.set_sandbox_mode(True)
     made.urls["api"] = _merge(made.urls["api"], urls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from openbell.core.errors import OpenbellError, RemoteError
@@ -70,11 +71,12 @@ class Watch:
 
     def start(self) -> None:
         """Begin."""
-        loops = [self._look_again()]
+        exchange = self._exchange
+        loops: list[Callable[[], Awaitable[None]]] = [self._look_again]
         if self._streams:
             loops += [
-                self._follow("orders", self._exchange.watch_orders, self._take_order),
-                self._follow("fills", self._exchange.watch_my_trades, self._take_trade),
+                partial(self._follow, "orders", exchange.watch_orders, self._take_order),
+                partial(self._follow, "fills", exchange.watch_my_trades, self._take_trade),
             ]
         self._tasks = [asyncio.create_task(self._guard(loop)) for loop in loops]
 
@@ -92,10 +94,10 @@ class Watch:
         elif report.client_id:
             self._open.add(report.client_id)
 
-    async def _guard(self, loop: Awaitable[None]) -> None:
+    async def _guard(self, loop: Callable[[], Awaitable[None]]) -> None:
         """Pass on what ends a loop: a key that is refused, or data of another form."""
         try:
-            await loop
+            await loop()
         except OpenbellError as error:
             self._tell(error)
 
