@@ -26,11 +26,13 @@ class Rig:
     def __init__(
         self, path: Path, acts: dict[int, Acts], *, capabilities: Capabilities = EVERYTHING, **settings: Any
     ) -> None:
-        self._kinds, self._settings = {"s": scripted(acts)}, {"capabilities": capabilities, **settings}
+        self._kinds = settings.pop("kinds", None) or {"s": scripted(acts)}
+        self._settings = {"capabilities": capabilities, **settings}
         self.journal = Journal(path / "rig.db", account="rig")
         self.floor = floor_of(self.journal, self._kinds, **self._settings)
         self.course = self.floor.courses["s"]
-        self.course.begin()
+        for course in self.floor.courses.values():
+            course.begin()
         self.sent: list[Send] = []
         self._fills = 0
         self.take("start", {})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from openbell.core.errors import BadData
 from openbell.core.types import OrderStatus, OrderType, Reason, TimeInForce
 from openbell.execution.port import Capabilities
 from openbell.trading.route import Outcome, Stage
@@ -24,7 +26,7 @@ from tests.unit.router_acts import (
     only,
 )
 from tests.unit.router_rig import Rig
-from tests.unit.trading_by_hand import START, Scripted
+from tests.unit.trading_by_hand import Scripted, scripted
 
 S = OrderStatus
 
@@ -166,85 +168,6 @@ def test_an_order_after_one_that_has_ended_without_a_fill_is_refused(tmp_path: P
     assert rig.ended(2) == (S.REJECTED, Reason.PARENT_ENDED)
 
 
-# --- what is watched here --------------------------------------------------------------------------------
-
-
-def test_a_stop_that_the_broker_does_not_have_is_watched(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, {1: lambda s, _: s.order("A", 10, stop=105)}, capabilities=BARE)
-    assert rig.moment(0, 100) == []
-    assert rig.order(1).status is S.ACCEPTED
-    assert rig.moment(1, 104) == []
-    send = only(rig.moment(2, 103, high=105.5))
-    assert send.order is not None
-    assert (send.order.type, rig.order(1).status) == (OrderType.MARKET, S.TRIGGERED)
-    rig.fill(send.client_id, 10)
-    assert rig.order(1).status is S.FILLED
-    rig.again()
-
-
-def test_a_watched_trailing_stop_is_tested_against_the_mark_before(tmp_path: Path) -> None:
-    def act(s: Scripted, _: int) -> None:
-        s.order("A", 10, trailing_stop=0.05)
-
-    rig = Rig(tmp_path, {1: act}, capabilities=BARE)
-    send = only(rig.moment(0, 100))
-    rig.accept(send)
-    rig.fill(send.client_id, 10)
-    assert rig.moment(1, 110, high=110, low=104) == []
-    assert rig.floor.router.would_trigger("A", 104)
-    assert not rig.floor.router.would_trigger("A", 106)
-    assert calls(rig.take("touch", {"symbol": "A", "price": 104.0})) == ["place"]
-    rig.again()
-
-
-def test_a_watched_stop_limit_becomes_a_limit_order_and_can_be_changed_and_cancelled(
-    tmp_path: Path,
-) -> None:
-    def act(s: Scripted, _: int) -> None:
-        s.made["a"] = s.order("A", 10, stop=105, limit=106)
-        s.made["b"] = s.order("A", 10, stop=120)
-
-    def alter(s: Scripted, n: int) -> None:
-        change(stop=104)(s, n)
-        s.cancel(s.made["b"])
-
-    rig = Rig(tmp_path, {1: act, 2: alter}, capabilities=BARE)
-    rig.moment(0, 100)
-    rig.moment(1, 100)
-    assert (rig.order(1).stop, rig.ended(2)) == (104, (S.CANCELLED, Reason.ASKED))
-    send = only(rig.moment(2, 104))
-    assert send.order is not None
-    assert (send.order.type, str(send.order.limit)) == (OrderType.LIMIT, "106.00")
-
-
-def test_watched_orders_run_out(tmp_path: Path) -> None:
-    rig = Rig(
-        tmp_path,
-        {1: lambda s, _: [s.order("A", 10, stop=105, tif="day"), s.order("A", 10, stop=106)]},
-        capabilities=BARE,
-    )
-    rig.moment(0, 100)
-    rig.moment(24 * 60 + 5, 100)
-    assert (rig.ended(1), rig.order(2).status) == ((S.EXPIRED, Reason.SESSION_END), S.ACCEPTED)
-
-
-def test_a_watched_stop_goes_when_the_target_works_no_more(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, {1: bracket}, capabilities=BARE)
-    send = only(rig.moment(0, 100))
-    rig.accept(send)
-    target = only(rig.fill(send.client_id, 10))
-    rig.accept(target)
-    asked = only(rig.moment(1, 94))
-    assert (asked.call, asked.target) == ("cancel", target.client_id)
-    rig.fill(target.client_id, 3)  # it fills in part before it ends
-    stop = only(rig.report(target.client_id, S.CANCELLED, 3))
-    assert stop.order is not None
-    assert (float(stop.order.quantity), stop.order.type) == (7, OrderType.MARKET)
-    rig.fill(stop.client_id, 7, whole=7)
-    assert (rig.held, rig.floor.router.open()) == (0, [])
-    rig.again()
-
-
 # --- what is not of this session -------------------------------------------------------------------------
 
 
@@ -371,18 +294,6 @@ def test_a_short_position_ties_up_equity(tmp_path: Path) -> None:
     assert rig.ended(2)[1] is Reason.NO_BUYING_POWER
 
 
-def test_a_watched_order_that_is_good_till_a_time_runs_out_then(tmp_path: Path) -> None:
-    can = Capabilities(frozenset({OrderType.MARKET}), frozenset(TimeInForce))
-
-    def act(s: Scripted, _: int) -> None:
-        s.order("A", 10, stop=105, tif="gtd", good_till=datetime.fromtimestamp(START / 1e9 + 180, UTC))
-
-    rig = Rig(tmp_path, {1: act}, capabilities=can)
-    rig.moment(0, 100)
-    rig.moment(4, 100)
-    assert rig.ended(1) == (S.EXPIRED, Reason.GOOD_TILL)
-
-
 def test_an_order_whose_refusal_is_told_twice_ends_once(tmp_path: Path) -> None:
     rig = Rig(tmp_path, {1: limit})
     send = only(rig.moment(0, 100))
@@ -391,3 +302,36 @@ def test_an_order_whose_refusal_is_told_twice_ends_once(tmp_path: Path) -> None:
     rig.report(send.client_id, S.REJECTED)
     rig.floor.router._steering.end(rig.route(1), S.REJECTED, Reason.BROKER_REFUSED)
     assert rig.ended(1) == (S.REJECTED, Reason.BROKER_REFUSED)
+
+
+def test_strategies_and_groups_are_told_apart(tmp_path: Path) -> None:
+    def protect(s: Scripted, _: int) -> None:
+        s.order("A", 10, limit=99, stop_loss=95, take_profit=105)
+        s.order("A", 10, limit=98, stop_loss=94, take_profit=106)
+
+    kinds = {"s": scripted({1: protect}), "other": scripted({1: protect})}
+    rig = Rig(tmp_path, {}, capabilities=BARE, kinds=kinds)
+    sends = rig.moment(0, 100)
+    assert len(sends) == 4
+    targets = [only(rig.fill(send.client_id, 10)) for send in sends]
+    for target in targets:
+        rig.accept(target)
+    rig.fill(targets[0].client_id, 10)
+    assert [route.key for route in rig.floor.router.open("s")] == [("s", 7), ("s", 8)]
+    assert len(rig.floor.router.open("other")) == 4
+    cancelled = rig.moment(1, 94.5)
+    assert {send.target for send in cancelled} == {targets[2].client_id}
+
+
+def test_what_has_ended_is_not_changed_any_more(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: buy})
+    rig.fill(only(rig.moment(0, 100)).client_id, 10)
+    before = rig.order(1).life
+    rig.floor.router.board.change(rig.route(1), Reason.BROKER_REFUSED)
+    assert rig.order(1).life == before
+
+
+def test_an_input_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {})
+    with pytest.raises(BadData, match="update Openbell"):
+        rig.floor.apply("omen", {}, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from itertools import count
 from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
@@ -86,13 +87,13 @@ class Examiner:
             Halt: A difference that nothing explains, and the policy does not take it.
         """
         books = self._books
-        for look in range(1, _LOOKS + 1):
+        for look in count(1):
             since = max(books.floor.compared, books.floor.opened)
             seen = await self._ask(lambda at=since: snapshot(books.broker, at))  # type: ignore[misc]  # no coroutine function
             if seen.balance.blocked:
                 raise Halt(f"{books.broker.name}: the account cannot trade: {seen.balance.blocked}")
             await self._catch_up(seen)
-            if look == _LOOKS or not self._differences(seen):
+            if look >= _LOOKS or not self._differences(seen):
                 break
             await asyncio.sleep(books.timing.look)
         self._judge(seen)
@@ -197,8 +198,8 @@ class Examiner:
         for one in foreign_orders(self._books.floor):
             if is_own(one.client_id):
                 said = (
-                    f"order {one.client_id} of an earlier session still works and is left alone; cancel it at "
-                    "the broker, or go on with that session"
+                    f"order {one.client_id} of an earlier session still works, and is left alone; cancel it "
+                    "at the broker, or go on with that session"
                 )
                 self._books.note("alarm", {"said": said})
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from openbell.core.errors import Disconnected, Halt, Retryable
@@ -119,7 +120,8 @@ class LiveSession:
             if not self.floor.opened:
                 ready = ready and await self._work_while(self._examiner.open(), stops=True)
             ready = ready and await self._work_while(self._examiner.examine(), stops=True)
-            if not ready:
+            if not ready:  # asked to stop before the account was known: nothing is closed unseen
+                self._leave("keep" if self._requests.stop_asked() == "keep" else "cancel")
                 return await self._close(Ending.STOPPED)
             self._begin_strategies()
             for work in (self._read(feed), self._examiner.run(), self._examiner.fetch_fills()):
@@ -148,10 +150,7 @@ class LiveSession:
             self._take_all()
 
     async def _work_while(self, asking: Coroutine[Any, Any, None], *, stops: bool = False) -> bool:
-        """Take what comes while something is being asked; what it raises is raised here.
-
-        With `stops` a request to stop ends it; tell whether it came to its own end.
-        """
+        """Take what comes while something is asked; with `stops`, tell whether no stop came between."""
         task = asyncio.ensure_future(asking)
         self._tasks.append(task)
         task.add_done_callback(lambda _: self._news.set())
@@ -166,11 +165,9 @@ class LiveSession:
     async def _wait(self) -> None:
         """Wait for an input, or for the time to look whether a stop is asked."""
         if not self._inputs:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK):
                     await self._news.wait()
-            except TimeoutError:
-                pass
         else:
             await asyncio.sleep(0)
         self._news.clear()
@@ -253,8 +250,8 @@ class LiveSession:
         except TimeoutError:
             said = "the session ended before the broker had answered everything; the next one asks"
             self.note("alarm", {"said": said})
-        for course in self.floor.courses.values():
-            course.stop()
+        for course in self.floor.courses.values() if ending is Ending.END_OF_DATA else ():
+            course.stop()  # what was only stopped goes on later
         self._write("session", {"state": ending.value})
         self.journal.commit(durable=True)
         return ending
