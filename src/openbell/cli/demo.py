@@ -22,6 +22,8 @@ SYMBOLS = {
     "donchian_trend": ("IBM",),
     "pairs_trade": ("MSFT", "IBM"),
     "momentum_rotation": ("AAPL", "IBM", "MSFT"),
+    "volatility_trend": ("AAPL", "IBM", "MSFT"),
+    "risk_parity": ("AAPL", "IBM", "MSFT"),
     "dollar_cost_averaging": ("AAPL", "IBM", "MSFT"),
     "buy_and_hold": ("AAPL", "IBM", "MSFT"),
 }

@@ -9,8 +9,10 @@ from openbell.strategies.examples.dollar_cost_averaging import DollarCostAveragi
 from openbell.strategies.examples.donchian_trend import DonchianTrend
 from openbell.strategies.examples.momentum_rotation import MomentumRotation
 from openbell.strategies.examples.pairs_trade import PairsTrade
+from openbell.strategies.examples.risk_parity import RiskParity
 from openbell.strategies.examples.rsi_reversion import RsiReversion
 from openbell.strategies.examples.sma_cross import sma_cross
+from openbell.strategies.examples.volatility_trend import VolatilityTrend
 from openbell.strategies.signal import Signal
 
 BY_NAME: dict[str, type[Strategy] | Signal] = {
@@ -20,6 +22,8 @@ BY_NAME: dict[str, type[Strategy] | Signal] = {
     "donchian_trend": DonchianTrend,
     "pairs_trade": PairsTrade,
     "momentum_rotation": MomentumRotation,
+    "volatility_trend": VolatilityTrend,
+    "risk_parity": RiskParity,
     "dollar_cost_averaging": DollarCostAveraging,
     "buy_and_hold": BuyAndHold,
 }
