@@ -331,6 +331,8 @@ def test_coarser_bars_gaps_splits_and_dividends_pass(strategy, data):
     assert (verdict.kind, verdict.text) == (Kind.CLEAN, verdict.text)
 
 
-@pytest.mark.parametrize("name", ["momentum_rotation", "risk_parity", "dollar_cost_averaging", "buy_and_hold"])
+@pytest.mark.parametrize(
+    "name", ["momentum_rotation", "risk_parity", "dollar_cost_averaging", "buy_and_hold"]
+)
 def test_an_example_passes_on_symbols_with_gaps(name):
     assert ob.check_lookahead(name, gappy()).kind is Kind.CLEAN
