@@ -2,6 +2,8 @@
 
 import json
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 import pytest
 from tests.integration.alpaca_desk import again, desk, order
@@ -11,9 +13,13 @@ from tests.loopback.exchange import Placed
 from openbell.core.errors import ConfigError, Rejected
 from openbell.core.types import OrderStatus, OrderType, Reason, TimeInForce
 from openbell.execution.factory import open_broker
-from openbell.execution.port import Execution
+from openbell.execution.port import Execution, Report
 
 S, T, F = OrderStatus, OrderType, TimeInForce
+
+
+def _has_filled(quantity: int, heard: Any) -> bool:
+    return isinstance(heard, Report) and heard.filled == quantity
 
 
 async def test_a_market_order_fills_and_the_account_shows_it():
@@ -40,7 +46,10 @@ async def test_fills_of_the_stream_and_of_the_account_are_the_same_fills():
         await d.ear.until_status("ob-1", S.FILLED)
         told = [h for h in d.ear.heard if isinstance(h, Execution)]
         assert await d.broker.executions(0) == told
-        assert [(e.quantity, e.price) for e in told] == [(Decimal(4), Decimal(98)), (Decimal(6), Decimal("98.5"))]
+        assert [(e.quantity, e.price) for e in told] == [
+            (Decimal(4), Decimal(98)),
+            (Decimal(6), Decimal("98.5")),
+        ]
 
 
 async def test_numbers_leave_as_exact_text_and_every_kind_of_order_has_its_words():
@@ -66,6 +75,14 @@ async def test_numbers_leave_as_exact_text_and_every_kind_of_order_has_its_words
         common | {"client_order_id": "n", "type": "market", "notional": "25.5"},
         common | {"client_order_id": "f", "type": "market", "qty": "0.123456789"},
     ]  # fmt: skip
+
+
+async def test_what_a_suffix_does_not_name_is_an_order_of_its_own():
+    async with desk() as d:
+        await d.broker.place(order("ob-tp", kind=T.LIMIT, limit=90))
+        assert (await again(d).find("ob-tp")).client_id == "ob-tp"
+        await d.broker.place(order("ob", kind=T.LIMIT, limit=90))
+        assert await d.broker.find("ob-sl") is None
 
 
 async def test_an_order_is_found_by_its_id_and_one_that_never_came_is_not():
@@ -243,3 +260,50 @@ async def test_live_is_another_host_and_only_when_it_is_told():
 def test_a_wrong_option_is_refused(options, says):
     with pytest.raises(ConfigError, match=says):
         open_broker("alpaca", options, ENVIRON)
+
+
+async def test_a_restarted_adapter_counts_over_a_chain_of_replacements():
+    async with desk() as d:
+        await d.broker.place(order("ob-1", kind=T.LIMIT, limit=99, tif=F.GTC))
+        fields: Any = {"kind": T.LIMIT, "limit": 99, "tif": F.GTC}
+        for number in (1, 2, 3):
+            d.x.trade("A", 99, 1)
+            d.x.lines["A"].size = Decimal(0)
+            await d.ear.until(partial(_has_filled, number))
+            await d.broker.replace(f"ob-{number}", order(f"ob-{number + 1}", **fields))
+        fresh = again(d)
+        found = await fresh.find("ob-4")
+        assert (found.filled, found.quantity, found.replaces) == (3, 10, "ob-3")
+        assert {one.client_id for one in await fresh.executions(0)} == {"ob-1", "ob-2", "ob-3"}
+        await fresh.close()
+
+
+async def test_more_orders_than_a_page_holds_are_all_found():
+    async with desk() as d:
+        for number in range(620):
+            d.x.place(Placed(f"o{number}", "A", 1, T.LIMIT, F.GTC, Decimal(1), limit=Decimal(90)))
+            d.x.advance(1_000)
+        found = await d.broker.working()
+        assert [one.client_id for one in found] == [f"o{number}" for number in range(620)]
+
+
+async def test_an_order_of_another_life_is_replaced_and_cancelled_by_its_id():
+    async with desk() as d:
+        await d.broker.place(order("ob-1", kind=T.LIMIT, limit=90, tif=F.GTC))
+        fresh = again(d)
+        await fresh.replace("ob-1", order("ob-2", kind=T.LIMIT, limit=91, tif=F.GTC))
+        other = again(d)
+        await other.cancel("ob-2")
+        await d.ear.until_status("ob-2", S.CANCELLED)
+        for broker in (fresh, other):
+            await broker.close()
+
+
+async def test_a_pair_that_another_life_placed_keeps_its_names():
+    async with desk() as d:
+        await d.broker.place(order("ob-1", tif=F.GTC))
+        pair = order("ob-2", -1, kind=T.LIMIT, limit=110, stop_loss=90, reduce_only=True, tif=F.GTC)
+        await d.broker.place(pair)
+        fresh = again(d)
+        assert {one.client_id for one in await fresh.working()} == {"ob-2", "ob-2-sl"}
+        await fresh.close()

@@ -231,3 +231,47 @@ async def test_closing_twice_does_nothing():
     async with desk() as d:
         await d.broker.close()
         await d.broker.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "says"),
+    [(401, ConfigError, "the stream refuses the login"), (502, None, "the stream cannot be reached")],
+)
+async def test_a_stream_whose_handshake_is_refused(status, error, says):
+    async with desk() as d:
+        await d.ear.stop()
+        await d.broker.close()
+        fresh = again(d)
+        d.server.fail(Fault(status, b"no", times=1))
+        ear = Ear(fresh)
+        if error is None:
+            lost = await ear.until(lambda h: isinstance(h, Link) and not h.up)
+            assert says in lost.why
+            await ear.until(lambda h: isinstance(h, Link) and h.up)
+        else:
+            with pytest.raises(error, match=says):
+                await ear.until(lambda h: isinstance(h, Link))
+        await ear.stop()
+        await fresh.close()
+
+
+async def test_a_stream_that_does_not_answer_the_handshake_is_left():
+    async with desk(timeout=0.2) as d:
+        await d.ear.stop()
+        await d.broker.close()
+        fresh = again(d, timeout=0.2)
+        d.server.fail(Fault(101, b"", stalled=True))
+        ear = Ear(fresh)
+        lost = await ear.until(lambda h: isinstance(h, Link) and not h.up)
+        assert "did not answer" in lost.why or "cannot be reached" in lost.why
+        await ear.until(lambda h: isinstance(h, Link) and h.up)
+        await ear.stop()
+        await fresh.close()
+
+
+async def test_a_trickling_answer_is_not_waited_for_for_ever():
+    async with desk(timeout=0.1) as d:
+        d.server.trickling = True
+        with pytest.raises(Retryable, match=r"no (whole )?answer within"):
+            await d.broker.holdings()
+        d.server.trickling = False

@@ -48,6 +48,7 @@ class AlpacaBrokerServer(Loopback):
         self.exchange, self.page = exchange, page
         self.lost: list[tuple[str, str]] = []  #: a method, and `before` or `after`: whose answers get lost
         self.hanging: set[str] = set()  #: methods that are not answered
+        self.trickling = False  #: whether answers come in drops, and have no end
         self.limits: dict[str, str] = {}  #: headers of each answer
         self.blocked: dict[str, Any] = {}  #: what the account says otherwise
         self.muted = False  #: whether the stream says nothing
@@ -110,6 +111,8 @@ class AlpacaBrokerServer(Loopback):
                 return web.json_response({"message": "unauthorized."}, status=401)
             if request.method in self.hanging:
                 await self._let_go.wait()
+            if self.trickling:
+                return await self._trickle(request)
             if self._is_lost(request, "before"):
                 return _cut(request)
             try:
@@ -124,6 +127,14 @@ class AlpacaBrokerServer(Loopback):
             return _cut(request) if self._is_lost(request, "after") else response
 
         return handle
+
+    async def _trickle(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while self.trickling:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+        return response
 
     def _is_lost(self, request: web.Request, when: str) -> bool:
         if (request.method, when) not in self.lost:

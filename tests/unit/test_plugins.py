@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from openbell.config import load
 from openbell.core.errors import ConfigError
 from openbell.execution.factory import BrokerOffer, broker_names, kind_is_known, open_broker
 from openbell.remote.plugins import Plugins
@@ -74,3 +76,12 @@ def test_a_name_that_is_gone_says_what_to_use():
 def test_a_broker_of_another_package_is_not_imported_before_it_is_asked_for():
     code = "import sys, openbell.execution.factory; sys.exit('importlib.metadata' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_of_brokers_names_kinds_and_their_options(tmp_path: Path) -> None:
+    text = "brokers: {mine: {kind: alpaca, options: {paper: true, rate: 100}}}"
+    (tmp_path / "brokers.yaml").write_text(text)
+    mine = load(tmp_path, environ={}).brokers["mine"]
+    assert (mine.kind, mine.options) == ("alpaca", {"paper": True, "rate": 100})
+    made = open_broker(mine.kind, mine.options, {"ALPACA_API_KEY": "k", "ALPACA_SECRET_KEY": "s"})
+    assert made.name == "alpaca"

@@ -10,7 +10,7 @@ from openbell.core.types import NANOS_PER_SECOND, OrderStatus
 from openbell.execution.brokers import alpaca_wire as wire
 from openbell.execution.brokers.alpaca_orders import Orders
 from openbell.execution.brokers.alpaca_requests import Missing, Requests
-from openbell.execution.brokers.alpaca_wire import Carried, Row
+from openbell.execution.brokers.alpaca_wire import NOTHING, Carried, Row, add_filled
 from openbell.execution.port import STOP_LEG, TARGET_LEG, Execution, Report
 
 _MOST = 500  #: orders in an answer
@@ -139,12 +139,11 @@ class Lookup:
 
     async def _carried(self, row: Row) -> Carried:
         """Return what the orders before a replacement had filled, asking for those that are not known."""
-        while (carried := self._orders.carried(row)) is None:
-            one = row
-            while one is not None and (before := one.get("replaces")):
-                known = self._orders.row(str(before))
-                if known is None:
-                    self._orders.learn(await self.row(str(before)))
-                    break
-                one = known
-        return carried
+        before = row.get("replaces")
+        if not before:
+            return NOTHING
+        old = self._orders.row(str(before))
+        if old is None:
+            old = await self.row(str(before))
+            self._orders.learn(old)
+        return add_filled(await self._carried(old), old)

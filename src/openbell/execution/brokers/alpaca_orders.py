@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from openbell.execution.brokers.alpaca_wire import NOTHING, Carried, Row, add_filled, leg_suffix, read_text
+from openbell.execution.brokers.alpaca_wire import NOTHING, Row, add_filled, leg_suffix, read_text
 
 _MOST = 20_000  #: orders that are remembered
 _ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
@@ -107,17 +107,6 @@ class Orders:
         for leg_id in self._legs.get(order_id, ()):
             if self._rows[leg_id]["status"] == "held":
                 yield self._rows[leg_id]
-
-    def carried(self, row: Row) -> Carried | None:
-        """Return what the orders before a replacement had filled; None if they are not known."""
-        before = row.get("replaces")
-        if not before:
-            return NOTHING
-        old = self._rows.get(str(before))
-        if old is None:
-            return None
-        earlier = self.carried(old)
-        return None if earlier is None else add_filled(earlier, old)
 
     def _is_news(self, order_id: str, row: Row) -> bool:
         """Tell whether a record is not older than what is known: an end is final, and fills only grow."""
