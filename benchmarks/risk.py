@@ -91,6 +91,10 @@ class Stage:
     def indicator(self, recipe: Any, symbol: str) -> Any:
         """Return nothing: there are none."""
 
+    def history(self, symbol: str, column: str, count: int) -> Any:
+        """Return the last values of a column."""
+        return getattr(self.tracks[symbol], column)[-count:]
+
     def advance(self) -> Slice:
         """Make the next moment known."""
         self._cursor.at += 1
@@ -121,7 +125,7 @@ def measure(symbols: int, risk: Risk | None, moments: int = MOMENTS) -> tuple[fl
         cash=1e8,
         sizer=ShareOfEquity(1.0),
         short=True,
-        gate=gate,  # type: ignore[arg-type]  # hooks by shape
+        gate=gate,
     )
     for _ in range(WARM):
         engine.step(stage.advance())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_the_defaults_on_the_page_are_the_built_in_ones():
         if key not in defaults:
             assert shown == "none", key
         else:
-            assert defaults[key] == ("" if shown == '""' else read_scalar(shown)), key
+            assert defaults[key] == (json.loads(shown) if shown[0] in '"[{' else read_scalar(shown)), key
 
 
 @pytest.mark.parametrize("name", [*RESERVED, RESERVED_PREFIX])

@@ -109,8 +109,8 @@ def test_a_monte_carlo_draw_is_seeded_and_comes_near_the_normal_tail_of_normal_r
     drawn.hold(np.array([1e6]))
     expected = tail_of_normal(5.0 * (0.01 * 1e6) ** 2, 0.99)
     assert drawn.tail() == pytest.approx(expected, rel=0.06)
-    assert forecast("monte_carlo", seed=1).tail() == forecast("monte_carlo", seed=1).tail()
-    assert forecast("monte_carlo", seed=1).tail() != forecast("monte_carlo", seed=2).tail()
+    assert forecast("monte_carlo", draw_seed=1).tail() == forecast("monte_carlo", draw_seed=1).tail()
+    assert forecast("monte_carlo", draw_seed=1).tail() != forecast("monte_carlo", draw_seed=2).tail()
 
 
 def test_a_horizon_counts_by_its_root():

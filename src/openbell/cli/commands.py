@@ -19,6 +19,7 @@ from openbell.cli.options import (
     End,
     Engine,
     Environment,
+    Limits,
     NoCheck,
     Overrides,
     Parameters,
@@ -35,6 +36,7 @@ from openbell.cli.options import (
     Universe,
     command,
 )
+from openbell.cli.risk import risk
 from openbell.cli.serving import serving
 from openbell.cli.sessions import sessions
 from openbell.cli.sweepoptions import (
@@ -64,6 +66,7 @@ app.add_typer(new, name="new")
 app.add_typer(config, name="config")
 app.add_typer(data, name="data")
 app.add_typer(db, name="db")
+app.add_typer(risk, name="risk")
 app.add_typer(sessions)
 app.add_typer(serving)
 
@@ -131,6 +134,7 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
     timeframe: Timeframe = None,
     benchmark: Benchmark = None,
     costs: Costs = True,
+    risk: Limits = None,
     seed: Seed = None,
     engine: Engine = "auto",
     reports: Reports = None,
@@ -160,6 +164,7 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
         costs=costs,
         config=config,
         env=env,
+        risk=risk,
     )
     return run_backtests(request, check=not no_check, engine=engine)
 

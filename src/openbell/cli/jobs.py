@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openbell.backtesting.plan import Plan, make_sizer
+from openbell.cli.limits import read_limits
 from openbell.cli.places import OPTIONS, check_named, find_place, load_settings, placed
 from openbell.cli.prices import choose_provider, kind_of
 from openbell.cli.universe import members_of, read_universe
@@ -41,6 +42,7 @@ class Request:
     costs: bool = True
     config: str | None = None
     env: str | None = None
+    risk: str | None = None  #: limits by name or file, instead of what the settings say
     feed: str | None = None  #: whose stream brings the bars, instead of stored ones
 
 
@@ -230,6 +232,7 @@ def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: 
         "cash": settings.account.cash,
         "costs": settings.costs if request.costs else _without(settings.costs),
         "sizer": make_sizer(**settings.sizing.model_dump()),
+        "risk": read_limits(request.risk, settings.risk),
         "benchmark": settings.benchmark,
         "seed": settings.seed,
     }

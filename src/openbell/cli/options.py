@@ -75,6 +75,10 @@ Benchmark = Annotated[
 Costs = Annotated[
     bool, typer.Option("--costs/--no-costs", help="Charge commission and slippage, or trade for nothing.")
 ]
+Limits = Annotated[
+    str | None,
+    typer.Option("--risk", metavar="LIMITS", help="standard, none or FILE.yaml; else what settings say."),
+]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="NUMBER", help="Of what is random.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or how its name begins.")]
 

@@ -13,6 +13,7 @@ from openbell.cli.options import (
     Costs,
     Data,
     Environment,
+    Limits,
     Parameters,
     Provider,
     Seed,
@@ -77,6 +78,7 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
     timezone: Timezone = None,
     timeframe: Timeframe = None,
     costs: Costs = True,
+    risk: Limits = None,
     seed: Seed = None,
     config: ConfigFolder = None,
     env: Environment = None,
@@ -103,6 +105,7 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
         costs=costs,
         config=config,
         env=env,
+        risk=risk,
         feed=feed,
     )
     return run_session(request, Course(speed, state, new, history, hours))

@@ -19,6 +19,7 @@ from openbell.config.sizing import ShareOfEquity, Sizing
 from openbell.core.costs import Costs
 from openbell.core.errors import nearest
 from openbell.execution import factory
+from openbell.execution.risk.limits import Risk
 
 
 def _check_timeframe(value: str) -> str:
@@ -117,6 +118,7 @@ class Settings(Section):
     account: Account = Field(default_factory=Account)
     costs: Costs = Field(default_factory=Costs)
     sizing: Sizing = Field(default_factory=ShareOfEquity)
+    risk: Risk = Field(default_factory=Risk)
     reports: Reports = Field(default_factory=Reports)
     logging: Logging = Field(default_factory=Logging)
     seed: int = Field(default=0, ge=0)
@@ -127,7 +129,7 @@ class StrategyEntry(Section):
     """One item of strategies.yaml: what to run, on what, from when to when.
 
     `strategy` is a registered name, "package.module:Class" or "path/to/file.py:Class". Beside these
-    keys an item may hold `account`, `costs` and `sizing`; `Loaded.for_strategy` applies them.
+    keys an item may hold `account`, `costs`, `sizing` and `risk`; `Loaded.for_strategy` applies them.
     `place` is the item's file and line, for messages; it is no key of the file.
     """
 

@@ -27,7 +27,7 @@ def write_run(
     """Write a run's report, tables and identity into a folder, all at once, and return the folder.
 
     The files are `report.html`, `trades.csv`, `orders.csv`, `equity.csv`, `fills.csv`, `ledger.csv` and
-    `run.json`. A run folder of the same name is replaced.
+    `run.json`; with limits of risk `refusals.csv` too. A run folder of the same name is replaced.
 
     Args:
         result: The run.
@@ -50,6 +50,8 @@ def write_run(
         "ledger.csv": ledger_text(outcome.entries),
         RUN_FILE: _spell_out(identity.as_text(described)),
     }
+    if result.plan.risk.active:
+        files["refusals.csv"] = tables.refusals(outcome).csv()
     fresh = beside(target, "new")
 
     def write() -> None:

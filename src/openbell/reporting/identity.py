@@ -50,11 +50,27 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
         "costs": plan["costs"],
         "metrics": result.metrics,
         "ledger_hash": result.hash,
+        **({"risk": risk(result)} if result.plan.risk.active else {}),
         "warnings": [notice._asdict() for notice in result.warnings],
         "lookahead": lookahead,
     }
     plain: dict[str, Any] = _plain(found)
     return plain
+
+
+def risk(result: Result) -> dict[str, Any]:
+    """Return what limits of risk did: how often each refused or warned, and the worst that was reached."""
+    outcome = result.outcome
+    counts: dict[str, int] = {}
+    for refusal in outcome.refused:
+        counts[refusal.limit.value] = counts.get(refusal.limit.value, 0) + 1
+    return {
+        "refused": counts,
+        "reached": {
+            name: {"value": reached.value, "time": stamp(reached.time)}
+            for name, reached in outcome.reached.items()
+        },
+    }
 
 
 def as_text(described: Mapping[str, Any]) -> str:

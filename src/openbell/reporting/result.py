@@ -102,6 +102,11 @@ class Result:
         return self._framed(tables.orders(self.outcome))
 
     @cached_property
+    def refused(self) -> pd.DataFrame:
+        """What limits of risk held back, a row each: which limit, its value and its bound."""
+        return self._framed(tables.refusals(self.outcome))
+
+    @cached_property
     def trades(self) -> pd.DataFrame:
         """Round trips, a row each; those that are still open are flagged and valued at the last price."""
         return self._framed(self.trade_table)

@@ -51,6 +51,11 @@ ORDERS: dict[str, Kind] = {
     "reason": "text", "filled": "number", "average_price": "number", "fees": "number", "life": "text",
 }  # fmt: skip
 
+REFUSALS: dict[str, Kind] = {
+    "time": "time", "order": "count", "symbol": "text", "limit": "text", "value": "number", "bound": "number",
+    "text": "text",
+}  # fmt: skip
+
 TRADES: dict[str, Kind] = {
     "trade": "count", "symbol": "text", "side": "text", "is_open": "flag", "opened": "time", "closed": "time",
     "quantity": "number", "entry_price": "number", "exit_price": "number", "pnl": "number",
@@ -83,6 +88,18 @@ def orders(outcome: Outcome) -> Table:
         for o in outcome.orders
     ]  # fmt: skip
     return Table(ORDERS, rows)
+
+
+def refusals(outcome: Outcome) -> Table:
+    """Return what limits of risk held back, and warned of: a warning is about no order, and has none."""
+    symbols = {order.id: order.symbol for order in outcome.orders}
+    rows = [
+        (
+            r.time, r.order_id, symbols.get(r.order_id, ""), r.limit.value, _number(r.value), r.bound, r.text,
+        )
+        for r in outcome.refused
+    ]  # fmt: skip
+    return Table(REFUSALS, rows)
 
 
 def trades(outcome: Outcome) -> Table:

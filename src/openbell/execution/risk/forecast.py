@@ -40,7 +40,7 @@ class Forecast:
             symbols
         )  # weighted sum of each symbol's return times the market's
         self._market = 0.0  # the same of its square
-        generator = np.random.default_rng(model.seed)
+        generator = np.random.default_rng(model.draw_seed)
         weights = model.decay ** np.arange(model.window)
         shape = (model.draws, model.horizon) if self._drawn else (0, 1)
         self._ages = generator.choice(model.window, size=shape, p=weights / weights.sum())

@@ -127,14 +127,14 @@ class RiskModel:
     decay: float = 0.97  #: of a bar's weight, from one bar to the next
     horizon: int = 1
     draws: int = 1000
-    seed: int = 0
+    draw_seed: int = 0
     minimum: int = 20  #: returns of a symbol without which nothing is known of it
     unknown: str = "refuse"  #: or pass: an order for a symbol of which nothing is known
     benchmark: str = ""  #: a symbol of the run that beta is against; empty is all of them in equal parts
     volume_window: int = 20  #: bars of the average volume
 
     def __post_init__(self) -> None:
-        check(self, "model", shares=("level", "decay"), symbols=("methods",), zero=("seed",))
+        check(self, "model", shares=("level", "decay"), symbols=("methods",), zero=("draw_seed",))
         if not self.methods:
             raise ConfigError(f"model.methods=[] must name at least one of {', '.join(METHODS)}")
         for method in self.methods:

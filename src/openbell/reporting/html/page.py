@@ -99,6 +99,7 @@ def _sections(
         _prices(result, on_price),
         _exposure(result, figures["distribution"] is not None),
         section("falls", "Deepest falls", sections.falls(result)),
+        *([section("limits", "Limits", sections.limits(result))] if result.plan.risk.active else []),
         section("metrics", "Metrics", sections.metrics(result, held, name), lead=_METRICS),
         section("trades", "Trades", sections.trades(result), lead=_TRADES),
         section("assumptions", "What these figures rest on", assumptions(result, described)),

@@ -13,6 +13,7 @@ from openbell.backtesting.ledger import stamp
 from openbell.portfolio.drawdown import top_drawdowns
 from openbell.portfolio.rolling import monthly_returns
 from openbell.portfolio.summary import DESCRIPTIONS
+from openbell.reporting import tables
 from openbell.reporting.html.markup import Cell, Column, table
 from openbell.reporting.result import Result
 from openbell.reporting.words import count, date, figure, money, percent, plain, spaceless
@@ -45,6 +46,35 @@ def months(result: Result) -> str:
         cells = [_shaded(values[month]) if month in values else Cell("") for month in range(1, 13)]
         rows.append([Cell(str(year)), *cells, Cell(percent(whole), css="total")])
     return table("Return of each month, and of each year", columns, rows, css="months")
+
+
+#: Refusals that the page lists; `refusals.csv` has all.
+REFUSALS_SHOWN = 200
+
+
+def limits(result: Result) -> str:
+    """Return the worst that was reached, and what limits of risk held back."""
+    outcome = result.outcome
+    reached = [
+        [Cell(name.replace("_", " ")), Cell(plain(round(one.value, 4))), Cell(date(one.time))]
+        for name, one in outcome.reached.items()
+    ]
+    found = tables.refusals(outcome).rows
+    cells = [
+        [Cell(date(time), time), Cell(str(order) if order else "–", order), Cell(limit), Cell(text)]
+        for time, order, _, limit, _, _, text in found[:REFUSALS_SHOWN]
+    ]
+    worst = table(
+        "The highest value of each measure, and when",
+        [Column("Measure"), Column("Value", number=True), Column("Date")],
+        reached,
+    )
+    if not cells:
+        return f"{worst}<p>Every order passed.</p>"
+    total = len(found)
+    shown = f"The first {REFUSALS_SHOWN} of {total:,}" if total > REFUSALS_SHOWN else count(total, "refusal")
+    heads = [Column("Date"), Column("Order", number=True), Column("Limit"), Column("Why")]
+    return worst + table(f"Orders that did not pass, and warnings: {shown}", heads, cells, sortable=True)
 
 
 def falls(result: Result) -> str:

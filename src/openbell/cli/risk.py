@@ -1,0 +1,83 @@
+"""The commands about limits of risk: what may be typed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from openbell.cli.answer import Answer
+from openbell.cli.options import (
+    Cash,
+    ConfigFolder,
+    Costs,
+    Data,
+    End,
+    Environment,
+    Limits,
+    Parameters,
+    Provider,
+    Seed,
+    Settings,
+    Start,
+    Symbols,
+    Timeframe,
+    Timezone,
+    command,
+)
+
+risk = typer.Typer(help="Say what limits of risk do.", rich_markup_mode=None)
+
+
+@command(
+    risk,
+    "openbell risk check sma_cross --symbols AAPL --risk standard",
+    "openbell risk check config/strategies.yaml",
+    "openbell risk check sma_cross --symbols AAPL --set risk.portfolio.max_var=0.04",
+)
+def check(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[
+        str,
+        typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME, module:NAME or FILE.yaml."),
+    ],
+    *,
+    risk: Limits = None,
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Say what the limits would have done to a backtest.
+
+    It is run without them and with them: which orders they refuse and why, profit either way, and the worst
+    that exposure, value at risk and the like came to.
+    """
+    from openbell.cli.jobs import Request
+    from openbell.cli.riskcheck import check_risk
+
+    request = Request(
+        strategy,
+        symbols=symbols or (),
+        start=start,
+        end=end,
+        parameters=parameters or (),
+        settings=settings or (),
+        flags={"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed},
+        data=data,
+        timezone=timezone,
+        costs=costs,
+        config=config,
+        env=env,
+        risk=risk,
+    )
+    return check_risk(request)
