@@ -12,11 +12,13 @@ from openbell.backtesting.plan import Plan
 from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Instrument
 from openbell.data.bars import Series
+from openbell.data.bars import Source as Identity
 from openbell.data.calendar import BeyondCalendar, Sessions, sessions
 from openbell.data.catalog import Catalog
 from openbell.data.live.clock import Clock, StreamClock, WallClock
 from openbell.data.live.opening import make_plan
 from openbell.data.providers.protocol import Provider
+from openbell.operation.broadcast import published
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
 from openbell.papering import JOURNAL, Paper, check_same, is_unfinished, outcome_of, stop_on_signals
@@ -118,8 +120,9 @@ async def run_streamed(
         if told is not None:
             told(session)
         since = session.time - _OVERLAP if resumed else None if stream.is_synthetic else session.time
-        with stop_on_signals(inbox):
-            ending = await session.run(streaming.moments(session, since=since))
+        async with published(path, f"paper:{folder.name}", environ):
+            with stop_on_signals(inbox):
+                ending = await session.run(streaming.moments(session, since=since))
         return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
 
 
@@ -149,7 +152,7 @@ async def _begin(
                 past[symbol] = before
     courses, described = [], []
     for name, plan, found in jobs:
-        ground = _ground(plan, stream.provider, instruments, past, now)
+        ground = ground_on(plan, stream.provider, instruments, past, now)
         courses.append(make_course(name, plan, found, ground, journal))
         described.append(describe_course(name, plan, ground))
     session = Session(courses, journal, requests=inbox)
@@ -157,13 +160,14 @@ async def _begin(
     return session
 
 
-def _ground(
+def ground_on(
     plan: Plan,
     provider: Provider,
     instruments: Mapping[str, Instrument],
     past: Mapping[str, Series],
     now: int,
 ) -> Ground:
+    """Return what a strategy's course on a stream stands on."""
     given = {one.symbol: one for one in plan.instruments}
     sources = {symbol: provider.source(symbol) for symbol in plan.symbols}
     own = {symbol: past[symbol] for symbol in plan.symbols if symbol in past}
@@ -171,6 +175,15 @@ def _ground(
     calendar = next(iter(sources.values())).calendar
     kept = [given.get(symbol) or instruments[symbol] for symbol in plan.symbols]
     return Ground(kept, sources, _sessions(calendar, first, now), now, own)
+
+
+def ground_again(
+    plan: Plan, sources: Mapping[str, Identity], past: Mapping[str, Series], *, begin: int, latest: int
+) -> Ground:
+    """Return the ground that a session began on, with the exchange's sessions beyond its last moment."""
+    first = min([begin, *(int(series.start[0]) for series in past.values())])
+    calendar = next(iter(sources.values())).calendar
+    return Ground(plan.instruments, sources, _sessions(calendar, first, max(latest, begin)), begin, past)
 
 
 def _sessions(calendar: str, first: int, now: int) -> Sessions:
@@ -214,11 +227,7 @@ def _resume(
         mine, found = asked[name]
         past = past_of(kept, sources)
         begin = next(entry.time for entry in kept if entry.kind == "strategy" and entry.strategy == name)
-        first = min([begin, *(int(series.start[0]) for series in past.values())])
-        calendar = next(iter(sources.values())).calendar
-        ground = Ground(
-            plan.instruments, sources, _sessions(calendar, first, max(latest, begin)), begin, past
-        )
+        ground = ground_again(plan, sources, past, begin=begin, latest=latest)
         parameters = plan.parameters if follows else mine.parameters
         now.append(describe_course(name, with_parameters(mine, parameters), ground))
         courses.append(make_course(name, plan, found, ground, journal))

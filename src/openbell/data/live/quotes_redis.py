@@ -7,16 +7,13 @@ import json
 import sys
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from openbell.core.errors import ConfigError
 from openbell.core.messages import Quote
 from openbell.data.live.quotes import LocalQuotes
 from openbell.utils.logging import get_logger
 from openbell.utils.retry import Backoff, Patience
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 _KEY = "openbell:quotes"
 _BATCH = 500  #: quotes in one call
@@ -51,7 +48,7 @@ class RedisQuotes:
     """
 
     def __init__(self, url: str, *, key: str = _KEY) -> None:
-        self._redis: Any = _connect(url)  # its commands are annotated for both of redis-py's kinds
+        self._redis: Any = connect_redis(url)  # its commands are annotated for both of redis-py's kinds
         self._key = key
         self._here = LocalQuotes()
         self._waiting: dict[str, Quote] = {}
@@ -159,22 +156,39 @@ class RedisQuotes:
             )
 
 
-def _connect(url: str) -> Redis:
+def connect_redis(url: str, *, what: str = "quotes", patient: bool = False, waits: bool = False) -> Any:
+    """Return a client of Redis that gives up after a second, and tries nothing twice.
+
+    Args:
+        url: Its password is shown nowhere.
+        what: Wants it, for messages.
+        patient: Whether it may wait for an answer without end, as a subscriber does.
+        waits: Whether its calls block, instead of being awaited.
+
+    Raises:
+        ConfigError: redis-py is not installed, or the address is none.
+    """
     try:
+        from redis import Redis as WaitingRedis
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
+        from redis.retry import Retry as WaitingRetry
     except ModuleNotFoundError as error:
         raise ConfigError(
-            'quotes in Redis need redis, which is not installed; pip install "openbell[redis]"'
+            f'{what} in Redis need redis, which is not installed; pip install "openbell[redis]"'
         ) from error
+    limits: dict[str, Any] = {
+        "socket_timeout": None if patient else _LIMIT,
+        "socket_connect_timeout": _LIMIT,
+    }
     try:
-        return Redis.from_url(
-            url, socket_timeout=_LIMIT, socket_connect_timeout=_LIMIT, retry=Retry(NoBackoff(), 0)
-        )
+        if waits:
+            return WaitingRedis.from_url(url, retry=WaitingRetry(NoBackoff(), 0), **limits)
+        return Redis.from_url(url, retry=Retry(NoBackoff(), 0), **limits)
     except ValueError:
         raise ConfigError(
-            "quotes: the address of Redis is none; write it as redis://127.0.0.1:6379/0"
+            f"{what}: the address of Redis is none; write it as redis://127.0.0.1:6379/0"
         ) from None
 
 
