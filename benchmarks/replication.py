@@ -27,7 +27,7 @@ from openbell.storage.supabase.migrations import migrate
 from openbell.trading.copying import copied, copy_journal
 
 RESULTS = Path(__file__).resolve().parent / "replication.json"
-EVENTS, MOMENTS, ROUNDS = 100_000, 5_000, 5
+EVENTS, MOMENTS, ROUNDS = 50_000, 5_000, 3
 _GAP = 0.001  #: seconds between two moments of five events: 5,000 events a second
 
 
