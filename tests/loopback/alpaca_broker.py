@@ -16,11 +16,12 @@ from uuid import NAMESPACE_OID, uuid5
 
 from aiohttp import WSMsgType, web
 
+from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, Side, TimeInForce
 from openbell.execution.brokers.alpaca_wire import write_time as moment
 from tests.loopback.alpaca import KEY, SECRET
 from tests.loopback.alpaca_rules import Refused, check_change, check_order, refused_by
-from tests.loopback.exchange import TERMINAL, Event, Exchange, Placed, Refusal
+from tests.loopback.exchange import Event, Exchange, Placed, Refusal
 from tests.loopback.server import Loopback
 
 S = OrderStatus
