@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.integration.cli_runs import run, run_apart
 
+from openbell.storage.journal import Journal
+
 WORDS = ("paper", "sma_cross", "--symbols", "AAPL", "--replay", "2010-01-04", "--until", "2011-12-30")
 
 
@@ -155,3 +157,39 @@ def test_without_a_session_there_is_nothing_to_show(here: Path) -> None:
     assert run("orders").out.strip() == "There are no orders."
     assert run("positions").out.strip() == "Nothing is held."
     assert not list(here.iterdir())
+
+
+def test_a_session_whose_strategy_hangs_is_seen_and_told_from_outside(here: Path) -> None:
+    Path("mine.py").write_text(
+        "import time\nimport openbell as ob\n\nclass Mine(ob.Strategy):\n    def on_bar(self, bar):\n"
+        "        if bar.index == 3:\n            self.order(bar.symbol, 5)\n"
+        "        if bar.index == 8:\n            time.sleep(600)\n"
+    )
+    words = ["paper", "mine.py", "--symbols", "AAPL", "--replay", "2010-01-04", "--speed", "100000000x"]
+    process = subprocess.Popen([sys.executable, "-m", "openbell.cli", *words], stderr=subprocess.DEVNULL)
+    try:
+        while not moments(here) or not document("positions")["positions"]:
+            assert process.poll() is None
+            time.sleep(0.05)  # another process's journal has no event to wait for
+        (seen,) = document("status")["sessions"]
+        assert (seen["state"], seen["fills"]) == ("running", 1)
+        assert document("orders")["orders"][0]["status"] == "filled"
+        assert run("stop", "--keep").code == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert document("status")["sessions"][0]["state"] == "interrupted"
+
+
+def test_a_moment_and_what_follows_from_it_have_one_trace(here: Path) -> None:
+    assert run(*WORDS).code == 0
+    with Journal(here / "state/paper-sma_cross/journal.db", read_only=True) as journal:
+        entries = list(journal.read())
+    by_trace: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.trace:
+            by_trace.setdefault(entry.trace, []).append(entry.kind)
+    assert {next(iter(kinds)) for kinds in by_trace.values()} == {"moment"}
+    assert ["moment", "order", "accepted"] in by_trace.values()
+    assert ["moment", "fill"] in by_trace.values()
+    assert all(int(entry.trace) == entry.seq for entry in entries if entry.kind == "moment")
