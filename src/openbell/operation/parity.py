@@ -125,7 +125,7 @@ def _replay_course(
         plan.instruments, sources, sessions(calendar, first, last), begin, past_of(entries, sources)
     )
     course = make_course(name, plan, found, ground, _Nowhere())
-    inputs = [entry for entry in entries if entry.kind in {"expect", "reload", "leave"}]
+    inputs = [entry for entry in entries if entry.kind in {"expect", "reload", "leave", "return"}]
     course.expect(actions_of(inputs.pop(0)))
     course.start()
     for bars in [*moments_of(series), []]:
@@ -143,6 +143,8 @@ def _give(entry: Entry, name: str, course: Any) -> None:
         course.expect(actions_of(entry))
     elif entry.kind == "leave":
         course.leave(entry.body["how"])
+    elif entry.kind == "return":
+        course.leaving = False
     elif entry.strategy == name:
         course.tuning.change(entry.body["parameters"], entry.time)
 

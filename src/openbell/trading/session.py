@@ -113,6 +113,8 @@ class Session:
                 self._prepare(actions_of(entry))
             elif entry.kind == "leave":
                 self._leave(entry.body["how"])
+            elif entry.kind == "return":
+                self._return()
             elif entry.kind == "reload":
                 self._change(entry.strategy, entry.body["parameters"], entry.time)
             else:
@@ -121,6 +123,9 @@ class Session:
         for course in self.courses:
             course.scribe.rehearse(None)
         self._write("session", {"state": "resumed", "moments": moments})
+        if self._left:
+            self._write("return", {})
+            self._return()
         self.journal.commit(durable=True)
         return moments
 
@@ -151,6 +156,12 @@ class Session:
         self._left = True
         for course in self.courses:
             course.leave(how)
+
+    def _return(self) -> None:
+        """Let the strategies decide again, after a stop that closed their positions."""
+        self._left = False
+        for course in self.courses:
+            course.leaving = False
 
     def take(self, bars: Sequence[BarMessage]) -> None:
         """Take one moment: its bars are written down before anything follows from them.
