@@ -310,3 +310,33 @@ def test_a_report_from_before_its_end_does_not_bring_an_order_back(tmp_path: Pat
     rig.report(send.client_id, S.CANCELLED)
     assert rig.accept(send) == []
     assert rig.ended(1) == (S.CANCELLED, Reason.BROKER_CANCELLED)
+
+
+def test_an_order_waits_for_the_end_of_what_it_takes_the_place_of(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: limit, 2: both(cancel, buy), 3: buy})
+    send = only(rig.moment(0, 100))
+    rig.accept(send)
+    assert calls(rig.moment(1, 100)) == ["cancel"]
+    rig.moment(2, 100)
+    assert calls(rig.report(send.client_id, S.CANCELLED)) == ["place", "place"]
+    rig.again()
+
+
+def test_nothing_waits_for_an_order_that_cannot_be_cancelled(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: limit, 2: both(cancel, buy)})
+    rig.accept(only(rig.moment(0, 100)))
+    sends = rig.moment(1, 100)
+    for _ in range(2):
+        sends = rig.answer(only(sends), Outcome.REFUSED, "pending")
+    assert calls(rig.answer(only(sends), Outcome.REFUSED, "pending")) == ["place"]
+
+
+def test_no_cancel_is_asked_of_what_has_filled(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: limit, 2: cancel})
+    send = only(rig.moment(0, 100))
+    rig.accept(send)
+    asked = only(rig.moment(1, 100))
+    rig.report(send.client_id, S.FILLED, 10)
+    assert rig.answer(asked, Outcome.REFUSED, "is filled") == []
+    rig.execution(send.client_id, 10)
+    assert rig.order(1).status is S.FILLED

@@ -30,6 +30,8 @@ class Board:
         self.watched: dict[str, dict[tuple[str, int], Route]] = {}  #: those that wait for a price, by symbol
         self.short: dict[tuple[str, int], Route] = {}  #: those with fills that have not been told one by one
         self.by_client: dict[str, Route] = {}
+        self._ending: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
+        self._waiting: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self.outgoing: list[Send] = []  #: to be sent as soon as the journal has it
         self.flights: dict[tuple[str, str], Send] = {}  #: by call and client id: sent, and not answered
         self.asked: deque[tuple[LiveCourse, Sequence[Reviewed]]] = deque()
@@ -46,6 +48,24 @@ class Board:
     def add(self, route: Route) -> None:
         """Take a new route in."""
         self.routes[route.key] = self.live[route.key] = route
+
+    def ask_end(self, route: Route, reason: Reason) -> None:
+        """Note that an order is to end: new ones of its strategy and symbol wait for it."""
+        route.cancelling = route.cancelling or reason
+        self._ending.setdefault(_place(route), {})[route.key] = route
+
+    def must_wait(self, route: Route) -> bool:
+        """Tell whether an order has to wait for others to end: they may hold its shares, or fill yet."""
+        ending = self._ending.get(_place(route), {})
+        if any(one is not route and one.stage is not Stage.KEPT for one in ending.values()):
+            self._waiting.setdefault(_place(route), {})[route.key] = route
+            return True
+        return False
+
+    def has_ended(self, route: Route) -> list[Route]:
+        """Let nobody wait for an order any more; return who did."""
+        self._ending.get(_place(route), {}).pop(route.key, None)
+        return list(self._waiting.pop(_place(route), {}).values())
 
     def drop(self, route: Route) -> None:
         """Let go of a route that has ended; late fills still find it by its client ids."""
@@ -119,6 +139,10 @@ class Board:
             open=self.is_open(self.time),
             short=course.engine.desk.short,
         )
+
+
+def _place(route: Route) -> tuple[str, str]:
+    return route.course.name, route.order.symbol
 
 
 def _unreserved(course: LiveCourse) -> float:

@@ -169,7 +169,7 @@ class Bookings:
             if other is not route and other.order.oco == route.order.oco and not other.native:
                 other.taken += quantity
                 if other.wanted <= other.booked:
-                    other.cancelling = other.cancelling or Reason.OCO
+                    self._board.ask_end(other, Reason.OCO)
                 self._steering.steer(other)
 
     def _count(self, route: Route) -> None:

@@ -150,7 +150,7 @@ class Router:
             if route is None or route.stage is Stage.ENDED:
                 continue  # it ended on the way: a fill or an expiry won the race
             if isinstance(command, Cancel):
-                route.cancelling = command.reason
+                self.board.ask_end(route, command.reason)
                 self._steering.steer(route)
             else:
                 self._change(route, command)
@@ -198,7 +198,7 @@ class Router:
             stop=_given(change.stop, terms.stop),
         )
         if route.whole <= route.booked:
-            route.cancelling = Reason.REPLACED
+            self.board.ask_end(route, Reason.REPLACED)
         if route.stage is Stage.KEPT and not route.cancelling:
             self.board.change(route, Reason.REPLACED)
         self._steering.steer(route)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 
+from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, Reason
 from openbell.execution.port import STOP_LEG, TARGET_LEG
 from openbell.trading.board import Board
@@ -50,6 +51,12 @@ class Steering:
         for other in self._group(route):
             if other.triggered and other.stage is Stage.KEPT:
                 self.steer(other)  # it waited for this end
+        self.release(route)
+
+    def release(self, route: Route) -> None:
+        """Let those go that waited for an order's end."""
+        for other in self._board.has_ended(route):
+            self.steer(other)
 
     # --- what is kept here -----------------------------------------------------------------------------
 
@@ -63,7 +70,7 @@ class Steering:
             if not route.watched:
                 board.watch(route)
                 board.say(route, _S.ACCEPTED)
-        elif not self._must_wait(route):
+        elif not self._must_wait(route) and not self._board.must_wait(route):
             self._place(route, wanted - route.booked)
 
     def _must_wait(self, route: Route) -> bool:
@@ -71,7 +78,7 @@ class Steering:
         waits = False
         for other in self._group(route) if route.triggered else ():
             if other.stage is not Stage.KEPT:
-                other.cancelling = other.cancelling or Reason.OCO
+                self._board.ask_end(other, Reason.OCO)
                 self.steer(other)
                 waits = True
         return waits
@@ -129,8 +136,8 @@ class Steering:
     # --- what the broker has ---------------------------------------------------------------------------
 
     def _adjust(self, route: Route) -> None:
-        if route.cancel_sent:
-            return
+        if route.cancel_sent or (route.last is not None and route.last.status in TERMINAL):
+            return  # it is ending, or has ended and its last fills are awaited
         if route.cancelling or (not route.native and route.wanted <= route.booked):
             self.cancel(route)
             return
@@ -151,6 +158,8 @@ class Steering:
         if route.cancel_refused < _CANCELS:
             route.cancel_sent = True
             self._board.send(route, Send("cancel", route.client_id, target=route.client_id))
+        else:
+            self.release(route)  # it works on, and nobody can wait for ever
 
     def _replace(self, route: Route, wanted: Terms) -> None:
         board = self._board
