@@ -10,6 +10,11 @@ from hypothesis import strategies as st
 import openbell as ob
 from openbell.core.errors import BadData, ConfigError, StrategyError
 from openbell.portfolio import construction as own
+from openbell.portfolio.volatility import (
+    ewma_volatility,
+    garman_klass_volatility,
+    rolling_volatility,
+)
 from openbell.portfolio.weights import METHODS, weights
 
 RANDOM = np.random.default_rng(7)
@@ -109,6 +114,31 @@ def test_a_covariance_must_be_one(matrix, message):
 def test_budgets_are_a_positive_number_for_each(budgets):
     with pytest.raises(BadData, match="must be 2 positive numbers"):
         own.risk_parity(np.eye(2), budgets)
+
+
+def test_what_does_not_settle_is_said(monkeypatch):
+    monkeypatch.setattr(own, "_SWEEPS", 1)
+    monkeypatch.setattr(own, "_STEPS", 0)
+    with pytest.raises(BadData, match="risk_parity: no end after 1 sweeps"):
+        own.risk_parity(COVARIANCE)
+    with pytest.raises(BadData, match="minimum_variance: no end after 0 steps"):
+        own.minimum_variance(COVARIANCE)
+
+
+def test_forecasts_of_nothing_are_undefined():
+    nothing = np.empty(0)
+    assert np.isnan(rolling_volatility(nothing))
+    assert np.isnan(ewma_volatility(nothing))
+    assert np.isnan(garman_klass_volatility(nothing, nothing, nothing, nothing))
+
+
+def test_garman_and_klass_by_their_formula():
+    opened, high, low, close = (np.array([value]) for value in (100.0, 105.0, 98.0, 103.0))
+    within = 0.5 * np.log(105 / 98) ** 2 - (2 * np.log(2) - 1) * np.log(1.03) ** 2
+    assert garman_klass_volatility(opened, high, low, close) == pytest.approx(np.sqrt(within))
+    assert ewma_volatility(np.array([0.02, 0.01]), decay=0.5) == pytest.approx(
+        np.sqrt((0.5 * 4e-4 + 1e-4) / 1.5)
+    )
 
 
 # --- in one line -----------------------------------------------------------------------------------------

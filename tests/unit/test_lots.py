@@ -88,6 +88,12 @@ def test_more_than_a_year_is_long(closed, term):
     assert lots_of(account.entries).closed[0].term == term
 
 
+def test_lots_are_exported_with_their_days(account):
+    rows = export(lots_of(account.entries).closed).splitlines()
+    assert rows[0] == "symbol,side,quantity,acquired,sold,proceeds,cost,gain,term"
+    assert rows[1] == "A,long,100,1970-01-02,1971-02-05,1298.00,1001.00,297.00,long"
+
+
 def test_lots_to_sell_are_chosen_before_a_sale():
     lots = [Lot("A", 1, 10, 5.0, 0.0, 1), Lot("A", 1, 10, 9.0, 0.0, 2)]
     assert take_lots(lots, 15, "highest") == [(lots[1], 10), (lots[0], 5)]

@@ -11,6 +11,7 @@ from openbell.core.errors import BadData
 from openbell.portfolio.metrics import FloatArray
 
 _SWEEPS = 10_000
+_STEPS = 10  #: for each symbol
 _TOLERANCE = 1e-13
 
 
@@ -37,7 +38,7 @@ def minimum_variance(covariance: FloatArray) -> FloatArray:
     count = len(matrix)
     weights = np.full(count, 1.0 / count)
     held = np.ones(count, np.bool_)
-    for _ in range(10 * count + 10):
+    for _ in range(_STEPS * (count + 1)):
         aim = np.zeros(count)
         aim[held] = np.linalg.solve(matrix[np.ix_(held, held)], np.ones(int(held.sum())))
         aim /= aim.sum()
@@ -54,6 +55,8 @@ def minimum_variance(covariance: FloatArray) -> FloatArray:
         if gain.max() <= _TOLERANCE * float(weights @ slope):
             break
         held[int(gain.argmax())] = True
+    else:
+        raise BadData(f"minimum_variance: no end after {_STEPS * (count + 1)} steps; is the matrix singular?")
     return weights
 
 
@@ -92,6 +95,8 @@ def risk_parity(covariance: FloatArray, budgets: FloatArray | None = None) -> Fl
             found[i] = (-rest + np.sqrt(rest**2 + 4.0 * variance[i] * shares[i])) / (2.0 * variance[i])
         if float(np.abs(found / before - 1.0).max()) < _TOLERANCE:
             break
+    else:
+        raise BadData(f"risk_parity: no end after {_SWEEPS} sweeps; is the matrix a covariance?")
     weights: FloatArray = found / found.sum()
     return weights
 

@@ -106,13 +106,11 @@ def target_quantities(
     """
     wanted = _available(weights, held, equity, how.buffer)
     found = {symbol: one.quantity for symbol, one in held.items() if one.tradable}
-    for _ in range(_ROUNDS):
-        now = {symbol: held[symbol]._replace(quantity=quantity) for symbol, quantity in found.items()}
-        after = _aims(wanted, now, equity, how)
-        if after == found:
-            break
-        found = after
-    return found
+    after, rounds = _aims(wanted, held, equity, how), 1
+    while after != found and rounds < _ROUNDS:
+        now = {symbol: held[symbol]._replace(quantity=quantity) for symbol, quantity in after.items()}
+        found, after, rounds = after, _aims(wanted, now, equity, how), rounds + 1
+    return after
 
 
 def trades_to(targets: Mapping[str, float], held: Mapping[str, Holding]) -> list[Trade]:
@@ -146,7 +144,11 @@ def _aims(
 ) -> dict[str, float]:
     """Return one round's targets: what stays is taken off the money that the rest is rounded into."""
     values = {symbol: weight * equity for symbol, weight in wanted.items()}
-    stays = {symbol for symbol, one in held.items() if _stays(one, values[symbol], equity * how.band)}
+    stays = {
+        symbol
+        for symbol, one in held.items()
+        if one.tradable and _stays(one, values[symbol], equity * how.band)
+    }
     while True:
         rest = {symbol: value for symbol, value in values.items() if symbol not in stays}
         kept = math.fsum(abs(held[symbol].quantity) * held[symbol].price for symbol in stays)
@@ -161,7 +163,7 @@ def _aims(
             if quantity != 0.0 and abs(quantity - held[symbol].quantity) * held[symbol].price < how.minimum
         }
         if not small:
-            return {symbol: sizes.get(symbol, one.quantity) for symbol, one in held.items()}
+            return {symbol: sizes.get(symbol, held[symbol].quantity) for symbol in values}
         stays |= small
 
 

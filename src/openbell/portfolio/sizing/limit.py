@@ -19,13 +19,11 @@ def limited(conviction: float, shares: float, situation: Situation, *, most: flo
 
     Args:
         conviction: Direction times confidence, in [-1, 1].
-        shares: What a conviction of 1 would hold, 0 or more; NaN where it cannot be told yet.
+        shares: What a conviction of 1 would hold, 0 or more; infinite where only the limit counts.
         situation: Of the decision.
         most: Share of equity that all positions together may be worth.
         why: What `shares` was made of.
     """
-    if math.isnan(shares):
-        return Size(0.0, why)
     lot = situation.instrument.lot
     room = max(most * situation.equity - situation.others(), 0.0)
     meant = rules.whole_lots(abs(conviction) * shares, lot) if math.isfinite(shares) else math.inf
