@@ -67,12 +67,12 @@ def test_a_sale_settles_sessions_later(book, sessions, sold, before, after):
 
 def test_what_opens_and_closes_in_a_session_is_a_day_trade(book, sessions):
     book.trade("2024-06-03T14:00", 100)
+    book.account.book_dividend(Dividend("A", 0, 1.0), time=at("2024-06-03T14:30"))
     book.trade("2024-06-03T15:00", -40)
     book.trade("2024-06-03T15:10", -60)  # the same one
     book.trade("2024-06-03T16:00", -50)  # short
     book.trade("2024-06-03T17:00", 80)  # covers, and is long 30 after it
     book.trade("2024-06-03T18:00", -30)
-    book.account.book_dividend(Dividend("A", 0, 1.0), time=at("2024-06-03T19:00"))
     assert list(day_trades(book.account.entries, sessions).values()) == [3]
     assert not is_pattern(book.account.entries, sessions, at("2024-06-03T19:00"))
 
