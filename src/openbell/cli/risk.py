@@ -32,8 +32,8 @@ risk = typer.Typer(help="Say what limits of risk do.", rich_markup_mode=None)
 @command(
     risk,
     "openbell risk check sma_cross --symbols AAPL --risk standard",
-    "openbell risk check config/strategies.yaml",
-    "openbell risk check sma_cross --symbols AAPL --set risk.portfolio.max_var=0.04",
+    "openbell risk check config/strategies.yaml --risk standard",
+    "openbell risk check sma_cross --symbols IBM --set risk.order.collar=0.02",
 )
 def check(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[

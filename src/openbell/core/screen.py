@@ -20,7 +20,7 @@ class Screen:
     def __init__(self, gate: Gate, desk: Desk) -> None:
         self.gate = gate
         self.refusals: list[Refusal] = []
-        self.told: Told | None = None  #: hears of each refusal, such as a journal
+        self.told: Told | None = None  #: hears of what is held back, such as a journal
         self._desk = desk
         self._outbox = desk.outbox
         self._unsent: set[int] = set()  # orders that ended here: no broker knows them
@@ -71,7 +71,7 @@ class Screen:
 
     def _refuse(self, order: Order, command: Order | Replace, refusal: Refusal) -> None:
         self.refusals.append(refusal)
-        if self.told is not None:
+        if self.told is not None and self.gate.enforces:
             self.told(order, command, refusal)
 
     def _end(self, order: Order, reason: Reason) -> None:

@@ -1,0 +1,94 @@
+"""Limits of risk refuse the same on paper as in a backtest, and a journal says so."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import openbell as ob
+from openbell.core.orders import Order
+from openbell.core.types import OrderStatus
+from openbell.papering import Paper
+from openbell.run import prepare
+from openbell.run.course import ground_of, make_course
+from openbell.storage.journal import Journal
+from openbell.trading.ledger import fold
+from openbell.trading.moments import moments_of
+from openbell.trading.session import Session, latest_session
+
+RISKS = {
+    "standard": ob.STANDARD_RISK,
+    "tight": ob.Risk(
+        order=ob.OrderLimits(max_per_session=1, collar=0.02),
+        position=ob.PositionLimits(max_share=0.5),
+        exits=ob.ProtectiveExits(stop_loss=0.05, take_profit=0.2, max_days=30),
+        portfolio=ob.PortfolioLimits(
+            max_var=0.03, max_correlation=0.8, max_turnover=1.0, drawdown_reduce=0.3
+        ),
+        model=ob.RiskModel(methods=("historical", "ewma", "ledoit_wolf", "monte_carlo"), unknown="pass"),
+    ),
+    "recorded": replace(ob.STANDARD_RISK, enforce=False),
+}
+CASES = [("sma_cross", ["AAPL"]), ("momentum_rotation", ["AAPL", "IBM", "MSFT"])]
+
+
+def lived(order: Order) -> tuple[object, ...]:
+    return order.describe(), order.life, order.filled, order.reason
+
+
+@pytest.mark.parametrize("kind", RISKS)
+@pytest.mark.parametrize(("name", "symbols"), CASES)
+def test_paper_refuses_what_the_backtest_refuses(name, symbols, kind, tmp_path):
+    settings: dict[str, Any] = {"risk": RISKS[kind], "end": "2006-12-31"}
+    result = ob.backtest(name, symbols, **settings)
+    plan, found, series = prepare(name, symbols, **settings)
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        course = make_course(name, plan, found, ground_of(plan, series), journal)
+        session = Session([course], journal, wall=lambda: 0)
+        session.begin({}, [action for one in series for action in one.actions])
+
+        async def moments():
+            for bars in moments_of(series):
+                yield bars
+
+        asyncio.run(session.run(moments()))
+        _, entries = latest_session(journal)
+    engine = course.engine
+    assert engine.refusals == result.outcome.refused
+    assert engine.account.entries == result.outcome.entries
+    assert [lived(one) for one in engine.desk.orders.values()] == [
+        lived(one) for one in result.outcome.orders
+    ]
+    told = fold(entries)[name]
+    assert {one.id: lived(one) for one in told.orders.values()} == {
+        one.id: lived(one) for one in result.outcome.orders
+    }
+    assert told.account.cash == engine.account.cash
+    refused = [entry for entry in entries if entry.kind == "refused"]
+    said = [one.text for one in engine.refusals if one.order_id and plan.risk.enforce]
+    assert [entry.body["said"] for entry in refused if "parent" not in entry.body["said"]] == said
+
+
+def test_a_paper_session_runs_with_limits(tmp_path):
+    limits = ob.Risk(order=ob.OrderLimits(max_quantity=10))
+    done: Paper = ob.paper("sma_cross", "AAPL", end="2001-12-31", state=tmp_path, risk=limits)
+    orders = done.strategies[0].orders
+    assert orders
+    assert {order.status for order in orders} == {OrderStatus.REJECTED}
+
+
+def test_limits_are_no_matter_for_compiled_code():
+    with pytest.raises(ob.ConfigError, match="limits of risk look at each order, so it cannot be compiled"):
+        ob.backtest("sma_cross", "AAPL", engine="compiled", risk=ob.STANDARD_RISK)
+
+
+def test_without_limits_there_is_no_gate_and_nothing_changes():
+    free = ob.backtest("sma_cross", "AAPL", end="2003-12-31")
+    same = ob.backtest("sma_cross", "AAPL", end="2003-12-31", risk=ob.Risk())
+    wide = ob.backtest(
+        "sma_cross", "AAPL", end="2003-12-31", risk=ob.Risk(order=ob.OrderLimits(max_quantity=1e9))
+    )
+    assert free.hash == same.hash == wide.hash
+    assert free.outcome.refused == ()
+    assert list(wide.refused.columns) == ["time", "order", "symbol", "limit", "value", "bound", "text"]
