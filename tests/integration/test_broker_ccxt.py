@@ -1,69 +1,23 @@
 """Crypto exchanges as brokers: ccxt and ccxt.pro against a server of Binance's protocol."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from tests.loopback import binance
-from tests.loopback.binance import BinanceServer, Mishap, double
-from tests.loopback.book import Placed
+from tests.loopback.binance import BinanceServer
+from tests.loopback.binance_scene import NOON, SECRETS, SYMBOL, is_fill, order, trading
 from tests.loopback.cases import assert_unlogged
-from tests.loopback.ear import Ear
 from tests.loopback.ear import order as any_order
 from tests.loopback.exchange import Exchange
-from tests.loopback.server import Fault
 
-from openbell.core.errors import BadData, ConfigError, Rejected, Retryable
+from openbell.core.errors import ConfigError, Rejected
 from openbell.core.types import Instrument, OrderStatus, Reason, TimeInForce
-from openbell.execution.approval import ApprovedOrder
 from openbell.execution.brokers.ccxt import KEY, SECRET, CcxtBroker
 from openbell.execution.factory import open_broker
 from openbell.execution.port import Execution, Holding
 
 S = OrderStatus
-SECRETS = {KEY: binance.KEY, SECRET: binance.SECRET}
-SYMBOL = "BTC/USDT"
-NOON = 1_720_000_800_000_000_000
-
-
-def order(client_id: str, **fields: Any) -> ApprovedOrder:
-    return any_order(client_id, SYMBOL, **{"quantity": "0.5", **fields})
-
-
-def is_fill(heard: object) -> bool:
-    return isinstance(heard, Execution)
-
-
-class Scene(NamedTuple):
-    x: Exchange
-    server: BinanceServer
-    broker: CcxtBroker
-    ear: Ear
-
-
-@asynccontextmanager
-async def trading(*, muddle: Any = list, streams: bool = True, **options: Any) -> AsyncIterator[Scene]:
-    """Trade at 100, with a broker that is connected and listened to; at the end the books must agree."""
-    x = Exchange(
-        [Instrument(SYMBOL, lot=0.0001)], unique="working", fee=Decimal("0.01"), short=False, time=NOON
-    )
-    x.trade(SYMBOL, 100)
-    async with BinanceServer(x, muddle=muddle) as server:
-        broker = CcxtBroker(SECRETS, **{"symbols": [SYMBOL], "urls": server.urls, **options})
-        if not streams:
-            broker._watch._streams = False
-        await broker.connect()
-        try:
-            async with Ear(broker) as ear:
-                if streams:
-                    await server.streaming.wait()
-                yield Scene(x, server, broker, ear)
-        finally:
-            await broker.close()
-    assert x.audit() == []
-
 
 # --- what it can do ---------------------------------------------------------------------------------------
 
@@ -81,6 +35,8 @@ def test_capabilities_are_the_exchanges() -> None:
     )
     other = CcxtBroker(SECRETS, exchange="bybit", symbols=[SYMBOL]).capabilities
     assert sorted(other.types) == ["limit", "market"]
+    silent = CcxtBroker(SECRETS, exchange="btcmarkets", symbols=["BTC/AUD"], live=True, id_length=36)
+    assert not silent._watch._streams
 
 
 @pytest.mark.parametrize(
@@ -264,135 +220,3 @@ async def test_fills_come_page_by_page() -> None:
             scene.x.advance(1_000_000)
             await scene.broker.place(order(f"o{number}"))
         assert [fill.client_id for fill in await scene.broker.executions(0)] == [f"o{n}" for n in range(7)]
-
-
-# --- what goes wrong --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("mishap", "arrives"), [("lost", False), ("unanswered", True), ("garbled", True)])
-async def test_an_order_without_an_answer_is_asked_for(mishap: Mishap, arrives: bool) -> None:
-    async with trading() as scene:
-        scene.server.mishaps = [mishap]
-        with pytest.raises(Retryable):
-            await scene.broker.place(order("a", limit=90))
-        found = await scene.broker.find("a")
-        assert (found is not None) is arrives
-        assert len(scene.x.orders) == arrives
-
-
-@pytest.mark.parametrize(
-    ("fault", "error", "after"),
-    [
-        (Fault(429, b"{}", {"Retry-After": "3"}), Retryable, 3.0),
-        (Fault(418, b"{}"), Retryable, None),
-        (Fault(500, b"{}"), Retryable, None),
-        (Fault(503, b"<html>down</html>"), Retryable, None),
-        (Fault(200, b"{", truncated=True), Retryable, None),
-        (Fault(401, b'{"code": -2015, "msg": "key"}'), ConfigError, None),
-        (Fault(403, b"{}"), ConfigError, None),
-        (Fault(400, b'{"code": -2010, "msg": "Account has insufficient balance"}'), Rejected, None),
-        (Fault(400, b'{"code": -1013, "msg": "Filter failure: LOT_SIZE"}'), Rejected, None),
-        (Fault(400, b'{"code": -1007, "msg": "Timeout waiting for response"}'), Retryable, None),
-        (Fault(200, b"<html>log in</html>"), Retryable, None),
-    ],
-)
-async def test_answers_to_an_order_say_what_must_happen_next(
-    fault: Fault, error: type[Exception], after: float | None
-) -> None:
-    async with trading(sweep=600.0) as scene:
-        scene.server.fail(fault)
-        with pytest.raises(error) as caught:
-            await scene.broker.place(order("a", limit=90))
-        assert "\n" not in str(caught.value)
-        assert binance.KEY not in str(caught.value)
-        assert "signature=" not in str(caught.value)
-        assert getattr(caught.value, "after", None) == after
-
-
-async def test_an_answer_to_a_read_that_is_no_json_is_bad_data() -> None:
-    async with trading(sweep=600.0) as scene:
-        scene.server.fail(Fault(200, b"<html>log in</html>"))
-        with pytest.raises(BadData):
-            await scene.broker.working()
-
-
-async def test_an_order_is_refused_for_want_of_money() -> None:
-    async with trading() as scene:
-        with pytest.raises(Rejected, match="insufficient"):
-            await scene.broker.place(order("a", quantity=5000))
-        assert await scene.broker.find("a") is None
-
-
-async def test_events_that_come_twice_are_told_once() -> None:
-    async with trading(muddle=double) as scene:
-        await scene.broker.place(order("a", limit=99))
-        scene.x.trade(SYMBOL, 99)
-        await scene.ear.until_status("a", S.FILLED)
-        await scene.ear.until(is_fill)
-        await scene.broker.place(order("b"))
-        await scene.ear.until(is_fill, count=2)
-        assert [fill.client_id for fill in scene.ear.fills] == ["a", "b"]
-
-
-async def test_events_that_are_lost_are_found_by_looking() -> None:
-    async with trading(muddle=lambda _: [], sweep=0.1) as scene:
-        await scene.broker.place(order("a", limit=99))
-        await scene.broker.place(order("b", limit=90))
-        scene.x.trade(SYMBOL, 99)
-        await scene.ear.until_status("a", S.FILLED)
-        await scene.ear.until(is_fill)
-        scene.x.cancel("x2")
-        await scene.ear.until_status("b", S.CANCELLED)
-
-
-async def test_an_account_without_a_stream_is_looked_at() -> None:
-    async with trading(streams=False, poll=0.05) as scene:
-        await scene.broker.place(order("a", limit=99))
-        scene.x.trade(SYMBOL, 99)
-        await scene.ear.until_status("a", S.FILLED)
-        assert [fill.quantity for fill in scene.ear.fills] == [Decimal("0.5")]
-        scene.server.fail(Fault(503, b"down", times=200))
-        await scene.ear.until_link(up=False)
-        scene.server._faults.clear()
-        await scene.ear.until_link(up=True)
-
-
-async def test_a_stream_that_drops_comes_back() -> None:
-    async with trading(poll=600.0, sweep=600.0) as scene:
-        scene.server.deaf = True
-        await scene.server.drop()
-        await scene.ear.until_link(up=False)
-        scene.server.deaf = False
-        await scene.ear.until_link(up=True)
-        await scene.broker.place(order("a"))
-        await scene.ear.until(is_fill)
-
-
-async def test_a_mute_stream_is_noticed() -> None:
-    async with trading(keep_alive=0.1, poll=600.0, sweep=600.0) as scene:
-        scene.server.mute = True
-        scene.x.place(  # wakes the server's reader, which then answers no ping
-            Placed(
-                "", SYMBOL, 1, order("x", limit=90).type, TimeInForce.GTC, Decimal("0.5"), limit=Decimal(90)
-            )
-        )
-        link = await scene.ear.until_link(up=False)
-        assert "stream of" in link.why
-
-
-async def test_a_key_that_is_withdrawn_ends_the_events() -> None:
-    async with trading(sweep=0.05) as scene:
-        scene.server.fail(Fault(401, b"{}", times=50))
-        error = await scene.ear.until_error()
-        assert isinstance(error, ConfigError)
-
-
-async def test_orders_of_others_are_seen() -> None:
-    async with trading() as scene:
-        scene.x.place(
-            Placed(
-                "web_1", SYMBOL, 1, order("x", limit=90).type, TimeInForce.GTC, Decimal(1), limit=Decimal(90)
-            )
-        )
-        report = await scene.ear.until_status("web_1", S.ACCEPTED)
-        assert report.quantity == 1

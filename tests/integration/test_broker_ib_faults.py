@@ -2,9 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +14,7 @@ from tests.loopback.tws_broker import Mishap
 from tests.loopback.tws_scene import NOON, Scene, order, trading
 
 from openbell.core.errors import ConfigError, Disconnected, Retryable
-from openbell.core.types import NANOS_PER_SECOND, OrderStatus
-from openbell.execution.brokers.ib_link import is_maintenance
+from openbell.core.types import OrderStatus
 from openbell.execution.brokers.ib_wire import refuse
 from openbell.execution.port import Execution
 
@@ -94,8 +93,8 @@ async def test_tws_restarts_and_the_orders_are_still_ours() -> None:
         scene.tws.accounts = ""  # it is not logged in yet
         scene.tws.drop()
         await scene.ear.until_link(up=False)
+        await scene.tws.wait_for(71, count=2)
         scene.tws.accounts = "DU1"
-        scene.tws.drop()
         await scene.ear.until_link(up=True)
         await scene.broker.cancel("a")
         await scene.ear.until_status("a", S.CANCELLED)
@@ -108,6 +107,57 @@ async def test_a_tws_that_comes_back_with_another_account_ends_it() -> None:
         error = await scene.ear.until_error()
         assert isinstance(error, ConfigError)
         assert str(error) == "ib: account='DU1' is none of this login's; give one of DU2"
+
+
+async def test_orders_that_ended_for_others_are_passed_over() -> None:
+    async with trading() as scene:
+        await scene.broker.place(order("a", limit=90))
+        asked = scene.tws.tickets[0].asked
+
+        async def answer(client: Any, fields: list[str]) -> None:
+            foreign = frames.completed_order(asked, 4713, "Cancelled", Decimal(0))
+            foreign[19] = "DU9"
+            await client.send(*foreign)
+            await client.send(102)
+
+        scene.tws.answers[99] = answer
+        assert await scene.broker.find("b") is None
+
+
+async def test_a_status_that_lags_behind_changes_nothing() -> None:
+    async with trading() as scene:
+        await scene.broker.place(order("a", limit=90))
+        ticket = scene.tws.tickets[0]
+        for client in scene.tws.clients.values():
+            client.put(*frames.open_order(ticket.asked, 81, 0, "PendingSubmit"))
+        (found,) = await scene.broker.working()
+        assert found.status is S.ACCEPTED
+
+
+async def test_nothing_is_asked_after_the_end() -> None:
+    async with trading() as scene:
+        await scene.broker.close()
+        with pytest.raises(Disconnected, match="closed"):
+            await scene.broker.working()
+        with pytest.raises(Disconnected, match="no connection to"):
+            await scene.broker.now()
+
+
+async def test_a_login_that_breaks_off_is_tried_again() -> None:
+    async with trading() as scene:
+        clock, times = scene.tws.answers[49], []
+
+        async def answer(client: Any, fields: list[str]) -> None:
+            times.append(1)
+            if len(times) == 1:
+                client.hang_up()
+            else:
+                await clock(client, fields)
+
+        scene.tws.answers[49] = answer
+        scene.tws.drop()
+        await scene.ear.until_link(up=True)
+        assert len(times) > 1
 
 
 # --- connectivity -----------------------------------------------------------------------------------------
@@ -148,16 +198,18 @@ async def test_a_mute_tws_is_noticed_and_left() -> None:
 
 async def test_a_quiet_tws_is_not_left() -> None:
     async with trading(heartbeat=0.05) as scene:
+        scene.broker._wire.heard = time.monotonic() + 0.2  # as if it had just said something
         for _ in range(4):
             scene.tws.received.clear()
             await scene.tws.wait_for(49)
         assert scene.ear.heard == []
 
 
-async def test_requests_that_wait_are_told_that_the_connection_is_gone() -> None:
+@pytest.mark.parametrize("call", ["working", "balance", "holdings"])
+async def test_requests_that_wait_are_told_that_the_connection_is_gone(call: str) -> None:
     async with trading() as scene:
         scene.tws.mute = True
-        asking = asyncio.create_task(scene.broker.working())
+        asking = asyncio.create_task(getattr(scene.broker, call)())
         await asyncio.sleep(0)
         scene.tws.drop()
         with pytest.raises(Disconnected, match="the connection is gone"):
@@ -225,6 +277,17 @@ async def test_a_fee_that_does_not_come_is_not_waited_for_and_not_booked_later()
         assert scene.ear.fills == [fill]
 
 
+async def test_a_fill_without_its_fee_is_told_at_the_end() -> None:
+    async with trading(fees=30.0) as scene:
+        scene.tws.holds_fees = True
+        await scene.broker.place(order("a"))
+        await scene.ear.until_status("a", S.FILLED)
+        await scene.broker.close()
+        (fill,) = await scene.ear.until(is_fill)
+        assert isinstance(fill, Execution)
+        assert fill.fee == 0
+
+
 async def test_a_corrected_fill_is_the_same_fill() -> None:
     async with trading() as scene:
         await scene.broker.place(order("a"))
@@ -248,7 +311,7 @@ async def test_fills_of_other_accounts_are_not_ours() -> None:
             foreign[14], foreign[16] = "ffff.1.1.01", "DU9"
             client.put(*foreign)
             order_of_another = frames.open_order(ticket.asked, 9, 4712, "Submitted")
-            order_of_another[22] = "DU9"
+            order_of_another[20] = "DU9"
             client.put(*order_of_another)
         assert await scene.broker.executions(0) == [fill]
         assert await scene.broker.working() == []
@@ -320,25 +383,3 @@ async def place(scene: Scene, name: str) -> bool:
             except (Retryable, Disconnected):
                 await scene.ear.until_link(up=True)
     return True
-
-
-@pytest.mark.parametrize(
-    ("moment", "is_one"),
-    [
-        ("2024-07-02T03:44", False), ("2024-07-02T03:45", True), ("2024-07-02T04:44", True),
-        ("2024-07-02T04:45", False), ("2024-07-06T03:00", True), ("2024-07-06T06:59", True),
-        ("2024-07-06T07:00", False), ("2024-07-02T14:00", False),
-    ],
-)  # fmt: skip
-def test_ibs_nightly_reset_is_known(moment: str, is_one: bool) -> None:
-    time = datetime.fromisoformat(moment).replace(tzinfo=UTC)
-    assert is_maintenance(int(time.timestamp()) * NANOS_PER_SECOND) is is_one
-
-
-async def test_the_reason_names_the_nightly_reset() -> None:
-    async with trading() as scene:
-        scene.x.set_time(int(datetime(2024, 7, 2, 4, 0, tzinfo=UTC).timestamp()) * NANOS_PER_SECOND)
-        await scene.broker.now()
-        scene.tws.drop()
-        link = await scene.ear.until_link(up=False)
-        assert link.why.endswith("IB resets its servers at this hour of the night")

@@ -196,9 +196,6 @@ class IbBroker:
         if not paper and not self._live:
             await self._wire.close()
             raise ConfigError(f"ib: {chosen} is an account of real money; say live: true if it is meant")
-        if self._identity not in {"", identity}:
-            await self._wire.close()
-            raise ConfigError(f"ib: TWS is logged in as {identity} now, and was as {self._identity}")
         self._account = self._book.account = chosen
         self._identity = identity
         await self._wire.time()

@@ -39,7 +39,7 @@ class Desk:
         """Return all orders that have not ended, of every client and those placed by hand."""
         self.check_link("working orders")
         rows = await self.wire.ask_kind("working orders", "orders", lambda client: client.reqAllOpenOrders())
-        listed = [self._book.known(order) for order in rows]
+        listed = dict.fromkeys(self._book.known(order) for order in rows)  # one may be told twice
         return [
             self._book.report(known) for known in listed if known is not None and known.status not in TERMINAL
         ]

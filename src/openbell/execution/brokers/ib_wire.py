@@ -166,8 +166,6 @@ class Wire:
                 await future
         except TimeoutError as error:
             raise Retryable(f"ib: {asked}: no whole answer within {self._timeout:g} s") from error
-        except ConnectionError as error:
-            raise Disconnected(f"ib: {asked}: the connection broke ({quote(str(error))})") from error
         finally:
             del self._waiting[key]
         return rows
@@ -208,8 +206,9 @@ class Wire:
             self._waiting[key][1].append(row)
 
     def _end(self, key: int | str) -> None:
-        if key in self._waiting and not self._waiting[key][0].done():
-            self._waiting[key][0].set_result(None)
+        future, _ = self._waiting.get(key, (None, ()))
+        if future is not None and not future.done():
+            future.set_result(None)
 
     def _answer(self, key: str, value: Any) -> None:
         self._add(key, value)
