@@ -13,7 +13,7 @@ from typing import Any
 
 from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import summarise
-from openbell.reporting.html import charts, headline, palette, prices, sections
+from openbell.reporting.html import charts, headline, palette, portfolio, prices, sections
 from openbell.reporting.html.assumptions import assumptions
 from openbell.reporting.html.markup import chart, section
 from openbell.reporting.result import Result
@@ -101,9 +101,20 @@ def _sections(
         section("falls", "Deepest falls", sections.falls(result)),
         *([section("limits", "Limits", sections.limits(result))] if result.plan.risk.active else []),
         section("metrics", "Metrics", sections.metrics(result, held, name), lead=_METRICS),
+        *_origins(result),
         section("trades", "Trades", sections.trades(result), lead=_TRADES),
         section("assumptions", "What these figures rest on", assumptions(result, described)),
     ]
+
+
+def _origins(result: Result) -> list[str]:
+    """Return where the profit came from, for a run of several symbols, and the reasons that a sizer gave."""
+    found = []
+    if len(result.plan.symbols) > 1:
+        found.append(section("origins", "Where the profit came from", portfolio.origins(result)))
+    if portfolio.has_sizes(result):
+        found.append(section("sizes", "Why these sizes", portfolio.sizes(result)))
+    return found
 
 
 _METRICS = (
