@@ -167,6 +167,8 @@ async def test_a_session_that_was_stopped_decides_again_and_has_parity(how: str,
         await again.run(stream(moments[played:]))
         last = again.courses[0].engine.fills[-1].time
         assert last > moments[150][0].end
+        third = Session([make_course("sma_cross", plan, found, ground, journal)], journal)
+        assert third.resume(latest_session(journal)[1]) == 200
     assert find_parity(tmp_path).differences == []
 
 
@@ -236,6 +238,18 @@ def test_a_live_orders_difference_has_its_word(
     (one,) = compare("s", session, backtest, faults=Faults(), simulated=False)
     assert (one.word, one.cause.replace("the market", cause or "?")) == (word, cause)
     assert one.said
+
+
+def test_an_order_that_ended_otherwise_without_a_fill_is_timing() -> None:
+    order = Order(1, "s", "A", 1, 5.0, 10)
+    order.accept(10)
+    order.move(OrderStatus.EXPIRED, 30, Reason.SESSION_END)
+    other = Order(1, "s", "A", 1, 5.0, 10)
+    other.accept(10)
+    session, backtest = Traded([order], []), Traded([other], [])
+    (one,) = compare("s", session, backtest, faults=Faults(), simulated=True)
+    assert one.said.endswith("expired, in the backtest accepted")
+    assert compare("s", backtest, session, faults=Faults(), simulated=True) == []  # it works still
 
 
 def test_other_prices_are_datas_where_a_bar_was_another() -> None:

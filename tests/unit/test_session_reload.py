@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import openbell as ob
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, Halt
+from openbell.core.messages import BarMessage
 from openbell.data.bars import Series
 from openbell.operation.parity import find_parity
 from openbell.operation.reloading import Reloads
@@ -190,6 +191,60 @@ def test_wrong_parameters_and_names_change_nothing(journal: Journal) -> None:
     with pytest.raises(ConfigError, match=r"'your' is not in this session.*mine"):
         session.reload("your", {"step": 3})
     assert kinds(journal, "reload") == []
+
+
+async def test_a_running_session_asks_for_changes_after_each_moment(journal: Journal) -> None:
+    session, series, about = session_of(Steps, journal)
+    session.begin({"strategies": [about]})
+    asked = iter([{}, {"mine": {"step": 4}}])
+    session.changes = lambda: next(asked, {})
+
+    async def stream() -> AsyncIterator[list[BarMessage]]:
+        for bars in list(moments_of(series))[:10]:
+            yield bars
+
+    await session.run(stream())
+    assert decided(session) == [4, 8]
+
+
+def test_a_guard_that_halts_keeps_a_moment_from_happening(journal: Journal) -> None:
+    def taken_over() -> None:
+        raise Halt("taken over")
+
+    plan, found, series = prepare("sma_cross", "AAPL", **YEAR)
+    course = make_course("mine", plan, found, ground_of(plan, series), journal)
+    session = Session([course], journal, guard=taken_over)
+    session.begin({})
+    with pytest.raises(Halt, match="taken over"):
+        session.take(next(iter(moments_of(series))))
+    assert kinds(journal, "moment") == []
+
+
+def test_a_strategy_that_raises_long_after_a_change_fails_as_ever(journal: Journal) -> None:
+    class Late(ob.Strategy):
+        step: int = 1
+
+        def on_bar(self, bar: ob.Bar) -> None:
+            if bar.index == 30:
+                self.extra = 1
+                raise ValueError("late")
+
+    session = play(Late, journal, {10: {"step": 2}})
+    assert "late" in str(session.courses[0].failure)
+    assert kinds(journal, "rolled_back") == []
+
+
+def test_attributes_that_came_with_a_failed_bar_are_gone(journal: Journal) -> None:
+    class Adds(ob.Strategy):
+        step: int = 1
+
+        def on_bar(self, bar: ob.Bar) -> None:
+            if self.step == 2:
+                self.extra = 1
+                raise ValueError(f"no {bar.symbol}")
+
+    session = play(Adds, journal, {10: {"step": 2}})
+    assert not hasattr(session.courses[0].engine.strategy, "extra")
 
 
 # --- the file that is watched ----------------------------------------------------------------------------
