@@ -15,7 +15,7 @@ from openbell.data.providers.protocol import Offer, Span
 from openbell.operation.streamed import Stream, run_streamed
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
-from openbell.trading.session import Session, latest_session
+from openbell.trading.session import Ending, Session, latest_session
 from tests.unit.live_by_hand import SECOND, ScriptedOrigin, SimulatedClock, bar, clock_time, settle
 
 FRIDAY, MONDAY = "2024-11-29", "2024-12-02"  # the day after Thanksgiving closes at 13:00
@@ -147,3 +147,27 @@ async def test_what_a_morning_cannot_ask_is_said_and_trading_goes_on(tmp_path: P
     await night.clock.go_to(night.clock.now() + 2 * SECOND)
     assert len(night.entries("moment")) == 1
     await night.stop()
+
+
+async def test_a_bar_that_the_vendor_changes_later_is_written_down_and_not_traded_on(tmp_path: Path) -> None:
+    night = Night(tmp_path, "09:25:00", MONDAY)
+    await night.begin()
+    first = bar("A", "09:30", day=MONDAY)
+    await night.at("09:31:00.1", MONDAY, first)
+    await night.clock.go_to(night.clock.now() + 2 * SECOND)
+    night.provider.stream.send(first._replace(close=first.close + 0.5, corrected=True))
+    await settle()
+    (entry,) = night.entries("correction")
+    assert entry.body["bar"][6] == first.close + 0.5
+    assert len(night.entries("moment")) == 1
+    await night.stop()
+
+
+async def test_a_session_that_is_asked_to_stop_in_the_night_does_so_at_once(tmp_path: Path) -> None:
+    night = Night(tmp_path, "20:00:00", FRIDAY)
+    await night.begin()
+    assert night.session is not None
+    night.session._requests.ask("cancel")  # type: ignore[attr-defined]  # a session's inbox
+    async with asyncio.timeout(10):  # the clock stands still
+        assert (await night.task).ending is Ending.STOPPED
+    assert night.provider.connections == []
