@@ -94,6 +94,7 @@ async def test_events_that_are_lost_are_found_by_looking() -> None:
         await scene.broker.place(order("a", limit=99))
         await scene.broker.place(order("b", limit=90))
         scene.x.trade(SYMBOL, 99)
+        scene.server.fail(Fault(503, b"down", times=3))
         await scene.ear.until_status("a", S.FILLED)
         await scene.ear.until(is_fill)
         scene.x.cancel("x2")
@@ -225,6 +226,7 @@ async def test_what_was_told_is_remembered_for_the_newest(monkeypatch: pytest.Mo
     async with trading(sweep=0.05) as scene:
         watch = scene.broker._watch
         watch._open.add("ghost")  # an order that the exchange does not know
+        await watch._look(0)
         for name in ("a", "b", "c"):
             await scene.broker.place(order(name, limit=90))
             await scene.ear.until_status(name, S.ACCEPTED)

@@ -201,6 +201,21 @@ async def test_a_pairs_stop_goes_when_its_target_is_refused() -> None:
         assert scene.x.working() == []
 
 
+async def test_an_entry_may_have_a_target_alone() -> None:
+    async with trading() as scene:
+        await scene.broker.place(order("a", take_profit=110))
+        scene.x.trade("AAPL", 111)
+        await scene.ear.until_status("a-tp", S.FILLED)
+
+
+async def test_a_pair_whose_stop_fills_at_once_is_refused_with_its_target() -> None:
+    async with trading() as scene:
+        await scene.broker.place(order("e"))
+        with pytest.raises(Rejected, match="error 110"):
+            await scene.broker.place(order("p", side=-1, limit="110.001", stop_loss=105, reduce_only=True))
+        await scene.ear.until_status("p-sl", S.FILLED)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------
 
 

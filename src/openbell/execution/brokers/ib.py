@@ -99,17 +99,11 @@ class IbBroker:
 
     async def balance(self) -> Balance:
         """Return cash, equity and buying power, in the account's own currency."""
-        asked: list[int] = []
-
-        def send(client: Any, number: int) -> None:
-            asked.append(number)
-            client.reqAccountSummary(number, "All", _TAGS)
-
-        try:
-            rows = await self._wire.ask("balance", send)
-        finally:
-            if asked and not self._wire.lost.is_set():
-                self._wire.client.cancelAccountSummary(asked[0])
+        rows = await self._wire.ask(
+            "balance",
+            lambda client, number: client.reqAccountSummary(number, "All", _TAGS),
+            cancel=lambda client, number: client.cancelAccountSummary(number),
+        )
         found = {tag: (value, currency) for account, tag, value, currency in rows if account == self._account}
         missing = [tag for tag in _TAGS.split(",") if tag not in found]
         if missing:
@@ -120,11 +114,8 @@ class IbBroker:
 
     async def holdings(self) -> Sequence[Holding]:
         """Return all positions; IB's average has commissions in it."""
-        try:
-            rows = await self._wire.ask_kind("positions", "positions", lambda client: client.reqPositions())
-        finally:
-            if not self._wire.lost.is_set():
-                self._wire.client.cancelPositions()
+        rows = await self._wire.ask_kind("positions", "positions", lambda client: client.reqPositions())
+        self._wire.client.cancelPositions()
         return [
             Holding(ib_orders.name_of(contract), ib_orders.exact(quantity), ib_orders.exact(average))
             for account, contract, quantity, average in rows

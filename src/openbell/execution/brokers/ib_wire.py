@@ -131,11 +131,27 @@ class Wire:
         self._fail_all(why)
         await asyncio.sleep(0)  # the transport closes in the loop's next turn
 
-    async def ask(self, asked: str, send: Callable[[Any, int], None]) -> list[Any]:
-        """Return the rows of an answer to a request that has a number of its own."""
+    async def ask(
+        self,
+        asked: str,
+        send: Callable[[Any, int], None],
+        *,
+        cancel: Callable[[Any, int], None] | None = None,
+    ) -> list[Any]:
+        """Return the rows of an answer to a request that has a number of its own.
+
+        Args:
+            asked: What this is, for messages.
+            send: Sends the request with its number.
+            cancel: Ends a request that would go on being answered.
+        """
         client = self.client
         number = client.getReqId()
-        return await self._wait(asked, number, lambda: send(client, number))
+        try:
+            return await self._wait(asked, number, lambda: send(client, number))
+        finally:
+            if cancel is not None and self._client is client:
+                cancel(client, number)
 
     async def ask_kind(self, asked: str, kind: str, send: Callable[[Any], None]) -> list[Any]:
         """Return the rows of an answer to a request without a number: one of a kind is made at a time."""
@@ -229,8 +245,8 @@ class Wire:
         waits = self._waiting.get(number)
         if waits is None:
             self._listener.on_error(number, code, message)
-        elif not waits[0].done():
-            waits[0].set_exception(refuse(code, message, "a request"))
+        else:
+            _fail(waits[0], refuse(code, message, "a request"))
 
     def _on_closed(self) -> None:
         self._client = None
@@ -238,10 +254,14 @@ class Wire:
 
     def _fail_all(self, why: str) -> None:
         for future, _ in self._waiting.values():
-            if not future.done():
-                future.set_exception(Disconnected(f"ib: the connection is gone ({why})"))
+            _fail(future, Disconnected(f"ib: the connection is gone ({why})"))
         self.lost.set()
         self._listener.on_lost(why)
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():  # of two errors the first counts
+        future.set_exception(error)
 
 
 def refuse(code: int, message: str, asked: str) -> ConfigError | RemoteError:
