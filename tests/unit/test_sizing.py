@@ -16,7 +16,9 @@ CENTS = Instrument("ACME", lot=0.01)
 ALL = (ShareOfEquity(0.95), FixedQuantity(100), FixedNotional(9_500))
 
 
-def size(sizer: PlainSizer, conviction: float, instrument: Instrument = ACME, equity: float = 10_000.0) -> float:
+def size(
+    sizer: PlainSizer, conviction: float, instrument: Instrument = ACME, equity: float = 10_000.0
+) -> float:
     return sizer.size(conviction, instrument=instrument, price=30.0, equity=equity)
 
 

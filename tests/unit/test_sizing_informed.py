@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import openbell as ob
+from openbell.backtesting.plan import Plan, plan_from_json
 from openbell.core.errors import ConfigError, StrategyError
 from openbell.core.ports import InformedSizer
 from openbell.core.requests import NO_EXITS, Exits, Ticket
@@ -307,3 +308,10 @@ def test_paper_sizes_as_the_backtest_does(tmp_path):
 def test_a_sizer_sees_nothing_of_what_follows():
     settings: dict[str, Any] = {"sizer": InverseVolatility(), "start": "2008-01-01", "end": "2009-12-31"}
     assert ob.check_lookahead(Trend, ["IBM", "MSFT"], **settings).clean
+
+
+@pytest.mark.parametrize(("name", "kind"), SIZERS.items())
+def test_a_plan_keeps_its_sizer(name, kind):
+    sizer = kind(5.0) if name.startswith("fixed") else kind()
+    plan = Plan("sma_cross", ("IBM",), sizer=sizer)
+    assert plan_from_json(plan.as_json()).sizer == sizer
