@@ -92,3 +92,32 @@ def test_without_limits_there_is_no_gate_and_nothing_changes():
     assert free.hash == same.hash == wide.hash
     assert free.outcome.refused == ()
     assert list(wide.refused.columns) == ["time", "order", "symbol", "limit", "value", "bound", "text"]
+
+
+def test_a_file_is_the_emergency_stop_of_a_paper_session_and_a_resumed_one_remembers(tmp_path):
+    stop = tmp_path / "STOP"
+    risk = ob.Risk(operation=ob.OperationLimits(stop_file=str(stop)))
+    plan, found, series = prepare("sma_cross", "AAPL", risk=risk, end="2001-12-31")
+    moments = list(moments_of(series))
+
+    def open_session(journal: Journal) -> Session:
+        return Session([make_course("sma_cross", plan, found, ground_of(plan, series), journal)], journal)
+
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        session = open_session(journal)
+        session.begin({})
+        for at, bars in enumerate(moments):
+            if at == 20:
+                stop.touch()
+            if at == 200:
+                stop.unlink()
+            session.take(bars)
+        _, entries = latest_session(journal)
+        refusals = session.courses[0].engine.refusals
+        resumed = open_session(journal)
+        resumed.resume(entries)
+    assert {one.limit.value for one in refusals} == {"emergency_stop"}
+    assert all(moments[20][-1].end <= one.time < moments[200][-1].end for one in refusals)
+    assert [entry.body["stop"] for entry in entries if entry.kind == "brake"] == [True, False]
+    assert resumed.courses[0].engine.refusals == refusals
+    assert not resumed.courses[0].braked

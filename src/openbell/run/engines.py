@@ -14,7 +14,7 @@ from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import Detail, SimulatedBroker
-from openbell.execution.risk.gate import RiskGate, open_gate
+from openbell.execution.risk.gate import gate_of, open_gate
 from openbell.run.prices import instrument
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
@@ -83,7 +83,7 @@ def simulate(
         detail=_detail(finer) if finer else None,
     )
     marks = replay(engine, broker, panel, until=until, progress=progress)
-    desk, gate = engine.desk, _gate(engine)
+    desk, gate = engine.desk, gate_of(engine)
     return Outcome(
         panel,
         engine.account,
@@ -144,11 +144,6 @@ def _engine(plan: Plan, found: Found, panel: Panel) -> Engine:
     )
     strategy.bind(engine.desk, seed=plan.seed)
     return engine
-
-
-def _gate(engine: Engine) -> RiskGate | None:
-    gate = None if engine.screen is None else engine.screen.gate
-    return gate if isinstance(gate, RiskGate) else None
 
 
 def _detail(finer: Sequence[Series]) -> Detail:

@@ -18,6 +18,7 @@ from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Delisting, Reason, SymbolChange
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
+from openbell.execution.risk.gate import gate_of
 from openbell.strategies.blame import blame
 from openbell.trading.scribe import Scribe
 from openbell.trading.tuning import Make, Tuning
@@ -89,6 +90,24 @@ class Course:
         event = tape.advance()
         if self.failure is None and not self.leaving:
             self._decide(time, event)
+
+    @property
+    def brake_asked(self) -> bool:
+        """Tell whether somebody pulls the emergency stop: whether the file that its limits name is there."""
+        gate = gate_of(self.engine)
+        return gate is not None and gate.stop_file_is_there
+
+    @property
+    def braked(self) -> bool:
+        """Tell whether the emergency stop is pulled, and nothing adds risk."""
+        gate = gate_of(self.engine)
+        return gate is not None and gate.conditions.stop
+
+    def brake(self, *, stop: bool) -> None:
+        """Pull the emergency stop, or let it go."""
+        gate = gate_of(self.engine)
+        if gate is not None:
+            gate.conditions.stop = stop
 
     @property
     def is_flat(self) -> bool:

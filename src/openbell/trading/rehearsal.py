@@ -13,7 +13,7 @@ from openbell.trading.records import action_of
 #: What comes from outside; everything else follows from it.
 _INPUTS = (
     "moment", "expect", "leave", "start", "return", "report", "execution", "answer", "settle", "touch",
-    "power", "base", "adopt", "open", "act", "reload",
+    "power", "base", "adopt", "open", "act", "reload", "brake",
 )  # fmt: skip
 #: What neither comes from outside nor follows: it is passed over.
 _ASIDE = ("session", "link", "alarm", "checked", "correction", "feed", "snapshot", "lock", "history")

@@ -115,6 +115,8 @@ class Session:
                 self._leave(entry.body["how"])
             elif entry.kind == "return":
                 self._return()
+            elif entry.kind == "brake":
+                next(one for one in self.courses if one.name == entry.strategy).brake(stop=entry.body["stop"])
             elif entry.kind == "reload":
                 self._change(entry.strategy, entry.body["parameters"], entry.time)
             else:
@@ -170,6 +172,11 @@ class Session:
         """
         if self._guard is not None:
             self._guard()
+        for course in self.courses:
+            asked = course.brake_asked
+            if asked is not course.braked:
+                self._write("brake", {"stop": asked}, strategy=course.name)
+                course.brake(stop=asked)
         trace = str(self.journal.last + 1)
         body = {"bars": [list(bar) for bar in bars]}
         self.journal.append("moment", body, time=bars[-1].end, wall=self._wall(), trace=trace)

@@ -6,12 +6,14 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from copy import copy
+from pathlib import Path
 
 import numpy as np
 
 from openbell.core import rules
 from openbell.core.clock import Sessions
 from openbell.core.desk import Desk
+from openbell.core.engine import Engine
 from openbell.core.orders import Cancel, Order, Refusal, Replace
 from openbell.core.ports import Command
 from openbell.core.types import Action, OrderType, Reason
@@ -38,6 +40,12 @@ _HAIR = 1e-9  #: a bound is reached, not passed, by what differs in the last bit
 def open_gate(risk: Risk, sessions: Sessions) -> RiskGate | None:
     """Return the gate of a run's limits; None where there are none, which costs nothing."""
     return RiskGate(risk, sessions) if risk.active else None
+
+
+def gate_of(engine: Engine) -> RiskGate | None:
+    """Return the gate of an engine's limits, if it has one."""
+    gate = None if engine.screen is None else engine.screen.gate
+    return gate if isinstance(gate, RiskGate) else None
 
 
 class RiskGate:
@@ -79,6 +87,12 @@ class RiskGate:
     def enforces(self) -> bool:
         """Tell whether what is refused is held back, and not only recorded."""
         return self.risk.enforce
+
+    @property
+    def stop_file_is_there(self) -> bool:
+        """Tell whether the file of the emergency stop exists. Drivers ask; the gate itself never does."""
+        name = self.risk.operation.stop_file
+        return bool(name) and Path(name).exists()
 
     # --- moments ---------------------------------------------------------------------------------------
 
