@@ -10,6 +10,7 @@ import openbell
 from openbell.cli.answer import Answer, Exit
 from openbell.cli.datahealth import data
 from openbell.cli.db import db
+from openbell.cli.golive import accounts
 from openbell.cli.options import (
     Benchmark,
     Cash,
@@ -68,6 +69,7 @@ app.add_typer(data, name="data")
 app.add_typer(db, name="db")
 app.add_typer(risk, name="risk")
 app.add_typer(sessions)
+app.add_typer(accounts)
 app.add_typer(serving)
 
 

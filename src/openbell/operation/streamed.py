@@ -64,6 +64,11 @@ class Stream:
     clock: Clock | None = None
 
     @property
+    def time(self) -> Clock:
+        """What tells the time."""
+        return self.clock or (StreamClock() if self.is_synthetic else WallClock())
+
+    @property
     def is_synthetic(self) -> bool:
         """Whether the stream has a time of its own."""
         return self.provider.name == "synthetic"
@@ -97,7 +102,7 @@ async def run_streamed(
         Halt: The interrupted session cannot be gone on with.
     """
     path = folder / JOURNAL
-    clock = stream.clock or (StreamClock() if stream.is_synthetic else WallClock())
+    clock = stream.time
     symbols = list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
     source = Source(stream.provider, stream.catalog, stream.budget)
     with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
@@ -139,10 +144,7 @@ async def _begin(
     """Begin a new session: with the facts of its symbols, and the bars of before."""
     symbols = list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
     feed = make_plan(stream.provider, symbols)
-    now = clock.now()
-    now -= now % feed.step
-    if stream.is_synthetic:
-        now = (await stream.provider.quote(symbols[0])).time - feed.step
+    now = await begin_of(stream, clock, symbols)
     instruments = {symbol: await source.instrument(symbol) for symbol in symbols}
     past: dict[str, Series] = {}
     if stream.history:
@@ -158,6 +160,14 @@ async def _begin(
     session = Session(courses, journal, requests=inbox)
     session.begin({"strategies": described, "command": dict(command or {})}, past=past.values())
     return session
+
+
+async def begin_of(stream: Stream, clock: Clock, symbols: Sequence[str]) -> int:
+    """Return the moment before a session's first one, ns UTC."""
+    step = make_plan(stream.provider, symbols).step
+    if stream.is_synthetic:
+        return (await stream.provider.quote(symbols[0])).time - step
+    return clock.now() - clock.now() % step
 
 
 def ground_on(

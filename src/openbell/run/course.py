@@ -17,6 +17,7 @@ from openbell.execution.risk.gate import open_gate
 from openbell.run.prices import instrument
 from openbell.strategies.registry import Found
 from openbell.trading.course import Course
+from openbell.trading.livecourse import LiveCourse
 from openbell.trading.scribe import Log, Scribe
 
 #: What of a plan does not decide what happens: its last day may be put off.
@@ -54,16 +55,8 @@ def ground_of(plan: Plan, series: Sequence[Series]) -> Ground:
     )
 
 
-def make_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -> Course:
-    """Return a strategy's course at its own simulated broker.
-
-    Args:
-        name: The strategy's in its session.
-        plan: What decides it.
-        found: The strategy.
-        ground: What it stands on.
-        log: Where what happens is written.
-    """
+def make_engine(plan: Plan, found: Found, ground: Ground) -> tuple[Engine, Tape]:
+    """Return a strategy at its desk, and the tape that it reads."""
     tape = Tape(
         ground.instruments,
         timeframe=plan.timeframe,
@@ -82,6 +75,35 @@ def make_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -
         gate=open_gate(plan.risk, tape.calendar),
     )
     strategy.bind(engine.desk, seed=plan.seed)
+    return engine, tape
+
+
+def make_live_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -> LiveCourse:
+    """Return a strategy's course in a live session; arguments as for `make_course`."""
+    engine, tape = make_engine(plan, found, ground)
+    initial = plan.costs.margin.initial
+    return LiveCourse(
+        engine,
+        Scribe(log, name),
+        tape=tape,
+        initial=initial,
+        origin=plan.strategy,
+        parameters=plan.parameters,
+    )
+
+
+def make_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -> Course:
+    """Return a strategy's course at its own simulated broker.
+
+    Args:
+        name: The strategy's in its session.
+        plan: What decides it.
+        found: The strategy.
+        ground: What it stands on.
+        log: Where what happens is written.
+    """
+    engine, tape = make_engine(plan, found, ground)
+    strategy = engine.strategy
     broker = SimulatedBroker(
         strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs
     )

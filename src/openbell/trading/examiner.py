@@ -57,7 +57,7 @@ class Examiner:
     def __init__(self, books: Books, budget: Budget, policy: Policy) -> None:
         self._books, self._budget, self._policy = books, budget, policy
         self._asked = asyncio.Event()
-        self._fills = asyncio.Event()
+        self._fills, self._filled = asyncio.Event(), asyncio.Event()
 
     def ask(self) -> None:
         """Have the account compared soon."""
@@ -66,6 +66,21 @@ class Examiner:
     def ask_for_fills(self) -> None:
         """Have the fills asked for that reports speak of."""
         self._fills.set()
+
+    def note_fill(self) -> None:
+        """Have buying power asked for anew: what was sold can be spent again."""
+        self._filled.set()
+
+    async def follow_power(self) -> None:
+        """Ask for buying power soon after fills, until cancelled."""
+        books = self._books
+        while True:
+            await self._filled.wait()
+            await asyncio.sleep(books.timing.power)
+            self._filled.clear()
+            balance = await self._ask(books.broker.balance)
+            body = {"power": str(balance.buying_power), "since": books.floor.compared}
+            books.put("power", body, max(books.floor.time, balance.time))
 
     async def run(self) -> None:
         """Compare when asked or when it is time, until cancelled."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.core.types import Action
-from openbell.execution.port import Link, LiveBroker
+from openbell.execution.port import Execution, Link, LiveBroker
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
@@ -28,6 +28,7 @@ from openbell.trading.session import BEGUN, Ending, Nobody, Requests
 from openbell.utils.ratelimit import Budget
 
 _ROOM = 1000  #: things that may wait to be taken before the feed is read on
+_REPEAT = 1.0  #: seconds between two tries to close what is held
 _LOOK = 0.1  #: seconds between two looks at what is asked
 
 
@@ -67,6 +68,7 @@ class LiveSession:
         self._tasks: list[asyncio.Task[None]] = []
         self._ended = self._fed = False
         self._failure: BaseException | None = None
+        self._repeated = 0.0  # when it was last tried to close what is held
         self._sender = Sender(broker, budget, self.bring, timing=self.timing, clock=lambda: self.floor.time)
         self._reception = Reception(self)
         self._examiner = Examiner(self, budget, policy or Policy())
@@ -124,7 +126,8 @@ class LiveSession:
                 self._leave("keep" if self._requests.stop_asked() == "keep" else "cancel")
                 return await self._close(Ending.STOPPED)
             self._begin_strategies()
-            for work in (self._read(feed), self._examiner.run(), self._examiner.fetch_fills()):
+            examiner = self._examiner
+            for work in (self._read(feed), examiner.run(), examiner.fetch_fills(), examiner.follow_power()):
                 self._start(work)
             return await self._work()
         finally:
@@ -144,10 +147,20 @@ class LiveSession:
                 self._leave(how)
             if how and (how != "flatten" or self.is_flat):
                 return await self._close(Ending.STOPPED)
+            if how == "flatten" and not self.floor.router.open() and self._may_repeat():
+                self.take("leave", {"how": how}, self.floor.time)
             if self._fed and not self._inputs:
                 return await self._close(Ending.END_OF_DATA)
             await self._wait()
             self._take_all()
+
+    def _may_repeat(self) -> bool:
+        """Tell whether it is time to try again to close what is held: the broker refused, or ended it."""
+        now = time.monotonic()
+        if now - self._repeated < _REPEAT:
+            return False
+        self._repeated = now
+        return True
 
     async def _work_while(self, asking: Coroutine[Any, Any, None], *, stops: bool = False) -> bool:
         """Take what comes while something is asked; with `stops`, tell whether no stop came between."""
@@ -186,6 +199,8 @@ class LiveSession:
         self._reception.receive(came)
         if isinstance(came, Link) and came.up:
             self._examiner.ask()
+        elif isinstance(came, Execution):
+            self._examiner.note_fill()
         if self.floor.router.short_of_fills():
             self._examiner.ask_for_fills()
 
@@ -226,6 +241,7 @@ class LiveSession:
         return not self.floor.router.open() and not any(one.quantity for some in held for one in some)
 
     def _leave(self, how: str) -> None:
+        self._repeated = time.monotonic()
         self.take("leave", {"how": how}, self.floor.time)
         if how != "keep" and not foreign_orders(self.floor):
             self._start(self._cancel_all())

@@ -31,6 +31,7 @@ class Timing:
         looks: Such questions in a row, before it counts as never received.
         patience: Between attempts while there is no connection, at most.
         fills: For executions that a report speaks of, before they are asked for.
+        power: After a fill, before buying power is asked for anew: others may follow it.
         reconcile: Between two comparisons of the whole account.
         close: For what is under way when the session is to end.
     """
@@ -41,6 +42,7 @@ class Timing:
     looks: int = 3
     patience: float = 5.0
     fills: float = 0.25
+    power: float = 0.5
     reconcile: float = 180.0
     close: float = 8.0
 

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, Reason
+from openbell.execution.approval import quantity_of
 from openbell.execution.port import STOP_LEG, TARGET_LEG
 from openbell.trading.board import Board
-from openbell.trading.gate import NO_EXITS, Exits, Refusal, Terms
+from openbell.trading.gate import NO_EXITS, Exits, Refusal, Standing, Terms
 from openbell.trading.route import Route, Send, Stage, triggered_terms
 
 _S = OrderStatus
@@ -104,9 +105,17 @@ class Steering:
 
     def _place(self, route: Route, quantity: Decimal) -> None:
         board, legs = self._board, _legs(route)
+        standing = board.standing(route)
+        if _closes(route):
+            quantity = min(quantity, _closable(route, standing))
+            if quantity <= 0:
+                self.end(route, _S.REJECTED, Reason.NOTHING_TO_REDUCE, "nothing is held that it could close")
+                return
+            if quantity < route.wanted:  # what it waited for has filled meanwhile
+                route.terms = route.terms._replace(quantity=float(route.booked + quantity))
+                board.change(route, Reason.NONE)
         terms = route.terms._replace(quantity=float(quantity))
         client_id = self._next_id(route)
-        standing = board.standing(route)
         verdict = board.gate.check(
             route.order, terms, route.instrument, standing, client_id=client_id, exits=_exits(legs)
         )
@@ -242,3 +251,15 @@ def _exits(legs: dict[str, Route]) -> Exits:
 def _same(one: object, other: object) -> bool:
     """Compare terms, in which NaN is none."""
     return repr(one) == repr(other)
+
+
+def _closes(route: Route) -> bool:
+    """Tell whether an order closes a position at once, by itself: no exit that waits beside one."""
+    order = route.order
+    return order.reduce_only and order.type is OrderType.MARKET and not order.parent and not order.oco
+
+
+def _closable(route: Route, standing: Standing) -> Decimal:
+    """Return how much of a position an order may close, with what is on its way already."""
+    held = max(-route.order.side * standing.held, 0.0)
+    return quantity_of(held, route.instrument)

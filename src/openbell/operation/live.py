@@ -1,0 +1,255 @@
+"""Live trading: strategies on a provider's stream and a broker's account, with a journal of it all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from openbell.core.errors import ConfigError
+from openbell.core.types import NANOS_PER_DAY
+from openbell.data.bars import Series
+from openbell.data.live.opening import make_plan, open_feed
+from openbell.data.live.recorder import Recorder
+from openbell.data.providers.protocol import Span
+from openbell.execution.port import Balance, Holding, LiveBroker
+from openbell.operation.streamed import Job, Stream, begin_of, ground_again, ground_on
+from openbell.operation.warmup import Source
+from openbell.papering import JOURNAL, Traded, check_same, is_unfinished, stop_on_signals
+from openbell.run.course import describe_course, make_live_course, read_course
+from openbell.storage.journal import Entry, Journal
+from openbell.storage.lock import FolderLock
+from openbell.trading.clientids import ClientIds, session_id
+from openbell.trading.copying import copied
+from openbell.trading.floor import Floor
+from openbell.trading.gate import Gate
+from openbell.trading.inbox import Inbox
+from openbell.trading.livecourse import LiveCourse
+from openbell.trading.livesession import LiveSession
+from openbell.trading.recall import past_of
+from openbell.trading.reconcile import Policy
+from openbell.trading.router import Router
+from openbell.trading.sender import Timing
+from openbell.trading.session import Ending, latest_session
+from openbell.utils.ratelimit import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where orders go.
+
+    Args:
+        broker: The account, not connected yet.
+        budget: How many requests it may make.
+        policy: What to do with differences between account and books that nothing explains.
+        timing: How long to wait for what.
+    """
+
+    broker: LiveBroker
+    budget: Budget
+    policy: Policy | None = None
+    timing: Timing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A broker's account, as it is shown before anything is sent."""
+
+    id: str
+    balance: Balance
+    holdings: Sequence[Holding]
+
+    @property
+    def is_real(self) -> bool:
+        """Whether real money is traded: its id does not say that it is on paper."""
+        return ":paper:" not in self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A live session that has ended: why, where its journal is, and each strategy's outcome."""
+
+    ending: Ending
+    folder: Path
+    account: str
+    resumed: int  #: inputs that were gone through again, because the session had been interrupted
+    strategies: Sequence[Traded]
+
+
+async def run_live(
+    jobs: Sequence[Job],
+    stream: Stream,
+    venue: Venue,
+    *,
+    folder: Path,
+    agree: Callable[[Account], Awaitable[bool]],
+    fresh: bool = False,
+    told: Callable[[LiveSession], object] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Live:
+    """Trade until somebody asks to stop.
+
+    Args:
+        jobs: The strategies, each with its share of the capital as its plan's cash.
+        stream: Where the bars come from.
+        venue: Where orders go.
+        folder: Where the journal is, and in `feed` what the stream said.
+        agree: Shown the account before anything is sent; False ends it there.
+        fresh: Whether to begin anew although an interrupted session could be gone on with.
+        told: Called with the session when it is ready.
+        environ: Where the address of a database is, which gets a copy of the journal.
+
+    Raises:
+        ConfigError: Another process uses the folder, the account cannot trade, or nobody agreed.
+        Halt: The account is not what the books say, or the interrupted session cannot be gone on with.
+    """
+    path, broker = folder / JOURNAL, venue.broker
+    try:
+        account = Account(await broker.connect(), await broker.balance(), await broker.holdings())
+        if account.balance.blocked:
+            raise ConfigError(f"account {account.id} cannot trade: {account.balance.blocked}")
+        if not await agree(account):
+            raise ConfigError(f"account {account.id}: nobody agreed to trade on it, so nothing was sent")
+        with FolderLock(folder), Journal(path, account=account.id) as journal, copied(path, environ):
+            inbox = Inbox(folder)
+            begun, entries = latest_session(journal)
+            symbols = _symbols(jobs)
+            source = Source(stream.provider, stream.catalog, stream.budget)
+            resumed, since = 0, None
+            if begun is not None and not fresh and is_unfinished(entries):
+                session = _resume(jobs, journal, venue, inbox, begun=begun, entries=entries)
+                resumed = session.resume(entries)
+                since = _last_bar(entries)
+            else:
+                session = await _begin(jobs, journal, venue, inbox, source=source, stream=stream)
+            if told is not None:
+                told(session)
+            plan = make_plan(stream.provider, symbols, since=since)
+            with Recorder(folder / "feed", plan) as recorder, stop_on_signals(inbox):
+                feed = open_feed(stream.provider, plan, clock=stream.time, budget=stream.budget, log=recorder)
+                async with feed:
+                    ending = await session.run(aiter(feed))
+            courses = session.floor.courses.values()
+            return Live(ending, folder, account.id, resumed, [_outcome(course) for course in courses])
+    finally:
+        await broker.close()
+
+
+async def _begin(
+    jobs: Sequence[Job],
+    journal: Journal,
+    venue: Venue,
+    inbox: Inbox,
+    *,
+    source: Source,
+    stream: Stream,
+) -> LiveSession:
+    """Begin a new session: with the facts of its symbols, and the bars of before."""
+    symbols = _symbols(jobs)
+    feed = make_plan(stream.provider, symbols)
+    now = await begin_of(stream, stream.time, symbols)
+    instruments = {symbol: await source.instrument(symbol) for symbol in symbols}
+    past: dict[str, Series] = {}
+    for symbol in symbols if stream.history else ():
+        before = await source.past(symbol, feed, until=now, count=stream.history)
+        if before is not None:
+            past[symbol] = before
+    courses, described = [], []
+    for name, plan, found in jobs:
+        ground = ground_on(plan, stream.provider, instruments, past, now)
+        courses.append(make_live_course(name, plan, found, ground, journal))
+        described.append(describe_course(name, plan, ground))
+    about = {"strategies": described, "id": session_id(time.time_ns()), "broker": venue.broker.name}
+    session = _session(courses, journal, venue, inbox, identity=str(about["id"]))
+    actions = await source.actions(symbols, _span_of_today(now))
+    session.begin(about, actions)
+    return session
+
+
+def _resume(
+    jobs: Sequence[Job],
+    journal: Journal,
+    venue: Venue,
+    inbox: Inbox,
+    *,
+    begun: Entry,
+    entries: Sequence[Entry],
+) -> LiveSession:
+    """Return an interrupted session as it began: what it is told again brings it to where it was.
+
+    Raises:
+        ConfigError: It is another one than the one that is asked for.
+    """
+    asked = {name: (plan, found) for name, plan, found in jobs}
+    latest = max([entry.time for entry in entries], default=0)
+    courses, now = [], []
+    for described in begun.body["strategies"]:
+        name, plan, sources = read_course(described)
+        if name not in asked:
+            raise ConfigError(
+                f"the interrupted session in {str(inbox.folder)!r} has a strategy {name!r}, which is not "
+                "asked; give the same, or begin anew with --new"
+            )
+        mine, found = asked[name]
+        past = past_of(entries, sources)
+        begin = next(entry.time for entry in entries if entry.kind == "strategy" and entry.strategy == name)
+        ground = ground_again(plan, sources, past, begin=begin, latest=latest)
+        now.append(describe_course(name, mine, ground))
+        courses.append(make_live_course(name, plan, found, ground, journal))
+    check_same(begun.body, {"strategies": now}, inbox.folder)
+    return _session(courses, journal, venue, inbox, identity=begun.body["id"])
+
+
+def _session(
+    courses: Sequence[LiveCourse],
+    journal: Journal,
+    venue: Venue,
+    inbox: Inbox,
+    *,
+    identity: str,
+) -> LiveSession:
+    calendar = courses[0].tape.calendar
+
+    def is_open(moment: int) -> bool:
+        return calendar.opens[calendar.index_after(moment)] <= moment
+
+    broker = venue.broker
+    ids = ClientIds(identity, longest=broker.capabilities.id_length)
+    floor = Floor(courses, Router(Gate(broker.capabilities), ids, is_open=is_open))
+    return LiveSession(
+        floor,
+        journal,
+        broker,
+        budget=venue.budget,
+        requests=inbox,
+        policy=venue.policy,
+        timing=venue.timing,
+    )
+
+
+def _symbols(jobs: Sequence[Job]) -> list[str]:
+    return list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
+
+
+def _last_bar(entries: Sequence[Entry]) -> int | None:
+    """Return when the last bar that was taken opened, ns UTC; None if there was none."""
+    moments = [entry for entry in entries if entry.kind == "moment"]
+    return int(moments[-1].body["bars"][-1][1]) if moments else None
+
+
+def _outcome(course: LiveCourse) -> Traded:
+    engine = course.engine
+    return Traded(
+        course.name,
+        engine.account,
+        list(engine.desk.orders.values()),
+        engine.fills,
+        engine.account.equity(course.tape.price),
+        course.failure,
+    )
+
+
+def _span_of_today(now: int) -> Span:
+    return Span(now - now % NANOS_PER_DAY, now + NANOS_PER_DAY)

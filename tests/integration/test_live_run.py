@@ -1,0 +1,164 @@
+"""Live trading as `openbell live` wires it: a stream, a broker, several strategies, one account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.loopback.direct import Direct
+from tests.loopback.exchange import Exchange
+
+from openbell.backtesting.plan import Plan
+from openbell.core.errors import ConfigError
+from openbell.core.messages import BarMessage, Message
+from openbell.core.types import Instrument
+from openbell.data.bars import parse_date
+from openbell.data.live.clock import StreamClock
+from openbell.data.providers.synthetic import SyntheticConnection, SyntheticProvider
+from openbell.data.synthetic import MINUTE
+from openbell.operation.live import Account, Live, Venue, run_live
+from openbell.operation.streamed import Stream
+from openbell.storage.journal import Journal
+from openbell.strategies.registry import find
+from openbell.trading.ledger import fold
+from openbell.trading.livesession import LiveSession
+from openbell.trading.sender import Timing
+from openbell.trading.session import Ending, latest_session
+from openbell.utils.ratelimit import Budget
+
+SYMBOLS = ("AAPL", "MSFT")
+FAST = {"fast": 2, "slow": 5}
+
+
+class Mirror(SyntheticProvider):
+    """Synthetic prices, which the exchange trades at too."""
+
+    def __init__(self, exchange: Exchange, *, bars: int) -> None:
+        super().__init__({}, speed=1e9, begin="2024-07-01")
+        self.exchange, self.left = exchange, iter(range(bars))
+        self.session: Any = None
+
+    async def wait_for_decisions(self, time: int) -> None:
+        """Wait until the bars of a time were decided on: the market is not to run away."""
+        courses = self.session.floor.courses.values()
+        while self.session.floor.started and min(course.tape.time for course in courses) < time:
+            await asyncio.sleep(0.001)  # a tape that is read tells no event
+
+    def connect(self) -> SyntheticConnection:
+        mirror = self
+
+        class Mirrored(SyntheticConnection):
+            async def messages(self) -> AsyncIterator[Message]:
+                async for message in super().messages():
+                    yield message
+                    if isinstance(message, BarMessage):
+                        mirror.exchange.set_time(message.end)
+                        mirror.exchange.trade(message.symbol, Decimal(str(message.close)))
+                        await mirror.wait_for_decisions(message.end - 2 * MINUTE)
+                        if next(mirror.left, None) is None:
+                            mirror.session._requests.ask("keep")
+                            return
+
+        return Mirrored(self._minutes, 1e9)
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    begin = parse_date("2024-07-01T13:30:00+00:00") or 0
+    made = Exchange([Instrument(symbol) for symbol in SYMBOLS], time=begin, fee=Decimal("0.005"))
+    yield made
+    assert made.audit() == []
+
+
+def job(name: str, *symbols: str, cash: float = 50_000.0) -> Any:
+    plan = Plan("sma_cross", symbols, parameters=FAST, provider="synthetic", timeframe="1m", cash=cash)
+    return name, plan, find("sma_cross")
+
+
+async def agree(_account: Account) -> bool:
+    return True
+
+
+async def trade(folder: Path, exchange: Exchange, *jobs: Any, bars: int, **more: Any) -> Live:
+    mirror = Mirror(exchange, bars=bars)
+    stream = Stream(mirror, history=0, clock=StreamClock())
+
+    def told(session: LiveSession) -> None:
+        mirror.session = session
+
+    venue = Venue(Direct(exchange), Budget(10_000, 1.0), timing=Timing(power=0.0, fills=0.0))
+    options = {"agree": agree, "told": told, **more}
+    return await asyncio.wait_for(run_live(jobs, stream, venue, folder=folder, **options), 60)
+
+
+def books(folder: Path) -> tuple[Decimal, dict[str, Decimal]]:
+    """Return the cash that strategies have won or lost, and what they hold, by the journal."""
+    with Journal(folder / "journal.db", read_only=True) as journal:
+        ledgers = fold(latest_session(journal)[1])
+    cash, held = Decimal(0), dict.fromkeys(SYMBOLS, Decimal(0))
+    for ledger in ledgers.values():
+        cash += Decimal(repr(round(ledger.account.cash - ledger.account.initial_cash, 6)))
+        for symbol, position in ledger.account.positions.items():
+            held[symbol] += Decimal(repr(position.quantity))
+    return cash, {symbol: quantity for symbol, quantity in held.items() if quantity}
+
+
+async def test_two_strategies_trade_one_account_and_the_books_are_the_exchanges(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    done = await trade(tmp_path, exchange, job("a", "AAPL"), job("b", "AAPL", "MSFT"), bars=200)
+    assert done.ending is Ending.STOPPED
+    assert sum(len(one.fills) for one in done.strategies) == len(exchange.fills) > 10
+    cash, held = books(tmp_path)
+    assert cash == pytest.approx(exchange.cash - exchange.initial)
+    assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
+
+
+async def test_a_session_goes_on_where_it_was(tmp_path: Path, exchange: Exchange) -> None:
+    resumed = []
+    for bars in (60, 40, 80):
+        done = await trade(tmp_path, exchange, job("a", "AAPL"), job("b", "AAPL", "MSFT"), bars=bars)
+        resumed.append(done.resumed)
+    assert resumed[0] == 0 < resumed[1] < resumed[2]
+    cash, held = books(tmp_path)
+    assert cash == pytest.approx(exchange.cash - exchange.initial)
+    assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
+
+
+async def test_nothing_is_sent_before_somebody_agrees(tmp_path: Path, exchange: Exchange) -> None:
+    seen: list[Account] = []
+
+    async def refuse(account: Account) -> bool:
+        seen.append(account)
+        return False
+
+    with pytest.raises(ConfigError, match="nobody agreed to trade on it"):
+        await trade(tmp_path, exchange, job("a", "AAPL"), bars=10, agree=refuse)
+    assert seen[0].balance.cash == exchange.cash
+    assert not (tmp_path / "journal.db").exists()
+    assert exchange.orders == {}
+
+
+async def test_another_session_is_not_gone_on_with(tmp_path: Path, exchange: Exchange) -> None:
+    await trade(tmp_path, exchange, job("a", "AAPL"), bars=10)
+    with pytest.raises(ConfigError, match="has a strategy 'a', which is not asked"):
+        await trade(tmp_path, exchange, job("b", "AAPL"), bars=10)
+    with pytest.raises(ConfigError, match="cash"):
+        await trade(tmp_path, exchange, job("a", "AAPL", cash=1_000.0), bars=10)
+
+
+async def test_an_account_that_cannot_trade_is_refused(tmp_path: Path, exchange: Exchange) -> None:
+    exchange.trading_blocked = "the account is blocked"
+    with pytest.raises(ConfigError, match="cannot trade: the account is blocked"):
+        await trade(tmp_path, exchange, job("a", "AAPL"), bars=10)
+
+
+@pytest.mark.parametrize(
+    ("identity", "real"), [("alpaca:paper:PA1", False), ("alpaca:live:1", True), ("x", True)]
+)
+def test_an_account_is_real_unless_it_says_that_it_is_on_paper(identity: str, real: bool) -> None:
+    assert Account(identity, None, ()).is_real is real  # type: ignore[arg-type]  # its balance does not matter
