@@ -44,9 +44,10 @@ class Mirror(SyntheticProvider):
 
     async def wait_for_decisions(self, time: int) -> None:
         """Wait until the bars of a time were decided on: the market is not to run away."""
-        courses = self.session.floor.courses.values()
-        while self.session.floor.started and min(course.tape.time for course in courses) < time:
-            await asyncio.sleep(0.001)  # a tape that is read tells no event
+        floor = self.session.floor
+        courses = floor.courses.values()
+        while floor.started and min(one.tape.time for one in courses) < time:  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0.001)
 
     def connect(self) -> SyntheticConnection:
         mirror = self
