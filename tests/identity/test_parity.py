@@ -270,3 +270,20 @@ def test_what_follows_from_a_markets_difference_is_explained_by_that_order() -> 
         (Word.FILL_PRICE, "the market"),
         (Word.QUANTITY, "order 1"),
     ]
+
+
+async def test_a_session_with_an_emergency_stop_has_parity(tmp_path: Path) -> None:
+    stop = tmp_path / "STOP"
+    risk = ob.Risk(operation=ob.OperationLimits(stop_file=str(stop)))
+    plan, found, series = prepare("sma_cross", "AAPL", risk=risk, **YEARS)
+    ground = ground_of(plan, series)
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        session = Session([make_course("sma_cross", plan, found, ground, journal)], journal)
+        session.begin({"strategies": [describe_course("sma_cross", plan, ground)]})
+        for number, bars in enumerate(moments_of(series)):
+            if number == 20:
+                stop.touch()
+            if number == 200:
+                stop.unlink()
+            session.take(bars)
+    assert find_parity(tmp_path).differences == []

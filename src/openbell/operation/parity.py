@@ -25,7 +25,7 @@ from openbell.trading.rehearsal import actions_of
 from openbell.trading.session import Ending, latest_session
 
 #: Inputs that a backtest has not: a session with one of them is compared with a course like its own.
-_BEYOND = frozenset({"reload", "leave", "failed", "history"})
+_BEYOND = frozenset({"reload", "leave", "failed", "history", "brake"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,10 @@ class Parity:
     def unexplained(self) -> list[Difference]:
         """The differences that nothing explains."""
         return [one for one in self.differences if not one.cause]
+
+
+#: What else came from outside, and is given again in its turn.
+_GIVEN = frozenset({"expect", "reload", "leave", "return", "brake"})
 
 
 class _Nowhere:
@@ -125,7 +129,7 @@ def _replay_course(
         plan.instruments, sources, sessions(calendar, first, last), begin, past_of(entries, sources)
     )
     course = make_course(name, plan, found, ground, _Nowhere())
-    inputs = [entry for entry in entries if entry.kind in {"expect", "reload", "leave", "return"}]
+    inputs = [entry for entry in entries if entry.kind in _GIVEN]
     course.expect(actions_of(inputs.pop(0)))
     course.start()
     for bars in [*moments_of(series), []]:
@@ -145,7 +149,11 @@ def _give(entry: Entry, name: str, course: Any) -> None:
         course.leave(entry.body["how"])
     elif entry.kind == "return":
         course.leaving = False
-    elif entry.strategy == name:
+    elif entry.strategy != name:
+        return
+    elif entry.kind == "brake":
+        course.brake(stop=entry.body["stop"])
+    else:
         course.tuning.change(entry.body["parameters"], entry.time)
 
 
