@@ -46,21 +46,30 @@ class Trial:
         strategy, engine = self._strategy, self._engine
         _take_parameters(strategy, self._fresh)
         try:
-            with blame(engine):
-                if type(strategy).on_reload is Strategy.on_reload:
-                    strategy._recipes.clear()  # noqa: SLF001  # declared anew
-                    strategy.on_start()
-                else:
-                    strategy.on_reload()
-            if engine.outbox:
-                raise StrategyError(
-                    f"strategy {strategy.name} sends orders in on_start, so its parameters cannot change "
-                    "while it runs; give it an on_reload that sends none, or begin a new session"
-                )
+            self._prepare()
         except StrategyError:
             self.undo()
             raise
         engine.waiting = set(engine.market.symbols)
+
+    def _prepare(self) -> None:
+        """Let the strategy prepare with its new parameters.
+
+        Raises:
+            StrategyError: It raised, or sent orders.
+        """
+        strategy, engine = self._strategy, self._engine
+        with blame(engine):
+            if type(strategy).on_reload is Strategy.on_reload:
+                strategy._recipes.clear()  # noqa: SLF001  # declared anew
+                strategy.on_start()
+            else:
+                strategy.on_reload()
+        if engine.outbox:
+            raise StrategyError(
+                f"strategy {strategy.name} sends orders in on_start, so its parameters cannot change "
+                "while it runs; give it an on_reload that sends none, or begin a new session"
+            )
 
     def undo(self) -> None:
         """Put the strategy back to where it was before; what it has asked for since is taken back."""
