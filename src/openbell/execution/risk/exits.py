@@ -28,7 +28,7 @@ class Stewardship:
             if self._pulse.halted:
                 self._get_out()
             elif self._exits.max_days is not None:
-                self._end_old(time)
+                self._end_old(time - int(self._exits.max_days * NANOS_PER_DAY))
         return warnings
 
     def protect(self, order: Order, opens: float, price: float) -> None:
@@ -73,12 +73,8 @@ class Stewardship:
                     desk.cancel(order, Reason.DRAWDOWN)
             desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.DRAWDOWN.value))
 
-    def _end_old(self, time: int) -> None:
-        """Close what has been held for longer than it may be."""
-        most = self._exits.max_days
-        if most is None:
-            return
-        nanos = int(most * NANOS_PER_DAY)
+    def _end_old(self, first: int) -> None:
+        """Close what has been held since before a time."""
         for symbol, since in list(self._pulse.opened.items()):
-            if time - since > nanos:
+            if since < first:
                 self._desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.TIME_STOP.value))

@@ -48,6 +48,7 @@ class Forecast:
         self._factors = normal_factors(model.level)
         self._root = math.sqrt(model.horizon)
         self.exposures: Floats = np.zeros(symbols)
+        self._changes: list[tuple[int, float]] = []  # of the book, and not taken in yet
         self._hold_nothing()
 
     def push(self, returns: Floats) -> None:
@@ -73,6 +74,7 @@ class Forecast:
     def hold(self, exposures: Floats) -> None:
         """Begin with a book: (symbols,) signed money."""
         self.exposures = exposures
+        self._changes = []
         if not exposures.any():
             self._hold_nothing()
             return
@@ -87,8 +89,16 @@ class Forecast:
 
     def shift(self, at: int, change: float) -> None:
         """Change one exposure of the book."""
-        if change == 0.0:
-            return
+        if change != 0.0:
+            self._changes.append((at, change))
+
+    def _take_in(self) -> None:
+        """Take in the changes so far: of a moment's last order, the next moment's book has no need of it."""
+        changes, self._changes = self._changes, []
+        for at, change in changes:
+            self._change(at, change)
+
+    def _change(self, at: int, change: float) -> None:
         self._variance = self._variance_after(at, change)
         self._by_ewma += change * self.ewma.column(at)
         if self.shrunk is not None:
@@ -100,6 +110,8 @@ class Forecast:
 
     def tail(self, at: int = _NO_CHANGE, change: float = 0.0) -> Tail:
         """Return what the book may lose, in money, after a change of one exposure, by the worst method."""
+        if self._changes:
+            self._take_in()
         var = cvar = 0.0
         if self._historical or self._drawn:
             gains = self._gains_after(at, change)
@@ -121,6 +133,8 @@ class Forecast:
 
     def correlation(self, at: int, side: int) -> float:
         """Return the correlation of a new position with the rest of the book; 0 where there is no rest."""
+        if self._changes:
+            self._take_in()
         own, variance = float(self.exposures[at]), self.ewma.entry(at)
         covariance = float(self._by_ewma[at]) - variance * own
         rest = self._variance - 2.0 * own * float(self._by_ewma[at]) + own * own * variance
@@ -131,6 +145,8 @@ class Forecast:
 
     def beta(self, at: int = _NO_CHANGE, change: float = 0.0) -> float:
         """Return the book's beta times its money, after a change of one exposure."""
+        if self._changes:
+            self._take_in()
         if self._market <= 0.0:
             return 0.0
         added = change * float(self._with_market[at]) if at >= 0 else 0.0
