@@ -18,7 +18,7 @@ from openbell.core.orders import Cancel, Order, Refusal, Replace
 from openbell.core.ports import Command
 from openbell.core.types import Action, OrderType, Reason
 from openbell.execution.risk.book import Book, Slot
-from openbell.execution.risk.check import said
+from openbell.execution.risk.check import Check, Measure, said
 from openbell.execution.risk.conditions import Conditions
 from openbell.execution.risk.estimates import Floats
 from openbell.execution.risk.exits import Stewardship
@@ -57,9 +57,9 @@ class RiskGate:
         self.conditions = conditions or Conditions()
         self.counts: dict[Reason, int] = {}  #: refused orders by limit
         self._sessions = sessions
-        self._checks = list(checks_of(risk))
+        self._checks = [_row(check) for check in checks_of(risk)]
         collar = collar_check(risk.order)
-        self._closing = [] if collar is None else [collar]
+        self._closing = [] if collar is None else [_row(collar)]
         self._scene: Scene
         self._built = _NEVER  # the time and the ledger's length that the book is of
         self._ahead: set[int] = set()  # orders of this flush that are still to be reviewed
@@ -168,9 +168,9 @@ class RiskGate:
         closing = trial.opens <= rules.DUST
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
             order.reduce_only = True  # with the exits beside it, it could do more than close
-        for check in self._closing if closing else self._checks:
-            value = check.measure(trial)
-            if value <= check.bound + _HAIR * abs(check.bound):
+        for measure, most, check in self._closing if closing else self._checks:
+            value = measure(trial)
+            if value <= most:
                 continue
             if check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST):
                 continue  # no worse than it is without the order
@@ -266,6 +266,11 @@ class RiskGate:
         for slot in self.book.active.values():
             found[slot.at] = slot.money
         return found
+
+
+def _row(check: Check) -> tuple[Measure, float, Check]:
+    """Return a check with what every order asks of it at hand."""
+    return check.measure, check.bound + _HAIR * abs(check.bound), check
 
 
 def _changed(order: Order, change: Replace) -> Order:
