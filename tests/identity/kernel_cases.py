@@ -176,7 +176,7 @@ def _prices(start: Any, actions: tuple[Action, ...], market: Market, random: Ran
     for begin in start:
         while due and due[0].ex <= begin:
             action = due.pop(0)
-            price = price / action.ratio if isinstance(action, Split) else price - action.amount
+            price = price - action.amount if isinstance(action, Dividend) else price / action.ratio  # type: ignore[union-attr]  # the kernel has no others
         jump = float(random.choice([0.6, 0.85, 1.2, 1.6])) if random.random() < market.wild else 1.0
         open_ = max(price * jump + unit * random.integers(-4, 5) * (random.random() < 0.5), least)
         if random.random() < 0.8:

@@ -144,8 +144,8 @@ def test_strategies(folder, text, message):
 BROKERS = {
     "brokers: [simulated]\n": "1: brokers: ['simulated'] must be a mapping of names to brokers",
     "brokers:\n  mine: simulated\n": "2: brokers.mine: 'simulated' must be a mapping: lines of `key: value`",
-    "brokers:\n  mine:\n    kind: telepathy\n": "3: brokers.mine.kind: 'telepathy' must be the kind of a broker;"
-    " valid names: alpaca, ccxt, ib, simulated",
+    "brokers:\n  mine:\n    kind: telepathy\n": "3: brokers.mine.kind: 'telepathy' must be the kind of a "
+    "broker; valid names: alpaca, ccxt, ib, simulated",
     "brokers:\n  mine: {}\n": "2: brokers.mine.kind: missing; it has no default",
     "brokers:\n  mine: {kind: simulated, token: hush}\n": "2: brokers.mine.token: unknown key;"
     " valid names: kind, options",

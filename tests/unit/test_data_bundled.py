@@ -137,7 +137,7 @@ def test_the_source_adds_dividends_to_the_close_of_their_ex_date(symbol):
         row = int(np.searchsorted(series.start, action.ex))
         if isinstance(action, Split):
             ratio[row] = action.ratio
-        else:
+        elif isinstance(action, Dividend):
             paid[row] = action.amount
     growth = (series.close[1:] * ratio[1:] + paid[1:]) / series.close[:-1]
     assert growth == pytest.approx(adjusted[1:] / adjusted[:-1], rel=1e-11)

@@ -11,14 +11,16 @@ from tests.loopback.exchange import Exchange, Placed, Refusal
 S, T, F = OrderStatus, OrderType, TimeInForce
 
 
-def exchange(**settings: Any) -> Exchange:
+def exchange(**settings: Any) -> Any:
     made = Exchange([Instrument("A"), Instrument("B")], **settings)
     made.trade("A", 100)
     return made
 
 
 def order(client_id: str, side: Side = 1, kind: OrderType = T.MARKET, **fields: Any) -> Placed:
-    prices = {n: Decimal(str(fields.pop(n))) for n in ("limit", "stop", "trail") if n in fields}
+    prices: dict[str, Any] = {
+        n: Decimal(str(fields.pop(n))) for n in ("limit", "stop", "trail") if n in fields
+    }
     quantity = Decimal(fields.pop("quantity", 10))
     return Placed(client_id, "A", side, kind, fields.pop("tif", F.GTC), quantity, **prices, **fields)
 
@@ -78,9 +80,9 @@ def test_a_bracket_sleeps_until_its_entry_fills_and_its_exits_cancel_each_other(
     x = exchange()
     entry = x.place(order("a", kind=T.LIMIT, limit=99), take_profit=Decimal(110), stop_loss=Decimal(90))
     target, stop = (x.orders[one] for one in entry.legs)
-    assert target.status is stop.status is S.HELD
+    assert [target.status, stop.status] == [S.HELD] * 2
     x.trade("A", 99)
-    assert target.status is stop.status is S.ACCEPTED
+    assert [target.status, stop.status] == [S.ACCEPTED] * 2
     x.trade("A", 111)
     assert (target.status, stop.status, x.positions["A"]) == (S.FILLED, S.CANCELLED, 0)
 

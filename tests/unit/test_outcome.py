@@ -84,7 +84,7 @@ def test_reinvested_dividends_equal_the_adjusted_series(symbol):
         action = actions.get(at)
         if isinstance(action, Split):
             account.book_split(action, time=action.ex, previous_close=closes[at - 1], instrument=fractional)
-        elif action is not None:
+        elif isinstance(action, Dividend):
             account.book_dividend(action, time=action.ex)
             account.book_fill(bought(symbol, account.cash / closes[at], closes[at], known[at]))
         worth.append(account.equity(lambda _: closes[at]))  # noqa: B023  # asked at once
