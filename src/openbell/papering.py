@@ -25,6 +25,7 @@ from openbell.run.course import describe_course, ground_of, make_course, with_pa
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
+from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox
@@ -154,6 +155,7 @@ async def run_paper(
             check_same(begun.body, about, folder)
             resumed = session.resume(entries)
         else:
+            tell_replaced(begun, entries, folder)
             session.begin({**about, "command": dict(command or {})}, _actions(parts))
         if changes is not None:
             session.changes = lambda: changes(session)
@@ -198,34 +200,6 @@ def _bars(plan: Plan) -> list[Series]:
 def _about(part: Part) -> dict[str, Any]:
     """Return what makes a session another one: all that decides what happens in it, but the bars' end."""
     return describe_course(part.name, part.plan, ground_of(part.plan, part.series))
-
-
-def is_unfinished(entries: Sequence[Any]) -> bool:
-    """Tell whether a session can be gone on with: its bars have not ended."""
-    return not any(
-        entry.kind == "session" and entry.body["state"] == Ending.END_OF_DATA.value for entry in entries
-    )
-
-
-def check_same(before: Mapping[str, Any], about: Mapping[str, Any], folder: Path) -> None:
-    """Refuse to go on with a session as another one.
-
-    Raises:
-        ConfigError: A setting differs; names the first.
-    """
-    then, now = before["strategies"], about["strategies"]
-    if len(then) != len(now):
-        raise ConfigError(
-            f"the interrupted session in {str(folder)!r} has {len(then)} strategies, and {len(now)} are "
-            "asked; give the same, or begin anew with --new"
-        )
-    for one, other in zip(then, now, strict=True):
-        for key, value in one.items():
-            if other.get(key) != value:
-                raise ConfigError(
-                    f"the interrupted session in {str(folder)!r} has {key}={value!r}, and "
-                    f"{other.get(key)!r} is asked; give the same, or begin anew with --new"
-                )
 
 
 def _course(part: Part, journal: Journal) -> Course:

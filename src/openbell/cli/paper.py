@@ -21,12 +21,12 @@ from openbell.papering import (
     Paper,
     Traded,
     folder_name,
-    is_unfinished,
     parts_of,
     run_paper,
 )
 from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
+from openbell.trading.continuation import is_unfinished
 from openbell.trading.inbox import HOWS, ask_to_stop
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.pace import read_speed

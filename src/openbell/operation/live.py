@@ -17,11 +17,12 @@ from openbell.data.providers.protocol import Span
 from openbell.execution.port import Balance, Holding, LiveBroker
 from openbell.operation.streamed import Job, Stream, begin_of, ground_again, ground_on
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Traded, check_same, is_unfinished, stop_on_signals
+from openbell.papering import JOURNAL, Traded, stop_on_signals
 from openbell.run.course import describe_course, make_live_course, read_course
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.clientids import ClientIds, session_id
+from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.floor import Floor
 from openbell.trading.gate import Gate
@@ -123,6 +124,7 @@ async def run_live(
                 resumed = session.resume(entries)
                 since = _last_bar(entries)
             else:
+                tell_replaced(begun, entries, folder)
                 session = await _begin(jobs, journal, venue, inbox, source=source, stream=stream)
             if told is not None:
                 told(session)

@@ -21,11 +21,12 @@ from openbell.data.providers.protocol import Provider
 from openbell.operation.broadcast import published
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Paper, check_same, is_unfinished, outcome_of, stop_on_signals
+from openbell.papering import JOURNAL, Paper, outcome_of, stop_on_signals
 from openbell.run.course import Ground, describe_course, make_course, read_course, with_parameters
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Found
+from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.inbox import Inbox
 from openbell.trading.recall import past_of
@@ -118,6 +119,7 @@ async def run_streamed(
             session = _resume(jobs, journal, inbox, begun, entries, follows=changes is not None)
             resumed = session.resume(entries)
         else:
+            tell_replaced(begun, entries, folder)
             session = await _begin(jobs, journal, inbox, source, stream=stream, clock=clock, command=command)
             resumed = 0
         if changes is not None:
