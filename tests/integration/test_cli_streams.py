@@ -14,6 +14,7 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from openbell.cli import main, program, streams
+from openbell.cli.demo import SYMBOLS
 from openbell.cli.streams import Channel
 
 NO_ROOM = (
@@ -148,7 +149,7 @@ def test_a_pipe_that_does_not_block_loses_nothing(tmp_path):
             document = json.load(pipe)
         assert started.stderr is not None
         assert started.stderr.read() == ""
-    assert (started.returncode, len(document["runs"])) == (0, 8)
+    assert (started.returncode, len(document["runs"])) == (0, len(SYMBOLS))
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

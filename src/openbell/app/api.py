@@ -80,22 +80,43 @@ def make_api(desk: Desk, guard: Guard) -> FastAPI:
     return app
 
 
-def _routes(desk: Desk, guard: Guard) -> APIRouter:  # noqa: C901  # one function for each route
+def _routes(desk: Desk, guard: Guard) -> APIRouter:
     v1 = APIRouter(responses={404: {"model": models.Problem}, 422: {"model": models.Problem}})
+    _add_overview(v1, desk)
+    _add_session(v1, desk)
+    _add_events(v1, desk, guard)
+    return v1
 
+
+def _add_overview(v1: APIRouter, desk: Desk) -> None:
     @v1.get("/health")
     async def health() -> models.Health:
         """Tell that the API answers, and what it sees."""
         states = [one.state for one in desk.sessions()]
         return models.Health(
-            version=openbell.__version__, sessions=len(states), running=states.count("running")
+            version=openbell.__version__,
+            sessions=len(states),
+            running=states.count("running"),
+            unreadable=dict(desk.unreadable),
         )
 
     @v1.get("/sessions")
     async def sessions() -> list[models.Session]:
-        """List all sessions and how their strategies stand."""
+        """List all sessions and how their strategies stand; `/v1/health` names those that cannot be read."""
         return [session_of(one) for one in desk.sessions()]
 
+    @v1.get("/runs")
+    async def runs(*, after: After = 0, limit: Limit = 100) -> models.Page[models.Run]:
+        """List recorded backtests, the latest first."""
+        return _page([run_of(one) for one in desk.runs()], after, limit)
+
+    @v1.get("/runs/{name}")
+    async def run(name: str) -> dict[str, Any]:
+        """Return all that was recorded of a backtest."""
+        return desk.run(name)
+
+
+def _add_session(v1: APIRouter, desk: Desk) -> None:
     @v1.get("/sessions/{name}")
     async def session(name: str, request: Request, response: Response) -> Any:
         """Return one session. Its ETag is the number of its last event and whether it runs."""
@@ -137,6 +158,8 @@ def _routes(desk: Desk, guard: Guard) -> APIRouter:  # noqa: C901  # one functio
         get_logger().warning(f"session {name} was asked to stop ({asked.how}) by the API")
         return session_of(desk.session(name))
 
+
+def _add_events(v1: APIRouter, desk: Desk, guard: Guard) -> None:
     @v1.websocket("/sessions/{name}/events")
     async def events(socket: WebSocket, name: str, after: int = 0) -> None:
         """Send every event after a number, then each as it happens."""
@@ -156,18 +179,6 @@ def _routes(desk: Desk, guard: Guard) -> APIRouter:  # noqa: C901  # one functio
             await socket.close(4404, str(error)[:120])
             return
         await _send_events(socket, Follower(folder), after)
-
-    @v1.get("/runs")
-    async def runs(*, after: After = 0, limit: Limit = 100) -> models.Page[models.Run]:
-        """List recorded backtests, the latest first."""
-        return _page([run_of(one) for one in desk.runs()], after, limit)
-
-    @v1.get("/runs/{name}")
-    async def run(name: str) -> dict[str, Any]:
-        """Return all that was recorded of a backtest."""
-        return desk.run(name)
-
-    return v1
 
 
 async def _send_events(socket: WebSocket, follower: Follower, after: int) -> None:
