@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +31,12 @@ from openbell.trading.inbox import Inbox
 class Served:
     """The API in a thread of its own."""
 
-    def __init__(self, desk: Desk, guard: Guard) -> None:
+    def __init__(self, desk: Desk, guard: Guard, *, dashboard: bool = False) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         config = uvicorn.Config(
-            make_app(desk, guard, dashboard=False), host="127.0.0.1", port=self.port, log_level="warning"
+            make_app(desk, guard, dashboard=dashboard), host="127.0.0.1", port=self.port, log_level="warning"
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
@@ -283,3 +285,44 @@ def test_a_hole_in_a_journal_is_noticed(tmp_path: Path, monkeypatch: pytest.Monk
         with pytest.raises(BadData, match="event 3 is missing"):
             follower.refresh()
     follower.close()
+
+
+def test_a_session_that_cannot_be_read_is_named_and_hides_no_other(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "state", tmp_path / "state")
+    broken = tmp_path / "state" / "broken" / "journal.db"
+    broken.parent.mkdir()
+    broken.write_bytes(b"no journal" * 300)
+    served = Served(Desk(tmp_path / "state", tmp_path), Guard("127.0.0.1", rate=10_000.0), dashboard=True)
+    try:
+        assert [one["name"] for one in get(served, "/sessions")] == ["one"]
+        health = get(served, "/health")
+        assert health["sessions"] == 1
+        assert list(health["unreadable"]) == ["broken"]
+        assert "journal.db' cannot be opened (file is not a database)" in health["unreadable"]["broken"]
+        asked = served.client.get("/sessions/broken")
+        assert (asked.status_code, asked.json()["detail"]) == (409, health["unreadable"]["broken"])
+        page = served.client.get(f"http://127.0.0.1:{served.port}/")
+        assert page.status_code == 200
+        assert "broken: journal " in page.text
+        shutil.copy(tmp_path / "state" / "one" / "journal.db", broken)
+        assert get(served, "/health")["unreadable"] == {}
+        assert get(served, "/sessions/broken")["strategies"] == get(served, "/sessions/one")["strategies"]
+    finally:
+        served.end()
+
+
+def test_a_session_whose_journal_is_damaged_meanwhile_is_left_out(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "state", tmp_path / "state")
+    desk = Desk(tmp_path / "state", tmp_path)
+    assert [one.name for one in desk.sessions()] == ["one"]
+    with sqlite3.connect(tmp_path / "state" / "one" / "journal.db") as changed:
+        last = changed.execute("SELECT max(seq) FROM event").fetchone()[0]
+        changed.execute(
+            "INSERT INTO event SELECT seq + 2, time, wall, kind, strategy, subject, trace, body, digest "
+            "FROM event WHERE seq = ?",
+            (last,),
+        )
+    changed.close()
+    assert desk.sessions() == []
+    assert f"event {last + 1} is missing" in desk.unreadable["one"]
+    assert desk.sessions() == []

@@ -94,12 +94,15 @@ class Overview:
 
     def _update(self) -> None:
         sessions = [session_of(one) for one in self._desk.sessions()]
-        if sessions == self._seen:
+        unreadable = dict(self._desk.unreadable)
+        if (sessions, unreadable) == self._seen:
             return
-        self._seen = sessions
+        self._seen = (sessions, unreadable)
         self._cards.clear()
         with self._cards:
-            if not sessions:
+            for name, reason in unreadable.items():
+                ui.label(f"{name}: {reason}").classes("text-negative").props("data-unreadable")
+            if not sessions and not unreadable:
                 ui.label("No session is here. `openbell paper sma_cross --symbols AAPL` begins one.")
             for one in sessions:
                 with ui.card().classes("w-full cursor-pointer").on(

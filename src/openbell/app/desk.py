@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openbell.app.follower import Follower
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import BadData, ConfigError, nearest
 from openbell.papering import JOURNAL
 from openbell.trading.inbox import How, ask_to_stop
 
@@ -21,24 +21,42 @@ class Desk:
         """Take the folders, which need not be there yet."""
         self.state, self.reports = state, reports
         self._followers: dict[str, Follower] = {}
+        self._tried: dict[str, tuple[int, int]] = {}
+        #: Sessions whose journal cannot be read, each with the reason.
+        self.unreadable: dict[str, str] = {}
 
     def sessions(self) -> list[Follower]:
-        """Return every session, each read up to now."""
+        """Return every session that can be read, each up to now; `unreadable` has the others."""
         for journal in sorted(self.state.glob(f"*/{JOURNAL}")):
-            name = journal.parent.name
+            self._read(journal)
+        return list(self._followers.values())
+
+    def _read(self, journal: Path) -> None:
+        """Read what is new of a session; one that cannot be read is tried again when its file is another."""
+        name, facts = journal.parent.name, journal.stat()
+        stamp = (facts.st_mtime_ns, facts.st_size)
+        if name in self.unreadable and self._tried[name] == stamp:
+            return
+        try:
             if name not in self._followers:
                 self._followers[name] = Follower(journal.parent)
-        for follower in self._followers.values():
-            follower.refresh()
-        return list(self._followers.values())
+            self._followers[name].refresh()
+        except (BadData, ConfigError) as error:
+            self.unreadable[name], self._tried[name] = str(error), stamp
+            if name in self._followers:
+                self._followers.pop(name).close()
+        else:
+            self.unreadable.pop(name, None)
 
     def session(self, name: str) -> Follower:
         """Return one session, read up to now.
 
         Raises:
-            ConfigError: There is none of that name.
+            ConfigError: There is none of that name, or it cannot be read.
         """
         found = {one.name: one for one in self.sessions()}
+        if name in self.unreadable:
+            raise ConfigError(self.unreadable[name])
         if name not in found:
             raise ConfigError(f"session {name!r} is unknown{nearest(name, found)}")
         return found[name]

@@ -119,6 +119,7 @@ class Health(_Model):
     version: str
     sessions: int
     running: int
+    unreadable: dict[str, str] = Field(description="sessions whose journal cannot be read, and why")
 
 
 class Problem(_Model):

@@ -166,8 +166,13 @@ class Journal:
         Raises:
             BadData: A row is damaged.
         """
-        for row in self._rows(after):
-            yield self._entry(row)
+        last = after
+        try:
+            for row in self._rows(after):
+                yield self._entry(row)
+                last = row[0]
+        except sqlite3.Error as error:
+            raise self._damaged(last + 1, str(error)) from error
 
     def about(self, subject: str) -> list[Entry]:
         """Return the events about one thing, in order."""
