@@ -51,11 +51,8 @@ class Guard:
         Raises:
             ConfigError: The address is not this computer's own, and there is no token.
         """
+        check_reach(host, token)
         self.local = is_loopback(host)
-        if not self.local and not token:
-            raise ConfigError(
-                f"--host {host} can be reached from elsewhere, so it needs a token: set OPENBELL_API_TOKEN"
-            )
         self._token, self._rate, self._clock = token, rate, clock
         self._left: dict[str, tuple[float, float]] = {}
 
@@ -83,6 +80,18 @@ class Guard:
         left = min(10.0 * self._rate, left + (now - then) * self._rate)
         self._left[client] = (max(left - 1.0, 0.0), now)
         return left >= 1.0
+
+
+def check_reach(host: str, token: str) -> None:
+    """Refuse an address that others reach, unless a token keeps them out.
+
+    Raises:
+        ConfigError: It is not this computer's own, and the token is empty.
+    """
+    if not is_loopback(host) and not token:
+        raise ConfigError(
+            f"--host {host} can be reached from elsewhere, so it needs a token: set OPENBELL_API_TOKEN"
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -7,6 +7,7 @@ import socket
 from importlib.util import find_spec
 from pathlib import Path
 
+from openbell.app.guard import check_reach
 from openbell.cli.answer import Answer
 from openbell.cli.jobs import find_reports
 from openbell.cli.places import check_named
@@ -14,28 +15,51 @@ from openbell.core.errors import ConfigError
 from openbell.utils.logging import get_logger, redact
 
 _TOKEN = "OPENBELL_API_TOKEN"  # noqa: S105  # the variable's name
+_SHORTEST = 16  #: characters of a token
+_LAST_PORT, _DIGITS = 65_535, 5
 
 
-def run_server(*, state: str | None, reports: str | None, host: str, port: int, dashboard: bool) -> Answer:
+def run_server(*, state: str | None, reports: str | None, host: str, port: str, dashboard: bool) -> Answer:
     """Serve until Ctrl-C.
 
     Raises:
-        ConfigError: The extra is not installed, the port is taken, or the address needs a token.
+        ConfigError: The extra is not installed, the port is none or taken, the address needs a token, or the
+            token is short.
     """
+    number = _read_port(port)
     for module in ("fastapi", "uvicorn", *(("nicegui",) if dashboard else ())):
         if find_spec(module) is None:
             raise ConfigError(f'{module} is not installed; pip install "openbell[app]"')
     if state is not None:
         check_named(state, "--state")
     folder = Path(state or "state")
-    token = os.environ.get(_TOKEN, "")
-    redact(token)
-    _check_free(host, port)
+    token = _read_token()
+    check_reach(host, token)
+    _check_free(host, number)
     from openbell.app.serving import serve  # fastapi and nicegui are slow to load
 
-    get_logger().info(f"http://{host}:{port}{'' if dashboard else '/v1/health'} until Ctrl-C")
-    serve(folder, find_reports(reports)[0], host=host, port=port, token=token, dashboard=dashboard)
+    get_logger().info(f"http://{host}:{number}{'' if dashboard else '/v1/health'} until Ctrl-C")
+    serve(folder, find_reports(reports)[0], host=host, port=number, token=token, dashboard=dashboard)
     return Answer(["ended"], {"ended": True})
+
+
+def _read_port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0
+    if not 1 <= number <= _LAST_PORT:
+        raise ConfigError(f"--port: {text!r} is no port; give a number from 1 to {_LAST_PORT}, such as 8321")
+    return number
+
+
+def _read_token() -> str:
+    """Return the token of the environment; empty if there is none."""
+    token = os.environ.get(_TOKEN, "").strip()
+    if 0 < len(token) < _SHORTEST:
+        raise ConfigError(
+            f"{_TOKEN} has {len(token)} characters, which can be guessed; set a random one of {_SHORTEST} "
+            "or more"
+        )
+    redact(token)
+    return token
 
 
 def _check_free(host: str, port: int) -> None:

@@ -15,12 +15,12 @@ serving = typer.Typer()
 Host = Annotated[
     str, typer.Option("--host", metavar="ADDRESS", help="Where to listen; others than loopback need a token.")
 ]
-Port = Annotated[int, typer.Option("--port", metavar="NUMBER", min=1, max=65_535, help="The port.")]
+Port = Annotated[str, typer.Option("--port", metavar="NUMBER", help="The port.")]
 
 
 @command(serving, "openbell dashboard", "openbell dashboard --port 9000 --state state")
 def dashboard(
-    *, state: State = None, reports: Reports = None, host: Host = "127.0.0.1", port: Port = 8321
+    *, state: State = None, reports: Reports = None, host: Host = "127.0.0.1", port: Port = "8321"
 ) -> Answer:
     """Show sessions and runs in a browser, as they go on.
 
@@ -33,7 +33,7 @@ def dashboard(
 
 @command(serving, "openbell serve", "openbell serve --port 9000")
 def serve(
-    *, state: State = None, reports: Reports = None, host: Host = "127.0.0.1", port: Port = 8321
+    *, state: State = None, reports: Reports = None, host: Host = "127.0.0.1", port: Port = "8321"
 ) -> Answer:
     """Serve the API alone, for programs: /v1/sessions, /v1/runs and what is below them.
 
