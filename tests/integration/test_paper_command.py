@@ -98,6 +98,11 @@ def test_a_stop_that_flattens_closes_what_is_held(here: Path) -> None:
     assert document("orders", "--working")["orders"] == []
     last = document("orders")["orders"][-1]
     assert (last["side"], last["status"]) == (-1, "filled")
+    before = len(document("orders")["orders"])
+    rest = document(*WORDS, "--set", "slow=12")
+    assert rest["resumed"] > 0
+    assert rest["ending"] == "end_of_data"
+    assert [order["side"] for order in document("orders")["orders"][before:]][:2] == [1, -1]
 
 
 def test_several_strategies_share_a_session_and_one_that_raises_is_left_out_alone(here: Path) -> None:
@@ -119,6 +124,27 @@ def test_several_strategies_share_a_session_and_one_that_raises_is_left_out_alon
     status = {one["strategy"]: one["failed"] for one in document("status")["sessions"]}
     assert "on purpose" in status["bad"]
     assert status["good"] == ""
+    shown = run("status").out
+    assert "bad (failed)" in shown
+    assert "state/paper-strategies: strategy bad raised, and is not asked any more: strategy Mine" in shown
+    assert "good (failed)" not in shown
+
+
+def test_a_journal_that_cannot_be_read_hides_no_other_session(here: Path) -> None:
+    assert run("paper", "sma_cross", "--symbols", "AAPL", "--replay", "2012-01-03").code == 0
+    whole = {words: document(words) for words in ("status", "orders", "positions")}
+    broken = here / "state" / "broken"
+    broken.mkdir()
+    (broken / "journal.db").write_bytes(b"no journal" * 300)
+    for words, before in whole.items():
+        ended = run(words, "--json")
+        assert (ended.code, ended.document) == (0, before)
+        assert ended.line.startswith("warning: session state/broken is left out: journal 'state/broken/")
+    assert "no session runs in 'state'" in run("stop", "--keep").err
+    assert "; session state/broken is left out: journal" in run("resume").line
+    assert run("status", "--state", "state/broken").code == 2
+    (here / "state" / "paper-sma_cross" / "journal.db").unlink()
+    assert run("status").out == "No session in state can be read.\n"
 
 
 def test_an_interrupted_session_is_not_gone_on_with_as_another(here: Path) -> None:

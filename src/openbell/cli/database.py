@@ -10,8 +10,8 @@ from pathlib import Path
 from uuid import UUID
 
 from openbell.cli.answer import Answer, Column, Exit, Table
-from openbell.cli.paper import find_sessions
 from openbell.cli.places import load_settings
+from openbell.cli.standings import find_sessions
 from openbell.core.errors import ConfigError
 from openbell.papering import JOURNAL
 from openbell.reporting.words import count

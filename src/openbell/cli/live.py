@@ -11,8 +11,8 @@ from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import STRATEGIES, Job, Request, read_jobs
-from openbell.cli.paper import STATE
 from openbell.cli.places import check_named, load_settings
+from openbell.cli.standings import STATE
 from openbell.cli.streaming import check_stream, open_stream
 from openbell.config import Loaded
 from openbell.config.live import LiveFile, read_live

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import Request, read_jobs
-from openbell.cli.places import check_named, load_settings, placed
+from openbell.cli.places import load_settings, placed
+from openbell.cli.standings import STATE, find_sessions, folder_of, read_sessions
 from openbell.cli.streaming import check_stream, open_stream, reloads_of
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
-from openbell.core.orders import Order
 from openbell.operation.streamed import Stream, run_streamed
 from openbell.papering import (
     JOURNAL,
@@ -26,15 +26,10 @@ from openbell.papering import (
 )
 from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
-from openbell.trading.continuation import is_unfinished
 from openbell.trading.inbox import HOWS, ask_to_stop
-from openbell.trading.ledger import Ledger, fold
 from openbell.trading.pace import read_speed
 from openbell.trading.session import Ending, Session, latest_session
 from openbell.utils.logging import configure, get_logger
-
-#: Where sessions keep their journals, by default.
-STATE = Path("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,7 @@ def run_session(request: Request, course: Course) -> Answer:
     jobs, settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     name = jobs[0].name if len(jobs) == 1 else Path(request.strategy).stem
-    folder = _folder(course.state) if course.state is not None else STATE / f"paper-{folder_name(name)}"
+    folder = folder_of(course.state) if course.state is not None else STATE / f"paper-{folder_name(name)}"
     listed = [(job.name, job.plan, job.found) for job in jobs]
     options: dict[str, Any] = {
         "folder": folder, "fresh": course.fresh, "told": _tell, "changes": reloads_of(request),
@@ -95,12 +90,13 @@ def resume_session(state: str | None) -> Answer:
     Raises:
         ConfigError: There is none, or several are.
     """
-    left = [folder for folder in find_sessions(state) if _can_go_on(folder)]
+    seen = read_sessions(state)
+    left = [one.folder for one in seen.sessions if one.can_go_on]
     if len(left) != 1:
         listed = ", ".join(map(str, left)) or "none"
         raise ConfigError(
             f"resume: which session? interrupted in {state or str(STATE)!r} are: {listed}; "
-            "name one, as in --state state/paper-sma_cross"
+            f"name one, as in --state state/paper-sma_cross{''.join(f'; {one}' for one in seen.warnings)}"
         )
     with Journal(left[0] / JOURNAL, read_only=True) as journal:
         begun, _ = latest_session(journal)
@@ -117,41 +113,43 @@ def resume_session(state: str | None) -> Answer:
     return run_session(Request(**command["request"]), replace(course, state=str(left[0]), fresh=False))
 
 
-def _can_go_on(folder: Path) -> bool:
-    with Journal(folder / JOURNAL, read_only=True) as journal:
-        begun, entries = latest_session(journal)
-    return begun is not None and is_unfinished(entries) and not is_held(folder)
-
-
 def show_status(state: str | None) -> Answer:
-    """Say of every session whether it runs, and how its strategies stand."""
-    rows, documents = [], []
-    for folder in find_sessions(state):
-        view = _view(folder)
-        for name, ledger in view["ledgers"].items():
+    """Say of every session whether it runs, how its strategies stand, and what one that failed raised."""
+    seen = read_sessions(state)
+    rows, documents, raised = [], [], []
+    for one in seen.sessions:
+        for name, ledger in one.ledgers.items():
             held = {s: p.quantity for s, p in ledger.account.positions.items() if p.quantity}
             working = sum(order.open for order in ledger.orders.values())
-            equity = ledger.account.equity(lambda symbol, view=view: view["prices"][symbol])
+            equity = ledger.account.equity(one.prices.__getitem__)
+            failed = one.failed.get(name, "")
+            if failed:
+                raised.append(f"{one.folder}: strategy {name} raised, and is not asked any more: {failed}")
             rows.append((
-                str(folder), view["state"], name, _when(view["time"]), f"{equity:,.2f}",
-                f"{ledger.account.cash:,.2f}", str(len(held)), str(working), str(len(ledger.fills)),
+                str(one.folder), one.state, f"{name} (failed)" if failed else name, _when(one.time),
+                f"{equity:,.2f}", f"{ledger.account.cash:,.2f}", str(len(held)), str(working),
+                str(len(ledger.fills)),
             ))  # fmt: skip
             documents.append({
-                "folder": str(folder), "state": view["state"], "strategy": name, "time": view["time"],
+                "folder": str(one.folder), "state": one.state, "strategy": name, "time": one.time,
                 "equity": equity, "cash": ledger.account.cash, "positions": held, "working_orders": working,
-                "fills": len(ledger.fills), "failed": view["failed"].get(name, ""),
+                "fills": len(ledger.fills), "failed": failed,
             })  # fmt: skip
     titles = ("Session", "State", "Strategy", "Time")
     numbers = ("Equity", "Cash", "Positions", "Working", "Fills")
     table = Table([*map(Column, titles), *(Column(title, right=True) for title in numbers)], rows)
     none = f"There is no session in {state or STATE}; `openbell paper sma_cross --symbols AAPL` begins one."
-    return Answer([table if rows else none], {"sessions": documents})
+    if seen.warnings:
+        none = f"No session in {state or STATE} can be read."
+    shown = [table if rows else none, *(["", *raised] if raised else [])]
+    return Answer(shown, {"sessions": documents}, warnings=seen.warnings)
 
 
 def show_orders(state: str | None, *, working: bool) -> Answer:
     """List the orders of every session, the latest last."""
+    seen = read_sessions(state)
     rows, documents = [], []
-    for folder, name, order in _orders(state):
+    for folder, name, order in seen.orders():
         if working and not order.open:
             continue
         rows.append((
@@ -168,33 +166,42 @@ def show_orders(state: str | None, *, working: bool) -> Answer:
         Column("Strategy"), Column("Id", right=True), Column("Order"), Column("Status"), Column("Reason"),
         Column("Filled", right=True), Column("Average", right=True), Column("Decided"),
     ]  # fmt: skip
-    return Answer([Table(columns, rows) if rows else "There are no orders."], {"orders": documents})
+    return Answer(
+        [Table(columns, rows) if rows else "There are no orders."],
+        {"orders": documents},
+        warnings=seen.warnings,
+    )
 
 
 def show_positions(state: str | None) -> Answer:
     """List what every session holds."""
+    seen = read_sessions(state)
     rows, documents = [], []
-    for folder in find_sessions(state):
-        view = _view(folder)
-        for name, ledger in view["ledgers"].items():
+    for one in seen.sessions:
+        for name, ledger in one.ledgers.items():
             for symbol, position in ledger.account.positions.items():
                 if position.quantity == 0.0:
                     continue
-                price = view["prices"][symbol]
+                price = one.prices[symbol]
                 gain = position.unrealised(price)
                 rows.append((
                     name, symbol, f"{position.quantity:g}", f"{position.average:,.4f}", f"{price:,.4f}",
                     f"{gain:,.2f}",
                 ))  # fmt: skip
                 documents.append({
-                    "folder": str(folder), "strategy": name, "symbol": symbol, "quantity": position.quantity,
-                    "average": position.average, "price": price, "unrealised": gain,
+                    "folder": str(one.folder), "strategy": name, "symbol": symbol,
+                    "quantity": position.quantity, "average": position.average, "price": price,
+                    "unrealised": gain,
                 })  # fmt: skip
     columns = [
         Column("Strategy"), Column("Symbol"),
         *(Column(title, right=True) for title in ("Quantity", "Average", "Price", "Unrealised")),
     ]  # fmt: skip
-    return Answer([Table(columns, rows) if rows else "Nothing is held."], {"positions": documents})
+    return Answer(
+        [Table(columns, rows) if rows else "Nothing is held."],
+        {"positions": documents},
+        warnings=seen.warnings,
+    )
 
 
 def stop_sessions(state: str | None, how: str) -> Answer:
@@ -239,7 +246,7 @@ def _answer(done: Paper) -> Answer:
         _held(one),
     ) for one in done.strategies]  # fmt: skip
     ended = "The bars have ended." if done.ending is Ending.END_OF_DATA else (
-        "The session was asked to stop; the same command goes on where it is."
+        "The session was asked to stop; the same command goes on where it is, and the strategy decides again."
     )  # fmt: skip
     warnings = [f"strategy {one.name} was stopped: {one.failure}" for one in done.strategies if one.failure]
     document = {
@@ -261,47 +268,6 @@ def _answer(done: Paper) -> Answer:
 def _held(one: Traded) -> str:
     held = [f"{p.quantity:g} {s}" for s, p in one.account.positions.items() if p.quantity]
     return ", ".join(held) or "nothing"
-
-
-def _folder(state: str) -> Path:
-    check_named(state, "--state")
-    return Path(state)
-
-
-def find_sessions(state: str | None) -> list[Path]:
-    """Return the folders with a journal: the one that is given, or those below it."""
-    root = STATE if state is None else _folder(state)
-    if (root / JOURNAL).exists():
-        return [root]
-    return sorted(path.parent for path in root.glob(f"*/{JOURNAL}"))
-
-
-def _view(folder: Path) -> Mapping[str, Any]:
-    """Return what a session's journal says: its ledgers, the last prices, and whether it runs."""
-    with Journal(folder / JOURNAL, read_only=True) as journal:
-        _, entries = latest_session(journal)
-    prices: dict[str, float] = {}
-    time, state, failed = 0, "begun", {}
-    for entry in entries:
-        time = max(time, entry.time)
-        if entry.kind == "moment":
-            prices.update((row[0], row[6]) for row in entry.body["bars"])
-        elif entry.kind == "session":
-            state = entry.body["state"]
-        elif entry.kind == "failed":
-            failed[entry.strategy] = entry.body["said"]
-    ended = state in {one.value for one in Ending}
-    running = "running" if is_held(folder) else (state if ended else "interrupted")
-    ledgers: Mapping[str, Ledger] = fold(entries)
-    return {"ledgers": ledgers, "prices": prices, "time": time, "state": running, "failed": failed}
-
-
-def _orders(state: str | None) -> Iterable[tuple[Path, str, Order]]:
-    for folder in find_sessions(state):
-        ledgers: Mapping[str, Ledger] = _view(folder)["ledgers"]
-        for name, ledger in ledgers.items():
-            for order in ledger.orders.values():
-                yield folder, name, order
 
 
 def _when(nanos: int) -> str:
