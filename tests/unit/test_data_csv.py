@@ -262,3 +262,17 @@ def test_a_file_needs_no_pandas():
     )
     for check in ("", "sys.exit('pandas' in sys.modules)"):  # the first fills the cache of sessions
         subprocess.run([sys.executable, "-c", load + check], check=True)  # our own text
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads as Linux lists them")
+def test_a_small_file_is_read_without_the_threads_that_could_still_begin_when_a_command_ends(tmp_path):
+    file = tmp_path / "X.csv"
+    file.write_text("date,open,high,low,close,volume\n2024-01-02,10,11,9,10.5,100\n", encoding="utf-8")
+    code = (
+        "import os, sys; from pathlib import Path; from openbell.data.providers.csv import read_csv\n"
+        "before = set(os.listdir('/proc/self/task'))\n"
+        "read_csv(Path(sys.argv[1]), 'X', True)\n"
+        "print(len(set(os.listdir('/proc/self/task')) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 1  # the one that Arrow reads with, which is at rest when the call returns

@@ -37,6 +37,11 @@ class SeparatedFile:
     data: bytes
     separator: str
 
+    @property
+    def header(self) -> bytes:
+        """Return the line with the names of the columns."""
+        return re.split(rb"[\r\n]", self.data.lstrip(b"\r\n"), maxsplit=1)[0]
+
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield each row that is not empty with the number of its last line."""
         reader = csv.reader(StringIO(self.data.decode(), newline=""), delimiter=self.separator)

@@ -22,6 +22,10 @@ from openbell.data.table import Layout, Table, ignore_columns, lay_out, shorten
 #: Names the place of a row, counted from 0.
 Place = Callable[[int], str]
 
+#: Bytes from which Arrow's pool of threads makes reading quicker. Below it the pool is not used: a command
+#: that ends at once, with an error, could meet a thread that still begins, and the process would abort.
+_LARGE = 1 << 20
+
 
 def read_csv(path: Path, symbol: str, dated: bool) -> Table:  # noqa: FBT001  # as `Form.read` says
     """Return a file's rows, all columns but the time as numbers. `dated`: their dates count, as written."""
@@ -37,17 +41,22 @@ def read_csv(path: Path, symbol: str, dated: bool) -> Table:  # noqa: FBT001  # 
 
 def _texts(file: SeparatedFile) -> Any:
     """Return the file as an Arrow table of strings: types are decided by column, not by its first rows."""
-    options = pyarrow.csv.ParseOptions(delimiter=file.separator)
     try:
-        reader = pyarrow.csv.open_csv(pa.BufferReader(file.data), parse_options=options)
-        as_text = dict.fromkeys(reader.schema.names, pa.string())
+        as_text = dict.fromkeys(_read(file.header + b"\n", file.separator).column_names, pa.string())
         convert = pyarrow.csv.ConvertOptions(column_types=as_text, strings_can_be_null=True)
-        return pyarrow.csv.read_csv(
-            pa.BufferReader(file.data), parse_options=options, convert_options=convert
-        )
+        return _read(file.data, file.separator, convert)
     except (pa.ArrowInvalid, UnicodeDecodeError) as error:
         why = file.explain() or f"{str(error).splitlines()[0]}; look for a quote that is not closed"
         raise BadData(f"{file.name}: {why}") from None
+
+
+def _read(data: bytes, separator: str, convert: Any = None) -> Any:
+    return pyarrow.csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pyarrow.csv.ReadOptions(use_threads=len(data) > _LARGE),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=separator),
+        convert_options=convert,
+    )
 
 
 def _lay_out(names: list[str], place: str) -> Layout:
