@@ -161,6 +161,13 @@ def test_refusals_are_problems_in_one_form(
     assert said in problem["detail"]
 
 
+def test_a_body_that_is_no_json_is_refused_in_one_sentence(served: Served) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = served.client.post("/sessions/one/stop", content=b'{"how": ', headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == 'body: it is no JSON at character 8; send such as {"how": "keep"}'
+
+
 def test_a_running_session_is_asked_to_stop(served: Served, folder: Path) -> None:
     place = folder / "state" / "one"
     with FolderLock(place):

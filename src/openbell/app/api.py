@@ -5,7 +5,7 @@ Annotations are evaluated here (no `from __future__ import annotations`): FastAP
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -74,8 +74,7 @@ def make_api(desk: Desk, guard: Guard) -> FastAPI:
 
     @app.exception_handler(RequestValidationError)
     async def correct(_request: Request, error: RequestValidationError) -> Response:
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        return _refuse(Refusal(422, "Not valid", said))
+        return _refuse(Refusal(422, "Not valid", "; ".join(map(_describe, error.errors()))))
 
     return app
 
@@ -274,6 +273,12 @@ def run_of(record: dict[str, Any]) -> models.Run:
     return models.Run(
         id=record["id"], strategy=record["name"], symbols=list(record["plan"]["symbols"]), metrics=figures
     )
+
+
+def _describe(wrong: Mapping[str, Any]) -> str:
+    if wrong["type"] == "json_invalid":
+        return f'body: it is no JSON at character {wrong["loc"][-1]}; send such as {{"how": "keep"}}'
+    return f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}"
 
 
 def _works(order: models.Order) -> bool:
