@@ -166,6 +166,8 @@ def test_an_interrupted_session_is_not_gone_on_with_as_another(here: Path) -> No
         ),
         ((*WORDS, "--speed", "0x"), "speed='0x' must be a number above 0"),
         ((*WORDS, "--state", ""), "--state"),
+        ((*WORDS, "--until", "2001-01-01"), "--replay 2010-01-04 is after --until 2001-01-01, so"),
+        ((*WORDS, "--until", "2024-02-30"), "--until='2024-02-30' is no date"),
         (("stop",), "stop: say how, by one of --keep, --cancel and --flatten"),
         (("stop", "--keep", "--flatten"), "stop: say how, by one of"),
         (("stop", "--keep"), "no session runs in 'state'"),

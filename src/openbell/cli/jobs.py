@@ -44,6 +44,7 @@ class Request:
     env: str | None = None
     risk: str | None = None  #: limits by name or file, instead of what the settings say
     feed: str | None = None  #: whose stream brings the bars, instead of stored ones
+    dates: tuple[str, str] = ("--start", "--end")  #: the options that gave `start` and `end`
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ def _folder_of_file(request: Request) -> str:
         raise ConfigError(f"{path}: a file of strategies is called {STRATEGIES}; rename it")
     typed = {
         "--symbols": request.symbols,
-        "--start": request.start,
-        "--end": request.end,
+        request.dates[0]: request.start,
+        request.dates[1]: request.end,
         "--set": [text for text in request.parameters if not _is_setting(text)],
         "--config": request.config,
     }
@@ -195,7 +196,7 @@ def _job_of_options(request: Request, loaded: Loaded) -> Job:
     parameters = read_parameters(text for text in request.parameters if not _is_setting(text))
     with placed("--set"):
         found.make(parameters)
-    _check_dates(request.start, request.end)
+    _check_dates(request)
     universe = read_universe(request.universe, request.symbols)
     if universe is None:
         symbols = wanted = _symbols(request)
@@ -215,11 +216,14 @@ def _job_of_options(request: Request, loaded: Loaded) -> Job:
     return Job(found.name, found, plan)
 
 
-def _check_dates(start: str | None, end: str | None) -> None:
-    first = parse_date(start, where="--start")
-    last = parse_date(end, where="--end", end_of_day=True)
+def _check_dates(request: Request) -> None:
+    start, end = request.dates
+    first = parse_date(request.start, where=start)
+    last = parse_date(request.end, where=end, end_of_day=True)
     if first is not None and last is not None and first >= last:
-        raise ConfigError(f"--start {start} is after --end {end}, so that no day is left; swap them")
+        raise ConfigError(
+            f"{start} {request.start} is after {end} {request.end}, so that no day is left; swap them"
+        )
 
 
 def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: str) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
         env=env,
         risk=risk,
         feed=feed,
+        dates=("--replay", "--until"),
     )
     return run_session(request, Course(speed, state, new, history, hours))
 
