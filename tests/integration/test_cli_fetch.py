@@ -20,6 +20,7 @@ from tests.loopback.yahoo import YahooServer, day
 
 from openbell.cli import asking
 from openbell.data.stamps import find_zone
+from openbell.utils.retry import Patience
 
 RANGE = ("--start", "2024-01-01", "--end", "2024-06-28")
 FETCH = ("data", "fetch", "AAPL", "MSFT", "--provider", "alpaca", *RANGE)
@@ -139,8 +140,25 @@ def test_ctrl_c_leaves_what_came(server, home):
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert error.startswith("openbell: stopped by Ctrl-C")
+    assert error.endswith(
+        "openbell: stopped by Ctrl-C; what came is kept, and the same command goes on from there\n"
+    )
     assert run("data", "list", "--json").document["series"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault(body=b"{", truncated=True), "; check the connection and run it again: what came is kept"),
+        (Fault(429, headers={"Retry-After": "900"}), "; later run it again: what came is kept"),
+    ],
+)
+def test_what_goes_away_by_itself_says_to_run_it_again(server, monkeypatch, fault, said):
+    monkeypatch.setattr("openbell.data.fetch.Patience", lambda: Patience(attempts=1))
+    server.fail(fault)
+    ended = run("data", "fetch", "AAPL", *FETCH[4:])
+    assert ended.code == 1
+    assert ended.line.endswith(said)
 
 
 def test_one_symbol_that_fails_is_told_and_the_others_are_there(server):
@@ -194,6 +212,8 @@ def test_a_feed_is_chosen(server):
         (("--provider", "alpca"), "provider 'alpca' is unknown; did you mean 'alpaca'?"),
         (("--provider", " , "), "--provider: ' , ' names none"),
         (("--provider", "iex"), "use tiingo"),
+        (("--provider", "synthetic:foo"), "--provider: synthetic has no feed 'foo'; valid names: synthetic"),
+        (("--provider", "synthetic", "--start", "0001-01-01"), "--start: 0001-01-01 is before 1678-01-01"),
         (("--provider", "alpaca", "--feed", "siip"), "--feed: alpaca has no feed 'siip'; did you mean 'sip'"),
         (("--provider", "yahoo", "--timeframe", "1w"), "--timeframe: yahoo has no 1w bars"),
         (("--provider", "alpaca", "--start", "2024-13-01"), "--start='2024-13-01' is no date"),
@@ -216,6 +236,8 @@ def test_without_symbols_or_a_key_one_line_says_what_to_do(server, monkeypatch):
     assert line == (
         "provider 'alpaca' needs the environment variable ALPACA_SECRET_KEY; set it, in .env for example"
     )
+    monkeypatch.delenv("ALPACA_API_KEY")
+    assert "variables ALPACA_API_KEY and ALPACA_SECRET_KEY; set them, in .env" in run(*FETCH).line
 
 
 def test_keys_may_stand_in_a_file(server, home, monkeypatch):

@@ -35,6 +35,10 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C ended a command that keeps some of its work; the message says what becomes of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A command's answer.

@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 import openbell
-from openbell.cli.answer import Exit
+from openbell.cli.answer import Exit, Stopped
 from openbell.core.errors import ConfigError, LookAhead, OpenbellError, StrategyError
 
 #: The parser's own error: of typer, or of click in older versions of typer.
@@ -61,7 +61,8 @@ def explain(error: BaseException) -> Fault:
     if isinstance(error, OpenbellError):
         return _explain_own(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        message = "stopped by Ctrl-C; what was not finished was not written"
+        kept = str(error) if isinstance(error, Stopped) else "what was not finished was not written"
+        message = f"stopped by Ctrl-C; {kept}"
         return Fault("Interrupted", message, Exit.INTERRUPTED)
     return _explain_foreign(error, kind)
 

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from openbell.cli import terminal
-from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.answer import Answer, Column, Exit, Stopped, Table
 from openbell.cli.jobs import split_symbols
 from openbell.cli.places import check_named, load_settings, placed
 from openbell.config import Loaded, Override
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError, OpenbellError, Retryable, nearest
 from openbell.data.bars import format_timeframe, parse_date, parse_timeframe
 from openbell.data.catalog import Catalog
 from openbell.data.fetch import Outcome, Plan, Supply, fetch, supply
 from openbell.data.providers import offer_of, open_provider, provider_names
 from openbell.data.providers.protocol import Provider, Span
 from openbell.data.quarantine import make_policy
+
+#: The first day that the calendars' times, ns in 64 bits, can hold.
+_FIRST = int(np.datetime64("1678-01-01", "ns").astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,10 @@ def run_fetch(request: Request) -> Answer:
     for one in supplies:
         _check_timeframe(one, plan)
     with terminal.progress() as tell:
-        outcomes = asyncio.run(_fetch(plan, supplies, catalog, _add_up(plan.symbols, tell)))
+        try:
+            outcomes = asyncio.run(_fetch(plan, supplies, catalog, _add_up(plan.symbols, tell)))
+        except KeyboardInterrupt as stopped:
+            raise Stopped("what came is kept, and the same command goes on from there") from stopped
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
     if len(errors) == len(outcomes) and isinstance(errors[0], ConfigError):
         raise errors[0]
@@ -91,7 +97,8 @@ def open_supply(name: str, loaded: Loaded, *, feed: str | None = None) -> Supply
     wanted = feed or own
     if wanted:
         if wanted not in offer.feeds:
-            raise ConfigError(f"--feed: {name} has no feed {wanted!r}{nearest(wanted, offer.feeds)}")
+            option = "--feed" if feed else "--provider"
+            raise ConfigError(f"{option}: {name} has no feed {wanted!r}{nearest(wanted, offer.feeds)}")
         if "feed" in options:
             options["feed"] = wanted
     provider: Provider = open_provider(name, options, loaded.environ)
@@ -114,6 +121,10 @@ def _make_plan(request: Request, loaded: Loaded, *, now: int) -> Plan:
         raise ConfigError("SYMBOL is missing: name what to fetch, as in openbell data fetch AAPL")
     start = parse_date(request.start, where="--start")
     end = parse_date(request.end, where="--end", end_of_day=True)
+    if start is not None and start < _FIRST:
+        raise ConfigError(
+            f"--start: {request.start} is before {_day(_FIRST)}, where times begin; give a later day"
+        )
     span = Span(start or 0, now if end is None else min(end, now))
     if span.start >= span.end:
         raise ConfigError(
@@ -160,7 +171,7 @@ def _show(outcomes: Sequence[Outcome], catalog: Catalog) -> Answer:
     for outcome in outcomes:
         warnings += outcome.notes
         if outcome.error is not None:
-            warnings.append(f"{outcome.symbol}: {outcome.error}")
+            warnings.append(f"{outcome.symbol}: {outcome.error}{_remedy(outcome.error)}")
         state = "incomplete" if outcome.error else "complete"
         rows.append([outcome.symbol, ", ".join(outcome.tapes) or "–", f"{outcome.bars:,}", state])
         described.append(
@@ -181,6 +192,14 @@ def _show(outcomes: Sequence[Outcome], catalog: Catalog) -> Answer:
         code=Exit.FAILED if failed else Exit.FINE,
         warnings=warnings,
     )
+
+
+def _remedy(error: OpenbellError) -> str:
+    """Return what to do about an error that goes away by itself; nothing for others, which say it."""
+    if not isinstance(error, Retryable):
+        return ""
+    first = "check the connection and" if error.after is None else "later"
+    return f"; {first} run it again: what came is kept"
 
 
 def _day(nanos: int) -> str:

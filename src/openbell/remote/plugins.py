@@ -92,12 +92,13 @@ class Plugins:
                     f"{self.kind} {name!r} needs {module}, which is not installed; "
                     f'pip install "openbell[{offer.extra}]"'
                 )
-        for variable in offer.variables:
-            if not environ.get(variable, "").strip():
-                raise ConfigError(
-                    f"{self.kind} {name!r} needs the environment variable {variable}; "
-                    "set it, in .env for example"
-                )
+        unset = [variable for variable in offer.variables if not environ.get(variable, "").strip()]
+        if unset:
+            several = len(unset) > 1
+            raise ConfigError(
+                f"{self.kind} {name!r} needs the environment variable{'s' * several} {' and '.join(unset)}; "
+                f"set {'them' if several else 'it'}, in .env for example"
+            )
         taken = list(signature(form).parameters)[1:]
         for option in options:
             if option not in taken:
