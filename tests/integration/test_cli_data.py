@@ -113,6 +113,9 @@ def test_what_is_wrong_is_one_line_with_the_remedy(words, told):
 def test_an_export_is_a_csv_or_a_parquet_file():
     run("data", "import", "csv/AAPL.csv", "--provider", "mine")
     assert "must end in .csv or .parquet" in run("data", "export", "AAPL", "--to", "a.txt").line
+    Path("taken.csv").mkdir()
+    refused = run("data", "export", "AAPL", "--to", "taken.csv").line
+    assert refused.startswith("file 'taken.csv' cannot be written (Is a directory); check")
     ended = run("data", "export", "AAPL", "--to", "a.csv", "--adjusted", "totals")
     assert "did you mean 'total'?" in ended.line
 

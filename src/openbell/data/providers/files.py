@@ -68,7 +68,7 @@ def write_file(series: Series, path: Path) -> Path:
     Daily, weekly and monthly bars have a `date`, finer ones a `timestamp` in UTC.
 
     Raises:
-        ConfigError: The name ends in neither `.csv` nor `.parquet`.
+        ConfigError: The name ends in neither `.csv` nor `.parquet`, or the file cannot be written.
     """
     suffix = path.suffix.lower()
     if suffix not in {f".{kind}" for kind in KINDS}:
@@ -85,8 +85,12 @@ def write_file(series: Series, path: Path) -> Path:
     else:
         what = {"symbol": series.symbol, "timeframe": series.timeframe, **asdict(series.source)}
         pq.write_table(table.replace_schema_metadata({METADATA: json.dumps(what)}), sink)
-    with readable(path.parent):
+    try:
         write_whole(path, sink.getvalue())
+    except OSError as error:
+        raise ConfigError(
+            f"file {str(path)!r} cannot be written ({error.strerror}); check its folder and the room there"
+        ) from error
     return path
 
 
