@@ -19,6 +19,7 @@ from openbell.run.course import describe_course, ground_of, make_course
 from openbell.storage.journal import Journal
 from openbell.strategies.examples import BY_NAME
 from openbell.strategies.registry import find
+from openbell.trading.inbox import Nobody
 from openbell.trading.moments import moments_of
 from openbell.trading.parity import Faults, Traded, Word, compare
 from openbell.trading.session import Ending, Session, latest_session
@@ -140,7 +141,7 @@ def test_what_is_no_session_is_refused(tmp_path: Path) -> None:
         find_parity(tmp_path)
 
 
-class Impatient:
+class Impatient(Nobody):
     """Asks for a stop at some moments."""
 
     def __init__(self, session: Session, how: str, after: int) -> None:

@@ -218,6 +218,6 @@ def test_a_moment_and_what_follows_from_it_have_one_trace(here: Path) -> None:
         if entry.trace:
             by_trace.setdefault(entry.trace, []).append(entry.kind)
     assert {next(iter(kinds)) for kinds in by_trace.values()} == {"moment"}
-    assert ["moment", "order", "accepted"] in by_trace.values()
+    assert ["moment", "signal", "order", "accepted"] in by_trace.values()
     assert ["moment", "fill"] in by_trace.values()
     assert all(int(entry.trace) == entry.seq for entry in entries if entry.kind == "moment")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -134,8 +134,15 @@ class Feed:
 class Wish:
     """Asks to stop when a test wants it."""
 
+    by = "a test"
+
     def __init__(self) -> None:
         self.how: How | str = ""
+        self.asks: list[Mapping[str, Any]] = []
+
+    def take_asks(self) -> Iterator[Mapping[str, Any]]:
+        while self.asks:
+            yield self.asks.pop(0)
 
     def stop_asked(self) -> str:
         return self.how

@@ -49,6 +49,7 @@ class Desk:
         self._positions = account.positions
         self.tracks = market.tracks
         self._conviction: dict[str, float] = {}
+        self.tell_signal: Callable[[str, float], object] | None = None  #: hears of signals that are no holds
         self._valued_at = self._valued_of = -1  # the time and the ledger's length that the equity is of
         self._equity = 0.0
 
@@ -78,6 +79,8 @@ class Desk:
         if self.holds(symbol, conviction):
             return None
         self._conviction[symbol] = conviction
+        if self.tell_signal is not None:
+            self.tell_signal(symbol, conviction)
         if conviction == 0.0:
             return self.target(symbol, 0.0, NO_EXITS, ticket)
         track = self.tracks[symbol]

@@ -56,6 +56,7 @@ class Engine:
             next_id=count(1).__next__,
         )
         self.fills: list[Fill] = []
+        self.paused = False  #: whether the strategy is asked about no bar, because somebody wants it so
         self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
         self._members = market.members
         self._focus = market.focus if len(market.symbols) > 1 else None
@@ -132,6 +133,12 @@ class Engine:
 
     def ear(self, tell: Callable[[Event], object]) -> Ear:
         """Return where a broker speaks to this engine: `tell` hears what may be answered with commands.
+
+    def pause(self, *, on: bool) -> None:
+        """Ask the strategy about no bar, or about bars again; what fills it is told of meanwhile."""
+        self.paused = on
+        self._on_bar = None if on else hook(self.strategy, "on_bar")
+        self._on_bars = None if on else hook(self.strategy, "on_bars")
 
         What is never answered goes straight to its handler, without the way through `step`.
         """

@@ -25,7 +25,7 @@ from openbell.trading.rehearsal import actions_of
 from openbell.trading.session import Ending, latest_session
 
 #: Inputs that a backtest has not: a session with one of them is compared with a course like its own.
-_BEYOND = frozenset({"reload", "leave", "failed", "history", "brake"})
+_BEYOND = frozenset({"reload", "leave", "failed", "history", "brake", "ask"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Parity:
 
 
 #: What else came from outside, and is given again in its turn.
-_GIVEN = frozenset({"expect", "reload", "leave", "return", "brake"})
+_GIVEN = frozenset({"expect", "reload", "leave", "return", "brake", "ask"})
 
 
 class _Nowhere:
@@ -153,6 +153,8 @@ def _give(entry: Entry, name: str, course: Any) -> None:
         return
     elif entry.kind == "brake":
         course.brake(stop=entry.body["stop"])
+    elif entry.kind == "ask":
+        course.do(entry.body)
     else:
         course.tuning.change(entry.body["parameters"], entry.time)
 

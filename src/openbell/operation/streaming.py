@@ -30,7 +30,8 @@ from openbell.data.live.timetable import Timetable
 from openbell.data.providers.protocol import Span
 from openbell.operation.warmup import Source
 from openbell.trading.gathering import Gathering
-from openbell.trading.session import Requests, Session
+from openbell.trading.inbox import Requests
+from openbell.trading.session import Session
 from openbell.utils.logging import get_logger
 from openbell.utils.ratelimit import Budget
 

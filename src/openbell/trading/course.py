@@ -20,6 +20,7 @@ from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.risk.gate import gate_of
 from openbell.strategies.blame import blame
+from openbell.trading.asks import carry_out
 from openbell.trading.scribe import Scribe
 from openbell.trading.tuning import Make, Tuning
 
@@ -51,6 +52,7 @@ class Course:
         self._actions: deque[Action] = deque()
         self._late: list[Reviewed] = []
         engine.tell_refusals(scribe.refuse)
+        engine.desk.tell_signal = self._note_signal
         broker.connect(scribe.listen(engine.ear(self._tell)))
 
     @property
@@ -126,6 +128,15 @@ class Course:
                 desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.STOPPED.value))
         self._send(self.engine.flush(), self.tape.time)
 
+    def do(self, asked: Mapping[str, Any]) -> None:
+        """Do what somebody asks from outside; what cannot be done is written down."""
+        try:
+            commands = carry_out(self.engine, asked)
+        except StrategyError as error:
+            self.scribe.write("declined", {"said": str(error)}, time=self.tape.time, subject=asked["id"])
+        else:
+            self._send(commands, self.tape.time)
+
     def stop(self) -> None:
         """Let happen what is due after the last bars, let the strategy clean up, and end what still works."""
         for action in self._actions:
@@ -179,6 +190,9 @@ class Course:
         with blame(self.engine):
             self.engine.step(action)
         self.tape.act(action)
+
+    def _note_signal(self, symbol: str, conviction: float) -> None:
+        self.scribe.signal(symbol, conviction, self.tape.time)
 
     def _tell(self, event: Event) -> None:
         self._late.extend(self.engine.step(event))

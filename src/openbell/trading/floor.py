@@ -39,7 +39,7 @@ class Floor:
             "moment": self._moment, "expect": self._expect, "start": self._start, "leave": self._leave,
             "return": self._return, "report": self._report, "execution": self._execution,
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
-            "base": self._base, "adopt": self._adopt, "open": self._open, "act": self._act,
+            "base": self._base, "adopt": self._adopt, "open": self._open, "act": self._act, "ask": self._ask,
         }  # fmt: skip
 
     def apply(self, kind: str, body: Body, time: int) -> None:
@@ -103,6 +103,11 @@ class Floor:
         self.left = False
         for course in self.courses.values():
             course.leaving = False
+
+    def _ask(self, body: Body, time: int) -> None:
+        """Let a strategy do what somebody asks of it from outside."""
+        course = self.courses[body["strategy"]]
+        self.router.submit(course, course.do(body), time)
 
     def _report(self, body: Body, time: int) -> None:
         self.router.hear(report_of(body), time)

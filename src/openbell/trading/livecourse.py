@@ -17,6 +17,7 @@ from openbell.core.types import Action, Fill, Phase, Reason
 from openbell.data.tape import Tape
 from openbell.strategies.blame import blame
 from openbell.trading.records import body_of
+from openbell.trading.asks import carry_out
 from openbell.trading.scribe import Scribe
 
 
@@ -49,6 +50,7 @@ class LiveCourse:
         self.leaving = False  #: whether no decision is asked for any more
         self._origin, self._parameters = origin, dict(parameters or {})
         self._actions: deque[Action] = deque()
+        engine.desk.tell_signal = self._note_signal
 
     @property
     def name(self) -> str:
@@ -157,6 +159,17 @@ class LiveCourse:
             with blame(self.engine):
                 asked: Sequence[Reviewed] = list(step())
         except StrategyError as error:
+    def do(self, asked: Mapping[str, Any]) -> Sequence[Reviewed]:
+        """Return what is to be sent because of what somebody asks; what cannot be done is written down."""
+        try:
+            commands = list(carry_out(self.engine, asked))
+        except StrategyError as error:
+            self.scribe.write("declined", {"said": str(error)}, time=self.tape.time, subject=asked["id"])
+            return ()
+        if commands:
+            self.scribe.intend(commands, self.tape.time)
+        return commands
+
             self.failure = error
             self.engine.silence()
             self.scribe.write("failed", {"said": str(error)}, time=self.tape.time)
@@ -169,6 +182,9 @@ class LiveCourse:
 def fill_of_execution(
     order: Order, strategy: str, *, quantity: Decimal, price: Decimal, fee: Decimal, time: int
 ) -> Fill:
+    def _note_signal(self, symbol: str, conviction: float) -> None:
+        self.scribe.signal(symbol, conviction, self.tape.time)
+
     """Return an execution as the fill that an engine is told; its slippage is not known."""
     return Fill(
         order.id, strategy, order.symbol, order.side, float(quantity), float(price), float(fee), 0.0, time,

@@ -20,11 +20,15 @@ from openbell.storage.journal import Entry, Journal
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
 from openbell.trading.reception import Fed, Input, Reception
+from openbell.trading.livecourse import LiveCourse
+from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.reconcile import Policy, foreign_orders
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal
 from openbell.trading.sender import Sender, Timing
-from openbell.trading.session import BEGUN, Ending, Nobody, Requests
+from openbell.trading.session import BEGUN, Ending
+from openbell.trading.tasks import Tasks
+from openbell.trading.upkeep import Changes, Upkeep
 from openbell.utils.ratelimit import Budget
 
 _ROOM = 1000  #: things that may wait to be taken before the feed is read on
@@ -159,6 +163,8 @@ class LiveSession:
         now = time.monotonic()
         if now - self._repeated < _REPEAT:
             return False
+            for asked in self._requests.take_asks():
+                self._do(asked)
         self._repeated = now
         return True
 
@@ -170,6 +176,24 @@ class LiveSession:
         while not task.done() or self._inputs:
             if stops and self._requests.stop_asked():
                 return False
+    def _do(self, asked: Mapping[str, Any]) -> None:
+        """Take what is asked of a strategy as an input, if it can be."""
+        said = ""
+        if asked["strategy"] not in self.floor.courses:
+            said = f"strategy {asked['strategy']!r} is not in this session"
+        elif asked["do"] == "set":
+            said = "a live session takes other parameters when it is started again"
+        elif self.floor.left:
+            said = "the session is stopping"
+        if said:
+            self.note("asked", {**asked, "declined": said})
+        else:
+            self.take("ask", dict(asked), self.floor.time)
+
+    def _look_for_changes(self) -> None:
+        for name, parameters in ({} if self.changes is None else self.changes()).items():
+            self.reload(name, parameters)
+
             await self._wait()
             self._take_all()
         await task
@@ -280,6 +304,7 @@ class LiveSession:
     async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
+        self.note("asked", {"do": "stop", "how": how, "by": self._requests.by})
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- tasks -----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from openbell.core.errors import ConfigError
 from openbell.core.messages import BarMessage
 from openbell.core.types import NANOS_PER_SECOND
-from openbell.trading.session import Requests
+from openbell.trading.inbox import Requests
 
 #: No pause is longer, in seconds: nights and weekends pass at once.
 LONGEST = 1.0

@@ -13,10 +13,13 @@ from openbell.trading.records import action_of
 #: What comes from outside; everything else follows from it.
 _INPUTS = (
     "moment", "expect", "leave", "start", "return", "report", "execution", "answer", "settle", "touch",
-    "power", "base", "adopt", "open", "act", "reload", "brake",
+    "power", "base", "adopt", "open", "act", "reload", "brake", "ask", "condition",
 )  # fmt: skip
 #: What neither comes from outside nor follows: it is passed over.
-_ASIDE = ("session", "link", "alarm", "checked", "correction", "feed", "snapshot", "lock", "history")
+_ASIDE = (
+    "session", "link", "alarm", "checked", "correction", "feed", "snapshot", "lock", "history", "asked",
+    "signal",
+)  # fmt: skip
 
 
 class Rehearsal:
@@ -42,6 +45,8 @@ class Rehearsal:
         Raises:
             Halt: It is something else: the strategy or Openbell has changed, or decides by chance.
         """
+        if kind in _ASIDE:
+            return
         before = self._next()
         if before is None:
             raise Halt(

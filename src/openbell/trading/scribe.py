@@ -76,6 +76,10 @@ class Scribe:
             body["value"] = refusal.value
         if isinstance(asked, Order):
             body["order"] = dict(body_of_order(asked))
+    def signal(self, symbol: str, conviction: float, time: int) -> None:
+        """Write down a signal, which is only to be known: what it leads to are orders."""
+        self.write("signal", {"conviction": conviction}, time=time, subject=symbol)
+
         else:
             body["replace"] = dict(_fields(asked))
         self.write("refused", body, time=refusal.time, subject=str(order.id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.messages import BarMessage
@@ -13,6 +13,7 @@ from openbell.core.types import Action
 from openbell.data.bars import Series
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.course import Course
+from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.recall import body_of_past
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
@@ -28,21 +29,6 @@ class Ending(StrEnum):
 
     END_OF_DATA = "end_of_data"  #: there are no more bars
     STOPPED = "stopped"  #: somebody asked for it, and it can be gone on with
-
-
-class Requests(Protocol):
-    """What somebody asks of a running session."""
-
-    def stop_asked(self) -> str:
-        """Return how to stop (`keep`, `cancel` or `flatten`); nothing while nobody asked."""
-
-
-class Nobody:
-    """Asks for nothing."""
-
-    def stop_asked(self) -> str:
-        """Return nothing."""
-        return ""
 
 
 class Session:
@@ -77,6 +63,7 @@ class Session:
         self._started = False  # whether the strategies have prepared
         self._expected: set[Action] = set()
         self._left = False  # whether orders were cancelled because of a request to stop
+        self._told = False  # whether that request is written down
 
     def begin(
         self, about: dict[str, Any], actions: Iterable[Action] = (), past: Iterable[Series] = ()
@@ -109,19 +96,11 @@ class Session:
             course.scribe.rehearse(rehearsal)
             course.begin()
         for entry in rehearsal.inputs():
-            if entry.kind == "expect":
-                self._prepare(actions_of(entry))
-            elif entry.kind == "leave":
-                self._leave(entry.body["how"])
-            elif entry.kind == "return":
-                self._return()
-            elif entry.kind == "brake":
-                next(one for one in self.courses if one.name == entry.strategy).brake(stop=entry.body["stop"])
-            elif entry.kind == "reload":
-                self._change(entry.strategy, entry.body["parameters"], entry.time)
-            else:
+            if entry.kind == "moment":
                 self._pass(bars_of(entry))
                 moments += 1
+            else:
+                self._redo(entry)
         for course in self.courses:
             course.scribe.rehearse(None)
         self._write("session", {"state": "resumed", "moments": moments})
@@ -131,11 +110,27 @@ class Session:
         self.journal.commit(durable=True)
         return moments
 
+    def _redo(self, entry: Entry) -> None:
+        """Take an input again that is no moment."""
+        if entry.kind == "expect":
+            self._prepare(actions_of(entry))
+        elif entry.kind == "leave":
+            self._leave(entry.body["how"])
+        elif entry.kind == "return":
+            self._return()
+        elif entry.kind == "brake":
+            self._course(entry.strategy).brake(stop=entry.body["stop"])
+        elif entry.kind == "ask":
+            self._course(entry.strategy).do(entry.body)
+        else:
+            self._change(entry.strategy, entry.body["parameters"], entry.time)
+
     async def run(self, moments: AsyncIterator[Sequence[BarMessage]]) -> Ending:
         """Take moments until there are no more, or somebody asks to stop."""
         async for bars in moments:
             self.take(bars)
             self._look_for_changes()
+            self._do_asks()
             if self._may_end():
                 return self._end(Ending.STOPPED)
         if self._requests.stop_asked():
@@ -148,6 +143,9 @@ class Session:
     def _may_end(self) -> bool:
         """Do what a request to stop asks for; tell whether the session may end."""
         how = self._requests.stop_asked()
+        if how and not self._told:
+            self._told = True
+            self._write("asked", {"do": "stop", "how": how, "by": self._requests.by})
         if how in {"cancel", "flatten"} and not self._left:
             self._write("leave", {"how": how})
             self._leave(how)
@@ -237,6 +235,34 @@ class Session:
         for name, parameters in ({} if self.changes is None else self.changes()).items():
             self.reload(name, parameters)
 
+    def _do_asks(self) -> None:
+        """Do what is asked of strategies: each ask is on the disk before it is done."""
+        for asked in self._requests.take_asks():
+            name = asked["strategy"]
+            if not any(course.name == name for course in self.courses):
+                self._decline(asked, f"strategy {name!r} is not in this session")
+            elif asked["do"] == "set":
+                self._set(asked)
+            else:
+                self._write("ask", dict(asked), strategy=name, subject=asked["id"])
+                self._course(name).do(asked)
+            self.journal.commit(durable=True)
+
+    def _set(self, asked: Mapping[str, Any]) -> None:
+        """Give a strategy other parameters; those that are not named stay as they are."""
+        try:
+            tuning = self._tuning(asked["strategy"])
+            self._write("asked", dict(asked), strategy=asked["strategy"], subject=asked["id"])
+            self.reload(asked["strategy"], {**tuning.parameters, **asked["parameters"]})
+        except ConfigError as error:
+            self._decline(asked, str(error))
+
+    def _decline(self, asked: Mapping[str, Any], said: str) -> None:
+        self._write("asked", {**asked, "declined": said}, strategy=asked["strategy"], subject=asked["id"])
+
+    def _course(self, name: str) -> Course:
+        return next(course for course in self.courses if course.name == name)
+
     def _change(self, name: str, parameters: Mapping[str, Any], moment: int) -> None:
         self._tuning(name).change(parameters, moment)
 
@@ -258,8 +284,8 @@ class Session:
         self.journal.commit(durable=True)
         return ending
 
-    def _write(self, kind: str, body: dict[str, Any], *, strategy: str = "") -> None:
-        self.journal.append(kind, body, time=self.time, wall=self._wall(), strategy=strategy)
+    def _write(self, kind: str, body: dict[str, Any], *, strategy: str = "", subject: str = "") -> None:
+        self.journal.append(kind, body, time=self.time, wall=self._wall(), strategy=strategy, subject=subject)
 
 
 def snapshot_of(course: Course, close: int) -> dict[str, Any]:
