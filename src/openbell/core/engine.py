@@ -56,8 +56,8 @@ class Engine:
             next_id=count(1).__next__,
         )
         self.fills: list[Fill] = []
-        self.paused = False  #: whether the strategy is asked about no bar, because somebody wants it so
         self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
+        self.paused = False  #: whether the strategy is asked about no bar, because somebody wants it so
         self._members = market.members
         self._focus = market.focus if len(market.symbols) > 1 else None
         self.outbox = self.desk.outbox  #: what the strategy has asked for and nobody has sent yet
@@ -122,6 +122,12 @@ class Engine:
         self._on_bar = self._on_bars = self._on_fill = None
         self.desk.blotter.take_back()
 
+    def pause(self, *, on: bool) -> None:
+        """Ask the strategy about no bar, or about bars again; what fills it is told of meanwhile."""
+        self.paused = on
+        self._on_bar = None if on else hook(self.strategy, "on_bar")
+        self._on_bars = None if on else hook(self.strategy, "on_bars")
+
     def lone_hook(self) -> Callable[[Bar], None] | None:
         """Return `on_bar` when calling it is all that a bar asks of the engine from now on.
 
@@ -133,12 +139,6 @@ class Engine:
 
     def ear(self, tell: Callable[[Event], object]) -> Ear:
         """Return where a broker speaks to this engine: `tell` hears what may be answered with commands.
-
-    def pause(self, *, on: bool) -> None:
-        """Ask the strategy about no bar, or about bars again; what fills it is told of meanwhile."""
-        self.paused = on
-        self._on_bar = None if on else hook(self.strategy, "on_bar")
-        self._on_bars = None if on else hook(self.strategy, "on_bars")
 
         What is never answered goes straight to its handler, without the way through `step`.
         """

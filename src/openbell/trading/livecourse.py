@@ -16,8 +16,8 @@ from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
 from openbell.data.tape import Tape
 from openbell.strategies.blame import blame
-from openbell.trading.records import body_of
 from openbell.trading.asks import carry_out
+from openbell.trading.records import body_of
 from openbell.trading.scribe import Scribe
 
 
@@ -46,11 +46,11 @@ class LiveCourse:
         """
         self.engine, self.scribe, self.tape, self.initial = engine, scribe, tape, initial
         engine.tell_refusals(scribe.refuse)
+        engine.desk.tell_signal = self._note_signal
         self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
         self.leaving = False  #: whether no decision is asked for any more
         self._origin, self._parameters = origin, dict(parameters or {})
         self._actions: deque[Action] = deque()
-        engine.desk.tell_signal = self._note_signal
 
     @property
     def name(self) -> str:
@@ -137,6 +137,17 @@ class LiveCourse:
                 desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.STOPPED.value))
         return self.engine.flush()
 
+    def do(self, asked: Mapping[str, Any]) -> Sequence[Reviewed]:
+        """Return what is to be sent because of what somebody asks; what cannot be done is written down."""
+        try:
+            commands = list(carry_out(self.engine, asked))
+        except StrategyError as error:
+            self.scribe.write("declined", {"said": str(error)}, time=self.tape.time, subject=asked["id"])
+            return ()
+        if commands:
+            self.scribe.intend(commands, self.tape.time)
+        return commands
+
     def quantity(self, symbol: str) -> Decimal:
         """Return what the strategy's ledger says is held, on the grid of lots."""
         held = self.engine.account.quantity(symbol)
@@ -149,6 +160,9 @@ class LiveCourse:
             self._ask(self._clean_up)
         self.engine.desk.blotter.take_back()
 
+    def _note_signal(self, symbol: str, conviction: float) -> None:
+        self.scribe.signal(symbol, conviction, self.tape.time)
+
     def _clean_up(self) -> Sequence[Reviewed]:
         self.engine.strategy.on_stop()
         return ()
@@ -159,17 +173,6 @@ class LiveCourse:
             with blame(self.engine):
                 asked: Sequence[Reviewed] = list(step())
         except StrategyError as error:
-    def do(self, asked: Mapping[str, Any]) -> Sequence[Reviewed]:
-        """Return what is to be sent because of what somebody asks; what cannot be done is written down."""
-        try:
-            commands = list(carry_out(self.engine, asked))
-        except StrategyError as error:
-            self.scribe.write("declined", {"said": str(error)}, time=self.tape.time, subject=asked["id"])
-            return ()
-        if commands:
-            self.scribe.intend(commands, self.tape.time)
-        return commands
-
             self.failure = error
             self.engine.silence()
             self.scribe.write("failed", {"said": str(error)}, time=self.tape.time)
@@ -182,9 +185,6 @@ class LiveCourse:
 def fill_of_execution(
     order: Order, strategy: str, *, quantity: Decimal, price: Decimal, fee: Decimal, time: int
 ) -> Fill:
-    def _note_signal(self, symbol: str, conviction: float) -> None:
-        self.scribe.signal(symbol, conviction, self.tape.time)
-
     """Return an execution as the fill that an engine is told; its slippage is not known."""
     return Fill(
         order.id, strategy, order.symbol, order.side, float(quantity), float(price), float(fee), 0.0, time,

@@ -19,16 +19,13 @@ from openbell.execution.port import Execution, Link, LiveBroker
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
-from openbell.trading.reception import Fed, Input, Reception
-from openbell.trading.livecourse import LiveCourse
 from openbell.trading.inbox import Nobody, Requests
+from openbell.trading.reception import Fed, Input, Reception
 from openbell.trading.reconcile import Policy, foreign_orders
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal
 from openbell.trading.sender import Sender, Timing
 from openbell.trading.session import BEGUN, Ending
-from openbell.trading.tasks import Tasks
-from openbell.trading.upkeep import Changes, Upkeep
 from openbell.utils.ratelimit import Budget
 
 _ROOM = 1000  #: things that may wait to be taken before the feed is read on
@@ -151,6 +148,8 @@ class LiveSession:
                 self._leave(how)
             if how and (how != "flatten" or self.is_flat):
                 return await self._close(Ending.STOPPED)
+            for asked in self._requests.take_asks():
+                self._do(asked)
             if how == "flatten" and not self.floor.router.open() and self._may_repeat():
                 self.take("leave", {"how": how}, self.floor.time)
             if self._fed and not self._inputs:
@@ -158,24 +157,6 @@ class LiveSession:
             await self._wait()
             self._take_all()
 
-    def _may_repeat(self) -> bool:
-        """Tell whether it is time to try again to close what is held: the broker refused, or ended it."""
-        now = time.monotonic()
-        if now - self._repeated < _REPEAT:
-            return False
-            for asked in self._requests.take_asks():
-                self._do(asked)
-        self._repeated = now
-        return True
-
-    async def _work_while(self, asking: Coroutine[Any, Any, None], *, stops: bool = False) -> bool:
-        """Take what comes while something is asked; with `stops`, tell whether no stop came between."""
-        task = asyncio.ensure_future(asking)
-        self._tasks.append(task)
-        task.add_done_callback(lambda _: self._news.set())
-        while not task.done() or self._inputs:
-            if stops and self._requests.stop_asked():
-                return False
     def _do(self, asked: Mapping[str, Any]) -> None:
         """Take what is asked of a strategy as an input, if it can be."""
         said = ""
@@ -190,10 +171,22 @@ class LiveSession:
         else:
             self.take("ask", dict(asked), self.floor.time)
 
-    def _look_for_changes(self) -> None:
-        for name, parameters in ({} if self.changes is None else self.changes()).items():
-            self.reload(name, parameters)
+    def _may_repeat(self) -> bool:
+        """Tell whether it is time to try again to close what is held: the broker refused, or ended it."""
+        now = time.monotonic()
+        if now - self._repeated < _REPEAT:
+            return False
+        self._repeated = now
+        return True
 
+    async def _work_while(self, asking: Coroutine[Any, Any, None], *, stops: bool = False) -> bool:
+        """Take what comes while something is asked; with `stops`, tell whether no stop came between."""
+        task = asyncio.ensure_future(asking)
+        self._tasks.append(task)
+        task.add_done_callback(lambda _: self._news.set())
+        while not task.done() or self._inputs:
+            if stops and self._requests.stop_asked():
+                return False
             await self._wait()
             self._take_all()
         await task
@@ -266,6 +259,7 @@ class LiveSession:
 
     def _leave(self, how: str) -> None:
         self._repeated = time.monotonic()
+        self.note("asked", {"do": "stop", "how": how, "by": self._requests.by})
         self.take("leave", {"how": how}, self.floor.time)
         if how != "keep" and not foreign_orders(self.floor):
             self._start(self._cancel_all())
@@ -304,7 +298,6 @@ class LiveSession:
     async def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
-        self.note("asked", {"do": "stop", "how": how, "by": self._requests.by})
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- tasks -----------------------------------------------------------------------------------------

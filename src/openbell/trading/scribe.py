@@ -69,6 +69,10 @@ class Scribe:
                 kind = "cancel" if isinstance(command, Cancel) else "replace"
                 self.write(kind, _fields(command), time=time, subject=str(command.order_id))
 
+    def signal(self, symbol: str, conviction: float, time: int) -> None:
+        """Write down a signal, which is only to be known: what it leads to are orders."""
+        self.write("signal", {"conviction": conviction}, time=time, subject=symbol)
+
     def refuse(self, order: Order, asked: Order | Replace, refusal: Refusal) -> None:
         """Write down an order, or a change of one, that the gate held back."""
         body: dict[str, Any] = {"limit": refusal.limit.value, "said": refusal.text, "bound": refusal.bound}
@@ -76,10 +80,6 @@ class Scribe:
             body["value"] = refusal.value
         if isinstance(asked, Order):
             body["order"] = dict(body_of_order(asked))
-    def signal(self, symbol: str, conviction: float, time: int) -> None:
-        """Write down a signal, which is only to be known: what it leads to are orders."""
-        self.write("signal", {"conviction": conviction}, time=time, subject=symbol)
-
         else:
             body["replace"] = dict(_fields(asked))
         self.write("refused", body, time=refusal.time, subject=str(order.id))
