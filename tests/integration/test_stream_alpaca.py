@@ -9,7 +9,7 @@ import pytest
 from tests.loopback.alpaca import ENVIRON, KEY, SECRET, AlpacaServer, send, stamp
 
 from openbell.core.errors import BadData, ConfigError, Disconnected
-from openbell.core.messages import BarMessage, Quote, Trade
+from openbell.core.messages import BarMessage, PriceBand, Quote, Trade, TradingStatus
 from openbell.data.providers import open_provider
 from openbell.data.providers.alpaca_stream import AlpacaConnection
 
@@ -57,7 +57,7 @@ async def test_bars_corrected_bars_quotes_and_trades_arrive(server):
         bar("u", v=310),
         {"T": "q", "S": "AAPL", "t": stamp(NOON + 1), "bp": 10, "ap": 10.5, "bs": 2, "as": 3, "c": ["R"]},
         {"T": "t", "S": "AAPL", "t": stamp(NOON + 2), "p": 10.25, "s": 7, "i": 52, "c": ["@", "I"]},
-        {"T": "s", "S": "AAPL", "t": stamp(NOON), "sc": "H"},  # a halt: not asked for, no message of ours
+        {"T": "o", "S": "AAPL", "t": stamp(NOON)},  # no message of ours
     ]
     got, error = await follow(server, *rows)
     assert got == [
@@ -70,6 +70,18 @@ async def test_bars_corrected_bars_quotes_and_trades_arrive(server):
     (asked,) = server.asked
     for name in ("bars", "updatedBars", "quotes", "trades"):
         assert asked[name] == ["AAPL"]
+
+
+async def test_halts_pauses_resumptions_and_price_bands_arrive(server):
+    codes = ("2", "3", "P", "Q", "T", "E")  # the last is a short sale restriction, and no halt
+    rows = [{"T": "s", "S": "AAPL", "t": stamp(NOON), "sc": code, "sm": "so", "rm": "why"} for code in codes]
+    rows.append({"T": "l", "S": "AAPL", "t": stamp(NOON), "u": 105.5, "d": 95, "i": "B", "z": "C"})
+    got, _ = await follow(server, *rows, channels=("bars", "statuses"))
+    halted = [one.halted for one in got if isinstance(one, TradingStatus)]
+    assert halted == [True, False, True, True, False]
+    assert got[-1] == PriceBand("AAPL", NOON, 95.0, 105.5)
+    (asked,) = server.asked
+    assert (asked["statuses"], asked["lulds"]) == (["AAPL"], ["AAPL"])
 
 
 async def test_duplicates_and_late_messages_come_as_they_were_sent(server):

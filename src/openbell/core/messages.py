@@ -1,4 +1,4 @@
-"""What a live market says, as it arrives: bars, quotes and trades.
+"""What a live market says, as it arrives: bars, quotes, trades, halts and price bands.
 
 Times are ns since 1970 in UTC, by the clock of who sent them; prices and sizes are float64.
 """
@@ -48,4 +48,22 @@ class Trade(NamedTuple):
     tape: str = ""
 
 
-Message = BarMessage | Quote | Trade
+class TradingStatus(NamedTuple):
+    """Whether trading in a symbol is halted from now on. `why` has the exchange's words."""
+
+    symbol: str
+    time: int
+    halted: bool
+    why: str = ""
+
+
+class PriceBand(NamedTuple):
+    """Limit down and limit up: outside of them nothing trades."""
+
+    symbol: str
+    time: int
+    low: float
+    high: float
+
+
+Message = BarMessage | Quote | Trade | TradingStatus | PriceBand

@@ -146,6 +146,7 @@ class Reason(StrEnum):
     STALE_DATA = "stale_data"
     SPREAD = "spread"
     HALTED_SYMBOL = "halted_symbol"
+    PRICE_BAND = "price_band"  #: limit up or limit down
     BROKER_DISAGREES = "broker_disagrees"
     CLOCK_SKEW = "clock_skew"
     ERROR_RATE = "error_rate"

@@ -78,6 +78,7 @@ REASONS: dict[Reason, str] = {
     Reason.TURNOVER: "too much would have been traded in that session",
     Reason.STALE_DATA: "the last price of its symbol was too old",
     Reason.SPREAD: "the spread was too wide",
+    Reason.PRICE_BAND: "its price was at limit up or limit down",
     Reason.HALTED_SYMBOL: "trading in its symbol was halted",
     Reason.BROKER_DISAGREES: "the broker's account and the ledger did not agree",
     Reason.CLOCK_SKEW: "the computer's clock was too far off",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from openbell.core.messages import BarMessage, Quote, Trade
+from openbell.core.messages import BarMessage, PriceBand, Quote, Trade, TradingStatus
 from openbell.data.live.aggregate import Aggregator
 from openbell.data.live.alarms import Alarms
 from openbell.data.live.conditions import US_STOCKS, Conditions
@@ -55,7 +55,9 @@ class Intake:
         self._times = Timetable(plan.calendar, plan.step, regular=plan.regular)
         self._lanes = {symbol: Lane(symbol) for symbol in plan.symbols}
         self._alarms = Alarms()
-        self._watch = Watch(self._times, nanos(plan.mute_after), steady=set(plan.channels) != {"bars"})
+        self._watch = Watch(
+            self._times, nanos(plan.mute_after), steady=bool({"quotes", "trades"} & set(plan.channels))
+        )
         self._gaps = Gaps(
             plan,
             self._lanes,
@@ -86,9 +88,9 @@ class Intake:
         if isinstance(event, BarMessage):
             self._hear(min(max(at, event.end), at + self._times.step))  # our clock may be behind
             self._take_bar(at, event)
-        elif isinstance(event, Quote):
+        elif isinstance(event, Quote | TradingStatus | PriceBand):
             self._hear(at)
-            self._take_quote(event)
+            self._take_news(event)
         elif isinstance(event, Trade):
             self._hear(at)
             self._take_trade(at, event)
@@ -127,10 +129,10 @@ class Intake:
         self._place(at, lane, bar)
         self._gaps.release(at, (lane,))
 
-    def _take_quote(self, quote: Quote) -> None:
-        self.counters.quotes += 1
-        if self._lane(quote.symbol) is not None:
-            self.items.append(quote)
+    def _take_news(self, news: Quote | TradingStatus | PriceBand) -> None:
+        self.counters.quotes += isinstance(news, Quote)
+        if self._lane(news.symbol) is not None:
+            self.items.append(news)
 
     def _take_trade(self, at: int, trade: Trade) -> None:
         self.counters.trades += 1

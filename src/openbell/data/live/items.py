@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
-from openbell.core.messages import BarMessage, Message, Quote
+from openbell.core.messages import BarMessage, Message, PriceBand, Quote, TradingStatus
 from openbell.data.providers.protocol import Span
 
 
@@ -81,7 +81,7 @@ class Unusable(NamedTuple):
 
 
 Status = Connected | Lost | Stale | Gap | Settled | Slow | Unusable
-Item = BarMessage | Correction | Quote | Status
+Item = BarMessage | Correction | Quote | TradingStatus | PriceBand | Status
 
 
 class Ask(NamedTuple):

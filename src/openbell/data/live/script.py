@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from openbell.core.messages import BarMessage, Quote, Trade
+from openbell.core.messages import BarMessage, PriceBand, Quote, Trade, TradingStatus
 from openbell.data.live.items import Answer, Down, Event, Free, Full, Pulse, Up
 from openbell.data.live.plan import Plan, plan_of
 from openbell.data.providers.protocol import Span
@@ -17,6 +17,8 @@ _TAGS: dict[type, str] = {
     BarMessage: "bar",
     Quote: "quote",
     Trade: "trade",
+    TradingStatus: "status",
+    PriceBand: "band",
     Up: "up",
     Down: "down",
     Full: "full",
@@ -71,6 +73,8 @@ _READERS: dict[str, Callable[[list[Any]], Event]] = {
     "bar": lambda values: BarMessage(*values),
     "quote": lambda values: Quote(*values),
     "trade": _trade,
+    "status": lambda values: TradingStatus(*values),
+    "band": lambda values: PriceBand(*values),
     "up": lambda values: Up(*values),
     "down": lambda values: Down(*values),
     "full": lambda values: Full(*values),

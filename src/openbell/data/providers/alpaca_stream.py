@@ -1,4 +1,4 @@
-"""Alpaca's stream of bars, quotes and trades, by the SDK's own streams.
+"""Alpaca's stream of bars, quotes, trades and halts, by the SDK's own streams.
 
 The SDK connects, logs in and subscribes. Its loop is not used: that reconnects by itself, tells nobody of the
 gap, and drops the rest of a frame when a handler fails. What comes is read from its socket here.
@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 from openbell.core.errors import BadData, ConfigError, Disconnected, OpenbellError
-from openbell.core.messages import BarMessage, Message, Quote, Trade
+from openbell.core.messages import BarMessage, Message, PriceBand, Quote, Trade, TradingStatus
 from openbell.core.types import NANOS_PER_SECOND
 from openbell.data.providers.http import quote
 from openbell.data.providers.protocol import Channel
@@ -22,7 +22,10 @@ _CHANNELS: dict[Channel, tuple[str, ...]] = {
     "bars": ("bars", "updatedBars"),
     "quotes": ("quotes",),
     "trades": ("trades",),
+    "statuses": ("statuses", "lulds"),
 }
+#: Codes of the tapes A and B, then of C: a halt, a pause, a resumption. After `Q` only quotes resume.
+_HALTS = {"2": True, "3": False, "H": True, "P": True, "Q": True, "T": False}
 _MINUTE = 60 * NANOS_PER_SECOND
 _REFUSED = frozenset({402, 405, 408, 409, 410})  #: codes that the same request will meet again
 _PING = 10.0  #: seconds between pings
@@ -92,7 +95,8 @@ class AlpacaConnection:
 
         if self._stream.socket is None:
             raise Disconnected("alpaca: the stream is not open; open it first")
-        names = [name for channel in channels for name in _CHANNELS[channel]]
+        wide = [one for one in channels if one != "statuses" or not self._crypto]  # crypto is never halted
+        names = [name for channel in wide for name in _CHANNELS[channel]]
         wanted = list(symbols)
         for symbol in wanted:
             if ("/" in symbol) != self._crypto:
@@ -237,9 +241,24 @@ def _read_trade(row: Any) -> Trade:
     )
 
 
-_READERS: dict[str, Callable[[Any], Message]] = {
+def _read_status(row: Any) -> TradingStatus | None:
+    """Return a halt or its end; None for a code that is neither, such as an imbalance."""
+    halted = _HALTS.get(str(row["sc"]))
+    if halted is None:
+        return None
+    why = str(row.get("rm") or row.get("sm") or "")
+    return TradingStatus(row["S"], row["t"].to_unix_nano(), halted, why)
+
+
+def _read_band(row: Any) -> PriceBand:
+    return PriceBand(row["S"], row["t"].to_unix_nano(), float(row["d"]), float(row["u"]))
+
+
+_READERS: dict[str, Callable[[Any], Message | None]] = {
     "b": _read_bar,
     "u": _read_bar,
     "q": _read_quote,
     "t": _read_trade,
+    "s": _read_status,
+    "l": _read_band,
 }

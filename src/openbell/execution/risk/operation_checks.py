@@ -6,9 +6,7 @@ from collections.abc import Iterator
 
 from openbell.core.types import NANOS_PER_SECOND, Reason
 from openbell.execution.risk.check import Check, Measure
-from openbell.execution.risk.limits import (
-    OperationLimits,
-)
+from openbell.execution.risk.limits import OperationLimits
 from openbell.execution.risk.trial import Trial
 
 
@@ -29,6 +27,13 @@ def operation_checks(limits: OperationLimits) -> Iterator[Check]:
         Reason.BROKER_DISAGREES, lambda t: bool(t.scene.conditions.disagreement), 0.0,
         "disagreement with the broker", "flag",
     )  # fmt: skip
+    yield Check(
+        Reason.PRICE_BAND,
+        lambda t: t.scene.conditions.is_outside(t.order.symbol, t.price),
+        0.0,
+        "its price is at or beyond limit up or limit down",
+        "flag",
+    )
     rows: tuple[tuple[Reason, float | None, Measure, str], ...] = (
         (Reason.STALE_DATA, limits.stale_seconds, _age, "seconds since the last bar"),
         (Reason.SPREAD, limits.max_spread_bps, _spread, "basis points of spread"),
@@ -43,7 +48,8 @@ def operation_checks(limits: OperationLimits) -> Iterator[Check]:
 def _age(trial: Trial) -> float:
     track = trial.track
     at = track.cursor.at
-    return (trial.scene.time - track.known[at]) / NANOS_PER_SECOND if at >= 0 else 0.0
+    now = max(trial.scene.time, trial.scene.conditions.now)
+    return (now - track.known[at]) / NANOS_PER_SECOND if at >= 0 else 0.0
 
 
 def _spread(trial: Trial) -> float:
