@@ -21,6 +21,7 @@ from openbell.papering import JOURNAL, Traded, stop_on_signals
 from openbell.run.course import describe_course, make_live_course, read_course
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
+from openbell.trading.circumstances import channels_for
 from openbell.trading.clientids import ClientIds, session_id
 from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
@@ -128,7 +129,8 @@ async def run_live(
                 session = await _begin(jobs, journal, venue, inbox, source=source, stream=stream)
             if told is not None:
                 told(session)
-            plan = make_plan(stream.provider, symbols, since=since)
+            channels = channels_for(stream.provider, [one.risk for _, one, _ in jobs])
+            plan = make_plan(stream.provider, symbols, channels=channels, since=since)
             with Recorder(folder / "feed", plan) as recorder, stop_on_signals(inbox):
                 feed = open_feed(stream.provider, plan, clock=stream.time, budget=stream.budget, log=recorder)
                 async with feed:

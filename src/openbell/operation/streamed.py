@@ -26,6 +26,7 @@ from openbell.run.course import Ground, describe_course, make_course, read_cours
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Found
+from openbell.trading.circumstances import channels_for
 from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.inbox import Inbox
@@ -113,6 +114,7 @@ async def run_streamed(
             source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
             hours=stream.hours, until=stream.until,
         )  # fmt: skip
+            channels=channels_for(stream.provider, [plan.risk for _, plan, _ in jobs]),
         closes = (one.body["close"] for one in entries if one.kind == "snapshot")
         streaming.closed = max(closes, default=0)
         if begun is not None and not fresh and is_unfinished(entries):

@@ -53,6 +53,7 @@ class Streaming:
         budget: Of the provider's account.
         hours: Whether to be connected while the exchange is open only.
         until: No moment after this one is played, ns UTC; None is no end.
+        channels: What is subscribed.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class Streaming:
         budget: Budget | None = None,
         hours: bool = False,
         until: int | None = None,
+        channels: Sequence[Channel] = ("bars",),
     ) -> None:
+        self._channels = channels
         self._source, self._symbols, self._clock, self._folder = source, list(symbols), clock, folder
         self._requests, self._budget, self._hours, self._until = requests, budget, hours, until
         self.plan = make_plan(source.provider, symbols)
@@ -87,7 +90,7 @@ class Streaming:
         while not self._is_over():
             if self._hours and not await self._wait_for_open(session):
                 return
-            plan = make_plan(self._source.provider, self._symbols, since=begin)
+            plan = make_plan(self._source.provider, self._symbols, channels=self._channels, since=begin)
             with Recorder(self._folder / "feed", plan) as recorder:
                 feed = open_feed(
                     self._source.provider, plan, clock=self._clock, budget=self._budget, log=recorder
@@ -115,6 +118,7 @@ class Streaming:
                         return
                     await self._prepare_day(session, bars[0].start)
                     yield bars
+                session.hear(item)
                 self._tell(session, item, since)
             for moment in gathering.rest():
                 if bars := _unknown(moment, session):

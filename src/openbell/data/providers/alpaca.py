@@ -59,7 +59,7 @@ class AlpacaProvider:
         actions=True,
         instruments=True,
         quotes=True,
-        channels=("bars", "quotes", "trades"),
+        channels=("bars", "quotes", "trades", "statuses"),
         limit=Limit(200, 60.0),
         lacks="stocks before 2016; stocks' 1h and crypto's 1d and longer (make them from 30m and 1h); "
         "sectors; sip of the last 15 minutes without a paid plan",

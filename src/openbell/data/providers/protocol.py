@@ -21,7 +21,15 @@ from openbell.core.messages import Message, Quote
 from openbell.core.types import Action, Instrument
 from openbell.data.bars import Floats, Source, Times
 
-Channel = Literal["bars", "quotes", "trades"]
+#: `statuses` are halts, resumptions and price bands.
+Channel = Literal["bars", "quotes", "trades", "statuses"]
+
+#: Awaited before each request to a source; it returns when the account may make one more.
+Pace = Callable[[], Awaitable[None]]
+
+
+async def no_pace() -> None:
+    """Let every request go at once."""
 
 
 class Span(NamedTuple):
