@@ -31,6 +31,7 @@ from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox
 from openbell.trading.moments import moments_of
 from openbell.trading.pace import paced, read_speed
+from openbell.trading.pulse import beating
 from openbell.trading.session import Ending, Session, latest_session
 
 #: The journal's file in a session's folder.
@@ -162,9 +163,9 @@ async def run_paper(
         if told is not None:
             told(session)
         with stop_on_signals(inbox):
-            ending = await session.run(
-                paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
-            )
+            moments = paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
+            async with beating(folder):
+                ending = await session.run(moments)
         return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
 
 

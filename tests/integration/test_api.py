@@ -18,14 +18,17 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 import openbell as ob
+from openbell.app.access import Access, Scope
 from openbell.app.desk import Desk
 from openbell.app.follower import POINTS, Curve, Follower
-from openbell.app.guard import Guard, is_loopback
+from openbell.app.guard import Guard, Refusal, is_loopback
 from openbell.app.serving import make_app
 from openbell.core.errors import BadData, ConfigError
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.inbox import Inbox
+
+ACCESS = Access({Scope.ADMIN: "canary-token", Scope.READ: "canary-reads"})
 
 
 class Served:
@@ -221,7 +224,7 @@ def test_other_sites_may_not_reach_in(
 def test_another_address_needs_the_token(desk: Desk) -> None:
     with pytest.raises(ConfigError, match="set OPENBELL_API_TOKEN"):
         Guard("0.0.0.0")  # noqa: S104  # it is refused
-    served = Served(desk, Guard("0.0.0.0", token="canary-token", rate=10_000.0))  # noqa: S104, S106  # as above
+    served = Served(desk, Guard("0.0.0.0", ACCESS, rate=10_000.0))  # noqa: S104  # as above
     try:
         for said, status in (("", 401), ("Bearer wrong", 401), ("Bearer canary-token", 200)):
             answer = served.client.get("/sessions", headers={"Authorization": said})
@@ -236,7 +239,8 @@ def test_who_asks_too_often_waits() -> None:
     guard = Guard("127.0.0.1", rate=1.0, clock=lambda: now)
 
     def ask(client: str = "a") -> bool:
-        return guard.judge("GET", host="localhost", origin="", token="", client=client) is None
+        judged = guard.judge("GET", host="localhost", origin="", token="", client=client)
+        return not isinstance(judged, Refusal)
 
     assert [ask() for _ in range(11)] == [True] * 10 + [False]
     assert ask("b")

@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from nicegui import ui
 
-from openbell.app.api import fills_of, orders_of, positions_of, run_of, session_of
 from openbell.app.desk import Desk
 from openbell.app.follower import Follower
+from openbell.app.routes.overview import run_of
+from openbell.app.views import fills_of, orders_of, positions_of, session_of
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
 from openbell.trading.inbox import How
@@ -40,7 +41,13 @@ _FILLS = {
     "strategy": "Strategy",
 }  # fmt: skip
 _LINE = {"type": "line", "showSymbol": False, "animation": False}
-_BADGES = {"running": "positive", "interrupted": "warning", "stopped": "grey", "end_of_data": "grey"}
+_BADGES = {
+    "running": "positive",
+    "silent": "negative",
+    "interrupted": "warning",
+    "stopped": "grey",
+    "end_of_data": "grey",
+}
 
 
 def add_dashboard(app: FastAPI, desk: Desk) -> None:
@@ -115,7 +122,7 @@ class Overview:
                     for standing in one.strategies:
                         ui.label(f"{standing.strategy}: {standing.equity:,.2f}")
         rows = []
-        for run in map(run_of, self._desk.runs()):
+        for run in (run_of(*one) for one in self._desk.archive.runs()):
             figures = run.metrics
             rows.append({
                 "run": run.id, "strategy": run.strategy, "symbols": ", ".join(run.symbols),

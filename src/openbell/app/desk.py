@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from openbell.app.archive import Archive
 from openbell.app.follower import Follower
 from openbell.core.errors import BadData, ConfigError, nearest
 from openbell.papering import JOURNAL
-from openbell.trading.inbox import How, ask_to_stop
-
-_RUN = "run.json"
+from openbell.trading.inbox import How, ask_of, ask_to_stop
 
 
 class Desk:
@@ -19,7 +21,8 @@ class Desk:
 
     def __init__(self, state: Path, reports: Path) -> None:
         """Take the folders, which need not be there yet."""
-        self.state, self.reports = state, reports
+        self.state = state
+        self.archive = Archive(reports)
         self._followers: dict[str, Follower] = {}
         self._tried: dict[str, tuple[int, int]] = {}
         #: Sessions whose journal cannot be read, each with the reason.
@@ -27,8 +30,11 @@ class Desk:
 
     def sessions(self) -> list[Follower]:
         """Return every session that can be read, each up to now; `unreadable` has the others."""
-        for journal in sorted(self.state.glob(f"*/{JOURNAL}")):
+        found = sorted(self.state.glob(f"*/{JOURNAL}"))
+        for journal in found:
             self._read(journal)
+        for name in self._followers.keys() - {journal.parent.name for journal in found}:
+            self._followers.pop(name).close()  # somebody deleted it
         return list(self._followers.values())
 
     def _read(self, journal: Path) -> None:
@@ -54,42 +60,66 @@ class Desk:
         Raises:
             ConfigError: There is none of that name, or it cannot be read.
         """
-        found = {one.name: one for one in self.sessions()}
+        known = self._followers.get(name)
+        if known is not None and (known.folder / JOURNAL).exists():
+            self._read(known.folder / JOURNAL)  # not all the others too
+        else:
+            self.sessions()
         if name in self.unreadable:
             raise ConfigError(self.unreadable[name])
-        if name not in found:
-            raise ConfigError(f"session {name!r} is unknown{nearest(name, found)}")
-        return found[name]
+        if name not in self._followers:
+            raise ConfigError(f"session {name!r} is unknown{nearest(name, self._followers)}")
+        return self._followers[name]
 
-    def stop(self, name: str, how: How) -> None:
+    def stop(self, name: str, how: How, by: str = "") -> None:
         """Ask a session to stop.
 
         Raises:
             ConfigError: It does not run.
         """
-        session = self.session(name)
-        if session.state != "running":
-            raise ConfigError(f"session {name!r} does not run ({session.state}), so it cannot be stopped")
-        ask_to_stop(session.folder, how)
+        ask_to_stop(self._running(name, "stopped").folder, how, by)
 
-    def runs(self) -> list[dict[str, Any]]:
-        """Return the records of recorded runs, the latest first."""
-        paths = sorted(self.reports.glob(f"*/{_RUN}"), key=lambda path: path.stat().st_mtime, reverse=True)
-        return [{"id": path.parent.name, **json.loads(path.read_text(encoding="utf-8"))} for path in paths]
-
-    def run(self, name: str) -> dict[str, Any]:
-        """Return one run's record.
+    def ask(self, name: str, strategy: str, do: str, *, by: str, **more: Any) -> str:
+        """Ask something of a session's strategy; return the id under which its journal has it.
 
         Raises:
-            ConfigError: There is none of that name.
+            ConfigError: The session does not run, or has no such strategy.
         """
-        found = {one["id"]: one for one in self.runs()}
-        if name not in found:
-            raise ConfigError(f"run {name!r} is unknown{nearest(name, found)}")
-        return found[name]
+        session = self._running(name, "asked")
+        if strategy not in session.ledgers:
+            raise ConfigError(
+                f"strategy {strategy!r} is unknown in session {name!r}{nearest(strategy, session.ledgers)}"
+            )
+        return ask_of(session.folder, strategy, do, by=by, **more)
+
+    def resume(self, name: str, told: Callable[[int], object] = lambda _: None) -> None:
+        """Go on with an interrupted session, in a process that outlives this one.
+
+        Args:
+            name: The session.
+            told: Called with the exit code when it has ended.
+
+        Raises:
+            ConfigError: It runs.
+        """
+        session = self.session(name)
+        if session.state in {"running", "silent"}:
+            raise ConfigError(f"session {name!r} runs already")
+        words = [sys.executable, "-m", "openbell.cli", "resume", "--state", str(session.folder)]
+        with (session.folder / "resumed.log").open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603  # this very program
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        threading.Thread(target=lambda: told(process.wait()), daemon=True).start()
 
     def close(self) -> None:
         """Let go of the journals."""
         for follower in self._followers.values():
             follower.close()
         self._followers.clear()
+
+    def _running(self, name: str, done: str) -> Follower:
+        session = self.session(name)
+        if session.state not in {"running", "silent"}:
+            raise ConfigError(f"session {name!r} does not run ({session.state}), so it cannot be {done}")
+        return session

@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
+from time import time_ns
 
+from openbell.app.observed import Observed
 from openbell.core.errors import BadData
+from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
 from openbell.papering import JOURNAL
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import is_held
+from openbell.trading.copying import copied_of
 from openbell.trading.ledger import Ledger, fold
+from openbell.trading.pulse import SILENT, Pulse, read_pulse
 from openbell.trading.session import BEGUN, Ending
 
 #: Points of an equity curve that are kept; beyond, every other one goes.
@@ -60,6 +65,7 @@ class Follower:
         self.prices: dict[str, float] = {}
         self.curves: dict[str, Curve] = {}
         self.failed: dict[str, str] = {}
+        self.observed = Observed()
         self.recent: deque[Entry] = deque(maxlen=_RECENT)
         self.time = self._marked = 0
         self._state = BEGUN
@@ -71,10 +77,27 @@ class Follower:
 
     @property
     def state(self) -> str:
-        """Whether it runs, how it ended, or that it was interrupted."""
+        """Whether it runs, hangs (`silent`), how it ended, or that it was interrupted."""
         if is_held(self.folder):
-            return "running"
+            return "silent" if self.silence > SILENT else "running"
         return self._state if self._state in _ENDED else "interrupted"
+
+    @property
+    def pulse(self) -> Pulse | None:
+        """What the session last said of itself; None where it says nothing."""
+        return read_pulse(self.folder)
+
+    @property
+    def silence(self) -> float:
+        """Seconds since a session that is at work last said something; 0 where it is not, or says nothing."""
+        pulse = self.pulse
+        return 0.0 if pulse is None else max((time_ns() - pulse.wall) / NANOS_PER_SECOND, 0.0)
+
+    @property
+    def uncopied(self) -> int | None:
+        """Events that the database does not have yet; None where nothing is copied."""
+        copied = copied_of(self.folder)
+        return None if copied is None else max(self.last - copied, 0)
 
     def refresh(self) -> int:
         """Read what is new; return how many events there were.
@@ -105,7 +128,15 @@ class Follower:
 
     def equity(self, strategy: str) -> float:
         """Return a strategy's equity at the last prices."""
-        return self.ledgers[strategy].account.equity(self.prices.__getitem__)
+        return self.ledgers[strategy].account.equity(self.price)
+
+    def price(self, symbol: str) -> float:
+        """Return a symbol's last price; before its first bar, that at which it is held."""
+        known = self.prices.get(symbol)
+        if known is not None:
+            return known
+        held = (ledger.account.positions.get(symbol) for ledger in self.ledgers.values())
+        return next((one.average for one in held if one is not None), 0.0)
 
     def _take(self, entry: Entry) -> None:
         if entry.kind == "session":
@@ -117,13 +148,41 @@ class Follower:
         elif entry.kind == "failed":
             self.failed[entry.strategy] = entry.body["said"]
         fold([entry], self.ledgers)
+        self.observed.take(entry)
         self.recent.append(entry)
         self.time = max(self.time, entry.time)
 
     def _mark(self, entry: Entry) -> None:
         """Note the equity after the moment before, and then the prices of this one."""
         if self._marked:
+            new_day = entry.time // NANOS_PER_DAY != self._marked // NANOS_PER_DAY
             for name in self.ledgers:
-                self.curves.setdefault(name, Curve()).add(self._marked, self.equity(name))
+                equity = self.equity(name)
+                self.curves.setdefault(name, Curve()).add(self._marked, equity)
+                self.observed.mark(name, equity, new_day=new_day)
         self.prices.update((row[0], row[6]) for row in entry.body["bars"])
         self._marked = entry.time
+
+
+class Reader:
+    """One reader of a session's journal, with a place of its own in it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder's journal to read it.
+
+        Raises:
+            ConfigError: There is none, or it cannot be read.
+        """
+        self._journal = Journal(folder / JOURNAL, read_only=True)
+
+    def last(self) -> int:
+        """Return the number of the last event that there is."""
+        return self._journal.newest()[0]
+
+    def events(self, after: int, last: int) -> Iterator[Entry]:
+        """Yield the events after a number, up to the last that is asked for."""
+        return takewhile(lambda entry: entry.seq <= last, self._journal.read(after))
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self._journal.close()

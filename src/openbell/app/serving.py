@@ -7,6 +7,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from openbell.app.access import Access
 from openbell.app.api import make_api
 from openbell.app.desk import Desk
 from openbell.app.guard import Guard
@@ -23,13 +24,13 @@ def make_app(desk: Desk, guard: Guard, *, dashboard: bool) -> FastAPI:
 
 
 def serve(
-    state: Path, reports: Path, *, host: str, port: int, token: str = "", dashboard: bool = True
+    state: Path, reports: Path, *, host: str, port: int, access: Access, dashboard: bool = True
 ) -> None:
     """Serve until Ctrl-C.
 
     Raises:
-        ConfigError: The address can be reached from elsewhere, and there is no token.
+        ConfigError: The address can be reached from elsewhere, and nobody has to say who they are.
     """
     desk = Desk(state, reports)
-    app = make_app(desk, Guard(host, token=token), dashboard=dashboard)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    app = make_app(desk, Guard(host, access), dashboard=dashboard)
+    uvicorn.run(app, host=host, port=port, log_level="warning", ws_max_size=1_000_000, server_header=False)

@@ -7,14 +7,20 @@ import socket
 from importlib.util import find_spec
 from pathlib import Path
 
+from openbell.app.access import Access, Scope, SupabaseUsers
 from openbell.app.guard import check_reach
 from openbell.cli.answer import Answer
 from openbell.cli.jobs import find_reports
 from openbell.cli.places import check_named
 from openbell.core.errors import ConfigError
+from openbell.storage.supabase.address import OWNER
 from openbell.utils.logging import get_logger, redact
 
-_TOKEN = "OPENBELL_API_TOKEN"  # noqa: S105  # the variable's name
+#: The variables with the token of each scope.
+_TOKENS = {
+    "READ": "OPENBELL_API_TOKEN_READ", "TRADE": "OPENBELL_API_TOKEN_TRADE", "ADMIN": "OPENBELL_API_TOKEN",
+}  # fmt: skip
+_USERS = "OPENBELL_API_SUPABASE"  #: the variable with the Supabase project whose users are let in
 _SHORTEST = 16  #: characters of a token
 _LAST_PORT, _DIGITS = 65_535, 5
 
@@ -33,13 +39,13 @@ def run_server(*, state: str | None, reports: str | None, host: str, port: str, 
     if state is not None:
         check_named(state, "--state")
     folder = Path(state or "state")
-    token = _read_token()
-    check_reach(host, token)
+    access = _read_access()
+    check_reach(host, is_open=access.is_open)
     _check_free(host, number)
     from openbell.app.serving import serve  # fastapi and nicegui are slow to load
 
     get_logger().info(f"http://{host}:{number}{'' if dashboard else '/v1/health'} until Ctrl-C")
-    serve(folder, find_reports(reports)[0], host=host, port=number, token=token, dashboard=dashboard)
+    serve(folder, find_reports(reports)[0], host=host, port=number, access=access, dashboard=dashboard)
     return Answer(["ended"], {"ended": True})
 
 
@@ -50,16 +56,25 @@ def _read_port(text: str) -> int:
     return number
 
 
-def _read_token() -> str:
-    """Return the token of the environment; empty if there is none."""
-    token = os.environ.get(_TOKEN, "").strip()
-    if 0 < len(token) < _SHORTEST:
-        raise ConfigError(
-            f"{_TOKEN} has {len(token)} characters, which can be guessed; set a random one of {_SHORTEST} "
-            "or more"
-        )
-    redact(token)
-    return token
+def _read_access() -> Access:
+    """Return who is known by the environment: tokens, and users of a Supabase project."""
+    tokens: dict[Scope, str] = {}
+    for scope, variable in _TOKENS.items():
+        token = os.environ.get(variable, "").strip()
+        if 0 < len(token) < _SHORTEST:
+            raise ConfigError(
+                f"{variable} has {len(token)} characters, which can be guessed; set a random one of "
+                f"{_SHORTEST} or more"
+            )
+        if token and token in tokens.values():
+            raise ConfigError(f"{variable} is the token of another scope too; give each its own")
+        redact(token)
+        tokens[Scope[scope]] = token
+    url = os.environ.get(_USERS, "").strip()
+    if url and not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise ConfigError(f"{_USERS}={url!r} must be https://PROJECT.supabase.co: keys come over it")
+    verifier = SupabaseUsers(url, owner=os.environ.get(OWNER, "").strip()) if url else None
+    return Access(tokens, verifier)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from openbell.cli.answer import Table
 
+_TELL = 0.1  #: seconds between two lines of progress
 _WIDTH = 80  #: columns that a table should keep to
 
 #: Told how much of the whole is done, from 0 to 1, and what is being done.
@@ -39,7 +41,10 @@ def write_document(document: Mapping[str, Any], stream: TextIO) -> None:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """Show a bar on stderr while something takes its time, on a terminal only."""
+    """Show a bar on stderr while something takes its time, on a terminal; to a program say lines of JSON."""
+    if os.environ.get("OPENBELL_PROGRESS") == "json":
+        yield _Lines(sys.stderr).tell
+        return
     if not _is_rich(sys.stderr):
         yield _ignore
         return
@@ -51,6 +56,21 @@ def progress() -> Iterator[Progress]:
     with Bars(*columns, console=Console(file=sys.stderr), transient=True) as bars:
         task = bars.add_task("", total=1.0)
         yield lambda done, what: bars.update(task, completed=done, description=what)
+
+
+class _Lines:
+    """Progress for a program that started this one: a line of JSON, ten a second at most."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._last = stream, -1.0
+
+    def tell(self, done: float, what: str) -> None:
+        """Tell how far it is, if it is time."""
+        now = time.monotonic()
+        if now - self._last >= _TELL:
+            self._last = now
+            self._stream.write(json.dumps({"done": min(max(done, 0.0), 1.0), "doing": what}) + "\n")
+            self._stream.flush()
 
 
 def _decoded(value: Any) -> Any:

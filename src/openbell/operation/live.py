@@ -30,6 +30,7 @@ from openbell.trading.gate import Gate
 from openbell.trading.inbox import Inbox
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.livesession import LiveSession
+from openbell.trading.pulse import beating
 from openbell.trading.recall import past_of
 from openbell.trading.reconcile import Policy
 from openbell.trading.router import Router
@@ -133,7 +134,7 @@ async def run_live(
             plan = make_plan(stream.provider, symbols, channels=channels, since=since)
             with Recorder(folder / "feed", plan) as recorder, stop_on_signals(inbox):
                 feed = open_feed(stream.provider, plan, clock=stream.time, budget=stream.budget, log=recorder)
-                async with feed:
+                async with feed, beating(folder, lambda: session.waiting):
                     ending = await session.run(aiter(feed))
             courses = session.floor.courses.values()
             return Live(ending, folder, account.id, resumed, [_outcome(course) for course in courses])

@@ -30,6 +30,7 @@ from openbell.trading.circumstances import channels_for
 from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.inbox import Inbox
+from openbell.trading.pulse import beating
 from openbell.trading.recall import past_of
 from openbell.trading.session import Session, latest_session
 from openbell.utils.ratelimit import Budget
@@ -113,8 +114,8 @@ async def run_streamed(
         streaming = Streaming(
             source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
             hours=stream.hours, until=stream.until,
-        )  # fmt: skip
             channels=channels_for(stream.provider, [plan.risk for _, plan, _ in jobs]),
+        )  # fmt: skip
         closes = (one.body["close"] for one in entries if one.kind == "snapshot")
         streaming.closed = max(closes, default=0)
         if begun is not None and not fresh and is_unfinished(entries):
@@ -129,7 +130,7 @@ async def run_streamed(
         if told is not None:
             told(session)
         since = session.time - _OVERLAP if resumed else None if stream.is_synthetic else session.time
-        async with published(path, f"paper:{folder.name}", environ):
+        async with published(path, f"paper:{folder.name}", environ), beating(folder):
             with stop_on_signals(inbox):
                 ending = await session.run(streaming.moments(session, since=since))
         return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])

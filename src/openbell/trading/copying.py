@@ -6,11 +6,13 @@ standard input ends, which it does however the session ends; what is not copied 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -26,6 +28,7 @@ from openbell.trading.projection import Projection
 from openbell.utils.logging import configure, get_logger
 
 _LOCK = "copy"  # the folder below the journal's that only one copier holds
+_FAR = "copied.json"  # the file in it that says how far the copy is
 _PATIENCE = 5.0  # seconds that the end of a session waits for the rest to be copied
 _POLITE = 10  # how much less urgent than the engine
 
@@ -64,9 +67,32 @@ def copy_journal(
     """
     with Journal(path, read_only=True) as journal, FolderLock(path.parent / _LOCK):
         replicator = Replicator(journal, address, Projection, told=told)
+
+
+        def pause(seconds: float) -> bool:
+            note_copied(path.parent, replicator.copied)
+            return wait(seconds)
+
         with closing(replicator):
-            replicator.run(wait, follow=follow, attempts=attempts)
+            replicator.run(pause, follow=follow, attempts=attempts)
+            note_copied(path.parent, replicator.copied)
         return Copied(replicator.copied, replicator.written, replicator.lag())
+
+
+def note_copied(folder: Path, last: int) -> None:
+    """Leave word beside a journal of how far its copy is, for whoever watches the session."""
+    fresh = folder / _LOCK / f"{_FAR}.new"
+    with suppress(OSError):  # a full disk is the journal's to say
+        fresh.write_text(json.dumps({"copied": last, "wall": time.time_ns()}), encoding="utf-8")
+        fresh.replace(folder / _LOCK / _FAR)
+
+
+def copied_of(folder: Path) -> int | None:
+    """Return the last event of a folder's journal that is copied; None where nothing is copied."""
+    try:
+        return int(json.loads((folder / _LOCK / _FAR).read_text(encoding="utf-8"))["copied"])
+    except (OSError, ValueError, KeyError, TypeError):  # nobody copies it
+        return None
 
 
 @contextmanager

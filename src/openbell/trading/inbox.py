@@ -11,6 +11,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal, Protocol, get_args
 
+from openbell.trading.pulse import NAME as PULSE
+
 How = Literal["keep", "cancel", "flatten"]
 HOWS: tuple[How, ...] = get_args(How)
 
@@ -51,6 +53,7 @@ class Inbox:
         """Begin; what was asked of an earlier session is thrown away."""
         self.folder, self._path, self._asks = folder, folder / _NAME, folder / _ASKS
         self._path.unlink(missing_ok=True)
+        (folder / PULSE).unlink(missing_ok=True)
         shutil.rmtree(self._asks, ignore_errors=True)
         self._asked = self.by = ""
 

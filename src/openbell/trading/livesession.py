@@ -241,6 +241,11 @@ class LiveSession:
         self._inputs.append(came)
         self._news.set()
 
+    @property
+    def waiting(self) -> int:
+        """How many things have come and wait to be taken."""
+        return len(self._inputs)
+
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write down what changes nothing: an alarm, a comparison, a lost connection."""
         self._write(kind, body)
