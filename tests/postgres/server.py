@@ -47,6 +47,7 @@ class Server:
         if self.user is not None:
             shutil.chown(self.folder, self.user)
             self.folder.chmod(0o755)
+            self._binaries = _within_reach(self._binaries, self.folder)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -179,6 +180,18 @@ def _package() -> Path:
     assert spec is not None
     assert spec.origin is not None, "pip install -e '.[dev]' brings the server"
     return Path(spec.origin).parent
+
+
+def _within_reach(binaries: Path, folder: Path) -> Path:
+    """Return where another user finds the programs: a copy in `folder` if they stand in somebody's own."""
+    if all(one.stat().st_mode & 0o001 for one in binaries.resolve().parents):
+        return binaries
+    package = binaries.parents[1]
+    libraries = package.with_name(f"{package.name}.libs")  # the programs name it by its place beside them
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name)
+    copied = Path(shutil.copytree(package, folder / package.name, symlinks=True))
+    return copied / binaries.relative_to(package)
 
 
 def open_server() -> Server | GivenServer:
