@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import sqlite3
-import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
+from tests.integration.api_server import Served
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -22,37 +20,14 @@ from openbell.app.access import Access, Scope
 from openbell.app.desk import Desk
 from openbell.app.follower import POINTS, Curve, Follower
 from openbell.app.guard import Guard, Refusal, is_loopback
-from openbell.app.serving import make_app
+from openbell.app.healthview import health_of
 from openbell.core.errors import BadData, ConfigError
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.inbox import Inbox
+from openbell.trading.pulse import Pulse
 
 ACCESS = Access({Scope.ADMIN: "canary-token", Scope.READ: "canary-reads"})
-
-
-class Served:
-    """The API in a thread of its own."""
-
-    def __init__(self, desk: Desk, guard: Guard, *, dashboard: bool = False) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        config = uvicorn.Config(
-            make_app(desk, guard, dashboard=dashboard), host="127.0.0.1", port=self.port, log_level="warning"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/v1", timeout=10.0)
-        transport = httpx.HTTPTransport(retries=20)
-        with httpx.Client(transport=transport) as first:
-            first.get(f"http://127.0.0.1:{self.port}/v1/health", headers={"Host": "localhost"})
-
-    def end(self) -> None:
-        self.client.close()
-        self._server.should_exit = True
-        self._thread.join(10.0)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +109,43 @@ def test_runs_are_listed_and_shown_whole(served: Served) -> None:
     (run,) = get(served, "/runs")["items"]
     assert (run["strategy"], run["symbols"]) == ("buy_and_hold", ["AAPL"])
     assert get(served, f"/runs/{run['id']}")["ledger_hash"].startswith("sha256:")
+
+
+def test_a_run_that_cannot_be_read_is_named_and_hides_no_other(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "reports", tmp_path / "reports")
+    (good,) = (tmp_path / "reports").iterdir()
+    for name, text in (
+        ("cut", good.joinpath("run.json").read_text()[:500]),
+        ("odd", '{"name": 1}'),
+        ("list", "[]"),
+    ):
+        (tmp_path / "reports" / name).mkdir()
+        (tmp_path / "reports" / name / "run.json").write_text(text)
+    served = Served(Desk(tmp_path, tmp_path / "reports"), Guard("127.0.0.1", rate=10_000.0))
+    try:
+        runs = get(served, "/runs")
+        assert [one["id"] for one in runs["items"]] == [good.name]
+        assert sorted(runs["unreadable"]) == ["cut", "list", "odd"]
+        assert "cut/run.json cannot be read (JSONDecodeError" in runs["unreadable"]["cut"]
+        refused = served.client.get("/runs/odd")
+        assert (refused.status_code, "odd/run.json cannot be read" in refused.json()["detail"]) == (409, True)
+        shutil.copy(good / "run.json", tmp_path / "reports" / "odd" / "run.json")
+        assert [one["id"] for one in get(served, "/runs")["items"]] == ["odd", good.name]
+    finally:
+        served.end()
+
+
+def test_a_session_that_holds_its_folder_and_says_nothing_is_silent(desk: Desk, folder: Path) -> None:
+    place = folder / "state" / "one"
+    with FolderLock(place):
+        for seconds, state in ((0.0, "running"), (3.0, "silent")):
+            pulse = Pulse(time.time_ns() - int(seconds * 1e9), 1, lag=0.0, memory=1, queue=0)
+            (place / "pulse.json").write_text(json.dumps(pulse._asdict()))
+            assert desk.session("one").state == state
+        assert health_of(desk)["reasons"] == ["one: it has not answered for 3 s"]
+    (place / "pulse.json").unlink()
+    assert health_of(desk)["ready"]
+    desk.close()
 
 
 def test_health_and_the_description_are_there(served: Served) -> None:

@@ -24,6 +24,7 @@ from openbell.app.routes.jobs import job_routes
 from openbell.app.routes.overview import overview_routes
 from openbell.app.routes.sessions import session_routes
 from openbell.app.routes.stream import stream_routes
+from openbell.app.signin import add_sign_in
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.utils.logging import get_logger, hide
 
@@ -66,6 +67,7 @@ def make_api(desk: Desk, guard: Guard) -> FastAPI:
         v1.include_router(routes)
     app.include_router(v1)
     add_probes(app, desk, jobs)
+    add_sign_in(app, guard)
     _add_errors(app)
     _describe_security(app)
     app.add_middleware(Gatekeeper, guard=guard)

@@ -15,7 +15,7 @@ from openbell.core.errors import ConfigError
 _NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _CLIENTS = 4_096  #: whose rates are remembered; then those that have rested are forgotten
-_VISIT = 12 * 3600.0  #: seconds that a browser stays signed in
+VISIT = 12 * 3600.0  #: seconds that a browser stays signed in
 _VISITS = 1_000
 
 
@@ -84,7 +84,7 @@ class Guard:
         if len(self._visits) >= _VISITS:
             self._visits.pop(next(iter(self._visits)))
         cookie = token_urlsafe(32)
-        self._visits[cookie] = (caller, now + _VISIT)
+        self._visits[cookie] = (caller, now + VISIT)
         return cookie
 
     def sign_out(self, cookie: str) -> None:

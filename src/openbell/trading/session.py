@@ -250,12 +250,16 @@ class Session:
 
     def _set(self, asked: Mapping[str, Any]) -> None:
         """Give a strategy other parameters; those that are not named stay as they are."""
+        name = asked["strategy"]
         try:
-            tuning = self._tuning(asked["strategy"])
-            self._write("asked", dict(asked), strategy=asked["strategy"], subject=asked["id"])
-            self.reload(asked["strategy"], {**tuning.parameters, **asked["parameters"]})
+            tuning = self._tuning(name)
+            wanted = {**tuning.parameters, **asked["parameters"]}
+            tuning.check(wanted)
         except ConfigError as error:
             self._decline(asked, str(error))
+            return
+        self._write("asked", dict(asked), strategy=name, subject=asked["id"])
+        self.reload(name, wanted)
 
     def _decline(self, asked: Mapping[str, Any], said: str) -> None:
         self._write("asked", {**asked, "declined": said}, strategy=asked["strategy"], subject=asked["id"])

@@ -108,7 +108,7 @@ def action_routes(actions: Actions) -> APIRouter:
         """Cancel an order."""
         return asked.Receipt(id=actions.ask(caller, name, strategy, "cancel", order=order))
 
-    @routes.delete("/strategies/{strategy}/positions/{symbol}", status_code=202)
+    @routes.delete("/strategies/{strategy}/positions/{symbol:path}", status_code=202)
     async def close(name: Name, strategy: StrategyName, symbol: SymbolName, caller: Trader) -> asked.Receipt:
         """Close a position, and cancel the symbol's orders."""
         return asked.Receipt(id=actions.ask(caller, name, strategy, "close", symbol=symbol))
