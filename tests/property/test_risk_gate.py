@@ -152,4 +152,4 @@ class AnyCourse(RuleBasedStateMachine):
 
 
 TestAnyCourse = AnyCourse.TestCase
-TestAnyCourse.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestAnyCourse.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

@@ -53,11 +53,11 @@ class Slot:
         self.low = self.high = self.worst = 0.0
         self.money = self.reach = 0.0  #: signed, and absolute, money at the worst end
 
-    def span(self, buys: float = 0.0, sells: float = 0.0) -> Span:
-        """Return the ends with so much more at work that opens."""
+    def span(self, buys: float = 0.0, sells: float = 0.0, *, closes: float = 0.0) -> Span:
+        """Return the ends with so much more at work that opens, and that closes."""
         held = self.held
         low, high = held - self.sells - sells, held + self.buys + buys
-        closing = self.closing + self.exits
+        closing = self.closing + self.exits + closes
         if held > 0.0:
             low -= min(closing, held)
         elif held < 0.0:
@@ -65,10 +65,16 @@ class Slot:
         return Span(low, high)
 
     def splits(self, side: int, quantity: float) -> tuple[float, float]:
-        """Return how much of an order closes, and how much opens, after what closes already."""
+        """Return how much of an order closes, and how much opens, after what closes already.
+
+        Exits may be filled before an order that does more than close, and then all of it opens.
+        """
         if self.held * side >= 0.0:
             return 0.0, quantity
-        closes = min(quantity, max(abs(self.held) - self.closing, 0.0))
+        left = abs(self.held) - self.closing
+        if quantity > left:
+            left -= self.exits
+        closes = min(quantity, max(left, 0.0))
         return closes, quantity - closes
 
 

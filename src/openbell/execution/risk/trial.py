@@ -54,8 +54,10 @@ class Trial:
             self.closes, self.opens = quantity, 0.0
         else:
             self.closes, self.opens = slot.splits(order.side, quantity)
-        opens = self.opens
-        self.span: Span = slot.span(opens, 0.0) if order.side > 0 else slot.span(0.0, opens)
+        opens, closes = self.opens, self.closes
+        self.span: Span = (
+            slot.span(opens, closes=closes) if order.side > 0 else slot.span(0.0, opens, closes=closes)
+        )
         worst = self.span.worst
         self.reach = abs(worst) * slot.price  #: of its symbol, after the order
         self.change = worst * slot.price - slot.money
