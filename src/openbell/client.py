@@ -132,6 +132,10 @@ class Client:
         """Yield recorded sweeps, the latest first."""
         return self._pages(models.Sweep, "/sweeps")
 
+    def alerts(self) -> Iterator[models.Sent]:
+        """Yield what alerts were sent, and what could not be, the latest first."""
+        return self._pages(models.Sent, "/alerts")
+
     # --- what may be asked -----------------------------------------------------------------------------
 
     def stop(self, session: str, how: Literal["keep", "cancel", "flatten"]) -> models.Session:

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from openbell.app import views
+from openbell.app.alerts.book import Book
 from openbell.app.desk import Desk
 from openbell.app.follower import Follower
 from openbell.app.jobs import Jobs
@@ -64,6 +65,12 @@ class Collector:
         yield from _counters(sessions)
         yield _latencies(sessions)
         yield self._work()
+        sent = CounterMetricFamily(
+            "openbell_alerts", "Alerts by what became of them", labels=["target", "outcome"]
+        )
+        for (target, outcome), count in sorted(Book(self._desk.state).counts().items()):
+            sent.add_metric([target, outcome], count)
+        yield sent
 
     def _work(self) -> Any:
         family = GaugeMetricFamily("openbell_jobs", "Jobs by their state", labels=["state"])

@@ -259,6 +259,17 @@ class Page(Model, Generic[Item]):
     next: int | None
 
 
+class Sent(Model):
+    """What became of an alert: `sent`, `failed` (it is tried again) or `lost`."""
+
+    time: int
+    target: str
+    outcome: Literal["sent", "failed", "lost"]
+    title: str
+    body: str
+    why: str
+
+
 class Action(Model):
     """A line of the audit log."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 import openbell
+from openbell.cli.alerting import alerts
 from openbell.cli.answer import Answer, Exit
 from openbell.cli.datahealth import data
 from openbell.cli.db import db
@@ -65,6 +66,7 @@ new = typer.Typer(help="Write a start for something of your own.", rich_markup_m
 config = typer.Typer(help="Show the settings, and where each came from.", rich_markup_mode=None)
 app.add_typer(new, name="new")
 app.add_typer(config, name="config")
+app.add_typer(alerts, name="alerts")
 app.add_typer(data, name="data")
 app.add_typer(db, name="db")
 app.add_typer(risk, name="risk")

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 
 import openbell
 from openbell.app import models
+from openbell.app.alerts.book import Book
 from openbell.app.archive import figures_of
 from openbell.app.audit import Audit
 from openbell.app.desk import Desk
@@ -82,6 +83,12 @@ def overview_routes(desk: Desk, audit: Audit) -> APIRouter:
         """List who asked for what, the latest first."""
         lines = reversed(audit.read())
         return page([models.Action.model_validate(line) for line in lines], after, limit)
+
+    @routes.get("/alerts", responses=problems(422), tags=["overview"])
+    async def alerts(*, after: After = 0, limit: Limit = 100) -> models.Page[models.Sent]:
+        """List what `openbell alerts watch` has sent, and what it could not, the latest first."""
+        lines = reversed(Book(desk.state).read())
+        return page([models.Sent.model_validate(line) for line in lines], after, limit)
 
     return routes
 

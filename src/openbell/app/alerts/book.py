@@ -1,0 +1,67 @@
+"""What became of alerts: a line of JSON for each message that was sent, or could not be."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from openbell.utils.logging import hide
+
+NAME = "alerts.jsonl"
+_PLACES = "alerts.json"
+
+
+class Book:
+    """The book of alerts of one folder of sessions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self._places = folder / NAME, folder / _PLACES
+
+    def note(self, target: str, outcome: str, *, title: str, body: str, why: str = "") -> None:
+        """Write down what became of a message: `sent`, `failed` (it is tried again) or `lost`."""
+        line = {
+            "time": time.time_ns(), "target": target, "outcome": outcome, "title": title, "body": body,
+            "why": why,
+        }  # fmt: skip
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as book:
+            book.write(hide(json.dumps(line)) + "\n")
+
+    def read(self, most: int = 1_000) -> list[Mapping[str, Any]]:
+        """Return the last lines, oldest first; one that is cut short is left out."""
+        return list(_lines(self.path, most))
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Return how many messages there were, by target and outcome."""
+        return Counter((line["target"], line["outcome"]) for line in _lines(self.path, None))
+
+    def places(self) -> dict[str, int]:
+        """Return up to which event each session was looked at."""
+        try:
+            found: dict[str, int] = json.loads(self._places.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # nobody has looked yet
+            return {}
+        return found
+
+    def keep_places(self, places: Mapping[str, int]) -> None:
+        """Keep up to which event each session was looked at."""
+        self._places.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self._places.with_suffix(".new")
+        fresh.write_text(json.dumps(places), encoding="utf-8")
+        fresh.replace(self._places)
+
+
+def _lines(path: Path, most: int | None) -> deque[Mapping[str, Any]]:
+    found: deque[Mapping[str, Any]] = deque(maxlen=most)
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                try:
+                    found.append(json.loads(line))
+                except ValueError:  # the power went while it was written
+                    continue
+    return found
