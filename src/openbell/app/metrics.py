@@ -120,8 +120,9 @@ def _gauges(sessions: Iterable[Follower]) -> Iterator[Any]:
 
 
 def _counters(sessions: Iterable[Follower]) -> Iterator[Any]:
-    orders = CounterMetricFamily(
-        "openbell_orders", "Orders by their status", labels=["session", "strategy", "status"]
+    orders = CounterMetricFamily("openbell_orders", "Orders", labels=["session", "strategy"])
+    standing = GaugeMetricFamily(
+        "openbell_orders_by_status", "Orders by how they stand", labels=["session", "strategy", "status"]
     )
     fills = CounterMetricFamily("openbell_fills", "Fills", labels=["session", "strategy"])
     refusals = CounterMetricFamily(
@@ -133,13 +134,14 @@ def _counters(sessions: Iterable[Follower]) -> Iterator[Any]:
         for strategy, ledger in one.ledgers.items():
             states = Counter(order.status.value for order in ledger.orders.values())
             for status, count in sorted(states.items()):
-                orders.add_metric([one.name, strategy, status], count)
+                standing.add_metric([one.name, strategy, status], count)
+            orders.add_metric([one.name, strategy], len(ledger.orders))
             fills.add_metric([one.name, strategy], len(ledger.fills))
         for reason, count in sorted(one.observed.refused.items()):
             refusals.add_metric([one.name, reason], count)
         reconnects.add_metric([one.name], one.observed.reconnects)
         events.add_metric([one.name], one.last)
-    yield from (orders, fills, refusals, reconnects, events)
+    yield from (orders, standing, fills, refusals, reconnects, events)
 
 
 def _latencies(sessions: Iterable[Follower]) -> Any:
