@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import compress, pairwise, repeat
 
 import numpy as np
@@ -287,11 +288,19 @@ class Panel:
                 resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
                 if at < resumes:
                     held[at:resumes] /= action.ratio
-        for other in self._parts.values():
-            for at, action in other.due(self.times) if other.series.actions else ():
-                if isinstance(action, SpinOff) and action.child == symbol:
-                    held[at : part.slots[0]] = action.price
+        for at, price in self._spun_off.get(symbol, ()):
+            held[at : part.slots[0]] = price
         return held
+
+    @cached_property
+    def _spun_off(self) -> dict[str, list[tuple[int, float]]]:
+        """By symbol, the moments at which it came out of another, and its price then."""
+        found: dict[str, list[tuple[int, float]]] = {}
+        for part in self._parts.values():
+            for at, action in part.due(self.times) if part.series.actions else ():
+                if isinstance(action, SpinOff):
+                    found.setdefault(action.child, []).append((at, action.price))
+        return found
 
     def growth(self, symbol: str) -> Floats:
         """(moments,) what one unit of cash has become, dividends reinvested; 1 before the first bar."""
