@@ -135,9 +135,11 @@ class Outcome:
 
 def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
     """Return the index of each session's last moment."""
-    last = len(times) - 1  # the last moment ends its session
-    ends = np.searchsorted(times, panel.sessions.closes, side="right") - 1
-    return np.unique(np.append(ends[ends >= 0], last))
+    closes = panel.sessions.closes
+    within = closes[np.searchsorted(closes, times[0]) : np.searchsorted(closes, times[-1], side="right")]
+    ends = np.searchsorted(times, within, side="right") - 1
+    ends = np.append(ends, len(times) - 1)  # the last moment ends its session
+    return ends[np.diff(ends, prepend=-1) > 0]
 
 
 def _carried(moments: list[int], values: list[float], count: int, *, before: float) -> Floats:
