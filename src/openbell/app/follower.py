@@ -11,6 +11,7 @@ from time import time_ns
 
 from openbell.app.observed import Observed
 from openbell.core.errors import BadData
+from openbell.core.orders import IllegalTransition
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
 from openbell.papering import JOURNAL
 from openbell.storage.journal import Entry, Journal
@@ -58,6 +59,7 @@ class Follower:
         self.folder = folder
         self._journal = Journal(folder / JOURNAL, read_only=True)
         self.last = 0  #: the sequence number of the last event that was read
+        self.moments = 0  #: how many of them were bars
         self._begin()
 
     def _begin(self) -> None:
@@ -110,7 +112,13 @@ class Follower:
             if entry.seq != self.last + 1:
                 raise BadData(f"journal {str(self.folder / JOURNAL)!r}: event {self.last + 1} is missing")
             self.last = entry.seq
-            self._take(entry)
+            try:
+                self._take(entry)
+            except (IllegalTransition, KeyError, TypeError, ValueError) as error:
+                raise BadData(
+                    f"journal {str(self.folder / JOURNAL)!r}: event {entry.seq} ({entry.kind}) cannot follow "
+                    f"from those before it ({type(error).__name__}: {error}); restore a copy of the file"
+                ) from error
         return self.last - before
 
     def events(self, after: int) -> Iterator[Entry]:
@@ -145,6 +153,7 @@ class Follower:
             self._state = entry.body["state"]
         elif entry.kind == "moment":
             self._mark(entry)
+            self.moments += 1
         elif entry.kind == "failed":
             self.failed[entry.strategy] = entry.body["said"]
         fold([entry], self.ledgers)

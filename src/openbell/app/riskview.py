@@ -74,7 +74,7 @@ def correlation_of(returns: Floats) -> list[list[float | None]]:
     deviation = np.sqrt((off * off).sum(axis=0))
     scale = np.outer(deviation, deviation)
     shares = np.divide(off.T @ off, scale, out=np.full((count, count), np.nan), where=scale > 0.0)
-    return [[None if math.isnan(cell) else round(cell, 4) for cell in row] for row in shares.tolist()]
+    return [[None if math.isnan(cell) else round(cell, 2) for cell in row] for row in shares.tolist()]
 
 
 def _values(one: Follower) -> dict[str, float]:

@@ -6,7 +6,6 @@ Annotations are evaluated here (no `from __future__ import annotations`): FastAP
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from fastapi.responses import FileResponse
 
 import openbell
 from openbell.app import models
@@ -71,7 +70,7 @@ def overview_routes(desk: Desk, audit: Audit) -> APIRouter:
     async def report(name: RunName) -> Response:
         """Return the report of a backtest, or the map of a sweep, as a page."""
         headers = {"Content-Security-Policy": _REPORT, "X-Frame-Options": "SAMEORIGIN"}
-        return FileResponse(desk.archive.page(name), media_type="text/html", headers=headers)
+        return Response(desk.archive.page(name).read_bytes(), media_type="text/html", headers=headers)
 
     @routes.get("/sweeps", responses=problems(422), tags=["research"])
     async def sweeps(*, after: After = 0, limit: Limit = 100) -> models.Page[models.Sweep]:

@@ -1,0 +1,137 @@
+"""The charts of a session as the drawing library takes them. All are bounded, however long a session runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from openbell.app import models
+from openbell.app.dashboard.frame import BAD, GOOD
+from openbell.app.follower import Follower
+
+_LINE = {"type": "line", "showSymbol": False, "animation": False}
+_MARKS = 100  #: trades that are marked
+_AXIS = {"axisLabel": {"color": "#888"}}
+
+
+def base() -> dict[str, Any]:
+    """Return a chart with nothing on it."""
+    return {
+        "animation": False,
+        "grid": {"left": 64, "right": 16, "top": 32, "bottom": 28},
+        "tooltip": {"trigger": "axis"},
+        "legend": {"top": 0, "textStyle": {"color": "#888"}},
+        "xAxis": {"type": "time", **_AXIS},
+        "yAxis": {"type": "value", "scale": True, **_AXIS},
+        "series": [],
+    }
+
+
+def equity_series(one: Follower) -> list[dict[str, Any]]:
+    """Return each strategy's equity."""
+    found = []
+    for name in one.ledgers:
+        times, values = one.curve(name)
+        points = [[time // 1_000_000, round(value, 2)] for time, value in zip(times, values, strict=True)]
+        found.append(_LINE | {"name": name, "data": points})
+    return found
+
+
+def drawdown_series(one: Follower, limits: dict[str, float]) -> list[dict[str, Any]]:
+    """Return each strategy's drawdown in percent, and the limits that it must not reach."""
+    found = []
+    for name in one.ledgers:
+        times, values = one.curve(name)
+        peak, points = 0.0, []
+        for time, value in zip(times, values, strict=True):
+            peak = max(peak, value)
+            points.append([time // 1_000_000, round(100.0 * (value / peak - 1.0), 3) if peak > 0.0 else 0.0])
+        found.append(_LINE | {"name": name, "data": points, "areaStyle": {"opacity": 0.15}})
+    lines = [{"yAxis": -100.0 * bound, "name": label} for label, bound in limits.items()]
+    if found and lines:
+        found[0]["markLine"] = {
+            "silent": True, "symbol": "none", "data": lines, "lineStyle": {"color": BAD, "type": "dashed"},
+            "label": {"formatter": "{b}", "position": "insideEndTop", "color": BAD},
+        }  # fmt: skip
+    return found
+
+
+def price_options(one: Follower, symbol: str) -> dict[str, Any]:
+    """Return a symbol's bars with the trades on them."""
+    bars = list(one.observed.bars.get(symbol, ()))
+    first = bars[0][0] if bars else 0
+    marks = [
+        {
+            "coord": [fill.time // 1_000_000, fill.price],
+            "symbol": "triangle", "symbolSize": 12, "symbolRotate": 0 if fill.side > 0 else 180,
+            "symbolOffset": [0, 18 if fill.side > 0 else -18],
+            "itemStyle": {"color": GOOD if fill.side > 0 else BAD},
+            "name": f"{'bought' if fill.side > 0 else 'sold'} {fill.quantity:g} at {fill.price:,.2f}",
+            "value": "",
+        }
+        for ledger in one.ledgers.values()
+        for fill in ledger.fills
+        if fill.symbol == symbol and fill.time >= first
+    ]  # fmt: skip
+    data = [[b[0] // 1_000_000, *(round(b[i], 4) for i in (1, 4, 3, 2))] for b in bars]
+    return base() | {
+        "legend": {"show": False},
+        "dataZoom": [{"type": "inside"}],
+        "series": [
+            {
+                "type": "candlestick", "name": symbol, "data": data,
+                "itemStyle": {"color": GOOD, "borderColor": GOOD, "color0": BAD, "borderColor0": BAD},
+                "markPoint": {"data": marks[-_MARKS:], "label": {"show": False}},
+            }
+        ],
+    }  # fmt: skip
+
+
+def sector_options(risk: models.Risk) -> dict[str, Any]:
+    """Return exposure by sector, as bars in percent of equity."""
+    names = sorted(risk.sectors, key=lambda sector: abs(risk.sectors[sector]))
+    return base() | {
+        "grid": {"left": 110, "right": 24, "top": 8, "bottom": 28},
+        "legend": {"show": False},
+        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value}%", "color": "#888"}},
+        "yAxis": {"type": "category", "data": names, **_AXIS},
+        "series": [
+            {
+                "type": "bar", "animation": False, "barMaxWidth": 22,
+                "data": [
+                    {
+                        "value": round(100.0 * risk.sectors[name], 1),
+                        "itemStyle": {"color": GOOD if risk.sectors[name] >= 0 else BAD},
+                    }
+                    for name in names
+                ],
+                "label": {"show": True, "position": "right", "formatter": "{c}%", "color": "#888"},
+            }
+        ],
+    }  # fmt: skip
+
+
+def correlation_options(risk: models.Risk) -> dict[str, Any]:
+    """Return the correlations of returns, from orange at -1 over white to blue at 1."""
+    names, cells = risk.symbols, risk.correlation
+    few = len(names) <= 12
+    return {
+        "animation": False,
+        "grid": {"left": 64, "right": 16, "top": 8, "bottom": 64},
+        "tooltip": {},
+        "xAxis": {"type": "category", "data": names, "axisLabel": {"rotate": 0 if few else 90,
+        "color": "#888"}},
+        "yAxis": {"type": "category", "data": names, "inverse": True, **_AXIS},
+        "visualMap": {
+            "min": -1, "max": 1, "show": False, "inRange": {"color": [BAD, "#f5f5f5", GOOD]},
+        },
+        "series": [
+            {
+                "type": "heatmap",
+                "data": [
+                    [x, y, cell] for y, row in enumerate(cells) for x,
+                    cell in enumerate(row) if cell is not None
+                ],
+                "label": {"show": few, "textBorderWidth": 0},
+            }
+        ],
+    }  # fmt: skip
