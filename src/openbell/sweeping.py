@@ -11,12 +11,14 @@ from typing import Any, Literal, overload
 from openbell import run
 from openbell.backtesting import checkpoint
 from openbell.backtesting.axes import Axis, read_axis
+from openbell.backtesting.cluster import Cluster, ClusterEngine
 from openbell.backtesting.constraint import Constraint, read_constraint
 from openbell.backtesting.feasible import check_bars, checker, unready
 from openbell.backtesting.grid import Choice, Combinations, combine
 from openbell.backtesting.measures import default_objective, measures_of, read_objectives
 from openbell.backtesting.parallel import EventEngine, check_workers
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.recipe import Recipe
 from openbell.backtesting.sweep import (
     Chunked,
     Engine,
@@ -27,7 +29,6 @@ from openbell.backtesting.sweep import (
     explore,
     read_memory,
 )
-from openbell.backtesting.trials import EventEvaluator
 from openbell.core.costs import Costs
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.ports import Sizer
@@ -36,11 +37,10 @@ from openbell.data.bars import Series
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.sweepfiles import file_name
 from openbell.strategies.registry import Form, Found
-from openbell.strategies.signal import Signal
 
 #: Names a folder for a sweep by what decides it.
 Place = Callable[[Mapping[str, Any]], Path]
-ENGINES = ("auto", "event", "compiled")
+ENGINES = ("auto", "event", "compiled", "ray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Search:
     objective: str | Sequence[str] | None = None
     figures: str = "all"
     engine: str = "auto"
+    address: str | None = None
     workers: int | None = None
     memory: str | int | None = None
     resume: str | Path | None = None
@@ -79,6 +80,7 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     figures: str = "all",
     each: bool = False,
     engine: str = "auto",
+    address: str | None = None,
     workers: int | None = None,
     memory: str | int | None = None,
     resume: str | Path | None = None,
@@ -109,9 +111,10 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
         figures: What is measured: `all`, or those of the `trades` alone: the return, the trades and what
             they cost and gained. That is quicker, as nothing is valued from one trade to the next.
         each: Sweep each symbol by itself, and return a sweep by symbol.
-        engine: `event`, `compiled` (for `@signal` strategies), or `auto`.
+        engine: `event`, `compiled` (for `@signal` strategies), `auto`, or `ray` for a cluster.
+        address: Of a Ray cluster, such as `"auto"`; None starts one on this machine, for `ray` alone.
         workers: How many processes the event engine uses; None decides by the time that it takes.
-        memory: The most that may be used beside the data, such as `"300MB"`.
+        memory: The most that may be used beside the data, such as `"300MB"`; on a cluster, by each worker.
         resume: A folder that keeps what is done, so that the same call goes on after it was stopped; the
             finished sweep is written there.
         progress: Told (combinations done, combinations in all) now and then.
@@ -137,7 +140,9 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
         strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
         timeframe=timeframe, seed=seed, instruments=instruments,
     )  # fmt: skip
-    search = Search(tried, method, samples, where, objective, figures, engine, workers, memory, resume)
+    search = Search(
+        tried, method, samples, where, objective, figures, engine, address, workers, memory, resume
+    )
     if not each:
         return search_plan(plan, found, series, search, progress=progress)
     return search_each(plan, found, series, search, progress=progress)
@@ -291,38 +296,37 @@ def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) 
         raise ConfigError(f"engine={search.engine!r} is unknown{nearest(str(search.engine), ENGINES)}")
     memory = read_memory(search.memory)
     check_workers(search.workers)
-    why = "it was asked for"
-    if search.engine != "event":
-        try:
-            evaluator = _compiled(plan, found, series, search, memory)
-        except ConfigError as error:
-            if search.engine == "compiled":
-                raise
-            why = str(error)
-        else:
-            chosen = (
-                "it was asked for" if search.engine == "compiled" else "the strategy is a decision (@signal)"
-            )
-            return Chunked(evaluator, memory=memory), "compiled", chosen
-    runs = EventEvaluator(run.simulate, plan, found, series, figures=search.figures)
-    return EventEngine(runs, workers=search.workers, memory=memory), "event", why
+    if search.address is not None and search.engine != "ray":
+        raise ConfigError(f"address={search.address!r} is a cluster's; it goes with engine='ray' alone")
+    recipe = Recipe(run.simulate, plan, found, search.figures)
+    runs = recipe.runs(series)
+    compiled, why = (
+        (None, "it was asked for") if search.engine == "event" else _compile(recipe, series, search)
+    )
+    name = "event" if compiled is None else "compiled"
+    if search.engine == "ray":
+        cluster = Cluster(search.address, search.workers, memory)
+        sent, here = (recipe, runs) if compiled is None else compiled
+        return ClusterEngine(sent, here, series, cluster), name, f"on Ray; {why}"
+    if compiled is None:
+        return EventEngine(runs, workers=search.workers, memory=memory), name, why
+    return Chunked(compiled[1], memory=memory), name, why
 
 
-def _compiled(
-    plan: Plan, found: Found, series: Sequence[Series], search: Search, memory: int | None
-) -> Evaluator:
-    """Return what evaluates a strategy compiled.
+def _compile(
+    recipe: Recipe, series: Sequence[Series], search: Search
+) -> tuple[tuple[Recipe, Evaluator] | None, str]:
+    """Return what evaluates a strategy compiled, as it is sent and as it is here; None if it cannot, and why.
 
     Raises:
-        ConfigError: It cannot; the reason is named.
+        ConfigError: It cannot, and nothing else was asked for.
     """
-    if not isinstance(found.form, Signal):
-        raise ConfigError(
-            f"strategy {found.name} is a class, which decides in Python: only @signal strategies compile"
-        )
-    from openbell.backtesting.kernel.batch import KEPT, Batch  # numba is slow to load
-
-    judge = EventEvaluator(run.simulate, plan, found, series, figures=search.figures)
-    keep = KEPT if memory is None else min(KEPT, memory // 2)
-    panel, threads = run.panel_of(plan, series), search.workers
-    return Batch(panel, plan, found.form, threads=threads, judge=judge, keep=keep, figures=search.figures)
+    memory = read_memory(search.memory)
+    asked = "it was asked for" if search.engine == "compiled" else "the strategy is a decision (@signal)"
+    sent = recipe._replace(join=run.panel_of, keep=None if memory is None else memory // 2)
+    try:
+        return (sent, sent.make(series, threads=search.workers)), asked
+    except ConfigError as error:
+        if search.engine == "compiled":
+            raise
+        return None, str(error)

@@ -91,19 +91,26 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
         write_frame(replies, pickle.dumps(Reply(refusal=str(error))))
         return
 
-    def simulate(plan: Plan, found: Found, series: Sequence[Series]) -> Outcome:
+    runs = contained(work.simulate)
+    evaluator = EventEvaluator(runs, work.plan, work.found, series, figures=work.figures)
+    write_frame(replies, pickle.dumps(Reply()))
+    while task := waiting.get():
+        combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone
+        write_frame(replies, pickle.dumps(Reply(*evaluator.examine(combinations))))
+
+
+def contained(simulate: Simulate) -> Simulate:
+    """Return what runs a plan and turns even a strategy's `sys.exit()` into an error: the worker goes on."""
+
+    def run(plan: Plan, found: Found, series: Sequence[Series]) -> Outcome:
         try:
-            return work.simulate(plan, found, series)
+            return simulate(plan, found, series)
         except BaseException as error:  # no Ctrl-C: that reaches the parent alone
             if isinstance(error, Exception):
                 raise
             raise StrategyError(f"strategy {found.name}{_place(error)}: {said(error)}") from error
 
-    evaluator = EventEvaluator(simulate, work.plan, work.found, series, figures=work.figures)
-    write_frame(replies, pickle.dumps(Reply()))
-    while task := waiting.get():
-        combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone
-        write_frame(replies, pickle.dumps(Reply(*evaluator.examine(combinations))))
+    return run
 
 
 def _own(descriptor: int, mode: str) -> BinaryIO:

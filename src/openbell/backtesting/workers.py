@@ -23,6 +23,7 @@ from openbell.backtesting.worker import Reply, Work, read_frame, write_frame
 from openbell.core.errors import ConfigError, StrategyError, Translation
 from openbell.strategies.faults import said
 from openbell.strategies.loading import USER_MODULE
+from openbell.strategies.registry import Found
 
 #: The child finds modules where the parent does, before it imports any.
 _START = (
@@ -59,16 +60,21 @@ def pack(work: Work) -> bytes:
     Raises:
         ConfigError: The strategy holds what cannot be copied, such as an open file or a lock.
     """
+    return pack_by_value(work.found, tuple(work))
+
+
+def pack_by_value(found: Found, thing: object) -> bytes:
+    """Return a thing as bytes, a strategy's code included; errors as of `pack`."""
     import cloudpickle
 
-    name = work.found.name
-    module = sys.modules.get(work.found.form.__module__)
+    name = found.name
+    module = sys.modules.get(found.form.__module__)
     mine = module is not None and module.__name__.startswith(USER_MODULE)  # loaded by its path, not its name
     if mine:
         cloudpickle.register_pickle_by_value(module)
     try:
         with Translation(lambda error, _: _uncopied(name, error)):
-            packed: bytes = cloudpickle.dumps(tuple(work))
+            packed: bytes = cloudpickle.dumps(thing)
     finally:
         if mine:
             cloudpickle.unregister_pickle_by_value(module)

@@ -42,6 +42,7 @@ from openbell.cli.risk import risk
 from openbell.cli.serving import serving
 from openbell.cli.sessions import sessions
 from openbell.cli.sweepoptions import (
+    Address,
     Each,
     Figures,
     Grid,
@@ -50,6 +51,7 @@ from openbell.cli.sweepoptions import (
     Objectives,
     Resume,
     Samples,
+    SweepEngine,
     Top,
     Where,
     Workers,
@@ -204,7 +206,8 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     timeframe: Timeframe = None,
     costs: Costs = True,
     seed: Seed = None,
-    engine: Engine = "auto",
+    engine: SweepEngine = "auto",
+    address: Address = None,
     workers: Workers = None,
     memory: Memory = None,
     top: Top = 10,
@@ -247,6 +250,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
             figures=figures,
             each=each,
             engine=engine,
+            address=address,
             workers=workers,
             memory=memory,
             resume=resume,

@@ -25,6 +25,13 @@ Method = Annotated[
     str, typer.Option("--method", metavar="NAME", help="All of the grid, or a random or latin sample.")
 ]
 Samples = Annotated[int | None, typer.Option("--samples", metavar="COUNT", help="How many a sample has.")]
+SweepEngine = Annotated[
+    str, typer.Option("--engine", metavar="NAME", help="auto, event, compiled, or ray for a cluster.")
+]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", help="Of a Ray cluster that runs, such as auto; else one starts here."),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="COUNT", help="Processes; else as many as are worth it.")
 ]

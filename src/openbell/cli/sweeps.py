@@ -42,6 +42,7 @@ class Asked:
     figures: str = "all"
     each: bool = False
     engine: str = "auto"
+    address: str | None = None
     workers: int | None = None
     memory: str | None = None
     resume: str | None = None
@@ -95,6 +96,7 @@ def _search(
         objective=list(asked.objectives) or None,
         figures=asked.figures,
         engine=asked.engine,
+        address=asked.address,
         workers=asked.workers,
         memory=asked.memory,
         resume=asked.resume,
@@ -148,7 +150,7 @@ def _read_values(text: str) -> Any:
 
 #: How Python's arguments are typed as options.
 _ARGUMENT = re.compile(
-    r"\b(where|memory|workers|method|samples|objective|figures|engine|resume)=('[^']*'|\"[^\"]*\"|[\w.]+)"
+    r"\b(where|memory|workers|method|samples|objective|figures|engine|address|resume)=('[^']*'|\"[^\"]*\"|[\w.]+)"
 )
 
 

@@ -1,0 +1,60 @@
+"""What measures combinations, in a form that can be sent: how to make it where the work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from openbell.backtesting.plan import Plan
+from openbell.backtesting.sweep import Evaluator
+from openbell.backtesting.trials import EventEvaluator, Simulate
+from openbell.core.errors import ConfigError
+from openbell.data.bars import Series
+from openbell.data.panel import Panel
+from openbell.strategies.registry import Found
+from openbell.strategies.signal import Signal
+
+#: Joins series on one timeline: `run.panel_of`.
+Join = Callable[[Plan, Sequence[Series]], Panel]
+
+
+class Recipe(NamedTuple):
+    """How to make what measures the combinations of a plan; `join` is what the compiled engine needs."""
+
+    simulate: Simulate
+    plan: Plan
+    found: Found
+    figures: str = "all"
+    join: Join | None = None
+    keep: int | None = None  #: bytes of indicators to keep from one combination to the next
+
+    def runs(self, series: Sequence[Series]) -> EventEvaluator:
+        """Make what measures through the event engine, over these series."""
+        return EventEvaluator(self.simulate, self.plan, self.found, series, figures=self.figures)
+
+    def make(self, series: Sequence[Series], *, threads: int | None = None) -> Evaluator:
+        """Make it, over these series.
+
+        Raises:
+            ConfigError: The strategy or a setting has no compiled form, and was to be compiled.
+        """
+        runs = self.runs(series)
+        if self.join is None:
+            return runs
+        form = self.found.form
+        if not isinstance(form, Signal):
+            raise ConfigError(
+                f"strategy {self.found.name} is a class, which decides in Python: only @signal strategies "
+                "compile"
+            )
+        from openbell.backtesting.kernel.batch import KEPT, Batch  # numba is slow to load
+
+        return Batch(
+            self.join(self.plan, series),
+            self.plan,
+            form,
+            threads=threads,
+            judge=runs,
+            keep=KEPT if self.keep is None else min(KEPT, self.keep),
+            figures=self.figures,
+        )
