@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -74,36 +75,41 @@ class Journal:
         self.path = Path(path)
         self._read_only = read_only
         self._log: int | None = None
+        self.account: str
+        self.last: int
+        self._digest: bytes
         try:
-            self._open(account, read_only=read_only)
-            self.account: str = self._about("account")
-            last = self._connection.execute(
-                "SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1"
-            ).fetchone()
+            with ExitStack() as opening:  # a file that is refused is let go of
+                self._connection = opening.enter_context(closing(self._open(account)))
+                self._look(account)
+                opening.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise ConfigError(
                 f"journal {str(self.path)!r} cannot be opened ({error}); check the path, or restore the file"
             ) from error
-        self.last: int
-        self._digest: bytes
+
+    def _open(self, account: str) -> sqlite3.Connection:
+        if self._read_only:
+            address = f"{self.path.resolve().as_uri()}?mode=ro"
+            return sqlite3.connect(address, uri=True, isolation_level=None)
+        if not self.path.exists():
+            self._make(account)
+        return sqlite3.connect(self.path, isolation_level=None)
+
+    def _look(self, account: str) -> None:
+        """Bring the file up to date, and see whose it is and where it ends."""
+        if not self._read_only:
+            migrate(self._connection, self.path)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        self.account = self._about("account")
+        last = self._connection.execute("SELECT seq, digest FROM event ORDER BY seq DESC LIMIT 1").fetchone()
         self.last, self._digest = last or (0, _START)
         if account and account != self.account:
             raise ConfigError(
                 f"journal {str(self.path)!r} is of account {self.account!r}, not {account!r}; "
                 "give each account a folder of its own"
             )
-
-    def _open(self, account: str, *, read_only: bool) -> None:
-        if read_only:
-            address = f"{self.path.resolve().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(address, uri=True, isolation_level=None)
-            return
-        if not self.path.exists():
-            self._make(account)
-        self._connection = sqlite3.connect(self.path, isolation_level=None)
-        migrate(self._connection, self.path)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def _make(self, account: str) -> None:
         """Make the file whole under another name: a reader sees a journal, or none."""
@@ -230,11 +236,13 @@ class Journal:
 
     def close(self) -> None:
         """Commit, and let go of the file."""
-        self.commit(durable=not self._read_only)
-        if self._log is not None:
-            os.close(self._log)
-            self._log = None
-        self._connection.close()
+        try:
+            self.commit(durable=not self._read_only)
+        finally:
+            if self._log is not None:
+                os.close(self._log)
+                self._log = None
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self

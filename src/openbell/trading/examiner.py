@@ -114,6 +114,11 @@ class Examiner:
         self._judge(seen)
         await self._taken()
 
+    async def look_again(self) -> None:
+        """Have what the account says of the orders taken; differences are left to the next comparison."""
+        since = max(self._books.floor.compared, self._books.floor.opened)
+        await self._catch_up(await self._ask(lambda: snapshot(self._books.broker, since)))
+
     def _differences(self, seen: Snapshot) -> list[Difference]:
         floor = self._books.floor
         found = position_differences(floor, seen.holdings)

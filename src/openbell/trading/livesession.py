@@ -284,6 +284,9 @@ class LiveSession:
         try:
             async with asyncio.timeout(self.timing.close):
                 await self._work_while(self._sender.settle())
+                if self.floor.router.open():  # a fill may be behind the answer to its order
+                    await self._work_while(self._examiner.look_again())
+                    await self._work_while(self._sender.settle())
                 if self._requests.stop_asked() in {"cancel", "flatten"}:
                     await self._until_ended()
         except TimeoutError:
