@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from openbell.app.archive import Archive
@@ -14,6 +15,8 @@ from openbell.app.follower import Follower
 from openbell.core.errors import BadData, ConfigError, nearest
 from openbell.papering import JOURNAL
 from openbell.trading.inbox import How, ask_of, ask_to_stop
+
+_FRESH = 0.005  #: seconds for which a look at a journal counts: pages look often, and there may be many
 
 
 class Desk:
@@ -24,6 +27,7 @@ class Desk:
         self.state = state
         self.archive = Archive(reports)
         self._followers: dict[str, Follower] = {}
+        self._looked: dict[str, float] = {}
         self._tried: dict[str, tuple[int, int]] = {}
         #: Sessions whose journal cannot be read, each with the reason.
         self.unreadable: dict[str, str] = {}
@@ -60,7 +64,11 @@ class Desk:
         Raises:
             ConfigError: There is none of that name, or it cannot be read.
         """
+        now = monotonic()
         known = self._followers.get(name)
+        if known is not None and now - self._looked.get(name, 0.0) < _FRESH:
+            return known
+        self._looked[name] = now
         if known is not None and (known.folder / JOURNAL).exists():
             self._read(known.folder / JOURNAL)  # not all the others too
         else:

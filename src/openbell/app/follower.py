@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from time import time_ns
+from typing import Any, Self, TypeVar
 
 from openbell.app.observed import Observed
 from openbell.core.errors import BadData
@@ -20,6 +21,8 @@ from openbell.trading.copying import copied_of
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.pulse import SILENT, Pulse, read_pulse
 from openbell.trading.session import BEGUN, Ending
+
+Kept = TypeVar("Kept")
 
 #: Points of an equity curve that are kept; beyond, every other one goes.
 POINTS = 2_000
@@ -60,6 +63,7 @@ class Follower:
         self._journal = Journal(folder / JOURNAL, read_only=True)
         self.last = 0  #: the sequence number of the last event that was read
         self.moments = 0  #: how many of them were bars
+        self._kept: dict[str, Any] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -119,7 +123,16 @@ class Follower:
                     f"journal {str(self.folder / JOURNAL)!r}: event {entry.seq} ({entry.kind}) cannot follow "
                     f"from those before it ({type(error).__name__}: {error}); restore a copy of the file"
                 ) from error
+        if self.last != before:
+            self._kept.clear()
         return self.last - before
+
+    def once(self, name: str, make: Callable[[Self], Kept]) -> Kept:
+        """Return what is made of this as it is now: made once, however many ask, until something is new."""
+        if name not in self._kept:
+            self._kept[name] = make(self)
+        kept: Kept = self._kept[name]
+        return kept
 
     def events(self, after: int) -> Iterator[Entry]:
         """Yield the journal's events after a number, up to the last that was read."""

@@ -27,6 +27,10 @@ _HEAD = """
 </style>
 <script>
 window.obBeat = Date.now();
+window.obDrawn = (name, number) => {
+  const say = () => emitEvent(name, number);
+  if (document.hidden) say(); else requestAnimationFrame(() => setTimeout(say, 0));
+};
 setInterval(() => document.body.classList.toggle('ob-stale', Date.now() - window.obBeat > 3000), 250);
 </script>
 """

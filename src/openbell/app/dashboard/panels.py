@@ -71,7 +71,9 @@ class Charts:
         if self._symbol.value:
             self._price.draw(charts.price_options(one, self._symbol.value))
         self._equity.draw({"series": charts.equity_series(one)})
-        self._drawdown.draw({"series": charts.drawdown_series(one, risk_of(one).drawdown_limits)})
+        self._drawdown.draw(
+            {"series": charts.drawdown_series(one, one.once("risk", risk_of).drawdown_limits)}
+        )
 
     def _turn(self) -> None:
         if self._one is not None and self._symbol.value:
@@ -102,7 +104,7 @@ class Risks:
 
     def refresh(self, one: Follower) -> None:
         """Show all of it."""
-        risk = risk_of(one)
+        risk = one.once("risk", risk_of)
         limits = ", ".join(f"{name} {words.share(bound)}" for name, bound in risk.drawdown_limits.items())
         for name, text in (
             ("Long", words.share(risk.long)), ("Short", words.share(risk.short)), ("Net",

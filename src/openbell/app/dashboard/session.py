@@ -11,6 +11,7 @@ from openbell.app import models
 from openbell.app.dashboard import words
 from openbell.app.dashboard.asking import ask_to_stop, confirm
 from openbell.app.dashboard.frame import BAD, Page, column
+from openbell.app.dashboard.pace import Pace
 from openbell.app.dashboard.panels import Charts, Log, Machinery, Panel, Risks
 from openbell.app.dashboard.tables import Figure
 from openbell.app.dashboard.trading import Trading
@@ -46,6 +47,7 @@ class Session:
         self._page, self._name = page, name
         self._shown = (-1, "")
         self._slow = self._said = -math.inf
+        self._pace = Pace()
         with column():
             self._head()
             with ui.row().classes("ob-figures w-full gap-x-6 gap-y-2"):
@@ -100,13 +102,14 @@ class Session:
         if now - self._said >= _SLOW / 2:
             self._said = now
             self._say(one)
-        if seen != self._shown:
+        if seen != self._shown and self._pace.is_free(now):
             self._shown = seen
             self._show(one)
+            self._pace.send(now)
         if now - self._slow >= _SLOW:
             self._slow = now
             self._panels[str(self._tabs.value)].refresh(one)
-            self._show_risk(risk_of(one))
+            self._show_risk(one.once("risk", risk_of))
 
     def _say(self, one: Follower) -> None:
         """Say whether the session is there, and how old what is shown is."""
@@ -129,7 +132,7 @@ class Session:
         self._alarm.set_visibility(bool(said))
 
     def _show(self, one: Follower) -> None:
-        seen = session_of(one)
+        seen = one.once("session", session_of)
         self._say(one)
         self._time.text = words.when(one.time)
         standing = seen.strategies

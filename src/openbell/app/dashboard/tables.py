@@ -33,6 +33,7 @@ STYLE = """
 .ob-table th, .ob-table td { padding: 4px 8px; border-bottom: 1px solid #8884; white-space: nowrap; }
 .ob-table th { font-weight: 500; font-size: 12px; }
 .ob-table .l { text-align: left; } .ob-table .r { text-align: right; }
+.ob-table .a { width: 1%; }
 .ob-table .w { white-space: normal; min-width: 14rem; }
 .ob-table button { border: 0; background: none; color: inherit; cursor: pointer; padding: 2px 6px; }
 .ob-table button .material-icons { font-size: 18px; vertical-align: middle; }
@@ -117,9 +118,7 @@ class Table:
         heads = [
             f"<th scope=col class='{_side(key)}'>{escape(text)}</th>" for key, text in self._columns.items()
         ]
-        blank = "<th><span class=sr-only></span></th>" * (
-            (self._button is not None) + (self._choose is not None)
-        )
+        blank = "<th class=a></th>" * ((self._button is not None) + (self._choose is not None))
         body = "".join(f"<tr>{self._controls(row)}{self._cells(row)}</tr>" for row in rows)
         return (
             f"<table id='{self._id}' data-table='{self._name}' aria-label='{escape(self._title)}'>"
@@ -132,14 +131,14 @@ class Table:
     def _controls(self, row: Row) -> str:
         key, made = escape(str(row["key"]), quote=True), ""
         if self._choose is not None:
-            made += f"<td><input type=checkbox data-key='{key}' aria-label='Choose {key}'></td>"
+            made += f"<td class=a><input type=checkbox data-key='{key}' aria-label='Choose {key}'></td>"
         if self._button is not None:
             icon, says, _ = self._button
             made += (
-                "<td></td>"
+                "<td class=a></td>"
                 if row.get("act") is False
                 else (
-                    f"<td><button data-key='{key}' title='{says}' aria-label='{says} {key}'>"
+                    f"<td class=a><button data-key='{key}' title='{says}' aria-label='{says} {key}'>"
                     f"<i class=material-icons aria-hidden=true>{icon}</i></button></td>"
                 )
             )

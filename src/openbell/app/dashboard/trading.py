@@ -72,14 +72,7 @@ class Trading:
         """Show what is new."""
         self._seen = seen
         self._strategies.fill([self._strategy_row(standing) for standing in seen.strategies])
-        self._positions.fill([
-            {
-                "key": f"{p.symbol} of {p.strategy}", "symbol": p.symbol, "quantity": f"{p.quantity:g}",
-                "average": words.money(p.average), "price": words.money(p.price),
-                "unrealised": words.change(p.unrealised), "strategy": p.strategy,
-            }
-            for p in positions_of(one)
-        ])  # fmt: skip
+        self._positions.fill(one.once("positions", _position_rows))
         if one.last - one.moments == self._others:
             return  # bars alone have come: no order, fill or signal is new
         self._others = one.last - one.moments
@@ -160,6 +153,17 @@ class Trading:
             lambda: page.actions.ask(page.caller, name, row["strategy"], "cancel", order=row["id"]),
             "asked to cancel",
         )  # fmt: skip
+
+
+def _position_rows(one: Follower) -> list[Row]:
+    return [
+        {
+            "key": f"{p.symbol} of {p.strategy}", "symbol": p.symbol, "quantity": f"{p.quantity:g}",
+            "average": words.money(p.average), "price": words.money(p.price),
+            "unrealised": words.change(p.unrealised), "strategy": p.strategy,
+        }
+        for p in positions_of(one)
+    ]  # fmt: skip
 
 
 def _order_row(order: models.Order) -> Row:
