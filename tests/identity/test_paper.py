@@ -37,8 +37,10 @@ def prepared(name: str, **settings: Any) -> Any:
     return prepare(name, case["symbols"], costs=costs, **settings)
 
 
-def session_of(plan: Any, found: Any, series: list[Series], journal: Journal) -> Session:
-    """Return a paper session that is to run a plan."""
+def session_of(
+    plan: Any, found: Any, series: list[Series], journal: Journal, *, folder: Path | None = None
+) -> Session:
+    """Return a paper session that is to run a plan; with a folder older bars leave memory."""
     first, last = min(int(s.start[0]) for s in series), max(int(s.known[-1]) for s in series)
     calendar = sessions(series[0].source.calendar, first, last)
     begin = min(int(s.known[0]) for s in series) - 1
@@ -49,6 +51,7 @@ def session_of(plan: Any, found: Any, series: list[Series], journal: Journal) ->
         sessions=calendar,
         begin=begin,
         universe=plan.universe,
+        folder=folder,
     )
     strategy = found.make(plan.parameters)
     engine = Engine(strategy, market=tape, cash=plan.cash, sizer=plan.sizer, short=plan.costs.margin.short)
@@ -102,6 +105,25 @@ async def test_an_example_trades_on_paper_as_in_its_backtest(name: str, tmp_path
     assert ledger.fills == outcome.fills
     assert ledger.account.entries == outcome.account.entries
     assert ledger.account.cash == outcome.account.cash
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_a_tape_that_keeps_few_bars_in_memory_changes_nothing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("lane", "lines", "tail"):
+        monkeypatch.setattr(f"openbell.data.{module}.KEPT", 3)
+    plan, found, series = prepared(name, start="2005-01-01", end="2006-12-31")
+    outcome = simulate(plan, found, series)
+    with Journal(tmp_path / "journal.db") as journal:
+        session = session_of(plan, found, series, journal, folder=tmp_path / "tape")
+        session.begin({}, actions_of(series))
+        await session.run(stream(moments_of(series)))
+    engine = engine_of(session)
+    assert told(engine.desk.orders.values()) == told(outcome.orders)
+    assert engine.account.entries == outcome.account.entries
+    assert len(list((tmp_path / "tape").iterdir())) == len(series)
+    assert all(lane.start.held < len(lane) for lane in session.courses[0].tape.lanes.values())
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -14,6 +14,12 @@ from openbell.data.bars import Floats
 from openbell.data.universe import Roll
 
 
+class Moments(Protocol):
+    """Rows of moments."""
+
+    def __getitem__(self, place: Any, /) -> Floats: ...
+
+
 class Matrices(Protocol):
     """Where the arrays come from: columns over (moments, symbols)."""
 
@@ -33,7 +39,7 @@ class Matrices(Protocol):
     def members(self) -> Roll | None:
         """Return who is a member at each moment; None where everything is."""
 
-    def matrix(self, column: str) -> Floats:
+    def matrix(self, column: str) -> Moments:
         """Return a raw column; NaN where a symbol has no bar."""
 
     def adjustment(self, column: str, first: int, now: int) -> Floats | float:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,34 +15,50 @@ from openbell.core.market import Bar, Cursor, Track
 from openbell.core.messages import BarMessage
 from openbell.core.types import Action, Delisting, Dividend, Instrument, SpinOff, Split
 from openbell.data.actions import factors, repricing
-from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
+from openbell.data.bars import COLUMNS, Floats, Series, Times, parse_timeframe
 from openbell.data.calendar import Sessions
-from openbell.data.resample import Resampled, check_coarser, latest, resample
+from openbell.data.lines import Line, SlowLine
+from openbell.data.resample import Resampled, check_coarser, gather
+from openbell.data.spill import Spill
+from openbell.data.tail import KEPT, Tail
 from openbell.data.traded import tell_dead
-from openbell.data.views import Outputs, SlowValues, Values, View
-from openbell.indicators.batch import compute
+from openbell.data.views import View
 from openbell.indicators.spec import Indicator
-from openbell.indicators.streaming import Stream, open_stream
+
+_WHOLE = frozenset({"start", "known", "slot"})  # columns of whole numbers
+_ROWS = ("start", "known", "slot", "split", "total", *COLUMNS)
 
 
 class Lane:
     """A symbol's bars up to now, raw, with what turns the earlier ones into today's units.
 
-    Bars are appended before they are known; the cursor moves on to them when they are.
+    Bars are appended before they are known; the cursor moves on to them when they are. With a file for them
+    the older bars leave memory, and are read again when somebody asks for them.
     """
 
     def __init__(
-        self, instrument: Instrument, timeframe: str, sessions: Sessions, past: Series | None = None
+        self,
+        instrument: Instrument,
+        timeframe: str,
+        sessions: Sessions,
+        past: Series | None = None,
+        *,
+        spill: Path | None = None,
     ) -> None:
-        """Begin with what is past, which is known already, or with nothing."""
+        """Begin with what is past and known already, or with nothing; `spill` is where older bars go."""
         self.symbol, self.timeframe = instrument.symbol, timeframe
         self._sessions = sessions
-        self.start, self.known = array("q"), array("q")
-        self.columns: dict[str, array[float]] = {name: array("d") for name in COLUMNS}
-        self._split, self._total = array("d"), array("d")
+        self._spill = None if spill is None else Spill(spill)
+        self._kept = KEPT
+        self._tails = {
+            name: Tail("q" if name in _WHOLE else "d", partial(self._bring, name)) for name in _ROWS
+        }
+        self.start, self.known = self._tails["start"], self._tails["known"]
+        self.columns = {name: self._tails[name] for name in COLUMNS}
+        self._split, self._total = self._tails["split"], self._tails["total"]
         self._next_split = self._next_total = 1.0  # what happened since the last bar
         self._reference = 0.0  # the last close, less what left the company since
-        self.slots = array("q")  #: the moment of each bar; -1 for the past
+        self.slots = self._tails["slot"]  #: the moment of each bar; -1 for the past
         self.cursor = Cursor()
         self.track = Track(instrument, self.cursor, [self.start, self.known, *self.columns.values()])
         self.bar = Bar(self.track)
@@ -79,6 +98,24 @@ class Lane:
         row = {name: column[-1] for name, column in self.columns.items()}
         for line in self._lines.values():
             line.follow(row)
+        if self.start.held > 2 * self._kept:
+            self._let_go()
+
+    @property
+    def is_bounded(self) -> bool:
+        """Tell whether older bars leave memory."""
+        return self._spill is not None
+
+    def want(self, count: int) -> None:
+        """Keep that many bars in memory from now on: somebody looks back so far."""
+        self._kept = max(self._kept, count)
+
+    def place(self, moment: int) -> int:
+        """Return the index of the first bar that came in at a moment of the tape or after it."""
+        slots, first = self.slots, self.slots.first
+        if self._spill is not None and first and slots[first] >= moment:
+            return int(np.searchsorted(self._spill.read("slot", 0, first), moment))
+        return bisect_left(slots, moment, first)
 
     def act(self, action: Action) -> None:
         """Turn the past's prices into the units that hold after a split, dividend or spin-off."""
@@ -104,19 +141,18 @@ class Lane:
 
     def adjusted(self, column: str, first: int = 0) -> Floats:
         """Return the known values of a column from bar `first` on, in today's units."""
-        end = self.cursor.at + 1
-        values = np.array(self.columns[column][first:end])
-        return values * self.ratio(column, first) if self.acted else values
+        values = self._values(column, first)
+        made: Floats = values * self.ratio(column, first) if self.acted else values
+        return made
 
     def ratio(self, column: str, first: int) -> Floats | float:
         """Return what turns raw values of the known bars from `first` on into today's units."""
-        rows = slice(first, self.cursor.at + 1)
         if column == "volume":
             now = self._split[-1] * self._next_split if len(self._split) else 1.0
-            shares: Floats = now / np.array(self._split[rows])
+            shares: Floats = now / self._values("split", first)
             return shares
         now = self._total[-1] * self._next_total if len(self._total) else 1.0
-        prices: Floats = np.array(self._total[rows]) / now
+        prices: Floats = self._values("total", first) / now
         return prices
 
     def view(self, recipe: Indicator) -> View:
@@ -126,11 +162,11 @@ class Lane:
             line = self._lines[recipe] = self._line(recipe)
         return line.view
 
-    def coarser(self, recipe: Indicator) -> Resampled:
-        """Return the bars of an indicator's own timeframe so far, and when each is complete."""
-        columns = {name: self.adjusted(name) for name in COLUMNS}
-        start = np.array(self.start[: self.cursor.at + 1], np.int64)
-        return resample(columns, start, timeframe=recipe.timeframe, sessions=self._sessions)
+    def coarser(self, recipe: Indicator, first: int = 0) -> tuple[Resampled, Times]:
+        """Return the coarser bars that an indicator is of, from bar `first` on, and where each begins."""
+        columns = {name: self.adjusted(name, first) for name in COLUMNS}
+        start = self._values("start", first)
+        return gather(columns, start, timeframe=recipe.timeframe, sessions=self._sessions)
 
     def _take(self, past: Series) -> None:
         """Take in the bars that are past, with the actions among them."""
@@ -145,6 +181,30 @@ class Lane:
         self.acted = bool(repricing(past.actions))
         self.cursor.at = len(past) - 1
         self._reference = self.columns["close"][-1]
+
+    def _values(self, column: str, first: int) -> Any:
+        """Return the known values of a column from bar `first` on as they came, as an array."""
+        tail, end = self._tails[column], self.cursor.at + 1
+        newest = np.array(tail[max(first, tail.first) : end])
+        if first >= tail.first or self._spill is None:
+            return newest
+        return np.concatenate((self._spill.read(column, first, tail.first), newest))
+
+    def _bring(self, column: str, first: int, last: int) -> array[Any]:
+        """Read values that are not in memory any more, and keep as many from now on."""
+        assert self._spill is not None  # noqa: S101  # without a file nothing leaves memory
+        self.want(len(self._tails[column]) - first)
+        return array(_code(column), self._spill.read(column, first, last).tolist())
+
+    def _let_go(self) -> None:
+        """Put the oldest bars into the file."""
+        if self._spill is None:
+            return
+        count = self.start.held - self._kept
+        first = self.start.first
+        self._spill.append({name: tail[first : first + count] for name, tail in self._tails.items()}, count)
+        for tail in self._tails.values():
+            tail.drop(count)
 
     def _close_unit(self) -> None:
         """Give the bar that becomes known its place among the units."""
@@ -165,68 +225,8 @@ class Lane:
         return Line(self, recipe)
 
 
-class Line:
-    """An indicator that follows a lane: its values up to now, and the stream that makes the next one."""
-
-    def __init__(self, lane: Lane, recipe: Indicator, kind: type[Values] = Values) -> None:
-        self._lane, self._recipe = lane, recipe
-        values = {name: kind(lane.cursor, lane.symbol) for name in recipe.outputs}
-        self.view: View = (
-            next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
-        )
-        self._values = list(values.values())
-        self._lists: list[list[float]] = []
-        self._stream: Stream
-        self.refill()
-
-    def refill(self) -> None:
-        """Compute everything anew, because the past's prices have other units now."""
-        columns = {name: self._lane.adjusted(name) for name in self._recipe.inputs}
-        self._stream = open_stream(self._recipe, columns)
-        self._show(compute(self._recipe, columns).values())
-
-    def follow(self, row: Mapping[str, float]) -> None:
-        """Take in the bar that has become known."""
-        self._stream.update(row)
-        for values, value in zip(self._lists, self._stream.values, strict=True):
-            values.append(value)
-
-    def _show(self, arrays: Iterable[Floats]) -> None:
-        self._lists = [values.tolist() for values in arrays]
-        for shown, values in zip(self._values, self._lists, strict=True):
-            shown.grow(values)
-
-
-class SlowLine(Line):
-    """An indicator on coarser bars: computed anew when one of them is finished."""
-
-    def __init__(self, lane: Lane, recipe: Indicator) -> None:
-        self._finished: list[int] = []
-        self._until = 0  # when the coarse bar that is being made will be complete
-        super().__init__(lane, recipe, SlowValues)
-
-    def refill(self) -> None:
-        """Compute everything anew."""
-        columns, known, *_ = self._lane.coarser(self._recipe)
-        self._show(compute(self._recipe, columns).values())
-        base = np.array(self._lane.known[: self._lane.cursor.at + 1], np.int64)
-        self._place(latest(known, base).tolist())
-        self._until = int(known[-1]) if len(known) else 0
-
-    def follow(self, _row: Mapping[str, float]) -> None:
-        """Take in the bar that has become known."""
-        lane = self._lane
-        now = lane.known[lane.cursor.at]
-        before = lane.known[lane.cursor.at - 1] if lane.cursor.at else 0
-        if now >= self._until or before >= self._until:
-            self.refill()
-        else:
-            self._finished.append(self._finished[-1])
-
-    def _place(self, finished: list[int]) -> None:
-        self._finished = finished
-        for values in self._values:
-            values.follow(finished)  # type: ignore[attr-defined]  # a slow line's views are SlowValues
+def _code(column: str) -> str:
+    return "q" if column in _WHOLE else "d"
 
 
 def _text(nanos: int) -> str:

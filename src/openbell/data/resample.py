@@ -34,6 +34,13 @@ def resample(columns: Mapping[str, Floats], start: Times, *, timeframe: str, ses
         timeframe: Coarser than the bars': minutes and hours count from each session's open.
         sessions: Those of the bars' exchange.
     """
+    return gather(columns, start, timeframe=timeframe, sessions=sessions)[0]
+
+
+def gather(
+    columns: Mapping[str, Floats], start: Times, *, timeframe: str, sessions: Sessions
+) -> tuple[Resampled, Times]:
+    """Do the same, and return with each coarser bar the index of the first bar that is in it."""
     session = np.searchsorted(sessions.closes, start, side="right")
     step = parse_timeframe(timeframe)
     if isinstance(step, CalendarUnit):
@@ -46,11 +53,8 @@ def resample(columns: Mapping[str, Floats], start: Times, *, timeframe: str, ses
         known = np.minimum(begins + step, closes)
     firsts = np.flatnonzero(np.diff(group, prepend=group[:1] - 1)) if len(group) else np.empty(0, np.int64)
     lasts = np.append(firsts[1:], len(group)) - 1 if len(group) else firsts
-    return Resampled(
-        {name: _gather(name, array, firsts, lasts) for name, array in columns.items()},
-        known[firsts],
-        begins[firsts],
-    )
+    gathered = {name: _gather(name, array, firsts, lasts) for name, array in columns.items()}
+    return Resampled(gathered, known[firsts], begins[firsts]), firsts
 
 
 def latest(known: Times, at: Times) -> Times:

@@ -7,6 +7,7 @@ indicators, adjusted as of now, whether all of them were there from the beginnin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -20,11 +21,10 @@ from openbell.data.bars import Floats, Series
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection, latest_values
 from openbell.data.lane import Lane
+from openbell.data.tail import Matrix
 from openbell.data.universe import Roll, Universe
 from openbell.data.views import Focused, View
 from openbell.indicators.spec import Indicator
-
-_ROWS = 64  #: moments for which there is room at first
 
 
 class Tape:
@@ -39,6 +39,7 @@ class Tape:
         past: Mapping[str, Series] | None = None,
         begin: int = 0,
         universe: Universe | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Begin a tape.
 
@@ -49,16 +50,19 @@ class Tape:
             past: Bars that are known already, by symbol: indicators begin with them.
             begin: The time before the first moment, ns UTC.
             universe: Who may be bought when; None is everything, always.
+            folder: Where older bars go, so that memory stays as it is over months; None keeps all in memory.
 
         Raises:
             BadData: There is nothing to trade.
+            Halt: The folder cannot be written.
         """
         if not instruments:
             raise BadData("no symbols: a run needs at least one")
         self.calendar = clock.Sessions(sessions.calendar, sessions.opens.tolist(), sessions.closes.tolist())
         before = past or {}
         self.lanes = {
-            one.symbol: Lane(one, timeframe, sessions, before.get(one.symbol)) for one in instruments
+            one.symbol: Lane(one, timeframe, sessions, before.get(one.symbol), spill=_file(folder, number))
+            for number, one in enumerate(instruments)
         }
         self.symbols = tuple(self.lanes)
         self.tracks: Mapping[str, Track] = {symbol: lane.track for symbol, lane in self.lanes.items()}
@@ -68,7 +72,9 @@ class Tape:
         self._arriving: list[Lane] = []
         self._moment = Cursor()
         self._focus = self.symbols[0]
-        self._matrices: dict[str, Floats] = {}
+        self._turn = {symbol: i for i, symbol in enumerate(self.symbols)}
+        self._matrices: dict[str, Matrix] = {}
+        self._is_bounded = folder is not None
         self._acted: list[Lane] = []
         self.members = None if universe is None else Roll(universe, self.symbols, sessions)
         self.slice = CrossSection(self, self._moment)
@@ -84,7 +90,7 @@ class Tape:
         found = list(bars)
         if not found:
             raise BadData("a moment without bars; there is nothing to receive")
-        time = max(self.time, *(bar.end for bar in found))
+        time: int = max(self.time, *(bar.end for bar in found))
         arriving = {bar.symbol: bar for bar in found}
         for symbol in arriving:
             if symbol not in self.lanes:
@@ -105,8 +111,8 @@ class Tape:
             if lane in self._arriving:
                 lane.track.unit = 1.0
         self._acted = [lane for lane in self._acted if lane not in self._arriving]
-        for column, rows in self._matrices.items():
-            self._matrices[column] = self._put(rows, column)
+        for column, matrix in self._matrices.items():
+            matrix.append(self._newest(column))
         return self.slice
 
     def act(self, action: Action) -> None:
@@ -144,18 +150,24 @@ class Tape:
         """Return the last `count` values of a column, oldest first, adjusted as of now."""
         lane = self._lane(symbol)
         self._check_column(symbol, column, lane)
+        lane.want(count)
         return lane.adjusted(column, max(lane.cursor.at + 1 - count, 0))
 
-    def matrix(self, column: str) -> Floats:
+    def matrix(self, column: str) -> Matrix:
         """Return a column of all symbols, raw, shape (moments, symbols); NaN where a symbol has no bar."""
-        rows = self._matrices.get(column)
-        if rows is None:
+        matrix = self._matrices.get(column)
+        if matrix is None:
             for symbol, lane in self.lanes.items():
                 self._check_column(symbol, column, lane)
-            rows = self._matrices[column] = self._gather(column)
-        return rows
+            matrix = self._matrices[column] = Matrix(
+                len(self.lanes),
+                lambda first, last: self._gather(column, first, last),
+                moments=self._moment.at + 1,
+                bounded=self._is_bounded,
+            )
+        return matrix
 
-    def adjustment(self, _column: str, first: int, now: int) -> Floats | float:
+    def adjustment(self, column: str, first: int, now: int) -> Floats | float:
         """Return what turns the raw values of moments `first` to `now` into today's units."""
         lanes = list(self.lanes.values())
         if not any(lane.acted for lane in lanes):
@@ -163,9 +175,9 @@ class Tape:
         made = np.ones((now + 1 - first, len(lanes)))
         for i, lane in enumerate(lanes):
             if lane.acted:
-                slots = np.array(lane.slots[: lane.cursor.at + 1], np.int64)
-                low = int(np.searchsorted(slots, first))
-                made[slots[low:] - first, i] = lane.ratio(_column, low)
+                low = lane.place(first)
+                slots = np.array(lane.slots[low : lane.cursor.at + 1], np.int64)
+                made[slots - first, i] = lane.ratio(column, low)
         return made
 
     def _lane(self, symbol: str) -> Lane:
@@ -178,23 +190,22 @@ class Tape:
         if column not in lane.columns:
             raise StrategyError(f"{symbol} has no column {column!r}{nearest(column, lane.columns)}")
 
-    def _gather(self, column: str) -> Floats:
-        """Make a column's matrix out of the bars so far."""
-        moments = self._moment.at + 1
-        rows = np.full((max(2 * moments, _ROWS), len(self.lanes)), np.nan)
+    def _gather(self, column: str, first: int, last: int) -> Floats:
+        """Make a column's matrix of the moments from one to another out of the bars."""
+        rows = np.full((last - first, len(self.lanes)), np.nan)
         for i, lane in enumerate(self.lanes.values()):
-            end = lane.cursor.at + 1
-            slots = np.array(lane.slots[:end], np.int64)
-            first = int(np.searchsorted(slots, 0))  # the past has no moments
-            rows[slots[first:], i] = np.array(lane.columns[column][first:end])
+            low, high = (min(lane.place(at), lane.cursor.at + 1) for at in (first, last))
+            slots = np.array(lane.slots[low:high], np.int64)
+            rows[slots - first, i] = np.array(lane.columns[column][low:high])
         return rows
 
-    def _put(self, rows: Floats, column: str) -> Floats:
-        """Write the newest moment into a matrix, which grows when it is full."""
-        at = self._moment.at
-        if at == len(rows):
-            rows = np.vstack([rows, np.full_like(rows, np.nan)])
-        order = {symbol: i for i, symbol in enumerate(self.symbols)}
+    def _newest(self, column: str) -> Floats:
+        """(symbols,) a column at the moment that has become known."""
+        row = np.full(len(self.lanes), np.nan)
         for lane in self._arriving:
-            rows[at, order[lane.symbol]] = lane.columns[column][-1]
-        return rows
+            row[self._turn[lane.symbol]] = lane.columns[column][-1]
+        return row
+
+
+def _file(folder: Path | None, number: int) -> Path | None:
+    return None if folder is None else folder / f"{number}.bars"

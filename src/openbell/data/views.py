@@ -78,7 +78,7 @@ class _Line:
         """Take new values, one for each bar."""
         self._values = np.ascontiguousarray(values).data
 
-    def grow(self, values: list[float]) -> None:
+    def grow(self, values: Sequence[float]) -> None:
         """Take values that grow with the bars: one more for each that becomes known."""
         self._values = values
 
@@ -171,8 +171,8 @@ class SlowValues(Values):
         """Take, for each base bar, the index of the last coarse bar that is finished."""
         self._finished = np.ascontiguousarray(finished).data
 
-    def follow(self, finished: list[int]) -> None:
-        """Take the same as a list that grows with the bars."""
+    def follow(self, finished: Sequence[int]) -> None:
+        """Take the same as a column that grows with the bars."""
         self._finished = finished
 
     def last(self, count: int) -> Floats:
