@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from openbell.backtesting.plan import Plan, plan_from_json
@@ -15,6 +17,7 @@ from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.risk.gate import open_gate
 from openbell.run.prices import instrument
+from openbell.storage.journal import Journal
 from openbell.strategies.registry import Found
 from openbell.trading.course import Course
 from openbell.trading.livecourse import LiveCourse
@@ -55,8 +58,8 @@ def ground_of(plan: Plan, series: Sequence[Series]) -> Ground:
     )
 
 
-def make_engine(plan: Plan, found: Found, ground: Ground) -> tuple[Engine, Tape]:
-    """Return a strategy at its desk, and the tape that it reads."""
+def make_engine(plan: Plan, found: Found, ground: Ground, folder: Path | None = None) -> tuple[Engine, Tape]:
+    """Return a strategy at its desk, and the tape that it reads; `folder` is where its older bars go."""
     tape = Tape(
         ground.instruments,
         timeframe=plan.timeframe,
@@ -64,6 +67,7 @@ def make_engine(plan: Plan, found: Found, ground: Ground) -> tuple[Engine, Tape]
         past=ground.past,
         begin=ground.begin,
         universe=plan.universe,
+        folder=folder,
     )
     strategy = found.make(plan.parameters)
     engine = Engine(
@@ -80,7 +84,7 @@ def make_engine(plan: Plan, found: Found, ground: Ground) -> tuple[Engine, Tape]
 
 def make_live_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -> LiveCourse:
     """Return a strategy's course in a live session; arguments as for `make_course`."""
-    engine, tape = make_engine(plan, found, ground)
+    engine, tape = make_engine(plan, found, ground, _beside(log, name))
     initial = plan.costs.margin.initial
     return LiveCourse(
         engine,
@@ -102,7 +106,7 @@ def make_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -
         ground: What it stands on.
         log: Where what happens is written.
     """
-    engine, tape = make_engine(plan, found, ground)
+    engine, tape = make_engine(plan, found, ground, _beside(log, name))
     strategy = engine.strategy
     broker = SimulatedBroker(
         strategy=strategy.name, account=engine.account, market=tape, sessions=tape.calendar, costs=plan.costs
@@ -111,6 +115,13 @@ def make_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -
         engine, broker, Scribe(log, name), tape=tape, origin=plan.strategy, parameters=plan.parameters,
         make=found.make,
     )  # fmt: skip
+
+
+def _beside(log: Log, name: str) -> Path | None:
+    """Return the folder beside a journal where a strategy's older bars go; None where there is no journal."""
+    if not isinstance(log, Journal):
+        return None
+    return log.path.parent / "tape" / blake2b(name.encode(), digest_size=8).hexdigest()
 
 
 def describe_course(name: str, plan: Plan, ground: Ground) -> dict[str, Any]:
