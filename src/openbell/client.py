@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote, urlencode
@@ -205,7 +205,7 @@ class Client:
 
     # --- events ----------------------------------------------------------------------------------------
 
-    def events(self, session: str, *, after: int = 0) -> Iterator[models.Event]:
+    def events(self, session: str, *, after: int = 0) -> Generator[models.Event, None, None]:
         """Yield every event of a session after a number, then each as it happens.
 
         Raises:

@@ -9,7 +9,9 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from openbell.core.types import NANOS_PER_SECOND, Fill, Phase
 from openbell.storage.journal import Journal
@@ -27,20 +29,22 @@ def write(folder: Path, per_second: float, ended: threading.Event) -> dict[str, 
     written: dict[str, float] = {}
     with FolderLock(folder), Journal(folder / "journal.db", account="paper") as journal:
         Inbox(folder)
-        note = {"time": START, "wall": time.time_ns()}
-        journal.append("session", {"state": "begun", "strategies": []}, **note)
-        body = {"cash": 1_000_000.0, "origin": "x", "parameters": {}}
-        journal.append("strategy", body, strategy="holder", **note)
+
+        def note(kind: str, body: Mapping[str, Any], subject: str = "", strategy: str = "holder") -> None:
+            journal.append(kind, body, time=START, wall=time.time_ns(), strategy=strategy, subject=subject)
+
+        note("session", {"state": "begun", "strategies": []}, strategy="")
+        note("strategy", {"cash": 1_000_000.0, "origin": "x", "parameters": {}})
         for number, symbol in enumerate(SYMBOLS, 1):
             asked = {
                 "id": number, "strategy": "holder", "symbol": symbol, "side": 1, "quantity": 10.0,
                 "decided": START, "reduce_only": False, "aim": False, "type": "market", "tif": "gtc",
                 "trail_percent": False, "good_till": 0, "parent": 0, "oco": 0, "tag": "",
             }  # fmt: skip
-            journal.append("order", asked, strategy="holder", subject=str(number), **note)
+            note("order", asked, str(number))
             fill = Fill(number, "holder", symbol, 1, 10.0, 100.0, 1.0, 0.0, START, Phase.OPEN)
-            journal.append("accepted", {"order_id": number}, strategy="holder", subject=str(number), **note)
-            journal.append("fill", dict(body_of(fill)), strategy="holder", subject=str(number), **note)
+            note("accepted", {"order_id": number}, str(number))
+            note("fill", dict(body_of(fill)), str(number))
         count, due = 0, time.monotonic()
         while not ended.is_set():
             count += 1
@@ -59,5 +63,10 @@ def write(folder: Path, per_second: float, ended: threading.Event) -> dict[str, 
 
 if __name__ == "__main__":
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+
+    def listen() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=listen, daemon=True).start()
     print(json.dumps(write(Path(sys.argv[1]), float(sys.argv[2]), over)))  # noqa: T201  # what it is asked for

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from openbell.core.errors import ConfigError
+from openbell.utils.jsonlines import read_lines
 from openbell.utils.logging import get_logger, hide
 
 #: The log's name in the folder of all sessions.
@@ -49,12 +49,4 @@ class Audit:
 
     def read(self, most: int = 1_000) -> list[Mapping[str, Any]]:
         """Return the last lines, oldest first; one that is cut short is left out."""
-        found: deque[Mapping[str, Any]] = deque(maxlen=most)
-        if self.path.exists():
-            with self.path.open(encoding="utf-8") as lines:
-                for line in lines:
-                    try:
-                        found.append(json.loads(line))
-                    except ValueError:  # the power went while it was written
-                        continue
-        return list(found)
+        return read_lines(self.path, most)

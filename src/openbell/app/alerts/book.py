@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from openbell.utils.jsonlines import read_lines
 from openbell.utils.logging import hide
 
 NAME = "alerts.jsonl"
@@ -33,11 +34,11 @@ class Book:
 
     def read(self, most: int = 1_000) -> list[Mapping[str, Any]]:
         """Return the last lines, oldest first; one that is cut short is left out."""
-        return list(_lines(self.path, most))
+        return read_lines(self.path, most)
 
     def counts(self) -> Counter[tuple[str, str]]:
         """Return how many messages there were, by target and outcome."""
-        return Counter((line["target"], line["outcome"]) for line in _lines(self.path, None))
+        return Counter((line["target"], line["outcome"]) for line in read_lines(self.path))
 
     def places(self) -> dict[str, int]:
         """Return up to which event each session was looked at."""
@@ -53,15 +54,3 @@ class Book:
         fresh = self._places.with_suffix(".new")
         fresh.write_text(json.dumps(places), encoding="utf-8")
         fresh.replace(self._places)
-
-
-def _lines(path: Path, most: int | None) -> deque[Mapping[str, Any]]:
-    found: deque[Mapping[str, Any]] = deque(maxlen=most)
-    if path.exists():
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                try:
-                    found.append(json.loads(line))
-                except ValueError:  # the power went while it was written
-                    continue
-    return found

@@ -64,7 +64,7 @@ class Sender:
 
     def send(self, message: Message) -> str:
         """Send; return nothing where it arrived, else why not, without a secret."""
-        with self._apprise.LogCapture(level=logging.WARNING) as heard:
+        with self._apprise.LogCapture(level=logging.WARNING, fmt="%(message)s") as heard:
             arrived = self._sender.notify(
                 title=message.title, body=message.body, notify_type=_KINDS[message.severity]
             )
