@@ -35,13 +35,14 @@ class Slot:
 
     __slots__ = (
         "at", "buys", "closing", "exits", "group", "held", "high", "low", "money", "price", "reach", "sector",
-        "sells", "symbol", "worst",
+        "sells", "symbol", "volume", "volume_at", "worst",
     )  # fmt: skip
 
     def __init__(self, at: int, instrument: Instrument, group: str) -> None:
         self.at, self.symbol = at, instrument.symbol
         self.sector, self.group = instrument.sector, group
-        self.price = self.held = 0.0
+        self.price = self.held = self.volume = 0.0
+        self.volume_at = -1  #: up to which bar the average volume is
         self.clear()
 
     def clear(self) -> None:

@@ -26,6 +26,7 @@ class Check(NamedTuple):
     label: str
     unit: str = "number"
     before: Measure | None = None
+    live: bool = False  #: whether it passes wherever conditions are quiet
 
 
 _UNITS: dict[str, Callable[[float], str]] = {

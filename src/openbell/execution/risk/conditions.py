@@ -26,6 +26,14 @@ class Conditions:
     now: int = 0  #: time of the last input, ns: it goes on where bars stay away
     _errors: deque[int] = field(default_factory=deque)
 
+    @property
+    def are_quiet(self) -> bool:
+        """Tell whether nothing is known that could hold an order back, as in a backtest."""
+        return not (
+            self._errors or self.quotes or self.bands or self.halted or self.disagreement or self.stop
+            or self.clock_skew
+        )  # fmt: skip
+
     def take(self, body: Mapping[str, Any], time: int) -> None:
         """Take in one thing that a driver has written down: `what`, and its values by name."""
         _TAKERS[body["what"]](self, body, time)

@@ -58,6 +58,7 @@ class RiskGate:
         self.counts: dict[Reason, int] = {}  #: refused orders by limit
         self._sessions = sessions
         self._checks = [_row(check) for check in checks_of(risk)]
+        self._quiet = [row for row in self._checks if not row[2].live]
         collar = collar_check(risk.order)
         self._closing = [] if collar is None else [_row(collar)]
         self._scene: Scene
@@ -111,6 +112,7 @@ class RiskGate:
     def act(self, action: Action) -> None:
         """Take note of a corporate action: the next return is of another unit."""
         self._returns.act(action)
+        self.book.slots[action.symbol].volume_at = -1  # volumes are of other shares now
 
     def _measure(self, equity: float, time: int) -> None:
         """Keep the highest values of what is held now, whatever works."""
@@ -168,7 +170,8 @@ class RiskGate:
         closing = trial.opens <= rules.DUST
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
             order.reduce_only = True  # with the exits beside it, it could do more than close
-        for measure, most, check in self._closing if closing else self._checks:
+        checks = self._quiet if self.conditions.are_quiet else self._checks
+        for measure, most, check in self._closing if closing else checks:
             value = measure(trial)
             if value <= most:
                 continue

@@ -12,28 +12,22 @@ from openbell.execution.risk.trial import Trial
 
 def operation_checks(limits: OperationLimits) -> Iterator[Check]:
     """Yield the checks of the machinery; halts, disagreements and the emergency stop are always looked at."""
-    stop = limits.stop
-    yield Check(
-        Reason.EMERGENCY_STOP, lambda t: stop or t.scene.conditions.stop, 0.0, "emergency stop", "flag"
-    )
-    yield Check(
-        Reason.HALTED_SYMBOL,
-        lambda t: t.order.symbol in t.scene.conditions.halted,
-        0.0,
-        "halted symbol",
-        "flag",
-    )
-    yield Check(
-        Reason.BROKER_DISAGREES, lambda t: bool(t.scene.conditions.disagreement), 0.0,
-        "disagreement with the broker", "flag",
+    if limits.stop:
+        yield Check(Reason.EMERGENCY_STOP, lambda _: True, 0.0, "emergency stop", "flag")
+    flags: tuple[tuple[Reason, Measure, str], ...] = (
+        (Reason.EMERGENCY_STOP, lambda t: t.scene.conditions.stop, "emergency stop"),
+        (Reason.HALTED_SYMBOL, lambda t: t.order.symbol in t.scene.conditions.halted, "halted symbol"),
+        (
+            Reason.BROKER_DISAGREES, lambda t: bool(t.scene.conditions.disagreement),
+            "disagreement with the broker",
+        ),
+        (
+            Reason.PRICE_BAND, lambda t: t.scene.conditions.is_outside(t.order.symbol, t.price),
+            "its price is at or beyond limit up or limit down",
+        ),
     )  # fmt: skip
-    yield Check(
-        Reason.PRICE_BAND,
-        lambda t: t.scene.conditions.is_outside(t.order.symbol, t.price),
-        0.0,
-        "its price is at or beyond limit up or limit down",
-        "flag",
-    )
+    for limit, measure, label in flags:
+        yield Check(limit, measure, 0.0, label, "flag", live=True)
     rows: tuple[tuple[Reason, float | None, Measure, str], ...] = (
         (Reason.STALE_DATA, limits.stale_seconds, _age, "seconds since the last bar"),
         (Reason.SPREAD, limits.max_spread_bps, _spread, "basis points of spread"),
@@ -42,7 +36,7 @@ def operation_checks(limits: OperationLimits) -> Iterator[Check]:
     )
     for limit, bound, measure, label in rows:
         if bound is not None:
-            yield Check(limit, measure, bound, label)
+            yield Check(limit, measure, bound, label, live=limit is not Reason.STALE_DATA)
 
 
 def _age(trial: Trial) -> float:

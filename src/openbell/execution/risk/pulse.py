@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from typing import NamedTuple
 
 from openbell.core.account import Entry
 from openbell.core.clock import Sessions
 from openbell.core.orders import Order
-from openbell.core.types import NANOS_PER_SECOND
+from openbell.core.types import NANOS_PER_SECOND, OrderType
 
 _MINUTE = 60 * NANOS_PER_SECOND
 _LAST_ORDERS = 20  #: of which the average value is taken
 _ENOUGH_ORDERS = 5
 
 
-class Sent(NamedTuple):
-    """What makes two orders the same."""
-
-    symbol: str
-    side: int
-    quantity: float
-    type: str
-    limit: float
-    stop: float
-    parent: int
+#: What makes two orders the same: symbol, side, quantity, type, limit, stop, parent.
+Sent = tuple[str, int, float, OrderType, float, float, int]
 
 
 class Pulse:
@@ -42,6 +33,8 @@ class Pulse:
         self._times: deque[int] = deque()
         self._values: deque[float] = deque(maxlen=_LAST_ORDERS)
         self._recent: deque[tuple[int, Sent]] = deque()
+        self._latest: dict[Sent, int] = {}  # when each of them was sent last
+        self._length = (-1, 0)  # a time, and how long its session is
         self._booked = 0
 
     def beat(self, time: int, equity: float, entries: list[Entry]) -> None:
@@ -77,8 +70,10 @@ class Pulse:
 
     def session_length(self, time: int) -> int:
         """Return how long the session of a time is, ns; the last one's after it."""
-        at = min(bisect_left(self._sessions.closes, time), len(self._sessions.closes) - 1)
-        return self._sessions.closes[at] - self._sessions.opens[at]
+        if time != self._length[0]:
+            at = min(bisect_left(self._sessions.closes, time), len(self._sessions.closes) - 1)
+            self._length = time, self._sessions.closes[at] - self._sessions.opens[at]
+        return self._length[1]
 
     def sent_in_minute(self, time: int) -> int:
         """Return how many orders were sent in the minute before a time."""
@@ -94,10 +89,12 @@ class Pulse:
 
     def is_repeated(self, order: Order, time: int, nanos: int) -> bool:
         """Tell whether the same order was sent within so long before a time."""
-        while self._recent and self._recent[0][0] < time - nanos:
-            self._recent.popleft()
-        asked = identity(order)
-        return any(sent == asked for _, sent in self._recent)
+        recent, latest = self._recent, self._latest
+        while recent and recent[0][0] < time - nanos:
+            sent, order_like = recent.popleft()
+            if latest[order_like] == sent:
+                del latest[order_like]
+        return identity(order) in latest
 
     def note(self, order: Order, value: float, time: int, *, remember: bool) -> None:
         """Count an order that is being sent."""
@@ -107,11 +104,13 @@ class Pulse:
         if value > 0.0:
             self._values.append(value)
         if remember:
-            self._recent.append((time, identity(order)))
+            sent = identity(order)
+            self._recent.append((time, sent))
+            self._latest[sent] = time
 
 
 def identity(order: Order) -> Sent:
     """Return what makes an order the same as another; prices that it has not are 0."""
     limit = 0.0 if order.limit != order.limit else order.limit  # NaN
     stop = 0.0 if order.stop != order.stop else order.stop  # NaN
-    return Sent(order.symbol, order.side, order.quantity, order.type.value, limit, stop, order.parent)
+    return order.symbol, order.side, order.quantity, order.type, limit, stop, order.parent

@@ -9,11 +9,12 @@ from openbell.execution.risk.trial import Trial
 
 def average_volume(trial: Trial, width: int) -> float:
     """Return the average volume of the last bars of a symbol; 0 before the first."""
-    end = trial.track.cursor.at + 1
-    if end <= 0:
-        return 0.0
-    begin = max(end - width, 0)
-    return sum(trial.track.volume[begin:end]) / (end - begin)
+    slot, end = trial.slot, trial.track.cursor.at + 1
+    if slot.volume_at != end:  # of the bars up to here: asked several times an order
+        begin = max(end - width, 0)
+        slot.volume_at = end
+        slot.volume = sum(trial.track.volume[begin:end]) / (end - begin) if end > 0 else 0.0
+    return slot.volume
 
 
 def ratio(part: float, whole: float) -> float:
