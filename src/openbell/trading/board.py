@@ -34,7 +34,8 @@ class Board:
         self._waiting: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self.outgoing: list[Send] = []  #: to be sent as soon as the journal has it
         self.flights: dict[tuple[str, str], Send] = {}  #: by call and client id: sent, and not answered
-        self.asked: deque[tuple[LiveCourse, Sequence[Reviewed]]] = deque()
+        #: what strategies ask for, with the trace of what they answered to
+        self.asked: deque[tuple[LiveCourse, Sequence[Reviewed], str]] = deque()
         self.holds = Holds()
         self.power = math.inf  #: the broker's buying power, less what was sent since it was told
         self.time = 0
@@ -87,15 +88,22 @@ class Board:
 
     def send(self, route: Route, send: Send) -> None:
         """Write an intent down; it goes out when the journal is on the disk."""
+        self.trace(route)
+        send = send._replace(trace=route.trace)
         route.course.scribe.write("send", body_of_send(send), time=self.time, subject=send.client_id)
         self.outgoing.append(send)
         self.flights[send.call, send.client_id] = send
 
-    def tell(self, course: LiveCourse, event: Fill | OrderUpdate) -> None:
-        """Tell a strategy what happened, and keep what it asks for because of it."""
-        commands = course.tell(event)
+    def trace(self, route: Route) -> None:
+        """Let what is written next belong to the bar that an order was decided on."""
+        route.course.scribe.trace = route.trace
+
+    def tell(self, route: Route, event: Fill | OrderUpdate) -> None:
+        """Tell a strategy what happened to its order, and keep what it asks for because of it."""
+        self.trace(route)
+        commands = route.course.tell(event)
         if commands:
-            self.asked.append((course, commands))
+            self.asked.append((route.course, commands, route.trace))
 
     def say(self, route: Route, status: OrderStatus, reason: Reason = Reason.NONE) -> None:
         """Tell a strategy that its order has a status, where the order can take that step."""
@@ -105,7 +113,7 @@ class Board:
         if order.status in {_S.SUBMITTED, _S.HELD} and status is _S.TRIGGERED:
             self.say(route, _S.ACCEPTED)
         if status in TRANSITIONS[order.status] and status is not order.status:
-            self.tell(route.course, OrderUpdate(order.id, status, reason, self.time))
+            self.tell(route, OrderUpdate(order.id, status, reason, self.time))
 
     def change(self, route: Route, reason: Reason, *, quantity: float = math.nan) -> None:
         """Tell a strategy that its order has other terms now."""
@@ -118,11 +126,12 @@ class Board:
         )  # fmt: skip
         if reason in _QUIET and all(map(math.isnan, news)):
             return
-        self.tell(route.course, OrderUpdate(order.id, order.status, reason, self.time, *news))
+        self.tell(route, OrderUpdate(order.id, order.status, reason, self.time, *news))
 
     def note(self, route: Route, said: str) -> None:
         """Write down what the broker or the gate said of an order, in its own words."""
         if said:
+            self.trace(route)
             body = {"said": said, "client_id": route.client_id}
             route.course.scribe.write("said", body, time=self.time, subject=str(route.order.id))
 

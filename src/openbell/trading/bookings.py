@@ -146,7 +146,7 @@ class Bookings:
         self._count(route)
         board.holds.release(route, float(quantity))
         told = fill_of_execution(order, route.course.name, quantity=quantity, price=price, fee=fee, time=time)
-        board.tell(route.course, told)
+        board.tell(route, told)
         if order.oco:
             self._tend_group(route, quantity)
         for child in route.children:
@@ -157,10 +157,11 @@ class Bookings:
     def _late(self, route: Route, quantity: Decimal) -> Order:
         """Return an order of its own for a fill that came after its order had ended: it must be booked."""
         signed = route.order.side * quantity
+        self._board.trace(route)
         order = route.course.adopt(route.order.symbol, signed, Reason.LATE_FILL, self._board.time)
         self._board.note(route, f"{quantity} filled after it was {route.order.status.value}")
         time = self._board.time
-        self._board.tell(route.course, OrderUpdate(order.id, _S.SUBMITTED, Reason.NONE, time))
+        self._board.tell(route, OrderUpdate(order.id, _S.SUBMITTED, Reason.NONE, time))
         return order
 
     def _tend_group(self, route: Route, quantity: Decimal) -> None:

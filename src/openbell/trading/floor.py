@@ -13,7 +13,7 @@ from typing import Any
 from openbell.core.errors import BadData
 from openbell.core.messages import BarMessage
 from openbell.core.orders import OrderUpdate
-from openbell.core.types import OrderStatus, Reason
+from openbell.core.types import Action, OrderStatus, Reason
 from openbell.trading.livecourse import LiveCourse, fill_of_execution
 from openbell.trading.records import action_of
 from openbell.trading.route import ZERO
@@ -35,7 +35,9 @@ class Floor:
         self.base: dict[str, Decimal] | None = None  #: positions that are somebody else's
         self.base_cash = ZERO
         self.started = self.left = False
+        self.expected: set[Action] = set()  #: corporate actions that strategies have taken note of
         self._steps: Mapping[str, Callable[[Body, int], None]] = {
+            "reload": self._reload,
             "moment": self._moment, "expect": self._expect, "start": self._start, "leave": self._leave,
             "return": self._return, "report": self._report, "execution": self._execution,
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
@@ -86,6 +88,7 @@ class Floor:
 
     def _expect(self, body: Body, _time: int) -> None:
         actions = [action_of(one) for one in body["actions"]]
+        self.expected.update(actions)
         for course in self.courses.values():
             course.expect(actions)
 
@@ -108,6 +111,12 @@ class Floor:
         """Let a strategy do what somebody asks of it from outside."""
         course = self.courses[body["strategy"]]
         self.router.submit(course, course.do(body), time)
+
+    def _reload(self, body: Body, time: int) -> None:
+        """Give a strategy other parameters, from the next bar on."""
+        course = self.courses[body["strategy"]]
+        assert course.tuning is not None  # noqa: S101  # who asks has looked
+        course.tuning.change(body["parameters"], time)
 
     def _report(self, body: Body, time: int) -> None:
         self.router.hear(report_of(body), time)

@@ -10,7 +10,7 @@ from typing import Any
 from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
-from openbell.core.orders import Order, OrderUpdate
+from openbell.core.orders import TERMINAL, Order, OrderUpdate
 from openbell.core.ports import Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
@@ -19,6 +19,7 @@ from openbell.strategies.blame import blame
 from openbell.trading.asks import carry_out
 from openbell.trading.records import body_of
 from openbell.trading.scribe import Scribe
+from openbell.trading.tuning import Make, Tuning
 
 
 class LiveCourse:
@@ -33,6 +34,7 @@ class LiveCourse:
         initial: float = 1.0,
         origin: str = "",
         parameters: Mapping[str, Any] | None = None,
+        make: Make | None = None,
     ) -> None:
         """Take the parts.
 
@@ -43,6 +45,7 @@ class LiveCourse:
             initial: The share of a position's value that must be covered by its equity; 1 is no leverage.
             origin: Which strategy it is, for the journal.
             parameters: Its parameters, for the journal.
+            make: Makes one with other parameters; without it they cannot be changed while it runs.
         """
         self.engine, self.scribe, self.tape, self.initial = engine, scribe, tape, initial
         engine.tell_refusals(scribe.refuse)
@@ -50,6 +53,7 @@ class LiveCourse:
         self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
         self.leaving = False  #: whether no decision is asked for any more
         self._origin, self._parameters = origin, dict(parameters or {})
+        self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
 
     @property
@@ -86,7 +90,10 @@ class LiveCourse:
         event = self.tape.advance()
         if self.failure is not None or self.leaving:
             return ()
-        return self._ask(lambda: self.engine.step(event))
+        asked = self._ask(lambda: self.engine.step(event))
+        if self.tuning is not None:
+            self.tuning.pass_bar()
+        return asked
 
     def act(self, before: int) -> None:
         """Let the actions happen that are due before a time: the broker's account has them from then on."""
@@ -107,7 +114,19 @@ class LiveCourse:
         """Write down what happened to an order, book it, and return what the strategy asks for then."""
         kind = "fill" if isinstance(event, Fill) else "update"
         self.scribe.write(kind, body_of(event), time=event.time, subject=str(event.order_id))
+        self._say(event)
         return self._ask(lambda: self.engine.step(event))
+
+    def _say(self, event: Fill | OrderUpdate) -> None:
+        """Log a fill, and an end without one."""
+        order = self.engine.desk.orders[event.order_id]
+        if isinstance(event, Fill):
+            self._tell_of(order, f"{event.quantity:.10g} filled at {event.price:.10g}")
+        elif event.status in TERMINAL and event.status is not order.status:
+            self._tell_of(order, f"{event.status.value} {event.reason.value}".rstrip())
+
+    def _tell_of(self, order: Order, said: str) -> None:
+        self.scribe.say(f"order {order.id} ({order.describe()}): {said}")
 
     def adopt(self, symbol: str, quantity: Decimal, tag: Reason, time: int) -> Order:
         """Take in an order that this strategy never sent; what it filled is told next."""
@@ -173,6 +192,8 @@ class LiveCourse:
             with blame(self.engine):
                 asked: Sequence[Reviewed] = list(step())
         except StrategyError as error:
+            if self.tuning is not None and self.tuning.roll_back(error, self.tape.time):
+                return ()
             self.failure = error
             self.engine.silence()
             self.scribe.write("failed", {"said": str(error)}, time=self.tape.time)

@@ -20,12 +20,15 @@ from openbell.storage.journal import Entry, Journal
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
 from openbell.trading.inbox import Nobody, Requests
+from openbell.trading.livecourse import LiveCourse
 from openbell.trading.reception import Fed, Input, Reception
 from openbell.trading.reconcile import Policy, foreign_orders
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal
 from openbell.trading.sender import Sender, Timing
 from openbell.trading.session import BEGUN, Ending
+from openbell.trading.tasks import Tasks
+from openbell.trading.upkeep import Changes, Upkeep
 from openbell.utils.ratelimit import Budget
 
 _ROOM = 1000  #: things that may wait to be taken before the feed is read on
@@ -61,17 +64,25 @@ class LiveSession:
             wall: The computer's clock, ns UTC.
         """
         self.floor, self.journal, self.broker = floor, journal, broker
+        self.changes: Changes = dict  #: asked between two inputs for strategies' new parameters
+        #: called before anything is written or sent: it raises `Halt` when the account is not ours any more
+        self.guard: Callable[[], object] = bool
         self.timing = timing or Timing()
         self._requests, self._wall = requests or Nobody(), wall
         self._inputs: deque[Any] = deque()
         self._news = asyncio.Event()
         self._actions: list[Action] = []
-        self._tasks: list[asyncio.Task[None]] = []
-        self._ended = self._fed = False
-        self._failure: BaseException | None = None
+        self._tasks = Tasks(self._news.set)
+        self._fed = False
         self._repeated = 0.0  # when it was last tried to close what is held
-        self._sender = Sender(broker, budget, self.bring, timing=self.timing, clock=lambda: self.floor.time)
         self._reception = Reception(self)
+        self._upkeep = Upkeep(self)
+        self.expect, self.snapshot = self._upkeep.expect, self._upkeep.snapshot
+        self.reload, self.alarm = self._upkeep.reload, self._upkeep.alarm
+        self._sender = Sender(
+            broker, budget, self.bring, guard=self._check,
+            timing=self.timing, clock=lambda: self.floor.time,
+        )  # fmt: skip
         self._examiner = Examiner(self, budget, policy or Policy())
 
     # --- beginnings ------------------------------------------------------------------------------------
@@ -115,8 +126,8 @@ class LiveSession:
         Raises:
             Halt: The account is not what the books say, or the journal cannot be written.
         """
-        self._start(self._listen())
-        self._start(self._sender.run())
+        for work in (self._listen(), self._sender.run(), self._upkeep.watch_link()):
+            self._tasks.guard(work)
         try:
             self._sender.put(self.floor.router.unanswered())
             ready = await self._work_while(self._sender.settle(), stops=True)
@@ -129,10 +140,10 @@ class LiveSession:
             self._begin_strategies()
             examiner = self._examiner
             for work in (self._read(feed), examiner.run(), examiner.fetch_fills(), examiner.follow_power()):
-                self._start(work)
+                self._tasks.guard(work)
             return await self._work()
         finally:
-            await self._end_tasks()
+            await self._tasks.end()
 
     def _begin_strategies(self) -> None:
         if not self.floor.started:
@@ -152,6 +163,8 @@ class LiveSession:
                 self._do(asked)
             if how == "flatten" and not self.floor.router.open() and self._may_repeat():
                 self.take("leave", {"how": how}, self.floor.time)
+            self._upkeep.look_for_changes(self.changes)
+            self._upkeep.tell_failures()
             if self._fed and not self._inputs:
                 return await self._close(Ending.END_OF_DATA)
             await self._wait()
@@ -181,8 +194,7 @@ class LiveSession:
 
     async def _work_while(self, asking: Coroutine[Any, Any, None], *, stops: bool = False) -> bool:
         """Take what comes while something is asked; with `stops`, tell whether no stop came between."""
-        task = asyncio.ensure_future(asking)
-        self._tasks.append(task)
+        task = self._tasks.start(asking)
         task.add_done_callback(lambda _: self._news.set())
         while not task.done() or self._inputs:
             if stops and self._requests.stop_asked():
@@ -201,8 +213,7 @@ class LiveSession:
         else:
             await asyncio.sleep(0)
         self._news.clear()
-        if self._failure is not None:
-            raise self._failure
+        self._tasks.check()
 
     def _take_all(self) -> None:
         while self._inputs:
@@ -214,8 +225,10 @@ class LiveSession:
             came()
             return
         self._reception.receive(came)
-        if isinstance(came, Link) and came.up:
-            self._examiner.ask()
+        if isinstance(came, Link):
+            self._upkeep.hear(came)
+            if came.up:
+                self._examiner.ask()
         elif isinstance(came, Execution):
             self._examiner.note_fill()
         if self.floor.router.short_of_fills():
@@ -225,12 +238,18 @@ class LiveSession:
 
     def take(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Take one input: it is written down, applied, and what follows is on the disk before it is sent."""
-        self.journal.append(kind, body, time=moment, wall=self._wall())
+        self.guard()
+        client_id = body.get("client_id", "")
+        trace = str(moment) if kind == "moment" else self.floor.router.trace_of(client_id)
+        self.journal.append(kind, body, time=moment, wall=self._wall(), trace=trace)
         self.floor.apply(kind, body, moment)
         sends = self.floor.router.take_outgoing()
         self.journal.commit(durable=bool(sends))
         if sends:
             self._sender.put(sends)
+
+    def _check(self) -> None:
+        self.guard()
 
     def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Have an input taken in its turn."""
@@ -246,13 +265,23 @@ class LiveSession:
         """How many things have come and wait to be taken."""
         return len(self._inputs)
 
-    def note(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Write down what changes nothing: an alarm, a comparison, a lost connection."""
-        self._write(kind, body)
+    def note(self, kind: str, body: Mapping[str, Any], *, strategy: str = "") -> None:
+        """Write down what changes nothing: a comparison, a lost connection, how a strategy stands."""
+        self._write(kind, body, strategy=strategy)
         self.journal.commit()
 
-    def _write(self, kind: str, body: Mapping[str, Any]) -> None:
-        self.journal.append(kind, body, time=self.floor.time, wall=self._wall())
+    def _write(self, kind: str, body: Mapping[str, Any], *, strategy: str = "") -> None:
+        self.journal.append(kind, body, time=self.floor.time, wall=self._wall(), strategy=strategy)
+
+    @property
+    def courses(self) -> list[LiveCourse]:
+        """The strategies."""
+        return list(self.floor.courses.values())
+
+    @property
+    def time(self) -> int:
+        """The last input's time, ns UTC."""
+        return self.floor.time
 
     # --- ends ------------------------------------------------------------------------------------------
 
@@ -267,7 +296,7 @@ class LiveSession:
         self.note("asked", {"do": "stop", "how": how, "by": self._requests.by})
         self.take("leave", {"how": how}, self.floor.time)
         if how != "keep" and not foreign_orders(self.floor):
-            self._start(self._cancel_all())
+            self._tasks.guard(self._cancel_all())
 
     async def _cancel_all(self) -> None:
         """Ask for the end of all orders at once, past everything that waits; each is asked for as well."""
@@ -276,7 +305,7 @@ class LiveSession:
                 await self.broker.cancel_all()
         except (Retryable, Disconnected, TimeoutError) as error:
             said = f"cancel-all was not answered ({error}); each order is cancelled by itself"
-            self.note("alarm", {"said": said})
+            self.alarm(said)
 
     async def _close(self, ending: Ending) -> Ending:
         """Let what is under way be answered, and close the books."""
@@ -291,7 +320,7 @@ class LiveSession:
                     await self._until_ended()
         except TimeoutError:
             said = "the session ended before the broker had answered everything; the next one asks"
-            self.note("alarm", {"said": said})
+            self.alarm(said)
         for course in self.floor.courses.values() if ending is Ending.END_OF_DATA else ():
             course.stop()  # what was only stopped goes on later
         self._write("session", {"state": ending.value})
@@ -303,22 +332,7 @@ class LiveSession:
             await self._wait()
             self._take_all()
 
-    async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     # --- tasks -----------------------------------------------------------------------------------------
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
-        task.add_done_callback(self._note_failure)
-        self._tasks.append(task)
-
-    def _note_failure(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None:
-            self._failure = task.exception()
-            self._news.set()
 
     async def _listen(self) -> None:
         async for heard in self.broker.events():

@@ -32,7 +32,8 @@ class Stage(StrEnum):
 class Send(NamedTuple):
     """What is to be asked of the broker. `target` is the client id that a replace or cancel is about.
 
-    `doubtful` asks that were written down in an earlier life: nobody knows whether they went out.
+    `doubtful` asks that were written down in an earlier life: nobody knows whether they went out. `trace`
+    joins what one bar led to.
     """
 
     call: Call
@@ -40,6 +41,7 @@ class Send(NamedTuple):
     order: ApprovedOrder | None = None
     target: str = ""
     doubtful: bool = False
+    trace: str = ""
 
 
 class Outcome(StrEnum):
@@ -68,6 +70,7 @@ class Route:
     order: Order
     instrument: Instrument
     terms: Terms  #: what is wanted of it now; the quantity is the whole order's
+    trace: str = ""  #: joins what one bar led to
     parent: Route | None = None
     children: list[Route] = field(default_factory=list)
     owner: Route | None = None  #: the order that a native exit goes with

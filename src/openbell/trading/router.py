@@ -43,7 +43,7 @@ class Router:
         """Take what a strategy asks for."""
         self.board.time = time
         if commands:
-            self.board.asked.append((course, commands))
+            self.board.asked.append((course, commands, course.scribe.trace))
         self._settle()
 
     def is_news(self, heard: Report | Execution) -> bool:
@@ -109,6 +109,11 @@ class Router:
         sends, self.board.outgoing = self.board.outgoing, []
         return sends
 
+    def trace_of(self, client_id: str) -> str:
+        """Return what joins an order with the bar that it was decided on; nothing for others' orders."""
+        route = self.board.by_client.get(client_id)
+        return "" if route is None else route.trace
+
     def unanswered(self) -> list[Send]:
         """Return what was sent, as far as the journal knows, and never answered: after an earlier life."""
         return [send._replace(doubtful=True) for send in self.board.flights.values()]
@@ -138,8 +143,8 @@ class Router:
         while asked:
             self._take(*asked.popleft())
 
-    def _take(self, course: LiveCourse, commands: Sequence[Reviewed]) -> None:
-        fresh = [self._register(course, one) for one in commands if isinstance(one, Order)]
+    def _take(self, course: LiveCourse, commands: Sequence[Reviewed], trace: str) -> None:
+        fresh = [self._register(course, one, trace) for one in commands if isinstance(one, Order)]
         self._tie(fresh)
         new = {route.order.id: route for route in fresh}
         for command in commands:
@@ -155,10 +160,10 @@ class Router:
             else:
                 self._change(route, command)
 
-    def _register(self, course: LiveCourse, order: Order) -> Route:
+    def _register(self, course: LiveCourse, order: Order, trace: str) -> Route:
         instrument = course.tape.tracks[order.symbol].instrument
         parent = self.board.routes.get((course.name, order.parent)) if order.parent else None
-        route = Route(course, order, instrument, terms_of(order), parent=parent)
+        route = Route(course, order, instrument, terms_of(order), trace, parent)
         if parent is not None:
             parent.children.append(route)
         self.board.add(route)

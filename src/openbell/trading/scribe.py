@@ -12,6 +12,7 @@ from openbell.core.orders import Cancel, Order, OrderUpdate, Refusal, Replace
 from openbell.core.ports import Command, Ear
 from openbell.core.types import Action, Charge, Delisting, Fill, MarginCall, SpinOff, Split
 from openbell.trading.records import body_of, body_of_action, body_of_order
+from openbell.utils.logging import correlate, get_logger
 
 
 class Log(Protocol):
@@ -55,6 +56,12 @@ class Scribe:
             subject=subject,
             trace=self.trace,
         )
+
+    def say(self, message: str, *, level: str = "INFO", **ids: object) -> None:
+        """Log what has happened, with what it belongs to; what is gone through again is not told twice."""
+        if self._log is self._journal:
+            with correlate(strategy=self.strategy, trace=self.trace, **ids):
+                get_logger().log(level, message)
 
     def begin(self, *, cash: float, origin: str, parameters: Mapping[str, Any], time: int) -> None:
         """Write down with what the strategy begins."""

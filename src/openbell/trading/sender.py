@@ -14,6 +14,7 @@ from openbell.core.errors import Disconnected, Rejected, Retryable
 from openbell.core.types import OrderStatus
 from openbell.execution.port import LiveBroker, Report
 from openbell.trading.route import Answer, Outcome, Send
+from openbell.utils.logging import correlate, get_logger
 from openbell.utils.ratelimit import Budget, Priority
 
 Result = TypeVar("Result")
@@ -25,6 +26,7 @@ class Timing:
     """How long to wait, in seconds of the wall clock.
 
     Args:
+        alarm: Without a connection to the broker, before somebody must hear of it, and again after as long.
         answer: For an answer of the broker, before its outcome counts as unknown.
         fresh: That old may a decision be when it is sent; later, the market is another.
         look: Between two questions for an order that the broker does not have.
@@ -36,6 +38,7 @@ class Timing:
         close: For what is under way when the session is to end.
     """
 
+    alarm: float = 300.0
     answer: float = 10.0
     fresh: float = 30.0
     look: float = 0.5
@@ -58,10 +61,15 @@ class Sender:
         *,
         timing: Timing,
         clock: Callable[[], int],
+        guard: Callable[[], object] = bool,
     ) -> None:
-        """Take the broker and its budget; `tell` hears what came of each, `clock` is the session's time."""
+        """Take the broker and its budget.
+
+        `tell` hears what came of each; `clock` is the session's time. `guard` is
+        called before each request: it raises `Halt` when the account is not ours any more.
+        """
         self._broker, self._budget, self._tell = broker, budget, tell
-        self._timing, self._clock = timing, clock
+        self._timing, self._clock, self._guard = timing, clock, guard
         self._queue: asyncio.Queue[tuple[Send, float]] = asyncio.Queue()
         self._closed = False
 
@@ -180,6 +188,7 @@ class Sender:
 
     async def _ask(self, call: Callable[[], Awaitable[Result]], priority: Priority) -> Result:
         await self._budget.acquire(priority)
+        self._guard()
         try:
             async with asyncio.timeout(self._timing.answer):
                 return await call()
@@ -196,7 +205,29 @@ class Sender:
     def _arrived(self, send: Send, report: Report) -> None:
         self._tell(report)
         refused = report.status is OrderStatus.REJECTED and send.call == "replace"
+        with correlate(trace=send.trace, client_id=send.client_id):
+            get_logger().info(
+                f"{_describe(send)}: {report.status.value}{f' ({report.said})' if report.said else ''}"
+            )
         self._answer(send, Outcome.REFUSED if refused else Outcome.DONE, report.said if refused else "")
 
     def _answer(self, send: Send, outcome: Outcome, said: str = "") -> None:
+        if outcome is not Outcome.DONE:
+            with correlate(trace=send.trace, client_id=send.client_id):
+                get_logger().warning(f"{_describe(send)}: {outcome.value}: {said}")
         self._tell(Answer(send.call, send.client_id, outcome, self._clock(), said))
+
+
+def _describe(send: Send) -> str:
+    """Return a request in the words of a trader: `place buy 10 AAPL limit 99.5`."""
+    order = send.order
+    if order is None:
+        return f"{send.call} {send.target}"
+    way = "buy" if order.side > 0 else "sell"
+    amount = f"{order.quantity:f}" if order.notional is None else f"for {order.notional:f}"
+    prices = [
+        f"{name} {value:f}"
+        for name, value in (("limit", order.limit), ("stop", order.stop), ("trail", order.trail))
+        if value is not None
+    ]
+    return " ".join([send.call, way, amount, order.symbol, *(prices or [order.type.value])])

@@ -14,6 +14,7 @@ from openbell.data.bars import Series
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.course import Course
 from openbell.trading.inbox import Nobody, Requests
+from openbell.trading.livecourse import LiveCourse
 from openbell.trading.recall import body_of_past
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
@@ -292,7 +293,7 @@ class Session:
         self.journal.append(kind, body, time=self.time, wall=self._wall(), strategy=strategy, subject=subject)
 
 
-def snapshot_of(course: Course, close: int) -> dict[str, Any]:
+def snapshot_of(course: Course | LiveCourse, close: int) -> dict[str, Any]:
     """Return a strategy's equity, cash, positions and working orders at a session's close."""
     account, desk = course.engine.account, course.engine.desk
     return {
