@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
     from openbell.portfolio.sizing import VolatilityTarget as VolatilityTarget
     from openbell.portfolio.weights import weights as weights
+    from openbell.reporting.montecarlo import MonteCarlo as MonteCarlo
+    from openbell.reporting.montecarlo import montecarlo as montecarlo
     from openbell.reporting.result import Result as Result
     from openbell.reporting.sweep import Sweep as Sweep
     from openbell.run import backtest as backtest
@@ -96,6 +98,7 @@ _HOMES = {
     "FixedQuantity": "portfolio.sizing", "InverseVolatility": "portfolio.sizing",
     "Kelly": "portfolio.sizing", "RiskPerTrade": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
     "VolatilityTarget": "portfolio.sizing", "Size": "core.situation", "Situation": "core.situation",
+    "MonteCarlo": "reporting.montecarlo", "montecarlo": "reporting.montecarlo",
     "Result": "reporting.result", "Sweep": "reporting.sweep",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",

@@ -295,6 +295,37 @@ def report(run: Run, *, reports: Reports = None) -> Answer:
 
 @command(
     app,
+    "openbell montecarlo reports/sma_cross-AAPL-1a2b3c4d",
+    "openbell montecarlo sma_cross-IBM --draws 50000 --ruin 0.5",
+)
+def montecarlo(
+    run: Run,
+    *,
+    draws: Annotated[int, typer.Option("--draws", metavar="COUNT", help="How many courses.")] = 10_000,
+    block: Annotated[
+        float | None, typer.Option("--block", metavar="SESSIONS", help="Mean length of a block; else chosen.")
+    ] = None,
+    ruin: Annotated[float, typer.Option("--ruin", metavar="SHARE", help="The loss that is ruin.")] = 0.3,
+    drop: Annotated[float, typer.Option("--drop", metavar="SHARE", help="Share of trades missed.")] = 0.1,
+    confidence: Annotated[
+        float, typer.Option("--confidence", metavar="SHARE", help="Of the figures' intervals.")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Of the draws.")] = 0,
+    reports: Reports = None,
+) -> Answer:
+    """Draw other courses that a recorded run could have taken.
+
+    Its sessions are drawn anew in blocks, its trades in other orders. Written beside the run: how often such
+    courses lose, how deep they fall, and how exact the run's figures are.
+    """
+    from openbell.cli.montecarlo import draw_courses
+    from openbell.reporting.montecarlo import Asked
+
+    return draw_courses(run, reports, Asked(draws, block, ruin, drop, confidence, seed))
+
+
+@command(
+    app,
     "openbell verify reports/sma_cross-AAPL-1a2b3c4d",
     "openbell verify sma_cross-IBM --json",
     codes=(Exit.FAILED,),

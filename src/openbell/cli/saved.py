@@ -25,7 +25,7 @@ def check_again(name: str, reports: str | None) -> Answer:
         ConfigError: There is no such run, or it cannot be run again.
     """
     recorded = read_recorded(name, reports)
-    result = _run_again(recorded)
+    result = run_again(recorded)
     fresh = ledger_text(result.outcome.entries).encode()
     changes = list(_changes(recorded, result))
     forged = list(_forged(recorded, result)) if not changes else []
@@ -66,7 +66,7 @@ def rewrite(name: str, reports: str | None) -> Answer:
         ConfigError: There is no such run, it cannot be run again, or its folder cannot be written.
     """
     recorded = read_recorded(name, reports)
-    result = _run_again(recorded)
+    result = run_again(recorded)
     page = recorded.folder / "report.html"
     document = {"run": str(recorded.folder), "report": str(page), "hash": result.hash}
     if ledger_text(result.outcome.entries).encode() != recorded.ledger:
@@ -80,7 +80,8 @@ def rewrite(name: str, reports: str | None) -> Answer:
     return Answer(parts, {**document, "same": True, "written": True})
 
 
-def _run_again(recorded: Recorded) -> Result:
+def run_again(recorded: Recorded) -> Result:
+    """Run a recorded run again, with what is there now."""
     with progress() as tell:
         return run.execute(
             recorded.plan, progress=lambda done, total: tell(done / total, recorded.folder.name)

@@ -113,26 +113,42 @@ def confidence_interval(
     found = np.array([
         figure(returns[rows]) for rows in stationary_rows(len(returns), blocks, draws, seed=seed)
     ])  # fmt: skip
+    left = np.array([figure(np.delete(returns, i)) for i in range(len(returns))])
+    return accelerated(value, found, acceleration(left), confidence=confidence)
+
+
+def accelerated(value: float, found: Floats, bend: float, *, confidence: float = 0.95) -> Interval:
+    """Return the bias-corrected and accelerated interval of a figure from its resamples.
+
+    Args:
+        value: Of all data.
+        found: (draws,) of the resamples; what is no number is left out.
+        bend: The acceleration.
+        confidence: Of the interval.
+    """
     found = np.sort(found[np.isfinite(found)])
     share = (np.count_nonzero(found < value) + 0.5 * np.count_nonzero(found == value)) / max(len(found), 1)
     if not 0.0 < share < 1.0:
         return Interval(value, value, value)
-    bias, bend = _NORMAL.inv_cdf(share), _acceleration(returns, figure)
+    bias = _NORMAL.inv_cdf(share)
     tail = (1.0 - confidence) / 2.0
     low, high = (_corrected(bias, bend, p) for p in (tail, 1.0 - tail))
     return Interval(value, *(float(np.quantile(found, p)) for p in (low, high)))
 
 
-def _corrected(bias: float, bend: float, share: float) -> float:
-    shifted = bias + _NORMAL.inv_cdf(share)
-    return _NORMAL.cdf(bias + shifted / (1.0 - bend * shifted))
+def acceleration(left: Floats) -> float:
+    """Return the acceleration of a figure from its values, (n,), without each observation in turn.
 
-
-def _acceleration(returns: Floats, figure: Callable[[Floats], float]) -> float:
-    left = np.array([figure(np.delete(returns, i)) for i in range(len(returns))])
+    Efron (1987), by the jackknife.
+    """
     away = left.mean() - left
     scale = float((away**2).sum()) ** 1.5
     return float((away**3).sum()) / (6.0 * scale) if scale > 0.0 else 0.0
+
+
+def _corrected(bias: float, bend: float, share: float) -> float:
+    shifted = bias + _NORMAL.inv_cdf(share)
+    return _NORMAL.cdf(bias + shifted / (1.0 - bend * shifted))
 
 
 def _last_significant(correlations: Floats, run: int, limit: float) -> int:
