@@ -55,7 +55,8 @@ ACROSS = {"LastRow", "Survivors", "WholeSampleSharpe"}
 EXAMPLES = {
     "sma_cross": "AAPL", "rsi_reversion": "AAPL", "bollinger_breakout": "AAPL", "donchian_trend": "AAPL",
     "pairs_trade": ["MSFT", "IBM"], "momentum_rotation": TRIO, "dollar_cost_averaging": TRIO,
-    "buy_and_hold": TRIO, "volatility_trend": TRIO, "risk_parity": TRIO,
+    "buy_and_hold": TRIO, "volatility_trend": TRIO, "risk_parity": TRIO, "drawdown_staged": TRIO,
+    "sector_neutral_momentum": [*TRIO, "GOOG"],
 }  # fmt: skip
 
 

@@ -24,11 +24,13 @@ SYMBOLS = {
     "momentum_rotation": ("AAPL", "IBM", "MSFT"),
     "volatility_trend": ("AAPL", "IBM", "MSFT"),
     "risk_parity": ("AAPL", "IBM", "MSFT"),
+    "sector_neutral_momentum": ("AAPL", "IBM", "MSFT", "GOOG"),
+    "drawdown_staged": ("AAPL", "IBM", "MSFT"),
     "dollar_cost_averaging": ("AAPL", "IBM", "MSFT"),
     "buy_and_hold": ("AAPL", "IBM", "MSFT"),
 }
 #: What sells short needs a margin account.
-MARGIN = {"pairs_trade": REG_T}
+MARGIN = {"pairs_trade": REG_T, "sector_neutral_momentum": REG_T}
 CUTS = 3  #: moments that each check tests: the whole demo is to take seconds
 
 
