@@ -47,6 +47,9 @@ def live(  # noqa: PLR0913  # each is an option of the command line
     history: Annotated[
         int | None, typer.Option("--history", metavar="BARS", min=0, help="Bars of before, for indicators.")
     ] = None,
+    hours: Annotated[
+        bool, typer.Option("--sessions", help="Listen while the exchange is open only, day after day.")
+    ] = False,
     state: State = None,
     new: Annotated[
         bool, typer.Option("--new", help="Begin anew, although an interrupted session could go on.")
@@ -76,4 +79,4 @@ def live(  # noqa: PLR0913  # each is an option of the command line
         env=env,
         feed=feed,
     )
-    return run_account(request, Going(state, new, yes, broker, history))
+    return run_account(request, Going(state, new, yes, broker, history, hours))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import STRATEGIES, Job, Request, read_jobs
 from openbell.cli.places import check_named, load_settings
 from openbell.cli.standings import STATE
-from openbell.cli.streaming import check_stream, open_stream
+from openbell.cli.streaming import check_stream, open_stream, reloads_of
 from openbell.config import Loaded
 from openbell.config.live import LiveFile, read_live
 from openbell.core.errors import ConfigError, nearest
@@ -42,6 +42,7 @@ class Going:
         agreed: Whether it was said beforehand that real money may be traded.
         broker: A name of brokers.yaml.
         history: Bars of before; None is the usual.
+        hours: Whether the stream is listened to while the exchange is open only.
     """
 
     state: str | None = None
@@ -49,6 +50,7 @@ class Going:
     agreed: bool = False
     broker: str | None = None
     history: int | None = None
+    hours: bool = False
 
 
 def run_account(request: Request, going: Going) -> Answer:
@@ -58,13 +60,17 @@ def run_account(request: Request, going: Going) -> Answer:
         ConfigError: Anything that was typed or configured is wrong, or nobody agreed to trade real money.
         Halt: The account is not what the books say, or the journal cannot be written.
     """
+    command = {
+        "kind": "live", "folder": str(Path.cwd()), "request": asdict(request),
+        "going": asdict(replace(going, agreed=False)),
+    }  # fmt: skip
     request, file = _read_file(request, going)
     check_stream(request)
     loaded = load_settings((), _folder(request), request.env)
     jobs = _choose(read_jobs(request)[0], file)
     settings = loaded.settings
     configure(settings.logging.level, json=settings.logging.json)
-    stream, environ = open_stream(request, float("inf"), history=going.history, hours=False)
+    stream, environ = open_stream(request, float("inf"), history=going.history, hours=going.hours)
     venue = _open_venue(file, loaded)
     if going.state is not None:
         check_named(going.state, "--state")
@@ -76,6 +82,7 @@ def run_account(request: Request, going: Going) -> Answer:
     running = run_live(
         [(job.name, job.plan, job.found) for job in jobs],
         stream, venue, folder=folder, agree=agree, fresh=going.fresh, told=_tell, environ=environ,
+        changes=reloads_of(request), command=command,
     )  # fmt: skip
     return _answer(asyncio.run(_on_stream(running, stream)))
 

@@ -84,8 +84,8 @@ def run_session(request: Request, course: Course) -> Answer:
     return _answer(asyncio.run(run_paper(parts_of(listed), speed=fast, environ=environ, **options)))
 
 
-def resume_session(state: str | None) -> Answer:
-    """Go on with an interrupted paper session as it was asked for.
+def resume_session(state: str | None, *, agreed: bool = False) -> Answer:
+    """Go on with an interrupted session as it was asked for; `agreed` lets it trade real money.
 
     Raises:
         ConfigError: There is none, or several are.
@@ -109,6 +109,12 @@ def resume_session(state: str | None) -> Answer:
         raise ConfigError(
             f"the session in {str(left[0])!r} was begun in {command['folder']!r}; go there first"
         )
+    if command.get("kind") == "live":
+        from openbell.cli.live import Going, run_account  # it needs what only live trading needs
+
+        going = Going(**command["going"])
+        going = replace(going, state=str(left[0]), fresh=False, agreed=agreed)
+        return run_account(Request(**command["request"]), going)
     course = Course(**command["course"])
     return run_session(Request(**command["request"]), replace(course, state=str(left[0]), fresh=False))
 

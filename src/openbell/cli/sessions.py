@@ -113,11 +113,17 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
 
 
 @command(sessions, "openbell resume", "openbell resume --state state/paper-sma_cross", codes=(Exit.FAILED,))
-def resume(*, state: State = None) -> Answer:
-    """Go on with an interrupted paper session, with the options that it was begun with."""
+def resume(
+    *,
+    state: State = None,
+    yes: Annotated[
+        bool, typer.Option("--yes-trade-real-money", help="Do not ask before real money is traded.")
+    ] = False,
+) -> Answer:
+    """Go on with an interrupted session, with the options that it was begun with."""
     from openbell.cli.paper import resume_session
 
-    return resume_session(state)
+    return resume_session(state, agreed=yes)
 
 
 @command(sessions, "openbell status", "openbell status --state state/paper-sma_cross --json")

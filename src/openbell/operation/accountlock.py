@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Literal, Self
 from uuid import uuid4
 
 from openbell.core.errors import ConfigError, Halt
 from openbell.data.live.quotes_redis import connect_redis
+from openbell.operation.broadcast import URL
 from openbell.utils.logging import get_logger
 
 #: What to do when another host has the lock, or nobody can say who has.
@@ -193,6 +194,21 @@ class AccountLock:
             get_logger().warning(
                 f"the account's lock: Redis does not answer ({type(error).__name__}); {then}"
             )
+
+
+@asynccontextmanager
+async def held(account: str, environ: Mapping[str, str]) -> AsyncIterator[Callable[[], object]]:
+    """Hold an account while the block runs, if the environment names a Redis; yield what checks that we do.
+
+    Raises:
+        ConfigError: Another engine holds the account, or Redis cannot be asked.
+    """
+    url = environ.get(URL, "").strip()
+    if not url:
+        yield bool
+        return
+    async with AccountLock(url, account) as lock:
+        yield lock.check
 
 
 def _elapsed() -> float:

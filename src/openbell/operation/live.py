@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import Series
-from openbell.data.live.opening import make_plan, open_feed
-from openbell.data.live.recorder import Recorder
+from openbell.data.live.opening import make_plan
 from openbell.data.providers.protocol import Span
 from openbell.execution.port import Balance, Holding, LiveBroker
+from openbell.operation.accountlock import held
+from openbell.operation.broadcast import published
 from openbell.operation.streamed import Job, Stream, begin_of, ground_again, ground_on
+from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
 from openbell.papering import JOURNAL, Traded, stop_on_signals
-from openbell.run.course import describe_course, make_live_course, read_course
+from openbell.run.course import describe_course, make_live_course, read_course, with_parameters
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.circumstances import channels_for
@@ -81,7 +85,7 @@ class Live:
     strategies: Sequence[Traded]
 
 
-async def run_live(
+async def run_live(  # noqa: PLR0913  # all but the first three are named, and may be left out
     jobs: Sequence[Job],
     stream: Stream,
     venue: Venue,
@@ -90,6 +94,8 @@ async def run_live(
     agree: Callable[[Account], Awaitable[bool]],
     fresh: bool = False,
     told: Callable[[LiveSession], object] | None = None,
+    changes: Callable[[LiveSession], Mapping[str, Mapping[str, Any]]] | None = None,
+    command: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Live:
     """Trade until somebody asks to stop.
@@ -102,7 +108,10 @@ async def run_live(
         agree: Shown the account before anything is sent; False ends it there.
         fresh: Whether to begin anew although an interrupted session could be gone on with.
         told: Called with the session when it is ready.
-        environ: Where the address of a database is, which gets a copy of the journal.
+        changes: Asked between two inputs for strategies' new parameters.
+        command: How the session was asked for, so that it can be asked for again.
+        environ: Where the addresses are of a database, which gets a copy of the journal, and of a Redis,
+            which has the account's lock and hears of all events.
 
     Raises:
         ConfigError: Another process uses the folder, the account cannot trade, or nobody agreed.
@@ -115,27 +124,42 @@ async def run_live(
             raise ConfigError(f"account {account.id} cannot trade: {account.balance.blocked}")
         if not await agree(account):
             raise ConfigError(f"account {account.id}: nobody agreed to trade on it, so nothing was sent")
-        with FolderLock(folder), Journal(path, account=account.id) as journal, copied(path, environ):
+        async with AsyncExitStack() as kept:
+            kept.enter_context(FolderLock(folder))
+            guard = await kept.enter_async_context(held(account.id, environ))
+            journal = kept.enter_context(Journal(path, account=account.id))
+            kept.enter_context(copied(path, environ))
+            await kept.enter_async_context(published(path, "", environ))
             inbox = Inbox(folder)
             begun, entries = latest_session(journal)
             symbols = _symbols(jobs)
             source = Source(stream.provider, stream.catalog, stream.budget)
             resumed, since = 0, None
             if begun is not None and not fresh and is_unfinished(entries):
-                session = _resume(jobs, journal, venue, inbox, begun=begun, entries=entries)
+                session = _resume(
+                    jobs, journal, venue, inbox, begun=begun, entries=entries, follows=changes is not None
+                )
                 resumed = session.resume(entries)
                 since = _last_bar(entries)
             else:
                 tell_replaced(begun, entries, folder)
-                session = await _begin(jobs, journal, venue, inbox, source=source, stream=stream)
+                session = await _begin(
+                    jobs, journal, venue, inbox, source=source, stream=stream, command=command
+                )
+            session.guard = guard
+            if changes is not None:
+                session.changes = lambda: changes(session)
             if told is not None:
                 told(session)
             channels = channels_for(stream.provider, [one.risk for _, one, _ in jobs])
-            plan = make_plan(stream.provider, symbols, channels=channels, since=since)
-            with Recorder(folder / "feed", plan) as recorder, stop_on_signals(inbox):
-                feed = open_feed(stream.provider, plan, clock=stream.time, budget=stream.budget, log=recorder)
-                async with feed, beating(folder, lambda: session.waiting):
-                    ending = await session.run(aiter(feed))
+            streaming = Streaming(
+                source, symbols, clock=stream.time, folder=folder, requests=inbox, budget=stream.budget,
+                hours=stream.hours, channels=channels,
+            )  # fmt: skip
+            with stop_on_signals(inbox):
+                items = streaming.items(session, since=since)
+                async with aclosing(items), beating(folder, lambda: session.waiting):
+                    ending = await session.run(items)
             courses = session.floor.courses.values()
             return Live(ending, folder, account.id, resumed, [_outcome(course) for course in courses])
     finally:
@@ -150,6 +174,7 @@ async def _begin(
     *,
     source: Source,
     stream: Stream,
+    command: Mapping[str, Any] | None,
 ) -> LiveSession:
     """Begin a new session: with the facts of its symbols, and the bars of before."""
     symbols = _symbols(jobs)
@@ -166,7 +191,12 @@ async def _begin(
         ground = ground_on(plan, stream.provider, instruments, past, now)
         courses.append(make_live_course(name, plan, found, ground, journal))
         described.append(describe_course(name, plan, ground))
-    about = {"strategies": described, "id": session_id(time.time_ns()), "broker": venue.broker.name}
+    about: dict[str, Any] = {
+        "strategies": described,
+        "id": session_id(time.time_ns()),
+        "broker": venue.broker.name,
+    }
+    about["command"] = dict(command or {})
     session = _session(courses, journal, venue, inbox, identity=str(about["id"]))
     actions = await source.actions(symbols, _span_of_today(now))
     session.begin(about, actions)
@@ -181,8 +211,11 @@ def _resume(
     *,
     begun: Entry,
     entries: Sequence[Entry],
+    follows: bool,
 ) -> LiveSession:
     """Return an interrupted session as it began: what it is told again brings it to where it was.
+
+    With `follows` parameters are taken from a file that is watched, and may be others now.
 
     Raises:
         ConfigError: It is another one than the one that is asked for.
@@ -201,7 +234,8 @@ def _resume(
         past = past_of(entries, sources)
         begin = next(entry.time for entry in entries if entry.kind == "strategy" and entry.strategy == name)
         ground = ground_again(plan, sources, past, begin=begin, latest=latest)
-        now.append(describe_course(name, mine, ground))
+        parameters = plan.parameters if follows else mine.parameters
+        now.append(describe_course(name, with_parameters(mine, parameters), ground))
         courses.append(make_live_course(name, plan, found, ground, journal))
     check_same(begun.body, {"strategies": now}, inbox.folder)
     return _session(courses, journal, venue, inbox, identity=begun.body["id"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from openbell.config import StrategyEntry, load
 from openbell.core.errors import ConfigError
+from openbell.trading.livesession import LiveSession
 from openbell.trading.session import Session
 from openbell.trading.tuning import describe_change
 from openbell.utils.logging import get_logger
@@ -28,7 +29,7 @@ class Reloads:
         self._seen: tuple[int, int] | None = None
         self._entries: Mapping[str, StrategyEntry] = {}
 
-    def __call__(self, session: Session) -> Mapping[str, Mapping[str, Any]]:
+    def __call__(self, session: Session | LiveSession) -> Mapping[str, Mapping[str, Any]]:
         """Return the strategies' parameters that have changed since they were last asked for."""
         try:
             found = (self._folder / _FILE).stat()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from openbell.core.market import as_datetime
 from openbell.core.messages import BarMessage
-from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
+from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action
 from openbell.data.live.clock import Clock
 from openbell.data.live.feed import Feed
 from openbell.data.live.items import (
@@ -27,7 +27,7 @@ from openbell.data.live.items import (
 from openbell.data.live.opening import make_plan, open_feed
 from openbell.data.live.recorder import Recorder
 from openbell.data.live.timetable import Timetable
-from openbell.data.providers.protocol import Span
+from openbell.data.providers.protocol import Channel, Span
 from openbell.operation.warmup import Source
 from openbell.trading.gathering import Gathering
 from openbell.trading.inbox import Requests
@@ -39,6 +39,23 @@ EARLY = 600 * NANOS_PER_SECOND  #: before the open a session connects
 LATE = 60 * NANOS_PER_SECOND  #: after the close it disconnects: late bars and corrections have come
 _LOOK = 0.05  #: seconds between two looks at what is asked
 _STATUS = (Connected, Lost, Gap, Stale, Slow, Unusable)
+
+
+class Diary(Protocol):
+    """What a session is told beside its bars."""
+
+    @property
+    def time(self) -> int:
+        """The last moment's time in ns."""
+
+    def note(self, kind: str, body: dict[str, Any]) -> None:
+        """Write down what is only to be known."""
+
+    def expect(self, actions: Sequence[Action]) -> None:
+        """Take note of corporate actions."""
+
+    def snapshot(self, close: int) -> None:
+        """Write down how everything stands at a close."""
 
 
 class Streaming:
@@ -75,6 +92,7 @@ class Streaming:
         self.plan = make_plan(source.provider, symbols)
         self._times = Timetable(self.plan.calendar, self.plan.step, regular=self.plan.regular)
         self._known = 0  # up to when corporate actions have been asked for
+        self._latest = 0  # the end of the last bar that was handed on as it came
         self.closed = 0  #: the last close at which it was written down how everything stands
         self._ended = False
 
@@ -90,17 +108,49 @@ class Streaming:
         while not self._is_over():
             if self._hours and not await self._wait_for_open(session):
                 return
-            plan = make_plan(self._source.provider, self._symbols, channels=self._channels, since=begin)
-            with Recorder(self._folder / "feed", plan) as recorder:
-                feed = open_feed(
-                    self._source.provider, plan, clock=self._clock, budget=self._budget, log=recorder
-                )
-                async with feed:
-                    async for bars in self._listen(feed, session, begin or 0):
-                        begin = bars[-1].end
-                        yield bars
+            async with self._open(begin) as feed:
+                async for bars in self._listen(feed, session, begin or 0):
+                    begin = bars[-1].end
+                    yield bars
             if not self._hours:
                 return
+
+    async def items(self, session: Diary, *, since: int | None) -> AsyncGenerator[Item, None]:
+        """Yield what the stream brings, as it comes, for a session that gathers moments itself.
+
+        Args:
+            session: It is told of actions of a morning, of closes, and of the stream's gaps.
+            since: Bars that open from here on are asked for, ns UTC; None begins with the next one.
+        """
+        begin = since
+        while not self._hours or await self._wait_for_open(session):
+            async with self._open(begin) as feed:
+                closing = _start(self._end_after_close(feed)) if self._hours else None
+                try:
+                    async for item in feed:
+                        if isinstance(item, BarMessage):
+                            begin = self._latest = item.end
+                            await self._prepare_day(session, item.start)
+                        yield item
+                        if not isinstance(item, Correction):  # the session says that itself
+                            self._tell(session, item, 0)
+                finally:
+                    if closing is not None:
+                        closing.cancel()
+                        await asyncio.gather(closing, return_exceptions=True)
+            if not self._hours:
+                return
+
+    @asynccontextmanager
+    async def _open(self, begin: int | None) -> AsyncIterator[Feed]:
+        """Open the stream, and keep what it says."""
+        provider = self._source.provider
+        plan = make_plan(provider, self._symbols, channels=self._channels, since=begin)
+        with Recorder(self._folder / "feed", plan) as recorder:
+            async with open_feed(
+                provider, plan, clock=self._clock, budget=self._budget, log=recorder
+            ) as feed:
+                yield feed
 
     async def _listen(self, feed: Feed, session: Session, since: int) -> AsyncIterator[Sequence[BarMessage]]:
         gathering = Gathering(self._symbols)
@@ -142,7 +192,7 @@ class Streaming:
         await self._clock.sleep_until(close + LATE)
         await feed.close()
 
-    async def _wait_for_open(self, session: Session) -> bool:
+    async def _wait_for_open(self, session: Diary) -> bool:
         """Wait until some minutes before the next open; tell whether nobody asked to stop meanwhile."""
         hours = self._times.session(self._clock.now())
         if self._clock.now() < hours.start - EARLY:
@@ -164,7 +214,7 @@ class Streaming:
         while not self._requests.stop_asked():  # noqa: ASYNC110  # as above
             await asyncio.sleep(_LOOK)
 
-    async def _prepare_day(self, session: Session, start: int) -> None:
+    async def _prepare_day(self, session: Diary, start: int) -> None:
         """Before a session's first bar: ask which corporate actions happen on its day."""
         hours = self._times.session(start)
         if start < hours.start or hours.end <= self._known:
@@ -174,7 +224,7 @@ class Streaming:
         actions = await self._source.actions(self._symbols, Span(min(first, day), day + NANOS_PER_DAY))
         session.expect([action for action in actions if action.ex >= now])
 
-    def _tell(self, session: Session, item: Item, since: int) -> None:
+    def _tell(self, session: Diary, item: Item, since: int) -> None:
         """Write down what is not a bar, and how everything stands at a close."""
         if isinstance(item, Correction):
             if item.bar.start >= since:
@@ -186,7 +236,7 @@ class Streaming:
             get_logger().log(level, f"feed: {type(item).__name__} {said}")
         elif isinstance(item, Settled):
             hours = self._times.session(item.end - 1)
-            if item.end == hours.end > self.closed and session.time > hours.start:
+            if item.end == hours.end > self.closed and max(session.time, self._latest) > hours.start:
                 self.closed = hours.end
                 session.snapshot(hours.end)
 

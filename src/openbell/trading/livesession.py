@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -77,8 +77,7 @@ class LiveSession:
         self._repeated = 0.0  # when it was last tried to close what is held
         self._reception = Reception(self)
         self._upkeep = Upkeep(self)
-        self.expect, self.snapshot = self._upkeep.expect, self._upkeep.snapshot
-        self.reload, self.alarm = self._upkeep.reload, self._upkeep.alarm
+        self.alarm = self._upkeep.alarm
         self._sender = Sender(
             broker, budget, self.bring, guard=self._check,
             timing=self.timing, clock=lambda: self.floor.time,
@@ -272,6 +271,22 @@ class LiveSession:
 
     def _write(self, kind: str, body: Mapping[str, Any], *, strategy: str = "") -> None:
         self.journal.append(kind, body, time=self.floor.time, wall=self._wall(), strategy=strategy)
+
+    def expect(self, actions: Sequence[Action]) -> None:
+        """Have corporate actions taken note of, each once."""
+        self._upkeep.expect(actions)
+
+    def snapshot(self, close: int) -> None:
+        """Have written down how each strategy stands at a session's close."""
+        self._upkeep.snapshot(close)
+
+    def reload(self, name: str, parameters: Mapping[str, Any]) -> None:
+        """Give a strategy other parameters, from the next bar on.
+
+        Raises:
+            ConfigError: One is unknown, has the wrong type, or is out of bounds; nothing has changed.
+        """
+        self._upkeep.reload(name, parameters)
 
     @property
     def courses(self) -> list[LiveCourse]:
