@@ -38,6 +38,7 @@ from openbell.cli.options import (
     Universe,
     command,
 )
+from openbell.cli.reports import reporting
 from openbell.cli.risk import risk
 from openbell.cli.serving import serving
 from openbell.cli.sessions import sessions
@@ -71,6 +72,7 @@ app.add_typer(config, name="config")
 app.add_typer(alerts, name="alerts")
 app.add_typer(data, name="data")
 app.add_typer(db, name="db")
+app.add_typer(reporting, name="report")
 app.add_typer(risk, name="risk")
 app.add_typer(sessions)
 app.add_typer(accounts)
@@ -279,18 +281,6 @@ def strategy(
     from openbell.cli.catalog import write_new
 
     return write_new(name, folder)
-
-
-@command(app, "openbell report reports/sma_cross-AAPL-1a2b3c4d", codes=(Exit.FAILED,))
-def report(run: Run, *, reports: Reports = None) -> Answer:
-    """Write the report of a recorded run anew.
-
-    It is run again from its run.json, as after an update of Openbell; if its ledger is not the same any more,
-    nothing is written.
-    """
-    from openbell.cli.saved import rewrite
-
-    return rewrite(run, reports)
 
 
 @command(

@@ -59,8 +59,8 @@ def check_again(name: str, reports: str | None) -> Answer:
     return Answer(parts, document, Exit.FINE if same else Exit.FAILED)
 
 
-def rewrite(name: str, reports: str | None) -> Answer:
-    """Run a recorded run again and write its files anew, if the ledger is still the same.
+def rewrite(name: str, reports: str | None) -> tuple[Answer, Result]:
+    """Run a recorded run again and write its files anew, if the ledger is still the same; return it too.
 
     Raises:
         ConfigError: There is no such run, it cannot be run again, or its folder cannot be written.
@@ -74,10 +74,10 @@ def rewrite(name: str, reports: str | None) -> Answer:
             f"DIFFERENT: {recorded.folder} runs to another ledger now, so nothing was written",
             f"  `openbell verify {name}` shows where; `openbell backtest` makes a new run",
         ]
-        return Answer(parts, {**document, "same": False, "written": False}, Exit.FAILED)
+        return Answer(parts, {**document, "same": False, "written": False}, Exit.FAILED), result
     write_run(result, recorded.folder, lookahead=recorded.described["lookahead"])
     parts = [f"ran {recorded.folder} again: the ledger is the same", f"wrote {page}"]
-    return Answer(parts, {**document, "same": True, "written": True})
+    return Answer(parts, {**document, "same": True, "written": True}), result
 
 
 def run_again(recorded: Recorded) -> Result:

@@ -86,6 +86,23 @@ def write_report(result: Result, path: str | Path) -> Path:
     return target
 
 
+def write_file(path: Path, content: bytes) -> Path:
+    """Write a file whole or not at all, and return its path.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    fresh = beside(path, "new")
+
+    def write() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(content)
+        fresh.replace(path)
+
+    attempt(write, path, fresh)
+    return path
+
+
 def default_folder(result: Result) -> Path:
     """Return `reports/<strategy>-<first symbols>-<8 hex of what decides the run and of its ledger>`."""
     symbols = result.plan.symbols

@@ -12,6 +12,9 @@ LOTS: dict[str, Kind] = {
     "entry_price": "number", "exit_price": "number", "cost": "number", "proceeds": "number",
     "gain": "number", "term": "text",
 }  # fmt: skip
+PARTS: dict[str, Kind] = {
+    "symbol": "text", "sector": "text", "side": "text", "pnl": "number", "fees": "number", "carry": "number",
+}  # fmt: skip
 
 
 def tax_lots(result: Result, method: str = "fifo") -> Table:
@@ -20,7 +23,7 @@ def tax_lots(result: Result, method: str = "fifo") -> Table:
     Raises:
         ConfigError: The method is unknown.
     """
-    return Table(LOTS, [_row(one) for one in lots(result, method).closed])
+    return Table(LOTS, [lot_row(one) for one in lots(result, method).closed])
 
 
 def lots(result: Result, method: str = "fifo") -> Lots:
@@ -42,6 +45,11 @@ def parts(result: Result) -> list[Part]:
     )
 
 
+def part_rows(result: Result) -> list[tuple[object, ...]]:
+    """Return a run's profit by symbol and side as rows of `PARTS`, unrounded."""
+    return [(p.symbol, p.sector, p.side, p.pnl, p.fees, p.carry) for p in parts(result)]
+
+
 def attribution(result: Result, by: str = "symbol") -> Table:
     """Return the profit by `strategy`, `symbol`, `sector` or `side`, to the cent.
 
@@ -52,7 +60,8 @@ def attribution(result: Result, by: str = "symbol") -> Table:
     return Table({by: "text", "pnl": "number"}, list(amounts.items()))
 
 
-def _row(one: Disposal) -> tuple[object, ...]:
+def lot_row(one: Disposal) -> tuple[object, ...]:
+    """Return a closed lot as a row of `LOTS`."""
     side = "long" if one.side > 0 else "short"
     return (
         one.symbol, side, one.quantity, one.opened, one.closed, one.entry, one.exit, one.cost, one.proceeds,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -37,6 +38,16 @@ class Table(NamedTuple):
         times = [i for i, kind in enumerate(self.columns.values()) if kind == "time"]
         return ledger.text(tuple(self.columns), (_stamped(row, times) for row in self.rows))
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return the rows as JSON values by column: times as ISO text in UTC, null for what is none."""
+        times = [i for i, kind in enumerate(self.columns.values()) if kind == "time"]
+        rows = (_stamped(row, times) for row in self.rows)
+        return [{n: _plain(v) for n, v in zip(self.columns, row, strict=True)} for row in rows]
+
+    def of(self, name: str, value: str) -> Table:
+        """Return the table with a column of text before the others that is the same in each row."""
+        return Table({name: "text", **self.columns}, [(value, *row) for row in self.rows])
+
 
 FILLS: dict[str, Kind] = {
     "time": "time", "order": "count", "symbol": "text", "side": "text", "quantity": "number",
@@ -60,7 +71,7 @@ TRADES: dict[str, Kind] = {
     "trade": "count", "symbol": "text", "side": "text", "is_open": "flag", "opened": "time", "closed": "time",
     "quantity": "number", "entry_price": "number", "exit_price": "number", "pnl": "number",
     "return": "number", "mae": "number", "mfe": "number", "holding_days": "number", "fees": "number",
-    "carry": "number", "fills": "count", "exit_reason": "text",
+    "carry": "number", "fills": "count", "exit_reason": "text", "slippage": "number",
 }  # fmt: skip
 
 
@@ -107,21 +118,43 @@ def trades(outcome: Outcome) -> Table:
 
     `return` is the profit as a share of the most that was put in, `mae` and `mfe` are moves of the price as
     shares of the entry, `carry` is dividends and spin-offs less borrow. All but these moves is after costs.
+    `slippage` is what it cost in money, which the prices include.
     """
     by_entry = fills_by_entry(outcome)
     found = outcome.trades
+    slips = slippages(outcome, by_entry)
     last = int(outcome.times[-1])
     reasons = exit_reasons(outcome, by_entry)
     rows = [
         (
             number, t.symbol, "long" if t.side > 0 else "short", t.is_open, t.opened, t.closed, t.quantity,
             t.entry, t.exit, t.pnl, t.gain, mae, mfe, holding_days(t, last), t.fees, t.carry, t.fills, reason,
+            slip,
         )
-        for number, (t, (mae, mfe), reason) in enumerate(
-            zip(found, excursions(found, by_entry, outcome.panel), reasons, strict=True), start=1
+        for number, (t, (mae, mfe), reason, slip) in enumerate(
+            zip(found, excursions(found, by_entry, outcome.panel), reasons, slips, strict=True), start=1
         )
     ]  # fmt: skip
     return Table(TRADES, rows)
+
+
+def slippages(outcome: Outcome, by_entry: dict[int, Fill]) -> list[float]:
+    """Return what slippage cost each trade; that of a fill through zero is shared as its fee is."""
+    begun: dict[str, list[int]] = {}
+    numbers: dict[str, list[int]] = {}
+    for number, trade in enumerate(outcome.trades):
+        begun.setdefault(trade.symbol, []).append(trade.first)
+        numbers.setdefault(trade.symbol, []).append(number)
+    sums = [0.0] * len(outcome.trades)
+    for at, fill in by_entry.items():
+        cost, entry = fill.quantity * fill.slippage, outcome.entries[at]
+        rank = bisect_right(begun[fill.symbol], at) - 1
+        if entry.position * (entry.position - entry.quantity) < 0.0:  # through zero
+            share = abs(entry.position / entry.quantity)
+            sums[numbers[fill.symbol][rank - 1]] += cost * (1.0 - share)
+            cost *= share
+        sums[numbers[fill.symbol][rank]] += cost
+    return sums
 
 
 def holding_days(trade: Trade, last: int) -> float:
@@ -182,6 +215,10 @@ def _stamped(row: Sequence[Any], times: Iterable[int]) -> list[Any]:
     for i in times:
         cells[i] = _stamp(cells[i])
     return cells
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _way(side: int) -> str:

@@ -11,7 +11,8 @@ from openbell.reporting.html.markup import Cell, Column, definitions, table
 from openbell.reporting.result import Result
 from openbell.reporting.words import commission, plain, slippage
 
-_FILLS = (
+#: How orders fill, in few sentences.
+FILLS = (
     "A decision is made at a bar's close and can fill from the next bar on: a market order at its open.",
     "A limit order fills at the open if that is better, else at its limit when the bar touches it.",
     "A stop fills at the open when the price gaps through it, else at the stop.",
@@ -23,16 +24,17 @@ _FILLS = (
 
 def assumptions(result: Result, described: Mapping[str, Any]) -> str:
     """Return the assumptions of a run; `described` is what `run.json` holds."""
-    rules = "".join(f"<li>{escape(rule)}</li>" for rule in _FILLS)
+    rules = "".join(f"<li>{escape(rule)}</li>" for rule in FILLS)
     return (
-        definitions(_facts(result, described))
+        definitions(facts(result, described))
         + f"<h3>How orders fill</h3><ul class='rules'>{rules}</ul>"
         + _data(described["data"])
         + _code(described["strategy"])
     )
 
 
-def _facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]]:
+def facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the assumptions that are settings, each with its value in words."""
     plan, strategy = described["plan"], described["strategy"]
     costs = result.plan.costs
     sizing = dict(plan["sizing"])
@@ -59,7 +61,7 @@ def _facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]
             "Versions",
             ", ".join(f"{name} {number}" for name, number in described["versions"].items() if number),
         ),
-        ("Code", strategy["hash"]),
+        *([("Code", strategy["hash"])] if strategy["code"] else []),
         ("Ledger", described["ledger_hash"]),
     ]
 
@@ -76,6 +78,11 @@ def _account(margin: Margin) -> str:
 
 
 def _data(series: list[Mapping[str, Any]]) -> str:
+    return "<h3>Data</h3>" + table("The series that were used", *series_grid(series))
+
+
+def series_grid(series: list[Mapping[str, Any]]) -> tuple[list[Column], list[list[Cell]]]:
+    """Return a row for each series: what it is, and the identity of its content."""
     columns = [
         Column("Symbol"), Column("Provider"), Column("Feed"), Column("Prices"), Column("Session"),
         Column("Calendar"), Column("Bars"), Column("Count", number=True), Column("First"), Column("Last"),
@@ -89,7 +96,7 @@ def _data(series: list[Mapping[str, Any]]) -> str:
         ]
         for s in series
     ]  # fmt: skip
-    return "<h3>Data</h3>" + table("The series that were used", columns, rows)
+    return columns, rows
 
 
 def _code(strategy: Mapping[str, Any]) -> str:

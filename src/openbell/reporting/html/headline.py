@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 from openbell.core.types import NANOS_PER_DAY
 from openbell.portfolio.summary import DESCRIPTIONS
@@ -41,6 +41,12 @@ def benchmark_name(result: Result) -> str:
     return f"holding {symbols[0]}" if len(symbols) == 1 else f"holding all {len(symbols)} in equal parts"
 
 
+def eyebrow(result: Result) -> str:
+    """Return what kind of run it is."""
+    kinds = {"paper": "Openbell paper session", "live": "Openbell live session"}
+    return kinds.get(result.engine, "Openbell backtest")
+
+
 def title(result: Result) -> str:
     """Return the strategy and what it traded."""
     symbols = result.outcome.panel.symbols
@@ -72,7 +78,7 @@ def header(result: Result, benchmark: Mapping[str, float], *, values: Mapping[st
     told = " · ".join(fact for fact in facts if fact)
     cards = "".join(_card(key, result.metrics[key], benchmark.get(key)) for key in VERDICT)
     return (
-        f"<header><p class='eyebrow'>Openbell backtest</p><h1>{escape(title(result))}</h1>{badge}"
+        f"<header><p class='eyebrow'>{eyebrow(result)}</p><h1>{escape(title(result))}</h1>{badge}"
         f"<p class='facts-line'>{escape(told)}</p><p class='verdict'>{escape(verdict(result, benchmark))}</p>"
         f"<p class='costs'>{escape(cost_statement(result))}</p></header>\n"
         f"<dl class='cards' aria-label='Key figures'>{cards}</dl>\n"
@@ -115,17 +121,31 @@ def cost_statement(result: Result) -> str:
     )
 
 
-def notices(found: list[Mapping[str, str]], lookahead: Mapping[str, Any] | None) -> str:
+class Told(NamedTuple):
+    """One thing to know, as a reader sees it."""
+
+    level: str
+    text: str
+    detail: str
+    word: str
+
+
+def notices(found: Sequence[Mapping[str, str]], lookahead: Mapping[str, Any] | None) -> str:
     """Return what to know first: the verdict on look-ahead if there is one, then the warnings."""
+    items = [_notice(*one) for one in told(found, lookahead)]
+    if not items:
+        return "<p>Nothing was noticed that would speak against these figures.</p>"
+    return f"<ul class='notices'>{''.join(items)}</ul>"
+
+
+def told(found: Sequence[Mapping[str, str]], lookahead: Mapping[str, Any] | None) -> list[Told]:
+    """Return what to know first, the verdict on look-ahead before the rest."""
     items = []
     if lookahead is not None:
         first, stop, rest = str(lookahead["text"]).partition(". ")
         level = "serious" if not lookahead["clean"] else _SUSPECTS.get(str(lookahead.get("kind")), "note")
-        items.append(_notice(level, capitalised(first + stop.strip()), rest, "Look-ahead"))
-    items += [_notice(n["level"], n["text"], n["detail"], _WORDS[n["level"]]) for n in found]
-    if not items:
-        return "<p>Nothing was noticed that would speak against these figures.</p>"
-    return f"<ul class='notices'>{''.join(items)}</ul>"
+        items.append(Told(level, capitalised(first + stop.strip()), rest, "Look-ahead"))
+    return [*items, *(Told(n["level"], n["text"], n["detail"], _WORDS[n["level"]]) for n in found)]
 
 
 def _notice(level: str, text: str, detail: str, word: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from html import escape
+from importlib.metadata import version
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,25 +42,48 @@ def render(result: Result, described: Mapping[str, Any]) -> str:
     Raises:
         ConfigError: The installed plotly carries no plotly.min.js.
     """
-    held = summarise(result.daily_benchmark, result.daily_times, periods_per_year=result.periods_per_year)
-    held = {key: value for key, value in held.items() if key not in COMPARED}
+    held = held_metrics(result)
     drawn: dict[str, Any] = {}
     body = "".join(_sections(result, described, held, drawn))
     top = headline.header(result, held, values=described["strategy"]["parameters"])
-    name = escape(headline.title(result))
-    data = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return whole(headline.title(result), f"{top}{_navigation()}{body}", drawn)
+
+
+def whole(title: str, main: str, drawn: Mapping[str, Any] | None = None) -> str:
+    """Return a page as the text of one file that loads nothing from anywhere.
+
+    Args:
+        title: What the browser calls it, as text.
+        main: Its content, as HTML.
+        drawn: The figures of its charts and what they share, as the page's script takes them; None for none.
+
+    Raises:
+        ConfigError: The installed plotly carries no plotly.min.js.
+    """
+    scripts = ""
+    if drawn is not None:
+        data = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+        scripts = (
+            f"<script type='application/json' id='figures'>{data}</script>\n"
+            f"<script>{plotly_script()}</script>\n<script>{own('script.js')}</script>\n"
+        )
     return (
         "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
         "<meta name='color-scheme' content='light dark'>\n"
-        f"<meta name='generator' content='openbell {described['versions']['openbell']}'>\n"
+        f"<meta name='generator' content='openbell {version('openbell')}'>\n"
         "<link rel='icon' href='data:,'>\n"
-        f"<title>{name}: Openbell</title>\n<style>{palette.css()}{own('style.css')}</style>\n</head>\n"
-        f"<body>\n<main>\n{top}{_navigation()}{body}</main>\n"
-        f"<script type='application/json' id='figures'>{data}</script>\n"
-        f"<script>{plotly_script()}</script>\n<script>{own('script.js')}</script>\n</body>\n</html>\n"
+        f"<title>{escape(title)}: Openbell</title>\n"
+        f"<style>{palette.css()}{own('style.css')}</style>\n</head>\n"
+        f"<body>\n<main>\n{main}</main>\n{scripts}</body>\n</html>\n"
     )
+
+
+def held_metrics(result: Result) -> dict[str, float]:
+    """Return the benchmark's metrics, but for those that compare with one."""
+    held = summarise(result.daily_benchmark, result.daily_times, periods_per_year=result.periods_per_year)
+    return {key: value for key, value in held.items() if key not in COMPARED}
 
 
 _PARTS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -16,7 +16,7 @@ from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import tables
 from openbell.reporting.html.markup import Cell, Column, table
 from openbell.reporting.result import Result
-from openbell.reporting.words import count, date, figure, money, percent, plain, spaceless
+from openbell.reporting.words import count, date, figure, money, percent, plain, signed, spaceless
 
 #: Most trades that the page lists; `trades.csv` has all.
 TRADES_SHOWN = 500
@@ -33,8 +33,17 @@ _GROUPS = {
 }
 
 
+#: The heads of a table and its rows, as a page or a print shows them.
+Grid = tuple[list[Column], list[list[Cell]]]
+
+
 def months(result: Result) -> str:
     """Return the returns of each month as a table that is coloured by them."""
+    return table("Return of each month, and of each year", *month_grid(result), css="months")
+
+
+def month_grid(result: Result) -> Grid:
+    """Return a row for each year: its months' returns and its own."""
     found = monthly_returns(result.daily_equity, result.daily_times)
     years: dict[int, dict[int, float]] = {}
     for year, month, value in found:
@@ -45,7 +54,7 @@ def months(result: Result) -> str:
         whole = math.prod(1.0 + value for value in values.values()) - 1.0
         cells = [_shaded(values[month]) if month in values else Cell("") for month in range(1, 13)]
         rows.append([Cell(str(year)), *cells, Cell(percent(whole), css="total")])
-    return table("Return of each month, and of each year", columns, rows, css="months")
+    return columns, rows
 
 
 #: Refusals that the page lists; `refusals.csv` has all.
@@ -54,31 +63,43 @@ REFUSALS_SHOWN = 200
 
 def limits(result: Result) -> str:
     """Return the worst that was reached, and what limits of risk held back."""
-    outcome = result.outcome
-    reached = [
-        [Cell(name.replace("_", " ")), Cell(plain(round(one.value, 4))), Cell(date(one.time))]
-        for name, one in outcome.reached.items()
-    ]
-    found = tables.refusals(outcome).rows
-    cells = [
-        [Cell(date(time), time), Cell(str(order) if order else "–", order), Cell(limit), Cell(text)]
-        for time, order, _, limit, _, _, text in found[:REFUSALS_SHOWN]
-    ]
-    worst = table(
-        "The highest value of each measure, and when",
-        [Column("Measure"), Column("Value", number=True), Column("Date")],
-        reached,
-    )
+    worst = table("The highest value of each measure, and when", *reached_grid(result))
+    heads, cells = refusal_grid(result, REFUSALS_SHOWN)
     if not cells:
         return f"{worst}<p>Every order passed.</p>"
-    total = len(found)
+    total = len(result.outcome.refused)
     shown = f"The first {REFUSALS_SHOWN} of {total:,}" if total > REFUSALS_SHOWN else count(total, "refusal")
-    heads = [Column("Date"), Column("Order", number=True), Column("Limit"), Column("Why")]
     return worst + table(f"Orders that did not pass, and warnings: {shown}", heads, cells, sortable=True)
+
+
+def reached_grid(result: Result) -> Grid:
+    """Return the highest value of each measure of risk, and when it was reached."""
+    rows = [
+        [Cell(name.replace("_", " ")), Cell(plain(round(one.value, 4))), Cell(date(one.time))]
+        for name, one in result.outcome.reached.items()
+    ]
+    return [Column("Measure"), Column("Value", number=True), Column("Date")], rows
+
+
+def refusal_grid(result: Result, most: int) -> Grid:
+    """Return the first orders and warnings that limits of risk held back."""
+    cells = [
+        [Cell(date(time), time), Cell(str(order) if order else "–", order), Cell(limit), Cell(text)]
+        for time, order, _, limit, _, _, text in tables.refusals(result.outcome).rows[:most]
+    ]
+    return [Column("Date"), Column("Order", number=True), Column("Limit"), Column("Why")], cells
 
 
 def falls(result: Result) -> str:
     """Return the deepest falls and how long they took."""
+    columns, rows = fall_grid(result)
+    if not rows:
+        return "<p>The account never fell below a former peak.</p>"
+    return table("The deepest falls from a peak", columns, rows)
+
+
+def fall_grid(result: Result) -> Grid:
+    """Return the deepest falls: depth, dates, and days from peak to recovery or the end."""
     times = result.daily_times
     rows = []
     for fall in top_drawdowns(result.daily_equity):
@@ -93,22 +114,27 @@ def falls(result: Result) -> str:
                 Cell(f"{days:,.0f}"),
             ]
         )
-    if not rows:
-        return "<p>The account never fell below a former peak.</p>"
     columns = [Column("Depth"), Column("Peak"), Column("Lowest"), Column("Recovered"),
                Column("Days", number=True)]  # fmt: skip
-    return table("The deepest falls from a peak", columns, rows)
+    return columns, rows
 
 
 def metrics(result: Result, benchmark: Mapping[str, float], name: str) -> str:
     """Return all metrics in groups, with the benchmark's beside those that a curve alone defines."""
+    shown = [
+        _metric_table(heading, keys, result, benchmark, name) for heading, keys in metric_groups().items()
+    ]
+    return f"<div class='groups'>{''.join(shown)}</div>"
+
+
+def metric_groups() -> dict[str, list[str]]:
+    """Return the metrics' keys below the headings that they are shown under."""
     groups: dict[str, list[str]] = {}
     heading = ""
     for key in DESCRIPTIONS:
         heading = _GROUPS.get(key, heading)
         groups.setdefault(heading, []).append(key)
-    tables = [_metric_table(heading, keys, result, benchmark, name) for heading, keys in groups.items()]
-    return f"<div class='groups'>{''.join(tables)}</div>"
+    return groups
 
 
 def _metric_table(
@@ -133,7 +159,7 @@ def _metric_table(
     )
 
 
-_TRADE_COLUMNS = (
+TRADE_COLUMNS = (
     Column("#", number=True),
     Column("Symbol"),
     Column("Side"),
@@ -150,6 +176,7 @@ _TRADE_COLUMNS = (
     ),
     Column("Best", number=True, title="Maximum favourable excursion: the furthest move of the price for it"),
     Column("Fees", number=True),
+    Column("Slippage", number=True, title="What slippage cost, which the prices include"),
     Column("Ended by", title="The exit order's tag, reason or type"),
 )
 
@@ -157,18 +184,26 @@ _TRADE_COLUMNS = (
 def trades(result: Result) -> str:
     """Return the first round trips; a click on a column's head sorts them."""
     found = result.trade_table
-    names = list(found.columns)
-    intraday = len(result.outcome.daily) < len(result.outcome.times)
-    cells = [
-        _trade(dict(zip(names, row, strict=True)), intraday=intraday) for row in found.rows[:TRADES_SHOWN]
-    ]
+    cells = trade_cells(result, found.rows[:TRADES_SHOWN])
     if not cells:
         return "<p>There were no trades.</p>"
     total = len(found.rows)
     listed = (
         f"The first {TRADES_SHOWN:,} of {total:,} trades" if total > TRADES_SHOWN else count(total, "trade")
     )
-    return table(listed, _TRADE_COLUMNS, cells, sortable=True, css="tall")
+    return table(listed, TRADE_COLUMNS, cells, sortable=True, css="tall")
+
+
+def cents(value: float) -> str:
+    """Return money with its cents."""
+    return signed(f"{value:,.2f}")
+
+
+def trade_cells(result: Result, rows: Sequence[tuple[Any, ...]]) -> list[list[Cell]]:
+    """Return rows of the table of trades as cells below `TRADE_COLUMNS`."""
+    names = list(result.trade_table.columns)
+    intraday = len(result.outcome.daily) < len(result.outcome.times)
+    return [_trade(dict(zip(names, row, strict=True)), intraday=intraday) for row in rows]
 
 
 def _trade(t: dict[str, Any], *, intraday: bool) -> list[Cell]:
@@ -190,6 +225,7 @@ def _trade(t: dict[str, Any], *, intraday: bool) -> list[Cell]:
         Cell(percent(t["mae"]), t["mae"]),
         Cell(percent(t["mfe"]), t["mfe"]),
         Cell(f"{t['fees']:,.2f}", t["fees"]),
+        Cell(cents(t["slippage"]), t["slippage"]),
         Cell(t["exit_reason"]),
     ]
 

@@ -1,0 +1,124 @@
+"""Several runs side by side: what they share, how their figures differ, and their curves on one chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from openbell.core.errors import ConfigError
+from openbell.data.bars import Floats, Times
+from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.summary import DESCRIPTIONS
+from openbell.reporting import identity
+from openbell.reporting.result import Result
+
+#: Most runs that a page can tell apart.
+MOST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs to be told apart by their names, and their equity on the sessions that all of them have."""
+
+    names: Sequence[str]
+    results: Sequence[Result]
+    times: Times  #: (common,) ns UTC: ends of the sessions that all have
+    curves: Sequence[Floats]  #: (common,) each run's equity, 100 at the first of them
+
+    def metric(self, key: str) -> list[float]:
+        """Return each run's value of a metric."""
+        return [result.metrics[key] for result in self.results]
+
+    def differences(self, key: str) -> list[float]:
+        """Return each run's value of a metric less the first's; 0 for the first, NaN where undefined."""
+        first, *others = self.metric(key)
+        return [0.0 if not math.isnan(first) else math.nan, *(value - first for value in others)]
+
+    def settings(self) -> dict[str, list[str]]:
+        """Return what of the runs' settings differs between them, by name."""
+        flat = [_flat(_settings(result)) for result in self.results]
+        keys = list(dict.fromkeys(key for one in flat for key in one))
+        found = {key: [one.get(key, "–") for one in flat] for key in keys}
+        return {key: values for key, values in found.items() if len(set(values)) > 1}
+
+    @property
+    def same_span(self) -> bool:
+        """Tell whether all runs begin and end at the same sessions."""
+        spans = {(int(r.daily_times[0]), int(r.daily_times[-1])) for r in self.results}
+        return len(spans) == 1
+
+    def correlations(self) -> Floats:
+        """Return the runs' correlations by their returns on common sessions, (runs, runs); NaN if flat."""
+        returns = np.array([simple_returns(curve) for curve in self.curves])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: Floats = np.atleast_2d(np.corrcoef(returns))
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison as JSON values."""
+        return {
+            "runs": list(self.names),
+            "metrics": {key: [_plain(v) for v in self.metric(key)] for key in DESCRIPTIONS},
+            "differences": {key: [_plain(v) for v in self.differences(key)] for key in DESCRIPTIONS},
+            "settings": self.settings(),
+        }
+
+
+def compare(results: Sequence[Result]) -> Comparison:
+    """Return a comparison of two to `MOST` runs.
+
+    Raises:
+        ConfigError: There are too few or too many, or they have fewer than two sessions in common.
+    """
+    if not 2 <= len(results) <= MOST:
+        raise ConfigError(f"compare: {len(results)} runs given; name 2 to {MOST}")
+    names = _names(results)
+    common = results[0].daily_times
+    for other in results[1:]:
+        common = np.intersect1d(common, other.daily_times)
+    if len(common) < 2:
+        raise ConfigError(f"compare: {', '.join(names)} have no two sessions in common; compare others")
+    curves = []
+    for result in results:
+        curve = result.daily_equity[np.searchsorted(result.daily_times, common)]
+        curves.append(100.0 * curve / curve[0])
+    return Comparison(names, results, common, curves)
+
+
+def _names(results: Sequence[Result]) -> list[str]:
+    """Return names that differ: the strategy's, with its symbols, parameters or number where it must."""
+    ways = (
+        lambda r: r.found.name,
+        lambda r: f"{r.found.name} {r.plan.traded}",
+        lambda r: " ".join([r.found.name, *(f"{k}={v}" for k, v in identity.parameters(r).items())]),
+    )
+    for way in ways:
+        names = [way(result) for result in results]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{number} {result.found.name}" for number, result in enumerate(results, start=1)]
+
+
+def _settings(result: Result) -> dict[str, Any]:
+    plan = result.plan.as_json()
+    plan["parameters"] = identity.parameters(result)
+    return plan
+
+
+def _flat(value: Any, key: str = "") -> dict[str, str]:
+    if isinstance(value, Mapping):
+        found: dict[str, str] = {}
+        for name, inner in value.items():
+            found |= _flat(inner, f"{key}.{name}" if key else str(name))
+        return found
+    if isinstance(value, list):
+        return {key: ", ".join(map(str, value)) or "none"}
+    return {key: str(value)}
+
+
+def _plain(value: float) -> float | None:
+    return value if math.isfinite(value) else None

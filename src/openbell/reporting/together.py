@@ -1,0 +1,117 @@
+"""Several strategies as one portfolio: their accounts added up, and what each of them brought."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from openbell.core.errors import ConfigError
+from openbell.data.bars import Floats, Times
+from openbell.portfolio.attribution import Part, divide, in_cents
+from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.summary import summarise
+from openbell.reporting.portfolio import parts
+from openbell.reporting.result import Result
+
+
+@dataclass(frozen=True)
+class Together:
+    """Strategies that each have an account of their own. Before and after its run an account stands still."""
+
+    names: Sequence[str]
+    results: Sequence[Result]
+    times: Times  #: (marks,) ns UTC: the ends of all their sessions
+    curves: Sequence[Floats]  #: (marks,) each one's equity
+
+    @cached_property
+    def equity(self) -> Floats:
+        """(marks,) all accounts together."""
+        total: Floats = np.sum(self.curves, axis=0)
+        return total
+
+    @cached_property
+    def benchmark(self) -> Floats:
+        """(marks,) what each one is compared with, together."""
+        total: Floats = np.sum([_spread(r, r.daily_benchmark, self.times) for r in self.results], axis=0)
+        return total
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the joint curve, by the keys of `DESCRIPTIONS` that a curve defines."""
+        year = max(result.periods_per_year for result in self.results)
+        return summarise(self.equity, self.times, periods_per_year=year, benchmark=self.benchmark)
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """Every strategy's profit by symbol and side, open positions at their last prices."""
+        return [
+            part._replace(strategy=name)
+            for name, result in zip(self.names, self.results, strict=True)
+            for part in parts(result)
+        ]
+
+    def attribution(self, by: str) -> dict[str, float]:
+        """Return the profit by `strategy`, `symbol`, `sector` or `side`, to the cent.
+
+        Raises:
+            ConfigError: There is no such way.
+        """
+        return in_cents(divide(self.parts, by))
+
+    def crossed(self) -> tuple[list[str], dict[str, dict[str, float]]]:
+        """Return the symbols, and of each strategy what each symbol brought; the parts add up to all."""
+        symbols = list(dict.fromkeys(part.symbol for part in self.parts))
+        found: dict[str, dict[str, float]] = {}
+        for name in self.names:
+            own = [part for part in self.parts if part.strategy == name]
+            found[name] = divide(own, "symbol")
+        return symbols, found
+
+    def correlations(self) -> Floats:
+        """Return the strategies' correlations by their returns, (strategies, strategies); NaN if flat."""
+        returns = np.array([simple_returns(curve) for curve in self.curves])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: Floats = np.atleast_2d(np.corrcoef(returns))
+        return found
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the portfolio as JSON values."""
+        return {
+            "strategies": list(self.names),
+            "initial": float(self.equity[0]),
+            "final": float(self.equity[-1]),
+            "metrics": {key: v if math.isfinite(v) else None for key, v in self.metrics.items()},
+            "attribution": {by: self.attribution(by) for by in ("strategy", "symbol", "sector", "side")},
+            "by_strategy_and_symbol": self.crossed()[1],
+        }
+
+
+def join(results: Sequence[Result]) -> Together:
+    """Return strategies as one portfolio.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if not results:
+        raise ConfigError("portfolio: no strategy is given; name a run or a session")
+    times = np.unique(np.concatenate([result.daily_times for result in results]))
+    curves = [_spread(result, result.daily_equity, times) for result in results]
+    seen: dict[str, int] = {}
+    names = []
+    for result in results:
+        name = result.found.name
+        seen[name] = seen.get(name, 0) + 1
+        names.append(name if seen[name] == 1 else f"{name} {seen[name]}")
+    return Together(names, results, times, curves)
+
+
+def _spread(result: Result, curve: Floats, times: Times) -> Floats:
+    """Return a curve of a result's marks at other times: the last value before, its first before that."""
+    at = np.searchsorted(result.daily_times, times, side="right") - 1
+    values: Floats = curve[np.maximum(at, 0)]
+    return values
