@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from itertools import count
 from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
@@ -32,6 +31,9 @@ from openbell.utils.ratelimit import Budget, Priority
 _LOOKS = (
     4  #: so often are positions that differ asked for again: a broker's own parts may disagree for seconds
 )
+
+
+_MOST_LOOKS = 5 * _LOOKS  #: so often if something fills all the time; then it is left to the next comparison
 
 
 class Books(Protocol):
@@ -101,18 +103,43 @@ class Examiner:
         Raises:
             Halt: A difference that nothing explains, and the policy does not take it.
         """
+        seen = await self._see()
+        if seen is None:
+            return
+        self._judge(seen)
+        await self._taken()
+
+    async def _see(self) -> Snapshot | None:
+        """Return the account once it agrees with the books, or differs from them in the same way twice.
+
+        While orders fill, an account is never seen at one moment: a difference counts when nothing was booked
+        during two looks. Where something always is, the comparison is put off, and None is returned.
+        """
         books = self._books
-        for look in count(1):
+        before: tuple[int, list[Difference]] | None = None
+        for look in range(1, _MOST_LOOKS + 1):
+            booked = self._booked()
             since = max(books.floor.compared, books.floor.opened)
             seen = await self._ask(lambda at=since: snapshot(books.broker, at))  # type: ignore[misc]  # no coroutine function
             if seen.balance.blocked:
                 raise Halt(f"{books.broker.name}: the account cannot trade: {seen.balance.blocked}")
             await self._catch_up(seen)
-            if look >= _LOOKS or not self._differences(seen):
-                break
+            found = self._differences(seen)
+            still = before == (self._booked(), found) and booked == self._booked()
+            if not found or (look >= _LOOKS and still):
+                return seen  # type: ignore[no-any-return]  # what a broker answers
+            before = self._booked(), found
             await asyncio.sleep(books.timing.look)
-        self._judge(seen)
-        await self._taken()
+        books.note(
+            "alarm", {"said": "the account moves faster than it can be compared; it is compared later"}
+        )
+        return None
+
+    def _booked(self) -> int:
+        """Return how many bookings there are: it grows with each fill."""
+        courses = self._books.floor.courses.values()
+        own = sum(len(course.engine.account.entries) for course in courses)
+        return own + len(self._books.floor.router.foreign_fills)
 
     async def look_again(self) -> None:
         """Have what the account says of the orders taken; differences are left to the next comparison."""

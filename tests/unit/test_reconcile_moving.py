@@ -1,0 +1,69 @@
+"""An account that is compared while its orders fill."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openbell.core.errors import Halt
+from tests.loopback.direct import Direct
+from tests.loopback.exchange import Exchange
+from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, Scripted, scripted
+
+
+def ladder(s: Scripted, _: int) -> None:
+    """Rest a buy of one share at each of many prices."""
+    for step in range(40):
+        s.order("A", 1, limit=99 - step)
+
+
+class Sinking:
+    """Lets the market fall by one whenever the account's positions have just been read."""
+
+    def __init__(self, exchange: Exchange, falls: int) -> None:
+        self.exchange, self.falls, self.price = exchange, falls, 100
+
+    async def __call__(self, call: str, point: str) -> None:
+        if (call, point) == ("balance", "before") and self.falls and self.exchange.working():
+            self.falls, self.price = self.falls - 1, self.price - 1
+            self.exchange.trade("A", self.price)
+
+
+async def life_of(path: Path, falls: int) -> Life:
+    x = Exchange(INSTRUMENTS, time=START, margin=None)
+    for symbol in ("A", "B"):
+        x.trade(symbol, 100)
+    life = Life(path, x, Direct(x, script=Sinking(x, falls)), {"s": scripted({1: ladder})})
+    life.start()
+    await life.rest()
+    await life.moment(1, 100.0)
+    return life
+
+
+@pytest.mark.parametrize("falls", [1, 9, 30])
+async def test_fills_while_the_account_is_read_are_no_difference(tmp_path: Path, falls: int) -> None:
+    life = await life_of(tmp_path, falls)
+    life.session._examiner.ask()
+    await life.rest()
+    x = life.exchange
+    assert len(x.fills) == min(falls, 20)  # so often it is looked at
+    assert life.floor.held() == {"A": x.positions["A"]}
+    said = [entry.body.get("said", "") for entry in life.journal.read() if entry.kind == "alarm"]
+    assert any("compared later" in one for one in said) is (falls > 20)
+    await life.end()
+
+
+async def test_a_position_that_differs_twice_in_the_same_way_still_halts(tmp_path: Path) -> None:
+    life = await life_of(tmp_path, 0)
+    positions: Any = life.exchange.positions
+    positions["B"] = Decimal(3)  # nobody traded it
+    life.exchange.averages["B"] = Decimal(100)
+    life.session._examiner.ask()
+    assert life.task is not None
+    with pytest.raises(Halt, match="position B: the broker has 3, the books 0"):
+        await asyncio.wait_for(life.task, 5)
+    life.journal.close()
