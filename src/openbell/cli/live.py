@@ -19,6 +19,7 @@ from openbell.config.live import LiveFile, read_live
 from openbell.core.errors import ConfigError, nearest
 from openbell.execution.factory import open_broker
 from openbell.operation.live import Account, Live, Venue, run_live
+from openbell.operation.standby import spare_of
 from openbell.operation.streamed import Stream
 from openbell.papering import JOURNAL, folder_name
 from openbell.trading.livesession import LiveSession
@@ -67,8 +68,8 @@ def run_account(request: Request, going: Going) -> Answer:
     request, file = _read_file(request, going)
     check_stream(request)
     loaded = load_settings((), _folder(request), request.env)
-    jobs = _choose(read_jobs(request)[0], file)
-    settings = loaded.settings
+    asked, settings = read_jobs(request)
+    jobs = _choose(asked, file)
     configure(settings.logging.level, json=settings.logging.json)
     stream, environ = open_stream(request, float("inf"), history=going.history, hours=going.hours)
     venue = _open_venue(file, loaded)
@@ -136,7 +137,8 @@ def _open_venue(file: LiveFile, loaded: Loaded) -> Venue:
         )
     broker = open_broker(entry.kind, entry.options, loaded.environ)
     budget = Budget(*_RATES.get(entry.kind, _RATE))
-    return Venue(broker, budget, Policy(positions=file.unexplained))
+    spare = spare_of(entry.kind, entry.options, loaded.environ)
+    return Venue(broker, budget, Policy(positions=file.unexplained), spare=spare)
 
 
 def _show_and_ask(account: Account, jobs: Sequence[Job], *, agreed: bool) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from openbell.execution.port import LiveBroker
@@ -36,6 +36,8 @@ class BrokerOffer:
         variables: Environment variables that must be set; they are secrets.
         optional: Environment variables that are given to it where they are set; secrets as well.
         lacks: What a user should know that it has not, in a few words.
+        logs_in: Whether a login is needed before all orders can be cancelled.
+        second: Options of a second connection beside a session's, such as another number of a client.
     """
 
     title: str
@@ -44,6 +46,8 @@ class BrokerOffer:
     variables: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     lacks: str = ""
+    logs_in: bool = True
+    second: Mapping[str, Any] = field(default_factory=dict)
 
 
 def broker_names() -> list[str]:

@@ -18,6 +18,7 @@ from openbell.data.providers.protocol import Span
 from openbell.execution.port import Balance, Holding, LiveBroker
 from openbell.operation.accountlock import held
 from openbell.operation.broadcast import published
+from openbell.operation.standby import Spare, standing_by
 from openbell.operation.streamed import Job, Stream, begin_of, ground_again, ground_on
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
@@ -52,12 +53,14 @@ class Venue:
         budget: How many requests it may make.
         policy: What to do with differences between account and books that nothing explains.
         timing: How long to wait for what.
+        spare: What a second connection needs, by which a stop reaches the broker while the session hangs.
     """
 
     broker: LiveBroker
     budget: Budget
     policy: Policy | None = None
     timing: Timing | None = None
+    spare: Spare | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             kept.enter_context(copied(path, environ))
             await kept.enter_async_context(published(path, "", environ))
             inbox = Inbox(folder)
+            kept.enter_context(standing_by(folder, venue.spare))
             begun, entries = latest_session(journal)
             symbols = _symbols(jobs)
             source = Source(stream.provider, stream.catalog, stream.budget)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 from openbell.trading.pulse import NAME as PULSE
 
@@ -75,6 +75,22 @@ class Inbox:
         for path in sorted(self._asks.glob("*.json")):
             yield json.loads(path.read_text(encoding="utf-8"))
             path.unlink()
+
+
+class Stop(NamedTuple):
+    """A request to stop: how, and when it was written, seconds since 1970."""
+
+    how: str
+    time: float
+
+
+def read_stop(folder: Path) -> Stop | None:
+    """Return the request to stop that lies in a session's folder; None if there is none."""
+    path = folder / _NAME
+    try:
+        return Stop(json.loads(path.read_text(encoding="utf-8"))["how"], path.stat().st_mtime)
+    except FileNotFoundError:
+        return None
 
 
 def ask_to_stop(folder: Path, how: How, by: str = "") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TypeVar
 
 from openbell.core.errors import Disconnected, Rejected, Retryable
@@ -224,10 +225,14 @@ def _describe(send: Send) -> str:
     if order is None:
         return f"{send.call} {send.target}"
     way = "buy" if order.side > 0 else "sell"
-    amount = f"{order.quantity:f}" if order.notional is None else f"for {order.notional:f}"
+    amount = _plain(order.quantity) if order.notional is None else f"for {_plain(order.notional)}"
     prices = [
-        f"{name} {value:f}"
+        f"{name} {_plain(value)}"
         for name, value in (("limit", order.limit), ("stop", order.stop), ("trail", order.trail))
         if value is not None
     ]
     return " ".join([send.call, way, amount, order.symbol, *(prices or [order.type.value])])
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"

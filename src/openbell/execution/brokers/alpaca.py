@@ -36,6 +36,7 @@ class AlpacaBroker:
         variables=(KEY, SECRET),
         lacks="orders that are good till a date; fractions with exits, with a trail, or longer than a day; "
         "a sale of more than is held by one order; fees in its fills",
+        logs_in=False,
     )
 
     def __init__(  # each endpoint and each patience is an option

@@ -32,6 +32,7 @@ class IbBroker:
         extra="ib",
         modules=("ib_async",),
         lacks="fractions of shares, amounts of money, fills of earlier days, a check of client order ids",
+        second={"client_id": 881},
     )
     capabilities = ib_orders.CAPABILITIES
 

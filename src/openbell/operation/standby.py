@@ -1,0 +1,189 @@
+"""Stands by a live session, in a process of its own: a stop reaches the broker also while the engine hangs.
+
+It looks for requests to stop that the session does not take in time, and cancels the orders itself. It has
+a connection of its own, so nothing in the engine is needed for it. It ends when its standard input ends,
+which it does however the session ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openbell.core.errors import Disconnected, OpenbellError, Rejected, Retryable
+from openbell.execution.factory import broker_offer, open_broker
+from openbell.execution.port import LiveBroker, Report
+from openbell.papering import JOURNAL
+from openbell.storage.journal import Journal
+from openbell.trading.clientids import is_own
+from openbell.trading.inbox import read_stop
+from openbell.utils.logging import configure, get_logger
+
+READY = "standby"  #: the file that says that a process stands by
+_LOOK = 0.05  #: seconds between two looks for a request
+_PATIENCE = 0.4  #: seconds that the session has to take it
+_LATEST = 200  #: events among which a request that was taken is looked for
+_WAIT = 5.0  #: seconds that the end of a session waits for this process
+_AGAIN = 0.5  #: seconds between two tries
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """What a second connection to the account needs: the broker's kind, its options, and its secrets."""
+
+    kind: str
+    options: Mapping[str, Any]
+    secrets: Mapping[str, str]
+
+
+def spare_of(kind: str, options: Mapping[str, Any], environ: Mapping[str, str]) -> Spare:
+    """Return what a second connection to an account needs."""
+    offer = broker_offer(kind)
+    wanted = (*offer.variables, *offer.optional)
+    return Spare(
+        kind, {**options, **offer.second}, {name: environ[name] for name in wanted if name in environ}
+    )
+
+
+@contextmanager
+def standing_by(folder: Path, spare: Spare | None) -> Iterator[None]:
+    """Let a process stand by the session of a folder while something is done."""
+    if spare is None:
+        yield
+        return
+    (folder / READY).unlink(missing_ok=True)
+    words = [sys.executable, "-m", "openbell.operation.standby", str(folder)]
+    aside = subprocess.Popen(  # noqa: S603  # it is us
+        words, stdin=subprocess.PIPE, env={**os.environ, **spare.secrets}, start_new_session=True
+    )
+    assert aside.stdin is not None  # noqa: S101  # it is a pipe
+    with suppress(BrokenPipeError):
+        aside.stdin.write(json.dumps({"kind": spare.kind, "options": spare.options}).encode() + b"\n")
+        aside.stdin.flush()
+    try:
+        yield
+    finally:
+        (folder / READY).unlink(missing_ok=True)
+        with suppress(BrokenPipeError):
+            aside.stdin.close()
+        try:
+            aside.wait(_WAIT)
+        except subprocess.TimeoutExpired:
+            aside.kill()
+            aside.wait()
+
+
+class Standby:
+    """Watches the folder of one session."""
+
+    def __init__(self, folder: Path, broker: LiveBroker, *, logs_in: bool) -> None:
+        """Take the folder and the account; `logs_in` says whether it needs a login before it is asked."""
+        self._folder, self._broker, self._logs_in = folder, broker, logs_in
+        self._done = 0.0  # when the last request came that needs nothing more
+
+    async def prepare(self) -> None:
+        """Have all at hand that a cancel needs, so that it takes no time then."""
+        if self._logs_in:
+            await self._broker.connect()
+        else:
+            await self._broker.balance()
+        (self._folder / READY).touch()
+
+    async def watch(self, ended: threading.Event) -> None:
+        """Look for requests until the session has ended."""
+        while not ended.is_set():
+            asked = read_stop(self._folder)
+            if asked is not None and asked.time > self._done and asked.how in {"cancel", "flatten"}:
+                await self._serve(asked.time, ended)
+            await asyncio.sleep(_LOOK)
+
+    async def _serve(self, since: float, ended: threading.Event) -> None:
+        """Give the session its time; cancel where it does not take the request."""
+        while time.time() - since < _PATIENCE:
+            if ended.is_set() or self._was_taken(since):
+                self._done = since
+                return
+            await asyncio.sleep(_LOOK)
+        if self._was_taken(since):
+            self._done = since
+            return
+        get_logger().error("the session does not answer a request to stop; its orders are cancelled for it")
+        try:
+            count = await self._cancel()
+        except (Retryable, Disconnected) as error:
+            get_logger().error(f"cancelling failed, and is tried again: {error}")
+            await asyncio.sleep(_AGAIN)
+            return
+        self._done = since
+        get_logger().error(
+            f"{count} orders were asked to be cancelled; positions stay until the session goes on, or close "
+            "them at the broker"
+        )
+
+    def _was_taken(self, since: float) -> bool:
+        """Tell whether the session's journal has that it is being left."""
+        with Journal(self._folder / JOURNAL, read_only=True) as journal:
+            newest, _ = journal.newest()
+            latest = journal.read(max(newest - _LATEST, 0))
+            return any(entry.kind == "leave" and entry.wall >= since * 1e9 for entry in latest)
+
+    async def _cancel(self) -> int:
+        """Cancel all at once, or one by one where somebody else's orders work in the account."""
+        working = await self._broker.working()
+        own = [one for one in working if is_own(one.client_id)]
+        if len(own) == len(working):
+            await self._broker.cancel_all()
+        else:
+            await self._cancel_each(own)
+        return len(own)
+
+    async def _cancel_each(self, own: Sequence[Report]) -> None:
+        for one in own:
+            with suppress(Rejected):  # it has ended meanwhile
+                await self._broker.cancel(one.client_id)
+
+
+async def _stand_by(folder: Path, spare: Spare, ended: threading.Event) -> None:
+    broker = open_broker(spare.kind, spare.options, spare.secrets)
+    try:
+        standby = Standby(folder, broker, logs_in=broker_offer(spare.kind).logs_in)
+        await standby.prepare()
+        await standby.watch(ended)
+    finally:
+        await broker.close()
+
+
+def main(folder: Path) -> int:
+    """Stand by until standard input ends; 1 where that cannot be."""
+    configure()
+    ended = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the session is asked to end, and its end is ours
+    asked = json.loads(sys.stdin.buffer.readline())
+
+    def listen() -> None:
+        sys.stdin.buffer.read()
+        ended.set()
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        asyncio.run(_stand_by(folder, Spare(asked["kind"], asked["options"], os.environ), ended))
+    except OpenbellError as error:
+        get_logger().error(f"a stop will not reach the broker while the session hangs: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
