@@ -1,0 +1,30 @@
+"""The benchmark of trading, small: that it measures what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.faultweek import Week, run_week
+from benchmarks.trading import measure_days, measure_latency
+
+
+async def test_an_order_is_timed_from_its_bar_to_the_wire(tmp_path: Path) -> None:
+    found = await measure_latency(5, tmp_path)
+    assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["worst_ms"]
+
+
+def test_memory_is_measured_over_days(tmp_path: Path) -> None:
+    found = measure_days(3, tmp_path)
+    assert found["orders"] > 3
+    assert found["slope_kb_a_day"] < 100
+
+
+async def test_minutes_without_a_fault_are_acted_on(tmp_path: Path) -> None:
+    found = await run_week(tmp_path, minutes=5)
+    assert (found["acted_within_1s_percent"], found["missed_outside"], found["wrong"]) == (100.0, [], [])
+    assert found["fills"] == 5
+
+
+def test_the_brokers_own_outages_are_told_apart() -> None:
+    week = Week()
+    assert [week.outage(minute) for minute in (449, 450, 1305)] == [None, "429 burst", "connection refused"]
