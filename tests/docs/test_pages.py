@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,15 @@ def afternoon(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """What `openbell demo` leaves in a user's folder: it takes seconds, and several pages begin with it."""
+    folder: Path = tmp_path_factory.mktemp("demo")
+    with contextlib.chdir(folder):
+        assert main(["demo"]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_a_pages_code_and_commands_run_in_the_order_in_which_they_stand(
     page, afternoon, request, monkeypatch
@@ -57,6 +68,10 @@ def test_a_pages_code_and_commands_run_in_the_order_in_which_they_stand(
             exec(compile(code, f"{ids(page)}", "exec"), space)  # noqa: S102  # our own pages
         elif kind == "console":
             for line in COMMAND.findall(code):
+                if line == "openbell demo":
+                    left = request.getfixturevalue("demo")
+                    shutil.copytree(left, afternoon, dirs_exist_ok=True)
+                    continue
                 assert main(shlex.split(line)[1:]) == 0, line
         elif kind == "sql":
             for query in code.strip().split(";\n"):

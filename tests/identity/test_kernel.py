@@ -14,8 +14,8 @@ from tests.unit.kernel_by_hand import Prepared, by_events, by_kernel, difference
 from openbell.backtesting.kernel import bracket, loop
 from openbell.core.errors import StrategyError
 
-thorough = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
-some = settings(thorough, max_examples=80)
+thorough = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(thorough, max_examples=40)
 #: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
 SEEDS = range(160)
 GUARDED = range(60)

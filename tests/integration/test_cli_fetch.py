@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
-from tests.integration.cli_runs import run, run_apart
+from tests.integration.cli_runs import run
 from tests.loopback.alpaca import ENVIRON, KEY, SECRET, AlpacaServer, make_bar
 from tests.loopback.server import Fault
 from tests.loopback.thread import beside
@@ -109,7 +109,7 @@ def test_a_fetch_that_was_killed_fetches_only_the_rest(server, home):
     server.before = lambda _request: asyncio.sleep(0)
     server._let_go.set()
     server.requests.clear()
-    rest = run_apart(*FETCH, "--json", folder=home)
+    rest = run(*FETCH, "--json")
     assert rest.code == 0, rest.err
     fetched = {one["symbol"]: one["bars"] for one in rest.document["symbols"]}
     assert {symbol: count + before.get(symbol, 0) for symbol, count in fetched.items()} == {
@@ -118,9 +118,8 @@ def test_a_fetch_that_was_killed_fetches_only_the_rest(server, home):
     later = [query["start"][:10] for query in asked(server) if before.get(query["symbols"]) == 90]
     assert later
     assert all(start > "2024-05-01" for start in later)
-    run_apart("data", "verify", folder=home)
-    result = run_apart("backtest", "sma_cross", "--symbols", "AAPL", "--provider", "alpaca", "--no-check",
-                       folder=home)  # fmt: skip
+    assert run("data", "verify").code == 0
+    result = run("backtest", "sma_cross", "--symbols", "AAPL", "--provider", "alpaca", "--no-check")
     assert result.code == 0, result.err
 
 

@@ -8,6 +8,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange
 from tests.loopback.front import Front
@@ -19,7 +20,6 @@ from openbell.trading.inbox import ask_to_stop
 from openbell.trading.ledger import fold
 from openbell.trading.session import latest_session
 
-KILLS = 20
 ROOT = Path(__file__).parents[2]
 
 
@@ -64,10 +64,11 @@ class Trial:
         self.front.send_bars([bar(self.minute, walk(self.x, self.rng, symbol), symbol)])
 
 
-async def test_no_kill_loses_or_doubles_anything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [8, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_no_kill_loses_or_doubles_anything(tmp_path: Path, kills: int) -> None:
     trial = Trial(tmp_path)
     await trial.front.start()
-    for _ in range(KILLS):
+    for _ in range(kills):
         assert await trial.live(trial.rng.randint(1, 60)) == -9
     assert await trial.live(0) == 0
     await trial.front.close()
@@ -80,4 +81,4 @@ async def test_no_kill_loses_or_doubles_anything(tmp_path: Path) -> None:
     held = {symbol: one.quantity for symbol, one in ledger.account.positions.items() if one.quantity}
     assert held == {symbol: float(quantity) for symbol, quantity in x.positions.items() if quantity}
     assert abs(ledger.account.cash - ledger.account.initial_cash - float(x.cash - x.initial)) < 1e-6
-    assert len(x.fills) > KILLS
+    assert len(x.fills) > kills

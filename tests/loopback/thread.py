@@ -26,6 +26,15 @@ def beside(server: Server) -> Iterator[Server]:
         yield server
     finally:
         wait(server.__aexit__(None, None, None))
+        wait(_cancel_rest())
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def _cancel_rest() -> None:
+    """End what still waits, such as an answer that a test has held back."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
