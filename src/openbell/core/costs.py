@@ -6,6 +6,7 @@ These are parameters only; the formulas are in `rules`.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from openbell.core.errors import ConfigError
@@ -29,6 +30,15 @@ def _check(record: object, *, positive: tuple[str, ...] = ()) -> None:
             raise ConfigError(f"{place}={value} must be at most {_WHOLE_BPS:g}: that is the whole price")
         if f.name in positive and value == 0:
             raise ConfigError(f"{place}={value} must be more than zero")
+
+
+def _check_by_symbol(name: str, values: object) -> None:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"margin.{name}={values!r} must be a mapping of symbols to numbers")
+    for symbol, value in values.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+        if not (isinstance(symbol, str) and number):
+            raise ConfigError(f"margin.{name}[{symbol!r}]={value!r} must be a number, zero or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,11 @@ class Margin:
 
     `initial` is the share of a position's value that must be covered by equity; 0.5 is Reg T.
     Interest and borrow are yearly rates, charged for each calendar day a debit or a short is held.
+
+    The rules of an account are off until they are set: `settlement` lets a cash account spend what it sold
+    only when that has settled (SEC 15c6-1), so that no purchase on good faith can be violated. `day_trades`
+    keeps a margin account with less than 25,000 out of the pattern (FINRA 4210). `locates` are the most
+    shares of a symbol that can be borrowed; of one that is not named, any number.
     """
 
     initial: float = 1.0
@@ -80,15 +95,33 @@ class Margin:
     short: bool = False
     borrow_rate: float = 0.01
     interest_rate: float = 0.06
+    maintenance_short: float = 0.0  #: of shorts; 0 is as for longs, FINRA 4210(c) asks for 0.30
+    settlement: bool = False
+    day_trades: bool = False
+    borrow_rates: Mapping[str, float] = field(default_factory=dict)  #: of symbols that are dearer to borrow
+    locates: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check(self, positive=("initial",))
+        _check_by_symbol("borrow_rates", self.borrow_rates)
+        _check_by_symbol("locates", self.locates)
         if self.initial > 1:
             raise ConfigError(f"margin.initial={self.initial} must be at most 1 (1 is a cash account)")
         if self.maintenance > self.initial:
             raise ConfigError(
                 f"margin.maintenance={self.maintenance} must not exceed margin.initial={self.initial}"
             )
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether money alone decides, by one rate and one margin for all."""
+        return not (
+            self.maintenance_short or self.settlement or self.day_trades or self.borrow_rates or self.locates
+        )
+
+    def borrow_of(self, symbol: str) -> float:
+        """Return the yearly fee for borrowing a symbol."""
+        return self.borrow_rates.get(symbol, self.borrow_rate)
 
 
 REG_T = Margin(initial=0.5, maintenance=0.25, short=True)

@@ -96,6 +96,9 @@ class Reason(StrEnum):
     GAP_UNAFFORDABLE = "gap_unaffordable"  #: affordable when accepted, not at its fill
     CUT_TO_AFFORDABLE = "cut_to_affordable"  #: the affordable part filled, the rest was dropped
     SHORT_NOT_ALLOWED = "short_not_allowed"
+    UNSETTLED = "unsettled"  #: what was sold has not settled, and pays for nothing before
+    DAY_TRADES = "day_trades"  #: it could make a pattern day trader of an account with too little equity
+    NOT_LOCATED = "not_located"  #: more would be sold short than can be borrowed
     NOT_A_MEMBER = "not_a_member"  #: the symbol is not in the universe now
     NOTHING_TO_REDUCE = "nothing_to_reduce"  #: reduce-only without a position
     BAD_QUANTITY = "bad_quantity"

@@ -1,7 +1,7 @@
 """When what was sold may be spent, and how many day trades there were: questions to a ledger.
 
-They are asked of a ledger's fills and the exchange's sessions. The simulated broker does not ask them: its
-buying power counts the proceeds of a sale at once.
+They are asked of a ledger's fills and the exchange's sessions, by `conduct` for the simulated broker and for
+live sessions, where the account's settings say so.
 """
 
 from __future__ import annotations
@@ -72,32 +72,61 @@ def settled_cash(entries: Sequence[Entry], cash: float, sessions: Sessions, now:
     return cash - sum(one.amount for one in pending_of(entries, sessions, now))
 
 
-def day_trades(entries: Iterable[Entry], sessions: Sessions) -> dict[int, int]:
-    """Return the day trades of each session that has one, by its index.
+class DayTrades:
+    """Counts the day trades of bookings as they come.
 
     A day trade opens shares and closes some of them in the same session. Closing fills that follow one
     another are one; each opening after them can begin another.
     """
-    opened: dict[str, tuple[int, float, bool]] = {}  # session, shares opened in it, whether it is counted
-    found: dict[int, int] = {}
-    for entry in entries:
+
+    def __init__(self, sessions: Sessions) -> None:
+        self.found: dict[int, int] = {}  #: by the session's index
+        self._sessions = sessions
+        self._opened: dict[str, tuple[int, float, bool]] = {}  # session, shares opened in it, whether counted
+
+    def add(self, entry: Entry) -> None:
+        """Take in a booking; what is no fill is passed over."""
         if entry.kind is not EntryKind.FILL:
-            continue
-        session = bisect_left(sessions.closes, entry.time)
+            return
+        session = bisect_left(self._sessions.closes, entry.time)
         before = entry.position - entry.quantity
-        day, shares, counted = opened.get(entry.symbol, (session, 0.0, False))
+        day, shares, counted = self._opened.get(entry.symbol, (session, 0.0, False))
         if day != session:
             shares, counted = 0.0, False
         closes = min(abs(entry.quantity), abs(before)) if before * entry.quantity < 0.0 else 0.0
         if closes > 0.0 and shares > 0.0 and not counted:
-            found[session] = found.get(session, 0) + 1
+            self.found[session] = self.found.get(session, 0) + 1
             counted = True
         shares = max(shares - closes, 0.0)
         opens = abs(entry.quantity) - closes
         if opens > 0.0:
             shares, counted = shares + opens, False
-        opened[entry.symbol] = (session, shares, counted)
-    return found
+        self._opened[entry.symbol] = (session, shares, counted)
+
+    def count(self, first: int, last: int) -> int:
+        """Return the day trades from one session to another, both included."""
+        return sum(number for session, number in self.found.items() if first <= session <= last)
+
+    def running(self, session: int) -> set[str]:
+        """Return the symbols whose next closing fill in a session would be a day trade more."""
+        return {
+            symbol
+            for symbol, (day, shares, counted) in self._opened.items()
+            if day == session and shares > 0.0 and not counted
+        }
+
+
+def day_trades(entries: Iterable[Entry], sessions: Sessions) -> dict[int, int]:
+    """Return the day trades of each session that has one, by its index."""
+    trades = DayTrades(sessions)
+    for entry in entries:
+        trades.add(entry)
+    return trades.found
+
+
+def applies(rule: DayTradeRule, time: int) -> bool:
+    """Tell whether a rule is in force at a time."""
+    return rule.since <= _day(time) < rule.until
 
 
 def is_pattern(
@@ -109,7 +138,7 @@ def is_pattern(
     """
     limit = rule or DayTradeRule()
     last = bisect_left(sessions.closes, now)
-    if not limit.since <= _day(now) < limit.until:
+    if not applies(limit, now):
         return False
     first = last - limit.span + 1
     count = sum(n for session, n in day_trades(entries, sessions).items() if first <= session <= last)
@@ -125,7 +154,7 @@ def may_day_trade(
 ) -> bool:
     """Tell whether one day trade more leaves the account out of the pattern, or its equity allows it."""
     limit = rule or DayTradeRule()
-    if equity >= limit.equity or not limit.since <= _day(now) < limit.until:
+    if equity >= limit.equity or not applies(limit, now):
         return True
     last = bisect_left(sessions.closes, now)
     made = day_trades(entries, sessions)

@@ -16,6 +16,7 @@ from openbell.data.calendar import Sessions, sessions
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.risk.gate import open_gate
+from openbell.portfolio.conduct import Conduct
 from openbell.run.prices import instrument
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import Found
@@ -85,14 +86,17 @@ def make_engine(plan: Plan, found: Found, ground: Ground, folder: Path | None = 
 def make_live_course(name: str, plan: Plan, found: Found, ground: Ground, log: Log) -> LiveCourse:
     """Return a strategy's course in a live session; arguments as for `make_course`."""
     engine, tape = make_engine(plan, found, ground, _beside(log, name))
-    initial = plan.costs.margin.initial
+    margin = plan.costs.margin
+    initial = margin.initial
     return LiveCourse(
         engine,
         Scribe(log, name),
         tape=tape,
         initial=initial,
+        conduct=None if margin.is_plain else Conduct(margin, tape.calendar),
         origin=plan.strategy,
         parameters=plan.parameters,
+        make=found.make,
     )
 
 

@@ -147,7 +147,20 @@ class Board:
             initial=course.initial,
             open=self.is_open(self.time),
             short=course.engine.desk.short,
+            barred=self._barred(route),
         )
+
+    def _barred(self, route: Route) -> Reason | None:
+        """Return which rule of the account an order would break, should it open."""
+        course, order = route.course, route.order
+        if course.conduct is None:
+            return None
+        working = (one.order for one in self.open(course.name) if one is not route)
+        return course.conduct.barred(
+            order.symbol, order.side * route.terms.quantity, course.engine.account,
+            equity=course.engine.desk.equity(), time=self.time,
+            waiting={one.symbol for one in working if not one.reduce_only},
+        )  # fmt: skip
 
 
 def _place(route: Route) -> tuple[str, str]:
@@ -158,6 +171,8 @@ def _unreserved(course: LiveCourse) -> float:
     """Return the equity that no position ties up."""
     account = course.engine.account
     if course.initial == 1.0 and not account.shorts:
+        if course.conduct is not None:
+            return account.cash - course.conduct.unsettled(account, course.tape.time)
         return account.cash  # equity less the positions' value, without summing them
     price = course.tape.price
     return rules.free_equity(account.equity(price), account.gross(price), course.initial)

@@ -13,6 +13,11 @@ from openbell.core.types import Instrument, OrderType, Reason, TimeInForce
 from openbell.execution.approval import ApprovedOrder, approve, on_grid, price_of, quantity_of
 from openbell.execution.port import Capabilities
 
+_BARRED = {
+    Reason.SHORT_NOT_ALLOWED: "cannot be sold short here",
+    Reason.DAY_TRADES: "could be a day trade too many: with so little equity, four in five sessions are a pattern",
+    Reason.NOT_LOCATED: "cannot be borrowed for that many shares (costs.margin.locates)",
+}
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
@@ -47,6 +52,7 @@ class Standing(NamedTuple):
         initial: The share of a position's value that must be covered by equity.
         open: Whether the exchange is in session.
         short: Whether the strategy may sell short.
+        barred: Which rule of the account an order that opens would break.
     """
 
     price: float
@@ -56,6 +62,7 @@ class Standing(NamedTuple):
     initial: float
     open: bool
     short: bool
+    barred: Reason | None = None
 
 
 class Refusal(NamedTuple):
@@ -140,8 +147,11 @@ class Gate:
         opening = rules.opening_part(standing.held, order.side * terms.quantity)
         if opening <= rules.DUST:
             return None
+        barred = standing.barred
         if order.side < 0 and not (self.capabilities.short and standing.short and instrument.shortable):
-            return Refusal(Reason.SHORT_NOT_ALLOWED, f"{order.symbol} cannot be sold short here")
+            barred = Reason.SHORT_NOT_ALLOWED
+        if barred is not None:
+            return Refusal(barred, f"{order.symbol} {_BARRED[barred]}")
         price = standing.price if math.isnan(terms.limit) else terms.limit
         need = opening * price
         if need * standing.initial > standing.free + rules.DUST:

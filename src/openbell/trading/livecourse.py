@@ -15,6 +15,8 @@ from openbell.core.ports import Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
 from openbell.data.tape import Tape
+from openbell.execution.risk.gate import RiskGate, gate_of
+from openbell.portfolio.conduct import Conduct
 from openbell.strategies.blame import blame
 from openbell.trading.asks import carry_out
 from openbell.trading.records import body_of
@@ -32,6 +34,7 @@ class LiveCourse:
         *,
         tape: Tape,
         initial: float = 1.0,
+        conduct: Conduct | None = None,
         origin: str = "",
         parameters: Mapping[str, Any] | None = None,
         make: Make | None = None,
@@ -43,11 +46,13 @@ class LiveCourse:
             scribe: The strategy's hand in the journal.
             tape: Its market.
             initial: The share of a position's value that must be covered by its equity; 1 is no leverage.
+            conduct: The rules of its account beside money, if there are any.
             origin: Which strategy it is, for the journal.
             parameters: Its parameters, for the journal.
             make: Makes one with other parameters; without it they cannot be changed while it runs.
         """
         self.engine, self.scribe, self.tape, self.initial = engine, scribe, tape, initial
+        self.conduct = conduct
         engine.tell_refusals(scribe.refuse)
         engine.desk.tell_signal = self._note_signal
         self.failure: StrategyError | None = None  #: what the strategy raised; it is not called any more then
@@ -55,6 +60,11 @@ class LiveCourse:
         self._origin, self._parameters = origin, dict(parameters or {})
         self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
+
+    @property
+    def gate(self) -> RiskGate | None:
+        """The gate of the strategy's limits, if it has any."""
+        return gate_of(self.engine)
 
     @property
     def name(self) -> str:

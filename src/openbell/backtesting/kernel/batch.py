@@ -81,6 +81,8 @@ class Batch:
         check_actions(panel.schedule())
         if plan.universe is not None:
             raise refuse("in a universe, members come and go")
+        if not plan.costs.margin.is_plain:
+            raise refuse("settlement, day trades and what can be borrowed look at the ledger")
         if plan.risk.active:
             raise refuse("limits of risk look at each order")
         if type(plan.sizer) not in SIZERS:
@@ -97,8 +99,10 @@ class Batch:
         self._symbols = list(panel.parts)
         self.measures = measures_of(figures)
         self._picked = [MEASURES.index(name) for name in self.measures]
-        ends = last_of_sessions(panel.times, panel)
-        self._marks = np.unique(np.append(0, ends[-1:] if figures == "trades" else ends))
+        self._first = panel.after(plan.begin)
+        ends = last_of_sessions(panel.times[self._first :], panel) + self._first
+        ends = ends[-1:] if figures == "trades" else ends
+        self._marks = ends if ends[0] == self._first else np.append(self._first, ends)
         self._columns = columns_of(panel, self._marks)
         self._inputs: dict[tuple[str, Any], Any] = {}
         self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
@@ -181,7 +185,7 @@ class Batch:
         memory = Memory(self._columns, symbols=len(self._symbols), log=log)
         set_symbols(memory, panel)
         set_costs(memory, plan.costs, cash=plan.cash, sizer=plan.sizer, dense=panel.dense)
-        span = int(panel.times[0]), int(panel.times[self._marks[-1]])
+        span = int(panel.times[self._marks[0]]), int(panel.times[self._marks[-1]])
         memory.run.moments, memory.run.mark_count = len(panel), len(self._marks)
         memory.run.sessions = len(panel.sessions)
         memory.run.actions = len(self._columns["action_moments"])
@@ -226,7 +230,11 @@ class Batch:
             raise TypeError
         if any(isinstance(number, int) and abs(number) >= LARGE for number in constants):
             raise OverflowError
-        return self.decider.changes(columns, constants, scratch)
+        return self.decider.changes(columns, constants, scratch, self.first_bar(symbol))
+
+    def first_bar(self, symbol: str) -> int:
+        """Return a symbol's first bar that may be decided on."""
+        return int(np.searchsorted(self.slots(symbol), self._first)) if self._first else 0
 
     def scratches(self) -> dict[str, Scratch]:
         """Return what one thread decides in, for each symbol."""

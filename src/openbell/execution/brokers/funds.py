@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from openbell.core import rules
 from openbell.core.account import Account
+from openbell.core.clock import Sessions
 from openbell.core.costs import Costs
 from openbell.core.market import Track
 from openbell.core.orders import Order
 from openbell.core.ports import Market
 from openbell.core.types import OrderType, Reason
 from openbell.execution.brokers.working import Working
+from openbell.portfolio.conduct import Conduct
 
 _MARKET = OrderType.MARKET
 
@@ -17,11 +19,12 @@ _MARKET = OrderType.MARKET
 class Funds:
     """The account behind the orders, with what accepted orders have reserved."""
 
-    def __init__(self, account: Account, market: Market, costs: Costs) -> None:
+    def __init__(self, account: Account, market: Market, costs: Costs, sessions: Sessions) -> None:
         self.account = account
         self._market = market
         self._members = market.members
         self._margin = costs.margin
+        self._conduct = None if costs.margin.is_plain else Conduct(costs.margin, sessions)
         self._commission = costs.commission
         self._positions = account.positions
         self._alone: Working | None = None  # the only order that has reserved something, in no sum so far
@@ -34,6 +37,8 @@ class Funds:
         """Return the equity that no position ties up."""
         account, initial = self.account, self._margin.initial
         if initial == 1.0 and account.shorts == 0:
+            if self._conduct is not None:
+                return account.cash - self._conduct.unsettled(account, self._market.time)
             return account.cash  # equity less the positions' value, without summing them
         price = self._market.price
         return rules.free_equity(account.equity(price), account.gross(price), initial)
@@ -65,14 +70,14 @@ class Funds:
         closing = quantity - opening
         if order.reduce_only:
             quantity, opening = closing, 0.0
-        barred = self._barred(working.track, order.side, opening)
+        barred = self._barred(working.track, order, quantity, opening)
         if barred is not None:
             return barred
         need = self._estimate(working, order, opening, closing)
         if order.oco:
             need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
-        if opening > rules.DUST and need > self.unreserved - self._total + rules.DUST:
-            return Reason.NO_BUYING_POWER
+        if opening > rules.DUST and need > (free := self.unreserved - self._total) + rules.DUST:
+            return self._short_of(need, free)
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
             working.need, working.reserved, working.group = need, quantity, order.oco
             if self._holds:
@@ -144,15 +149,32 @@ class Funds:
         free = self._free_at(working, held, market) + freed
         return closing + rules.affordable(free, each, fee, working.lot)
 
+    def _misconduct(self, conduct: Conduct, order: Order, quantity: float) -> Reason | None:
+        """Return which rule of the account an order that opens would break."""
+        holds = [*self._holds.values(), *([self._alone] if self._alone is not None else [])]
+        waiting = {one.order.symbol for one in holds if one.need > 0.0}
+        return conduct.barred(
+            order.symbol, order.side * quantity, self.account,
+            equity=self.account.equity(self._market.price), time=self._market.time, waiting=waiting,
+        )  # fmt: skip
+
+    def _short_of(self, need: float, free: float) -> Reason:
+        """Return why money is missing: there is none, or it has not settled."""
+        if self._conduct is not None:
+            free += self._conduct.unsettled(self.account, self._market.time)
+        return Reason.NO_BUYING_POWER if need > free + rules.DUST else Reason.UNSETTLED
+
     # --- the parts -------------------------------------------------------------------------------------
 
-    def _barred(self, track: Track, side: float, opening: float) -> Reason | None:
+    def _barred(self, track: Track, order: Order, quantity: float, opening: float) -> Reason | None:
         """Return why that much of a position may not be opened, whatever money there is."""
         if opening <= rules.DUST:
             return None
         if self._members is not None and track.symbol not in self._members.at(self._market.time):
             return Reason.NOT_A_MEMBER
-        return Reason.SHORT_NOT_ALLOWED if side < 0 and not self.may_short(track) else None
+        if order.side < 0 and not self.may_short(track):
+            return Reason.SHORT_NOT_ALLOWED
+        return None if self._conduct is None else self._misconduct(self._conduct, order, quantity)
 
     def _free_at(self, working: Working, held: float, market: float) -> float:
         return rules.revalued_free(self.unreserved, held, working.track.price(), market, self._margin.initial)
@@ -166,7 +188,10 @@ class Funds:
         c, value = self._commission, quantity * price
         raw = rules.charge_raw(quantity, value, c.per_share, c.taker_bps)
         fee = rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
-        return rules.required(opening, closing, price, price, order.side, self._margin.initial, fee)
+        need = rules.required(opening, closing, price, price, order.side, self._margin.initial, fee)
+        if self._conduct is not None and self._conduct.settles:
+            return max(need, 0.0)  # a sale pays for nothing before it has settled
+        return need
 
     def _hold(self, working: Working) -> None:
         """Count in what an order has reserved."""

@@ -44,7 +44,7 @@ class Holding:
         for symbol, position in list(self._account.positions.items()):
             if position.quantity < 0.0:
                 value = -position.quantity * self._tracks[symbol].price()
-                self._charge(symbol, "borrow", value, self._margin.borrow_rate, nights, moment)
+                self._charge(symbol, "borrow", value, self._margin.borrow_of(symbol), nights, moment)
         if debt > 0.0:
             self._charge("", "interest", debt, self._margin.interest_rate, nights, moment)
 
@@ -60,6 +60,13 @@ class Holding:
         account = self._account
         equity = account.equity(self._price)
         needed = self._margin.maintenance * account.gross(self._price)
+        if self._margin.maintenance_short:
+            more = self._margin.maintenance_short - self._margin.maintenance
+            needed += more * _short_value(account, self._price)
         held = (symbol for symbol, position in account.positions.items() if position.quantity != 0.0)
         if equity < needed and not all(map(closing, held)):
             self.ear.other(MarginCall(self._strategy, equity, needed, time))
+
+
+def _short_value(account: Account, price: Callable[[str], float]) -> float:
+    return sum(-one.quantity * price(name) for name, one in account.positions.items() if one.quantity < 0.0)

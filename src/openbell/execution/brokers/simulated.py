@@ -42,7 +42,7 @@ class SimulatedBroker:
         costs: Costs,
         detail: Detail | None = None,
     ) -> None:
-        funds = Funds(account, market, costs)
+        funds = Funds(account, market, costs, sessions)
         self.book = Book(account=account, tracks=market.tracks, sessions=sessions, funds=funds)
         self._fills = Fills(self.book, account, funds=funds, costs=costs)
         self._matching = Matching(self.book, self._fills, account=account, sessions=sessions, detail=detail)

@@ -68,12 +68,19 @@ def facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]]
 
 def _account(margin: Margin) -> str:
     if margin.initial == 1 and not margin.short:
-        return "cash account: no leverage, no short sales"
+        settles = ", proceeds are spent when they have settled" if margin.settlement else ""
+        return f"cash account: no leverage, no short sales{settles}"
     shares = {"initial": margin.initial, "maintenance": margin.maintenance}
     rates = {"borrow": margin.borrow_rate, "interest": margin.interest_rate}
     words = [f"{name} {plain(100 * value)}%" for name, value in shares.items()]
     words.append(f"short sales {'allowed' if margin.short else 'not allowed'}")
     words += [f"{name} {plain(100 * value)}% a year" for name, value in rates.items()]
+    words += ["kept out of the pattern of day trades"] if margin.day_trades else []
+    words += [f"maintenance of shorts {plain(100 * margin.maintenance_short)}%"] * bool(
+        margin.maintenance_short
+    )
+    words += [f"borrow of {symbol} {plain(100 * rate)}%" for symbol, rate in margin.borrow_rates.items()]
+    words += [f"at most {plain(most)} {symbol} short" for symbol, most in margin.locates.items()]
     return f"margin account: {', '.join(words)}"
 
 
