@@ -14,6 +14,7 @@ from openbell.core.types import Fill, Instrument
 from openbell.data.calendar import sessions
 from openbell.data.tape import Tape
 from openbell.execution.port import Capabilities, LiveBroker
+from openbell.execution.risk.gate import open_gate
 from openbell.portfolio.sizing import FixedQuantity
 from openbell.storage.journal import Journal
 from openbell.trading.clientids import ClientIds
@@ -79,11 +80,12 @@ def floor_of(
     initial: float = 1.0,
     is_open: Callable[[int], bool] = lambda _: True,
     symbols: Sequence[str] = SYMBOLS,
+    risk: ob.Risk | None = None,
 ) -> Floor:
     """Return strategies and their router, new."""
     router = Router(Gate(capabilities), ClientIds("t1", longest=capabilities.id_length), is_open=is_open)
     courses = [
-        course_of(journal, name, one, cash=cash, initial=initial, symbols=symbols)
+        course_of(journal, name, one, cash=cash, initial=initial, symbols=symbols, risk=risk)
         for name, one in strategies.items()
     ]
     return Floor(courses, router)
@@ -97,13 +99,21 @@ def course_of(
     cash: float = 50_000.0,
     initial: float = 1.0,
     symbols: Sequence[str] = SYMBOLS,
+    risk: ob.Risk | None = None,
 ) -> LiveCourse:
     """Return a strategy on its tape."""
     instruments = [Instrument(one) for one in symbols]
     calendar = sessions("24/7", START, START + 30 * 86_400_000_000_000)
     tape = Tape(instruments, timeframe="1m", sessions=calendar, begin=START)
     strategy = kind()
-    engine = Engine(strategy, market=tape, cash=cash, sizer=FixedQuantity(10), short=True)
+    engine = Engine(
+        strategy,
+        market=tape,
+        cash=cash,
+        sizer=FixedQuantity(10),
+        short=True,
+        gate=None if risk is None else open_gate(risk, calendar),
+    )
     strategy.bind(engine.desk, seed=1)
     return LiveCourse(engine, Scribe(journal, name, clock=lambda: 0), tape=tape, initial=initial)
 

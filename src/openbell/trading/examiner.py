@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.execution.port import LiveBroker
+from openbell.trading.circumstances import skew_of
 from openbell.trading.clientids import is_own
 from openbell.trading.floor import Floor
 from openbell.trading.reconcile import (
@@ -32,7 +33,6 @@ _LOOKS = (
     4  #: so often are positions that differ asked for again: a broker's own parts may disagree for seconds
 )
 
-
 _MOST_LOOKS = 5 * _LOOKS  #: so often if something fills all the time; then it is left to the next comparison
 
 
@@ -49,6 +49,12 @@ class Books(Protocol):
     def bring(self, came: Any) -> None:
         """Have something that was heard taken in its turn, or a function called."""
 
+    def put_condition(self, body: Mapping[str, Any] | None) -> None:
+        """Have a condition taken that limits look at, if it is one."""
+
+    def count_error(self, said: str) -> None:
+        """Have an error of the broker counted."""
+
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write down what changes nothing."""
 
@@ -56,8 +62,8 @@ class Books(Protocol):
 class Examiner:
     """Compares on start, after each reconnect, and every few minutes; asks for fills that were not told."""
 
-    def __init__(self, books: Books, budget: Budget, policy: Policy) -> None:
-        self._books, self._budget, self._policy = books, budget, policy
+    def __init__(self, books: Books, budget: Budget, policy: Policy, *, wall: Callable[[], int]) -> None:
+        self._books, self._budget, self._policy, self._wall = books, budget, policy, wall
         self._asked = asyncio.Event()
         self._fills, self._filled = asyncio.Event(), asyncio.Event()
 
@@ -103,10 +109,14 @@ class Examiner:
         Raises:
             Halt: A difference that nothing explains, and the policy does not take it.
         """
+        books = self._books
         seen = await self._see()
         if seen is None:
             return
         self._judge(seen)
+        await self._taken()
+        books.put_condition(books.floor.circumstances.disagreement(""))
+        await self._measure_skew()
         await self._taken()
 
     async def _see(self) -> Snapshot | None:
@@ -129,6 +139,7 @@ class Examiner:
             if not found or (look >= _LOOKS and still):
                 return seen  # type: ignore[no-any-return]  # what a broker answers
             before = self._booked(), found
+            books.put_condition(books.floor.circumstances.disagreement("; ".join(map(str, found))))
             await asyncio.sleep(books.timing.look)
         books.note(
             "alarm", {"said": "the account moves faster than it can be compared; it is compared later"}
@@ -140,6 +151,14 @@ class Examiner:
         courses = self._books.floor.courses.values()
         own = sum(len(course.engine.account.entries) for course in courses)
         return own + len(self._books.floor.router.foreign_fills)
+
+    async def _measure_skew(self) -> None:
+        """Have taken by how much the computer's clock is off the broker's, where a limit looks at it."""
+        books = self._books
+        if books.floor.circumstances.measures_skew:
+            before = self._wall()
+            told = await self._ask(books.broker.now)
+            books.put_condition(books.floor.circumstances.skew(skew_of(before, told, self._wall())))
 
     async def look_again(self) -> None:
         """Have what the account says of the orders taken; differences are left to the next comparison."""
@@ -284,4 +303,5 @@ class Examiner:
                     return await call()
             except (Retryable, Disconnected, TimeoutError) as error:
                 after = getattr(error, "after", None)
+                self._books.count_error(str(error))
                 await asyncio.sleep(min(timing.look if after is None else after, timing.patience))

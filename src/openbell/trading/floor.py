@@ -14,6 +14,7 @@ from openbell.core.errors import BadData
 from openbell.core.messages import BarMessage
 from openbell.core.orders import OrderUpdate
 from openbell.core.types import Action, OrderStatus, Reason
+from openbell.trading.circumstances import CONDITION, Circumstances
 from openbell.trading.livecourse import LiveCourse, fill_of_execution
 from openbell.trading.records import action_of
 from openbell.trading.route import ZERO
@@ -32,6 +33,9 @@ class Floor:
         self.time = 0  #: of the last input, by the broker's clock or the bars' stamps
         self.opened = 0  #: when the session began, by the broker's clock: fills before are not its own
         self.compared = 0  #: the broker's time of the last comparison: fills before it are all booked
+        gates = {name: course.gate for name, course in self.courses.items()}
+        self.gates = {name: gate for name, gate in gates.items() if gate is not None}  #: by strategy
+        self.circumstances = Circumstances(self.gates)
         self.base: dict[str, Decimal] | None = None  #: positions that are somebody else's
         self.base_cash = ZERO
         self.started = self.left = False
@@ -42,6 +46,7 @@ class Floor:
             "return": self._return, "report": self._report, "execution": self._execution,
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
             "base": self._base, "adopt": self._adopt, "open": self._open, "act": self._act, "ask": self._ask,
+            CONDITION: self._condition,
         }  # fmt: skip
 
     def apply(self, kind: str, body: Body, time: int) -> None:
@@ -54,6 +59,8 @@ class Floor:
         if step is None:
             raise BadData(f"a journal's input {kind!r} is unknown; update Openbell")
         self.time = max(self.time, time)
+        for gate in self.gates.values():
+            gate.conditions.now = self.time
         step(body, time)
 
     def held(self) -> dict[str, Decimal]:
@@ -142,6 +149,10 @@ class Floor:
         """Take what is somebody else's."""
         self.base = {symbol: Decimal(quantity) for symbol, quantity in body["holdings"].items()}
         self.base_cash = Decimal(body["cash"])
+
+    def _condition(self, body: Body, _time: int) -> None:
+        """Take what limits look at beside bars."""
+        self.circumstances.take(body, self.time)
 
     def _open(self, _body: Body, time: int) -> None:
         self.opened = time

@@ -17,6 +17,7 @@ from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.core.types import Action
 from openbell.execution.port import Execution, Link, LiveBroker
 from openbell.storage.journal import Entry, Journal
+from openbell.trading.circumstances import CONDITION
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
 from openbell.trading.inbox import Nobody, Requests
@@ -80,9 +81,9 @@ class LiveSession:
         self.alarm = self._upkeep.alarm
         self._sender = Sender(
             broker, budget, self.bring, guard=self._check,
-            timing=self.timing, clock=lambda: self.floor.time,
+            timing=self.timing, clock=lambda: self.floor.time, fault=self.count_error,
         )  # fmt: skip
-        self._examiner = Examiner(self, budget, policy or Policy())
+        self._examiner = Examiner(self, budget, policy or Policy(), wall=wall)
 
     # --- beginnings ------------------------------------------------------------------------------------
 
@@ -167,6 +168,8 @@ class LiveSession:
             if self._fed and not self._inputs:
                 return await self._close(Ending.END_OF_DATA)
             await self._wait()
+            for body in self.floor.circumstances.brakes():
+                self.take(CONDITION, body, self.floor.time)
             self._take_all()
 
     def _do(self, asked: Mapping[str, Any]) -> None:
@@ -253,6 +256,15 @@ class LiveSession:
     def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Have an input taken in its turn."""
         self.bring(Input(kind, body, moment))
+
+    def put_condition(self, body: Mapping[str, Any] | None) -> None:
+        """Have a condition taken that limits look at, if it is one."""
+        if body is not None:
+            self.put(CONDITION, body, self.floor.time)
+
+    def count_error(self, said: str) -> None:
+        """Have an error of the broker counted, where a limit counts them."""
+        self.put_condition(self.floor.circumstances.error(said))
 
     def bring(self, came: Any) -> None:
         """Have something taken in its turn: what was heard, an answer, an input; or a function called."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from openbell.core.messages import BarMessage, Quote
 from openbell.data.live.items import Correction, Item
 from openbell.execution.port import Execution, Link, Report
+from openbell.trading.circumstances import CONDITION
 from openbell.trading.floor import Floor
 from openbell.trading.gathering import Gathering
 from openbell.trading.route import Answer
@@ -58,6 +59,8 @@ class Reception:
                 books.take("answer", body_of_heard(came), max(came.time, floor.time))
         elif isinstance(came, Link):
             books.note("link", {"up": came.up, "why": came.why})
+            if not came.up:
+                self._note(floor.circumstances.error(came.why))
         elif isinstance(came, Input):
             books.take(*came)
         elif isinstance(came, list):
@@ -65,7 +68,13 @@ class Reception:
         else:
             self._receive_item(came)
 
+    def _note(self, body: Mapping[str, Any] | None) -> None:
+        """Take a condition that limits look at, if it is one."""
+        if body is not None:
+            self._books.take(CONDITION, body, self._books.floor.time)
+
     def _receive_item(self, item: Any) -> None:
+        self._note(self._books.floor.circumstances.news(item))
         if isinstance(item, Quote):
             self._touch(item)
         elif isinstance(item, Correction):

@@ -63,12 +63,14 @@ class Sender:
         timing: Timing,
         clock: Callable[[], int],
         guard: Callable[[], object] = bool,
+        fault: Callable[[str], object] = str,
     ) -> None:
         """Take the broker and its budget.
 
-        `tell` hears what came of each; `clock` is the session's time. `guard` is
+        `tell` hears what came of each, `fault` what went wrong; `clock` is the session's time. `guard` is
         called before each request: it raises `Halt` when the account is not ours any more.
         """
+        self._fault = fault
         self._broker, self._budget, self._tell = broker, budget, tell
         self._timing, self._clock, self._guard = timing, clock, guard
         self._queue: asyncio.Queue[tuple[Send, float]] = asyncio.Queue()
@@ -121,6 +123,7 @@ class Sender:
             else:
                 report = await self._ask(lambda: self._broker.replace(send.target, order), Priority.ORDER)
         except Rejected as error:
+            self._fault(str(error))
             self._answer(send, Outcome.REFUSED, str(error))
         except (Retryable, Disconnected) as error:
             await self._pause(error)
@@ -197,6 +200,7 @@ class Sender:
             raise Retryable(f"{self._broker.name}: no answer in {self._timing.answer:g} s") from error
 
     async def _pause(self, error: Retryable | Disconnected) -> None:
+        self._fault(str(error))
         after = getattr(error, "after", None)
         wait = self._timing.look if after is None else after
         if after:

@@ -11,7 +11,9 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.core.messages import BarMessage
 from openbell.core.types import Action
 from openbell.data.bars import Series
+from openbell.execution.risk.gate import gate_of
 from openbell.storage.journal import Entry, Journal
+from openbell.trading.circumstances import CONDITION, Circumstances
 from openbell.trading.course import Course
 from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.livecourse import LiveCourse
@@ -65,6 +67,8 @@ class Session:
         self._expected: set[Action] = set()
         self._left = False  # whether orders were cancelled because of a request to stop
         self._told = False  # whether that request is written down
+        gates = {course.name: gate_of(course.engine) for course in self.courses}
+        self.circumstances = Circumstances({name: one for name, one in gates.items() if one is not None})
 
     def begin(
         self, about: dict[str, Any], actions: Iterable[Action] = (), past: Iterable[Series] = ()
@@ -121,6 +125,8 @@ class Session:
             self._return()
         elif entry.kind == "brake":
             self._course(entry.strategy).brake(stop=entry.body["stop"])
+        elif entry.kind == CONDITION:
+            self.circumstances.take(entry.body, entry.time)
         elif entry.kind == "ask":
             self._course(entry.strategy).do(entry.body)
         else:
@@ -186,6 +192,13 @@ class Session:
         self._taken += 1
         if self._taken % self._every == 0:
             self.journal.commit()
+
+    def hear(self, item: object) -> None:
+        """Take what limits look at beside bars, such as a halt, where it is news."""
+        body = self.circumstances.news(item)
+        if body is not None:
+            self._write(CONDITION, dict(body))
+            self.circumstances.take(body, self.time)
 
     def expect(self, actions: Sequence[Action]) -> None:
         """Take note of corporate actions that have become known, such as those of a morning, each once."""
