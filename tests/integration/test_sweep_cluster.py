@@ -6,17 +6,21 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import openbell as ob
+from openbell import run
 from openbell.backtesting import cluster
 from openbell.backtesting.cluster import Cluster, load_ray
+from openbell.backtesting.recipe import Recipe
+from openbell.backtesting.workers import pack_by_value
 from openbell.core.errors import ConfigError, StrategyError
 
-YEARS = {"start": "2010-01-01", "end": "2011-12-31"}
-GRID = {"fast": [3, 5, 8, 10], "slow": [20, 30, 40, 50, 60]}
+YEARS: dict[str, Any] = {"start": "2010-01-01", "end": "2011-12-31"}
+GRID: dict[str, Any] = {"fast": [3, 5, 8, 10], "slow": [20, 30, 40, 50, 60]}
 
 
 class Cross(ob.Strategy):
@@ -97,23 +101,36 @@ def test_a_decision_is_compiled_on_the_cluster(address):
     assert there.manner.engine == "compiled"
 
 
-def test_half_of_the_workers_are_killed_and_nothing_is_lost(address, tmp_path):
+def test_the_workers_are_killed_in_the_middle_and_nothing_is_lost(address, tmp_path):
     killed: list[int] = []
 
     def kill(done: int, total: int) -> None:
         if done and not killed:
-            pid = int(min(tmp_path.iterdir(), key=lambda file: file.stat().st_ctime_ns).name)
-            assert pid != os.getpid()
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+            killed.extend(int(file.name) for file in tmp_path.iterdir())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
 
     fixed = {"folder": str(tmp_path)}
     there = ob.sweep(
         Marked, "AAPL", engine="ray", address=address, progress=kill, parameters=fixed, **YEARS, **GRID
     )
     assert killed
-    assert len(list(tmp_path.iterdir())) > 2  # another came in its place
+    assert os.getpid() not in killed
+    assert len(list(tmp_path.iterdir())) > len(killed)  # others came in their place
     same(there, ob.sweep(Marked, "AAPL", engine="event", workers=1, parameters=fixed, **YEARS, **GRID))
+
+
+def test_what_a_worker_does_is_what_is_done_here(address):
+    with Cluster(address).connected() as ray:
+        plan, found, series = run.prepare(Cross, "AAPL", **YEARS)
+        recipe = Recipe(run.simulate, plan, found)
+        store = [ray.put(pack_by_value(found, tuple(recipe))), ray.put(tuple(series))]
+        wanted = [{"fast": 3, "slow": 20}, {"fast": 5, "slow": 20}]
+        answers = [cluster._examine(store, wanted) for _ in range(2)]
+    expected, errors = recipe.make(series).examine(wanted)
+    for found_there, errors_there, seconds in answers:
+        assert (found_there == expected).all()
+        assert (errors_there, seconds > 0.0) == (errors, True)
 
 
 def test_what_one_combination_raises_is_said_and_the_others_go_on(address):
@@ -150,11 +167,21 @@ def test_ctrl_c_keeps_what_is_done_and_another_engine_goes_on(address, tmp_path)
     same(on, ob.sweep(Cross, "AAPL", engine="event", workers=1, **YEARS, **GRID))
 
 
-def test_a_worker_that_cannot_load_the_strategy_says_so(address, monkeypatch):
-    real = cluster.pack_by_value
-    monkeypatch.setattr(cluster, "pack_by_value", lambda *given: real(*given)[:-40])
+def test_a_worker_that_cannot_load_the_strategy_says_so():
+    _, found, series = run.prepare(Cross, "AAPL", **YEARS)
     with pytest.raises(ConfigError, match=r"cannot load the strategy.*on every machine"):
-        ob.sweep(Cross, "AAPL", engine="ray", address=address, **YEARS, **GRID)
+        cluster._make(pack_by_value(found, ("no", "work"))[:-4], series)
+
+
+def test_an_address_where_no_ray_is_says_so():
+    with pytest.raises(ConfigError, match=r"address='127.0.0.1:1': no Ray answers there"):
+        ob.sweep(Cross, "AAPL", engine="ray", address="127.0.0.1:1", **YEARS, **GRID)
+
+
+def test_a_class_has_no_compiled_recipe():
+    plan, found, series = run.prepare(Cross, "AAPL", **YEARS)
+    with pytest.raises(ConfigError, match="only @signal strategies compile"):
+        Recipe(run.simulate, plan, found, join=run.panel_of).make(series)
 
 
 def test_a_budget_that_holds_no_combination_is_refused_before_ray_is_asked():
@@ -171,6 +198,6 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
     def none(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(cluster.importlib, "import_module", none)
+    monkeypatch.setattr("importlib.import_module", none)
     with pytest.raises(ConfigError, match=r'pip install "openbell\[ray\]"'), Cluster().connected():
         pass

@@ -136,3 +136,22 @@ def test_missed_trades_are_missed_as_often_as_asked():
 def test_no_draws_are_refused():
     with pytest.raises(ConfigError, match="draws=0 must be 1 or more"):
         redrawn.reorder_trades(np.ones(3), draws=0)
+
+
+def test_what_is_compiled_does_what_is_written(monkeypatch):
+    def all_of():
+        return [
+            *redrawn.redraw_returns(DAYS[:40], draws=6, length=3.0, seed=5, **YEAR),
+            *redrawn.reorder_trades(DAYS[:9], draws=6, drop=0.3, seed=5),
+            redrawn.leave_each_out(DAYS[:12], **YEAR),
+            redrawn.measure(DAYS[:12], **YEAR),
+        ]
+
+    compiled = all_of()
+    for name in ("_mixed", "_share_of", "_judge", "_measure", "_leave_out", "_redraw", "_reorder"):
+        monkeypatch.setattr(redrawn, name, getattr(redrawn, name).py_func)
+    monkeypatch.setattr(redrawn, "processors", lambda: 1)
+    with np.errstate(over="ignore"):  # the generator counts modulo 2⁶⁴
+        written = all_of()
+    for one, other in zip(compiled, written, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)

@@ -6,6 +6,7 @@ import importlib
 import logging
 import os
 import pickle
+import socket
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _AHEAD = 2  #: pieces that lie ready for each worker
 #: What Ray would do beside our work: tell its makers of its use, and warn of graphics cards.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 _LOCAL = "127.0.0.1"
+_PATIENCE = 10.0  #: seconds for a cluster to answer
 
 
 class Answered(NamedTuple):
@@ -65,6 +67,7 @@ class Cluster:
         own = {"num_cpus": self.workers or processors(), "_node_ip_address": _LOCAL} | quiet
         options = own if self.address is None else {"address": self.address}
         with Translation(lambda error, _: ConfigError(self._unreached(error))):
+            _knock(self.address or "")
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         try:
             yield ray
@@ -138,6 +141,17 @@ class ClusterEngine:
         """Return how many combinations the next piece is to have, after one of `count` took so long."""
         wanted = count * min(_PIECE_SECONDS / max(seconds, 1e-9), _GROWTH)
         return max(min(int(wanted), self._fitting, _GROWTH * size), 1)
+
+
+def _knock(address: str) -> None:
+    """Connect to a host and port and leave again: Ray itself would wait for minutes where nobody is.
+
+    Raises:
+        OSError: Nobody answers.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
 
 
 def load_ray() -> Any:

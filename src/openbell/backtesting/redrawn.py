@@ -120,6 +120,9 @@ def _shared(run: Callable[[int, int, Floats, Floats], None], draws: int, points:
         raise ConfigError(f"draws={draws} must be 1 or more")
     figures, curves = np.empty((draws, _WIDTH)), np.empty((draws, len(points)))
     threads = min(processors(), draws)
+    if threads == 1:
+        run(0, draws, figures, curves)
+        return Draws(figures, curves, points)
     bounds = np.linspace(0, draws, threads + 1).round().astype(int).tolist()
     with ThreadPoolExecutor(threads) as pool:
         jobs = [pool.submit(run, a, b, figures, curves) for a, b in pairwise(bounds)]
