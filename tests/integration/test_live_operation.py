@@ -41,16 +41,19 @@ async def test_new_parameters_count_from_the_next_bar_on_and_are_gone_through_ag
 ) -> None:
     def changes(session: LiveSession) -> Mapping[str, Mapping[str, Any]]:
         (course,) = session.courses
-        late = course.tape.time > course.tape.calendar.opens[0] and len(course.tape.lanes["AAPL"]) > 20
-        return {"a": NEW} if late and course.tuning.parameters != NEW else {}
+        is_new = course.tuning is not None and course.tuning.parameters == NEW
+        return {} if is_new or len(course.tape.lanes["AAPL"]) <= 20 else {"a": NEW}
 
     await trade(tmp_path, exchange, job("a", "AAPL"), bars=60, changes=changes)
     (change,) = entries(tmp_path, "reload")
     assert change.body["parameters"] == NEW
     sessions: list[LiveSession] = []
-    done = await trade(
-        tmp_path, exchange, job("a", "AAPL"), bars=20, changes=lambda s: sessions.append(s) or {}
-    )
+
+    def none(session: LiveSession) -> Mapping[str, Mapping[str, Any]]:
+        sessions.append(session)
+        return {}
+
+    done = await trade(tmp_path, exchange, job("a", "AAPL"), bars=20, changes=none)
     assert done.resumed > 60
     assert sessions[0].courses[0].tuning.parameters == NEW  # type: ignore[union-attr]  # it has one
     assert entries(tmp_path, "rolled_back") == []

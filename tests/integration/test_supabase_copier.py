@@ -138,6 +138,11 @@ def test_copies_of_journals_that_are_elsewhere_are_shown_too(
         assert run("db", "replicate", "--state", "s").code == 0
     Journal(tmp_path / "state" / "x" / "journal.db", account="paper").close()
     assert "elsewhere" in run("db", "status").out
+    (tmp_path / "state" / "bad").mkdir(parents=True)
+    (tmp_path / "state" / "bad" / "journal.db").write_bytes(b"no journal" * 500)
+    shown = run("db", "status")
+    assert shown.code == 0
+    assert "state/bad/journal.db is left out" in shown.err
 
 
 def test_through_the_transaction_pooler_nothing_is_prepared(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from uuid import UUID
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.places import load_settings
 from openbell.cli.standings import find_sessions
-from openbell.core.errors import ConfigError
+from openbell.core.errors import BadData, ConfigError
 from openbell.papering import JOURNAL
 from openbell.reporting.words import count
 from openbell.storage.journal import Journal
@@ -60,8 +61,8 @@ def show_copies(address: Address, state: str | None) -> Answer:
     with connect(address) as connection:
         have, lacking = applied(connection), pending(connection)
         there = {copy.id: copy for copy in copies(connection)} if not lacking else {}
-    rows, documents = [], []
-    for path, name, last in _journals(state):
+    rows, documents, warnings = [], [], list[str]()
+    for path, name, last in _journals(state, warnings):
         copy = there.pop(name, None)
         done = copy.copied if copy is not None else 0
         rows.append((str(path), _named(copy), f"{done:,}", f"{last - done:,}"))
@@ -76,7 +77,7 @@ def show_copies(address: Address, state: str | None) -> Answer:
         "address": str(address), "applied": have, "pending": [str(step) for step in lacking],
         "journals": documents,
     }  # fmt: skip
-    return Answer([f"Database: {address}", f"Tables: {said}", "", table], document)
+    return Answer([f"Database: {address}", f"Tables: {said}", "", table], document, warnings=warnings)
 
 
 def examine_database(address: Address) -> Answer:
@@ -143,12 +144,16 @@ def _ending(*, follow: bool) -> Iterator[Callable[[float], bool]]:
             signal.signal(number, handler)
 
 
-def _journals(state: str | None) -> Iterator[tuple[Path, UUID, int]]:
-    """Yield each journal here that has an event, with its name and its last event."""
+def _journals(state: str | None, warnings: list[str]) -> Iterator[tuple[Path, UUID, int]]:
+    """Yield each journal here that has an event, with its name and its last event; warn of unreadable ones."""
     for folder in find_sessions(state):
-        with Journal(folder / JOURNAL, read_only=True) as journal:
-            for first in journal.rows(0, 1):
-                yield folder / JOURNAL, id_of(first), journal.last
+        try:
+            with Journal(folder / JOURNAL, read_only=True) as journal:
+                found = [(folder / JOURNAL, id_of(first), journal.last) for first in journal.rows(0, 1)]
+        except (BadData, ConfigError, sqlite3.DatabaseError) as error:
+            warnings.append(f"{folder / JOURNAL} is left out: {error}")
+            continue
+        yield from found
 
 
 def _named(copy: Copy | None) -> str:

@@ -178,11 +178,13 @@ class LiveSession:
         if asked["strategy"] not in self.floor.courses:
             said = f"strategy {asked['strategy']!r} is not in this session"
         elif asked["do"] == "set":
-            said = "a live session takes other parameters when it is started again"
+            said = self._upkeep.change(asked)
         elif self.floor.left:
             said = "the session is stopping"
         if said:
             self.note("asked", {**asked, "declined": said})
+        elif asked["do"] == "set":
+            self.note("asked", asked)
         else:
             self.take("ask", dict(asked), self.floor.time)
 

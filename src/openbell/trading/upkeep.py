@@ -88,6 +88,15 @@ class Upkeep:
         for name, parameters in changes().items():
             self.reload(name, parameters)
 
+    def change(self, asked: Mapping[str, Any]) -> str:
+        """Give a strategy the parameters that somebody asks for; return why that cannot be, or nothing."""
+        name = asked["strategy"]
+        try:
+            self.reload(name, {**tuning_of(self._books.floor, name).parameters, **asked["parameters"]})
+        except ConfigError as error:
+            return str(error)
+        return ""
+
     # --- what somebody must hear of --------------------------------------------------------------------
 
     def tell_failures(self) -> None:
