@@ -68,7 +68,6 @@ def copy_journal(
     with Journal(path, read_only=True) as journal, FolderLock(path.parent / _LOCK):
         replicator = Replicator(journal, address, Projection, told=told)
 
-
         def pause(seconds: float) -> bool:
             note_copied(path.parent, replicator.copied)
             return wait(seconds)
