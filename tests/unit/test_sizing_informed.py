@@ -119,7 +119,7 @@ def test_what_never_moved_is_limited_alone():
     for sizer in (VolatilityTarget(forecast="garman_klass", window=4), AverageTrueRange(period=4)):
         found = size(sizer, seat)
         assert found.shares == 950.0
-        assert found.why.endswith("cut to the 95,000 left of 0.95 of equity")
+        assert found.why.endswith("by the 95,000 left of 0.95 of equity")
 
 
 def test_kelly_by_published_examples():

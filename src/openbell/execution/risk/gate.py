@@ -65,6 +65,7 @@ class RiskGate:
         self._built = _NEVER  # the time and the ledger's length that the book is of
         self._ahead: set[int] = set()  # orders of this flush that are still to be reviewed
         self._parents: set[int] = set()
+        self._cuts: dict[int, float] = {}  # to what entries were cut, whose exits follow
 
     def bind(self, desk: Desk) -> None:
         """Take the desk whose orders are reviewed."""
@@ -156,7 +157,14 @@ class RiskGate:
         if isinstance(command, Replace):
             return self._review_change(command)
         self._ahead.discard(command.id)
+        if command.parent in self._cuts:
+            command.quantity = min(command.quantity, self._cuts[command.parent])
         refusal = self._judge(command)
+        if refusal is not None:
+            if self.risk.cut and self.risk.enforce and self._cut(command, refusal):
+                refusal = None
+            else:
+                self._refused(refusal)
         if refusal is None or not self.risk.enforce:
             self._count(command)
         return refusal
@@ -165,7 +173,7 @@ class RiskGate:
         slot, time = self.book.slot(order.symbol), self._market.time
         if math.isnan(slot.price):
             text = f"{order.symbol}: no price is known yet, so nothing can be measured"
-            return self._refused(Refusal(order.id, Reason.NO_PRICE, math.nan, 0.0, text, time))
+            return Refusal(order.id, Reason.NO_PRICE, math.nan, 0.0, text, time)
         trial = Trial(order, slot, self._tracks[order.symbol], self._scene)
         closing = trial.opens <= rules.DUST
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
@@ -178,12 +186,31 @@ class RiskGate:
             if check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST):
                 continue  # no worse than it is without the order
             text = said(check, value, order)
-            return self._refused(Refusal(order.id, check.limit, float(value), float(check.bound), text, time))
+            return Refusal(order.id, check.limit, float(value), float(check.bound), text, time)
         return None
 
-    def _refused(self, refusal: Refusal) -> Refusal:
+    def _refused(self, refusal: Refusal) -> None:
         self.counts[refusal.limit] = self.counts.get(refusal.limit, 0) + 1
-        return refusal
+
+    def _cut(self, order: Order, refusal: Refusal) -> bool:
+        """Make an entry the most whole lots that pass, and say so in its tag; tell whether there are any."""
+        if order.parent or order.oco or order.reduce_only:
+            return False
+        asked, lot = order.quantity, self._tracks[order.symbol].instrument.lot
+        fits, exceeds = 0, math.ceil(asked / lot)
+        while exceeds - fits > 1:
+            middle = (fits + exceeds) // 2
+            order.quantity = rules.whole_lots(middle * lot, lot)
+            if self._judge(order) is None:
+                fits = middle
+            else:
+                exceeds = middle
+        order.quantity = rules.whole_lots(fits * lot, lot) if fits else asked
+        if fits:
+            self._cuts[order.id] = order.quantity
+            why = f"cut from {asked:.10g} to {order.quantity:.10g} by {refusal.limit.value}: {refusal.text}"
+            order.tag = f"{order.tag}; {why}" if order.tag else why
+        return fits > 0
 
     def _count(self, order: Order) -> None:
         """Count an order in that passes, and give it exits if it has none."""
@@ -215,6 +242,8 @@ class RiskGate:
         self._ahead.add(order.id)
         self._recount(order.symbol)  # without the order as it is
         refusal = self._judge(changed)
+        if refusal is not None:
+            self._refused(refusal)
         if refusal is not None and self.risk.enforce:
             changed = order
         self._ahead.discard(order.id)

@@ -14,6 +14,8 @@ from openbell.execution.risk.reading import check
 
 #: How value at risk may be estimated.
 METHODS = ("historical", "ewma", "ledoit_wolf", "monte_carlo")
+#: What is said of all limits together.
+_FLAGS = ("enforce", "cut")
 #: What may be done about a symbol of which too few returns are known.
 UNKNOWN = ("refuse", "pass")
 
@@ -168,7 +170,8 @@ class OperationLimits:
 class Risk:
     """All limits of a run. `Risk()` has none; `STANDARD_RISK` is a set to begin with.
 
-    With `enforce=False` orders pass, and what would have been refused is recorded.
+    With `enforce=False` orders pass, and what would have been refused is recorded. With `cut=True` an entry
+    that is too large is made as large as the limits let it be, and refused where that is nothing.
     """
 
     order: OrderLimits = field(default_factory=OrderLimits)
@@ -178,14 +181,16 @@ class Risk:
     model: RiskModel = field(default_factory=RiskModel)
     operation: OperationLimits = field(default_factory=OperationLimits)
     enforce: bool = True
+    cut: bool = False
 
     def __post_init__(self) -> None:
         for name, kind in SECTIONS.items():
             part = getattr(self, name)
             if not isinstance(part, kind):
                 raise ConfigError(f"risk.{name}={shown(part)} must be ob.{kind.__name__}(...)")
-        if not isinstance(self.enforce, bool):
-            raise ConfigError(f"risk.enforce={shown(self.enforce)} must be true or false")
+        for name in _FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"risk.{name}={shown(getattr(self, name))} must be true or false")
 
     @property
     def active(self) -> bool:
@@ -222,11 +227,11 @@ def risk_from_json(values: Mapping[str, Any]) -> Risk:
     """
     made: dict[str, Any] = {}
     for name, value in values.items():
-        if name == "enforce":
+        if name in _FLAGS:
             made[name] = value
             continue
         if name not in SECTIONS:
-            raise ConfigError(f"risk.{name}: unknown{nearest(name, [*SECTIONS, 'enforce'])}")
+            raise ConfigError(f"risk.{name}: unknown{nearest(name, [*SECTIONS, *_FLAGS])}")
         if not isinstance(value, Mapping):
             raise ConfigError(f"risk.{name}={shown(value)} must be a mapping of limits")
         known = [f.name for f in dataclasses.fields(SECTIONS[name])]

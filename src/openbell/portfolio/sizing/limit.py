@@ -31,5 +31,6 @@ def limited(conviction: float, shares: float, situation: Situation, *, most: flo
     if abs(conviction) < 1.0:
         why = f"{abs(conviction):.4g} of {why}"
     if meant > allowed:
-        why = f"{why}, cut to the {room:,.0f} left of {most:.4g} of equity"
+        asked = f"from {meant:.10g} " if math.isfinite(meant) else ""
+        why = f"{why}, cut {asked}to {allowed:.10g} shares by the {room:,.0f} left of {most:.4g} of equity"
     return Size(math.copysign(min(meant, allowed), conviction), why)

@@ -18,8 +18,8 @@ _WAYS = {"symbol": "Symbol", "side": "Side", "sector": "Sector"}
 
 
 def has_sizes(result: Result) -> bool:
-    """Tell whether the run's sizer says why."""
-    return isinstance(result.plan.sizer, InformedSizer)
+    """Tell whether the run's sizer says why, or its limits cut orders."""
+    return isinstance(result.plan.sizer, InformedSizer) or result.plan.risk.cut
 
 
 def sizes(result: Result) -> str:
