@@ -62,8 +62,12 @@ def configure(folder: Path, server: AlpacaBrokerServer, **options: Any) -> None:
 
 
 async def begin(folder: Path, *words: str) -> asyncio.subprocess.Process:
+    return await start(folder, *WORDS, *SPEED, *words)
+
+
+async def start(folder: Path, *words: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "openbell.cli", *WORDS, *SPEED, *words,
+        sys.executable, "-m", "openbell.cli", *words,
         cwd=folder, env={**os.environ, **ENVIRON},
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
@@ -111,7 +115,7 @@ async def test_a_killed_session_goes_on_with_what_the_account_has(
     first.kill()
     await first.communicate()
     before = len(server.exchange.fills)
-    second = await begin(tmp_path)
+    second = await start(tmp_path, "resume")
     await until(lambda: len(server.exchange.fills) > before, second)
     second.terminate()
     _, err = await asyncio.wait_for(second.communicate(), 30)

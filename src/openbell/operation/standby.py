@@ -92,13 +92,17 @@ class Standby:
         self._folder, self._broker, self._logs_in = folder, broker, logs_in
         self._done = 0.0  # when the last request came that needs nothing more
 
-    async def prepare(self) -> None:
+    async def prepare(self, ended: threading.Event) -> None:
         """Have all at hand that a cancel needs, so that it takes no time then."""
-        if self._logs_in:
-            await self._broker.connect()
-        else:
-            await self._broker.balance()
-        (self._folder / READY).touch()
+        ask = self._broker.connect if self._logs_in else self._broker.balance
+        while not ended.is_set():
+            try:
+                await ask()
+            except (Retryable, Disconnected):
+                await asyncio.sleep(_AGAIN)
+            else:
+                (self._folder / READY).touch()
+                return
 
     async def watch(self, ended: threading.Event) -> None:
         """Look for requests until the session has ended."""
@@ -158,7 +162,7 @@ async def _stand_by(folder: Path, spare: Spare, ended: threading.Event) -> None:
     broker = open_broker(spare.kind, spare.options, spare.secrets)
     try:
         standby = Standby(folder, broker, logs_in=broker_offer(spare.kind).logs_in)
-        await standby.prepare()
+        await standby.prepare(ended)
         await standby.watch(ended)
     finally:
         await broker.close()
