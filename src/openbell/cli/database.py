@@ -145,7 +145,7 @@ def _ending(*, follow: bool) -> Iterator[Callable[[float], bool]]:
 
 
 def _journals(state: str | None, warnings: list[str]) -> Iterator[tuple[Path, UUID, int]]:
-    """Yield each journal here that has an event, with its name and its last event; warn of unreadable ones."""
+    """Yield each journal here with its name and its last event; warn of what cannot be read."""
     for folder in find_sessions(state):
         try:
             with Journal(folder / JOURNAL, read_only=True) as journal:
