@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
+from openbell.core.clock import Sessions
 from openbell.core.messages import PriceBand, Quote, TradingStatus
 from openbell.core.types import OrderStatus, Reason
-from openbell.data.live.items import Lost, Unusable
+from openbell.data.live.items import Connected, Lost, Unusable
 from openbell.execution.port import Holding
 from openbell.execution.risk.conditions import Conditions
+from openbell.execution.risk.gate import RiskGate
 from openbell.execution.risk.limits import OperationLimits, OrderLimits, Risk
 from openbell.trading.circumstances import Circumstances, channels_for, skew_of
 from tests.loopback.direct import Direct, Faults
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, scripted
 
-WATCHED = OperationLimits(
-    stale_seconds=90.0, max_spread_bps=50.0, max_errors_per_minute=2, stop_file="brake"
-)
+WATCHED = OperationLimits(stale_seconds=90.0, max_spread_bps=50.0, max_errors_per_minute=2, stop_file="brake")
 
 
 def exchange() -> Exchange:
@@ -102,15 +102,19 @@ async def test_errors_of_broker_and_feed_are_counted_by_the_minute(tmp_path: Pat
     await life.end()
 
 
+def pull(*, there: bool) -> None:
+    Path("brake").touch() if there else Path("brake").unlink()
+
+
 async def test_a_file_pulls_the_emergency_stop_and_lets_it_go(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
     life = life_of(tmp_path)
     life.start()
-    Path("brake").touch()
+    pull(there=True)
     await life.rest()
     await life.moment(0, 100)
     assert last(life).reason is Reason.EMERGENCY_STOP
-    Path("brake").unlink()
+    pull(there=False)
     await life.moment(1, 100)
     await life.moment(2, 100)
     assert last(life).status is OrderStatus.FILLED
@@ -150,6 +154,15 @@ def test_an_order_after_silence_is_decided_on_old_prices() -> None:
     conditions = Conditions(now=5)
     conditions.take({"what": "disagreement", "said": "cash"}, 7)
     assert (conditions.now, conditions.disagreement) == (5, "cash")
+
+
+def test_what_limits_do_not_look_at_is_no_news() -> None:
+    gate = course_gate()
+    assert Circumstances({"s": gate}).news(Connected(0, again=False)) is None
+
+
+def course_gate() -> Any:
+    return RiskGate(Risk(operation=WATCHED), Sessions("none", [], []))
 
 
 def test_nothing_is_news_without_limits() -> None:

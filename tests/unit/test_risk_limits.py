@@ -104,6 +104,20 @@ def test_the_same_order_again_within_the_time_is_a_mistake():
     assert seat.order("A", 10).status is OrderStatus.ACCEPTED
 
 
+def test_the_time_since_an_order_counts_from_its_last_repetition():
+    seat = GuardedSeat(OrderLimits(duplicate_seconds=86_400.0), enforce=False)
+    for _ in range(2):
+        seat.order("A", 10)
+        seat.move()
+    seat.order("A", 10)  # the first is forgotten, the second is not
+    assert [one.limit for one in seat.refusals] == [Reason.DUPLICATE_ORDER] * 2
+
+
+def test_a_session_is_as_long_as_it_is_however_often_it_is_asked():
+    pulse = GuardedSeat().gate.pulse
+    assert pulse.session_length(86_400 * 10**9 * 3) == pulse.session_length(86_400 * 10**9 * 3) > 0
+
+
 @pytest.mark.parametrize("limits", [OrderLimits(max_per_minute=2), OrderLimits(max_per_session=2)])
 def test_the_rate_of_orders_is_limited_until_time_has_passed(limits):
     seat = GuardedSeat(limits)
