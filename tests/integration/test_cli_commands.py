@@ -75,6 +75,7 @@ def test_help_fits_a_terminal_and_has_examples_and_exit_codes(words, monkeypatch
 TESTED_APART = (
     ("demo",),
     ("stop",),
+    *(("report", word) for word in ("statement", "compare", "portfolio", "export")),  # test_cli_reports
     ("data", "fetch"),
     ("data", "check"),
     ("db",),

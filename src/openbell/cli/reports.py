@@ -44,9 +44,8 @@ Lots = Annotated[
 
 @command(
     reporting,
-    "openbell report sma_cross-AAPL-1a2b3c4d",
-    "openbell report sma_cross-AAPL-1a2b3c4d --pdf",
-    "openbell report state/paper-sma_cross --pdf",
+    "openbell report reports/sma_cross-AAPL-1a2b3c4d",
+    "openbell report write reports/sma_cross-AAPL-1a2b3c4d --pdf",
     codes=(Exit.FAILED,),
 )
 def write(
@@ -70,7 +69,7 @@ def write(
     reporting,
     "openbell report statement --month 2012-03",
     "openbell report statement sma_cross-AAPL --week 2012-W10",
-    "openbell report statement state/paper-sma_cross --day 2012-03-05 --to statement.pdf",
+    "openbell report statement paper-sma_cross --day 2012-03-05 --to st.pdf",
 )
 def statement(
     runs: Sources = None,
@@ -97,7 +96,7 @@ def statement(
 @command(
     reporting,
     "openbell report compare sma_cross-AAPL rsi_reversion-MSFT",
-    "openbell report compare sma_cross-AAPL sma_cross-IBM state/paper-sma_cross --to compared.html",
+    "openbell report compare sma_cross-AAPL paper-sma_cross --to both.html",
 )
 def compare(
     runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more, up to six.")],
@@ -133,7 +132,7 @@ def portfolio(
 @command(
     reporting,
     "openbell report export sma_cross-AAPL --to out --format parquet",
-    "openbell report export state/paper-sma_cross --to out --format csv,xlsx --lots highest",
+    "openbell report export paper-sma_cross --to out --format csv,xlsx",
 )
 def export(
     runs: Sources = None,

@@ -1,0 +1,81 @@
+"""Tear sheets: whole, in words, the same bytes again, for one trade and for thousands."""
+
+import builtins
+import re
+
+import pytest
+
+import openbell as ob
+from openbell.core.errors import ConfigError
+from openbell.reporting.pdf.tearsheet import lay_out, tearsheet
+from openbell.reporting.pdf.typeset import typeset
+from tests.unit.acting import run
+from tests.unit.bars_by_hand import daily
+
+
+def flip(strategy, bar):
+    strategy.close(bar.symbol) if bar.index % 2 else strategy.order(bar.symbol, 10)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ob.backtest("sma_cross", ["AAPL", "MSFT"], start="2009-01-01", risk=ob.STANDARD_RISK)
+
+
+@pytest.fixture(scope="module")
+def sheet(result):
+    return lay_out(result)
+
+
+def test_a_tear_sheet_has_every_section_in_a_readers_order(sheet):
+    assert [one.title for one in sheet.sections] == [
+        "", "Months", "Over time", "Returns and falls", "Trades", "Exposure", "Costs", "Limits and refusals",
+        "Metrics", "What these figures rest on", "Glossary",
+    ]  # fmt: skip
+    assert set(sheet.charts) == {"growth", "rolling", "distribution", "moves", "times", "exposure"}
+
+
+def test_the_same_run_prints_the_same_bytes(result, sheet):
+    (first,) = typeset(sheet)
+    assert first.startswith(b"%PDF")
+    assert tearsheet(result) == first
+
+
+def test_every_chart_says_in_words_what_it_shows(sheet):
+    told = [part for one in sheet.sections for part in one.parts if part["kind"] == "chart"]
+    assert len(told) == len(sheet.charts)
+    assert all(len(part["alt"]) > 20 for part in told)
+
+
+def test_costs_on_the_print_are_those_of_the_run(result, sheet):
+    (section,) = [one for one in sheet.sections if one.title == "Costs"]
+    total = section.parts[-1]["rows"][-1]
+    assert total[1]["text"] == f"−{result.metrics['costs_paid']:,.2f}"
+
+
+@pytest.mark.parametrize("closes", [[10, 11, 12, 13], [10, 11], [10 + n % 3 for n in range(60)]], ids=len)
+def test_short_runs_and_those_with_few_trades_print_too(closes):
+    printed = tearsheet(run(daily("A", closes), flip))
+    assert printed.startswith(b"%PDF")
+
+
+def test_what_a_user_wrote_is_no_markup(monkeypatch):
+    def tagged(strategy, bar):
+        strategy.order(bar.symbol, 1 if bar.index % 2 else -1, tag="#panic() *$ @x <y>")
+
+    done = run(daily("A", [10, 11, 12, 13]), tagged)
+    assert tearsheet(done).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("package", ["typst", "matplotlib"])
+def test_a_missing_package_is_one_line_that_says_what_to_install(result, package, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest, **more):
+        if name == package:
+            raise ModuleNotFoundError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigError, match=re.escape('pip install "openbell[pdf]"')):
+        tearsheet(result)
