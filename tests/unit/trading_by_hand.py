@@ -32,6 +32,7 @@ from openbell.trading.session import latest_session
 from openbell.utils.ratelimit import Budget
 from tests.loopback.direct import EVERYTHING
 from tests.loopback.exchange import Exchange
+from tests.unit.opened import open_journal
 
 START = 1_700_000_000_000_000_000 // 86_400_000_000_000 * 86_400_000_000_000
 MINUTE = 60_000_000_000
@@ -112,7 +113,7 @@ def course_of(
         cash=cash,
         sizer=FixedQuantity(10),
         short=True,
-        gate=None if risk is None else open_gate(risk, calendar),
+        gate=None if risk is None else open_gate(risk, tape.calendar),
     )
     strategy.bind(engine.desk, seed=1)
     return LiveCourse(engine, Scribe(journal, name, clock=lambda: 0), tape=tape, initial=initial)
@@ -173,7 +174,7 @@ class Life:
         **settings: Any,
     ) -> None:
         self.exchange, self.broker = exchange, broker
-        self.journal = Journal(path / "journal.db", account="direct:paper:1")
+        self.journal = open_journal(path / "journal.db", "direct:paper:1")
         self.floor = floor_of(self.journal, strategies, capabilities=broker.capabilities, **settings)
         self.wish, self.feed = Wish(), Feed()
         self.session = LiveSession(

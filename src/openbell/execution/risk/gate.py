@@ -20,6 +20,7 @@ from openbell.core.types import Action, OrderType, Reason
 from openbell.execution.risk.book import Book, Slot
 from openbell.execution.risk.check import Check, Measure, said
 from openbell.execution.risk.conditions import Conditions
+from openbell.execution.risk.cutting import cut_to_fit
 from openbell.execution.risk.estimates import Floats
 from openbell.execution.risk.exits import Stewardship
 from openbell.execution.risk.forecast import Forecast
@@ -161,7 +162,7 @@ class RiskGate:
             command.quantity = min(command.quantity, self._cuts[command.parent])
         refusal = self._judge(command)
         if refusal is not None:
-            if self.risk.cut and self.risk.enforce and self._cut(command, refusal):
+            if self._cut(command, refusal):
                 refusal = None
             else:
                 self._refused(refusal)
@@ -193,24 +194,14 @@ class RiskGate:
         self.counts[refusal.limit] = self.counts.get(refusal.limit, 0) + 1
 
     def _cut(self, order: Order, refusal: Refusal) -> bool:
-        """Make an entry the most whole lots that pass, and say so in its tag; tell whether there are any."""
-        if order.parent or order.oco or order.reduce_only:
+        """Make an entry as large as it may be, where limits are to do so; tell whether it passes now."""
+        if not (self.risk.cut and self.risk.enforce):
             return False
-        asked, lot = order.quantity, self._tracks[order.symbol].instrument.lot
-        fits, exceeds = 0, math.ceil(asked / lot)
-        while exceeds - fits > 1:
-            middle = (fits + exceeds) // 2
-            order.quantity = rules.whole_lots(middle * lot, lot)
-            if self._judge(order) is None:
-                fits = middle
-            else:
-                exceeds = middle
-        order.quantity = rules.whole_lots(fits * lot, lot) if fits else asked
-        if fits:
-            self._cuts[order.id] = order.quantity
-            why = f"cut from {asked:.10g} to {order.quantity:.10g} by {refusal.limit.value}: {refusal.text}"
-            order.tag = f"{order.tag}; {why}" if order.tag else why
-        return fits > 0
+        lot = self._tracks[order.symbol].instrument.lot
+        if not cut_to_fit(order, lot, refusal, self._judge):
+            return False
+        self._cuts[order.id] = order.quantity
+        return True
 
     def _count(self, order: Order) -> None:
         """Count an order in that passes, and give it exits if it has none."""
