@@ -9,12 +9,12 @@ from typing import Any
 from openbell.core.orders import Order
 from openbell.core.types import OrderStatus, Reason, Side
 from openbell.execution.port import Capabilities, Execution, Report
-from openbell.storage.journal import Journal
 from openbell.trading.ledger import fold
 from openbell.trading.rehearsal import Rehearsal
 from openbell.trading.route import Answer, Call, Outcome, Route, Send
 from openbell.trading.wire import body_of_heard
 from tests.loopback.direct import EVERYTHING
+from tests.unit.opened import open_journal
 from tests.unit.trading_by_hand import MINUTE, START, Acts, bar, floor_of, scripted
 
 _S = OrderStatus
@@ -28,7 +28,7 @@ class Rig:
     ) -> None:
         self._kinds = settings.pop("kinds", None) or {"s": scripted(acts)}
         self._settings = {"capabilities": capabilities, **settings}
-        self.journal = Journal(path / "rig.db", account="rig")
+        self.journal = open_journal(path / "rig.db", "rig")
         self.floor = floor_of(self.journal, self._kinds, **self._settings)
         self.course = self.floor.courses["s"]
         for course in self.floor.courses.values():
