@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from copy import copy
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from openbell.execution.risk.measures import checks_of
 from openbell.execution.risk.order_checks import collar_check
 from openbell.execution.risk.pulse import Pulse
 from openbell.execution.risk.returns import Returns
-from openbell.execution.risk.trial import Scene, Trial, expected_price
+from openbell.execution.risk.trial import Scene, Trial, changed, expected_price
 from openbell.execution.risk.worst import Worst
 
 _NEVER = (-1, -1)
@@ -229,7 +228,7 @@ class RiskGate:
         grows = change.quantity > order.quantity
         if not grows and math.isnan(change.limit) and math.isnan(change.stop):
             return None
-        changed = _changed(order, change)
+        changed = changed(order, change)
         self._ahead.add(order.id)
         self._recount(order.symbol)  # without the order as it is
         refusal = self._judge(changed)
@@ -294,13 +293,3 @@ class RiskGate:
 def _row(check: Check) -> tuple[Measure, float, Check]:
     """Return a check with what every order asks of it at hand."""
     return check.measure, check.bound + _HAIR * abs(check.bound), check
-
-
-def _changed(order: Order, change: Replace) -> Order:
-    """Return a working order as a change would make it."""
-    made = copy(order)
-    for name in ("quantity", "limit", "stop"):
-        value = getattr(change, name)
-        if not math.isnan(value):
-            setattr(made, name, value)
-    return made

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import NamedTuple
 
 from openbell.core.market import Track
-from openbell.core.orders import Order
+from openbell.core.orders import Order, Replace
 from openbell.core.types import OrderType
 from openbell.execution.risk.book import Book, Slot, Span
 from openbell.execution.risk.conditions import Conditions
@@ -87,3 +88,13 @@ def expected_price(order: Order, last: float) -> float:
     if order.type in _MARKET:
         return last
     return order.stop if order.type is OrderType.STOP else order.limit
+
+
+def changed(order: Order, change: Replace) -> Order:
+    """Return a working order as a change would make it."""
+    made = copy(order)
+    for name in ("quantity", "limit", "stop"):
+        value = getattr(change, name)
+        if not math.isnan(value):
+            setattr(made, name, value)
+    return made
