@@ -28,7 +28,7 @@ from openbell.execution.risk.measures import checks_of
 from openbell.execution.risk.order_checks import collar_check
 from openbell.execution.risk.pulse import Pulse
 from openbell.execution.risk.returns import Returns
-from openbell.execution.risk.trial import Scene, Trial, changed, expected_price
+from openbell.execution.risk.trial import Scene, Trial, changed_by, expected_price
 from openbell.execution.risk.worst import Worst
 
 _NEVER = (-1, -1)
@@ -228,7 +228,7 @@ class RiskGate:
         grows = change.quantity > order.quantity
         if not grows and math.isnan(change.limit) and math.isnan(change.stop):
             return None
-        changed = changed(order, change)
+        changed = changed_by(order, change)
         self._ahead.add(order.id)
         self._recount(order.symbol)  # without the order as it is
         refusal = self._judge(changed)

@@ -90,7 +90,7 @@ def expected_price(order: Order, last: float) -> float:
     return order.stop if order.type is OrderType.STOP else order.limit
 
 
-def changed(order: Order, change: Replace) -> Order:
+def changed_by(order: Order, change: Replace) -> Order:
     """Return a working order as a change would make it."""
     made = copy(order)
     for name in ("quantity", "limit", "stop"):
