@@ -80,7 +80,8 @@ def test_totals_of_every_form_are_the_ledgers_to_the_cent(folder, results):
                 if r["strategy"] == name
             ],
             "xlsx": [
-                row[7] for row in with_sheets["ledger"].iter_rows(min_row=2, values_only=True) if row[0] == name
+                row[7] for row in with_sheets["ledger"].iter_rows(min_row=2, values_only=True)
+                if row[0] == name
             ],
         }  # fmt: skip
         for form, values in amounts.items():
