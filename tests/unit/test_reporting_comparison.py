@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ def test_a_portfolios_figures_are_those_of_empyrical_and_quantstats(runs):
         *((r.daily_equity, r.daily_times, r.metrics, r.periods_per_year) for r in runs),
     ):
         returns = pd.Series(curve[1:] / curve[:-1] - 1, pd.DatetimeIndex(times[1:].astype("datetime64[ns]")))
-        near = {"rel": 1e-9, "abs": 1e-12}
+        near: Any = {"rel": 1e-9, "abs": 1e-12}
         assert figures["total_return"] == pytest.approx(emp.cum_returns_final(returns), **near)
         assert figures["max_drawdown"] == pytest.approx(emp.max_drawdown(returns), **near)
         assert figures["volatility"] == pytest.approx(
