@@ -13,12 +13,12 @@ from tests.loopback.yahoo import YahooServer, day
 
 from openbell.core.errors import BadData, ConfigError, Retryable
 from openbell.core.types import Dividend, Split
+from openbell.data.budgets import account_of
 from openbell.data.catalog import Catalog, Key
-from openbell.data.fetch import Plan, account_of, fetch, supply
+from openbell.data.fetch import Plan, fetch, supply
 from openbell.data.providers import offer_of, open_provider
 from openbell.data.providers.protocol import Span
 from openbell.data.ranges import ask_for
-from openbell.utils.ratelimit import Budget
 from openbell.utils.retry import Patience
 
 QUICK = Patience(attempts=3, first=0.001, longest=0.002)
@@ -307,21 +307,30 @@ async def test_minutes_that_a_provider_keeps_no_more_are_noted(catalog, tmp_path
 # --- budgets ---------------------------------------------------------------------------------------------
 
 
-async def test_each_page_is_a_request_of_the_budget(server, alpaca, catalog):
-    class Counted(Budget):
-        spent = 0
+async def test_each_request_waits_for_its_turn_pages_and_further_attempts_too(server, alpaca, catalog):
+    spent = 0
 
-        async def acquire(self, *args):
-            self.spent += 1
-            await super().acquire(*args)
+    async def wait():
+        nonlocal spent
+        spent += 1
 
-        def give_back(self):
-            self.spent -= 1
-            super().give_back()
+    alpaca.provider.pace(wait)
+    server.fail(Fault(503))
+    await fetch(plan(), [alpaca], catalog, patience=Patience(first=0.001))
+    assert spent == len(server.requests) == 7  # facts twice, four pages, actions
 
-    alpaca.budget = Counted(60_000, 60.0)
-    await fetch(plan(), [alpaca], catalog)
-    assert alpaca.budget.spent == len(server.requests) == 6  # facts, four pages, actions
+
+async def test_who_would_wait_long_is_told_when_to_come_back(server):
+    provider = open_provider("alpaca", server.options, ENVIRON)
+    budget = supply(provider, ENVIRON, rate=1, options=server.options).budget
+    await provider.instrument("AAPL")
+    assert budget is not None
+    budget.pause(600)
+    with pytest.raises(Retryable, match="1 requests in 60 s are allowed, and they are used up") as caught:
+        await provider.instrument("AAPL")
+    assert caught.value.after == pytest.approx(600, abs=5)
+    assert len(server.requests) == 1
+    await provider.close()
 
 
 def test_accounts_share_their_budget_and_no_secret_is_in_their_name():
@@ -331,9 +340,10 @@ def test_accounts_share_their_budget_and_no_secret_is_in_their_name():
         supply(open_provider("alpaca", {"feed": "sip"}, ENVIRON), ENVIRON),
     )
     assert one.budget is other.budget
-    name = account_of("alpaca", offer, ENVIRON)
+    name = account_of("alpaca", offer, ENVIRON, {})
     assert not any(secret in name for secret in ENVIRON.values())
-    assert name != account_of("alpaca", offer, {**ENVIRON, "ALPACA_API_KEY": "another"})
+    assert name != account_of("alpaca", offer, {**ENVIRON, "ALPACA_API_KEY": "another"}, {})
+    assert name != account_of("alpaca", offer, ENVIRON, {"data_url": "http://127.0.0.1:1"})
     assert supply(open_provider("synthetic", {}, {}), {}).budget is None
 
 

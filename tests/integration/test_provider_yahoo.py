@@ -287,4 +287,4 @@ async def test_an_answer_to_something_else_is_no_chart(server, provider):
         raise YFException("no chart was asked for")
 
     with pytest.raises(Retryable, match="Yahoo did not answer"):
-        provider._wire.call(ask, "AAPL", "yahoo")
+        await provider._wire.ask(ask, "AAPL", "yahoo")

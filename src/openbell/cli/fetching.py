@@ -102,7 +102,7 @@ def open_supply(name: str, loaded: Loaded, *, feed: str | None = None) -> Supply
         if "feed" in options:
             options["feed"] = wanted
     provider: Provider = open_provider(name, options, loaded.environ)
-    return supply(provider, loaded.environ, rate=loaded.settings.providers.rate(name))
+    return supply(provider, loaded.environ, rate=loaded.settings.providers.rate(name), options=options)
 
 
 async def _fetch(

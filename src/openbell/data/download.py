@@ -14,6 +14,7 @@ import numpy as np
 from openbell.core.errors import ConfigError, Retryable
 from openbell.core.types import Instrument
 from openbell.data.bars import COLUMNS, FindingKind, Policy, Series, format_timeframe, parse_timeframe
+from openbell.data.budgets import Spent
 from openbell.data.catalog import Catalog, Key, Origin, series_of
 from openbell.data.catalog.apart import put_apart
 from openbell.data.catalog.spans import subtract
@@ -108,9 +109,7 @@ class Download:
                             tell(reached)
                 break
             except Retryable as error:
-                if self._budget is not None and error.after is not None:
-                    self._budget.pause(error.after)
-                if not await backoff.wait(error.after):
+                if not await backoff.wait(self._read_after(error)):
                     raise
         nothing = Span(reached, min(span.end, self._asking.now - SETTLE_NOTHING))
         if nothing.start < nothing.end and self.missing(nothing):
@@ -148,20 +147,10 @@ class Download:
         return None
 
     async def _pages(self, span: Span) -> AsyncGenerator[Batch, None]:
-        """Yield pages, a request of the budget for each."""
+        """Yield pages; who yields them is closed however it ends."""
         pages = self._provider.bars(self._symbol, self._timeframe, span)
-        first = True
         try:
-            while True:
-                if self._budget is not None:
-                    await self._budget.acquire()
-                try:
-                    page = await anext(pages)
-                except StopAsyncIteration:
-                    if self._budget is not None and not first:
-                        self._budget.give_back()  # the page before said that it was the last
-                    return
-                first = False
+            async for page in pages:
                 yield page
         finally:
             close = getattr(pages, "aclose", None)
@@ -211,18 +200,12 @@ class Download:
         return Origin(self._provider.name, self._asking.now, request)
 
     async def _ask(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """Make one request with patience, within the budget."""
-
-        async def attempt() -> Result:
-            if self._budget is not None:
-                await self._budget.acquire()
-            return await call()
-
-        return await retry(attempt, Retryable, after=self._read_after, backoff=Backoff(self._asking.patience))
+        """Ask with patience."""
+        return await retry(call, Retryable, after=self._read_after, backoff=Backoff(self._asking.patience))
 
     def _read_after(self, error: Exception) -> float | None:
         after = error.after if isinstance(error, Retryable) else None
-        if self._budget is not None and after is not None:
+        if self._budget is not None and after is not None and not isinstance(error, Spent):
             self._budget.pause(after)
         return after
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
+from typing import Any
 
 from openbell.core.errors import BadData, ConfigError, OpenbellError, RemoteError
 from openbell.data.bars import FindingKind, Policy
+from openbell.data.budgets import budget_of
 from openbell.data.catalog import Catalog
 from openbell.data.download import Asking, Download
-from openbell.data.providers.protocol import Limit, Offer, Provider, Span
+from openbell.data.providers.protocol import Provider, Span
 from openbell.data.ranges import finished_until, within_reach
 from openbell.data.validate import POLICY
-from openbell.utils.ratelimit import Budget, shared_budget
+from openbell.utils.ratelimit import Budget
 from openbell.utils.retry import Patience
 
 #: Told a symbol, and how much of its time is fetched, from 0 to 1.
@@ -91,28 +92,22 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def supply(provider: Provider, environ: Mapping[str, str], *, rate: float | None = None) -> Supply:
-    """Return a provider with the budget that its account has in this process.
+def supply(
+    provider: Provider,
+    environ: Mapping[str, str],
+    *,
+    rate: float | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Supply:
+    """Return a provider that keeps to the budget of its account.
 
     Args:
         provider: Which.
         environ: Where its secrets are, by which accounts are told apart.
         rate: Requests a minute that the account may make; None is what the provider usually allows.
+        options: The provider's settings, which say whom it asks.
     """
-    limit = provider.offer.limit if rate is None else Limit(rate, 60.0)
-    if limit is None:
-        return Supply(provider)
-    budget = shared_budget(account_of(provider.name, provider.offer, environ), *limit)
-    watch = getattr(provider, "watch", None)
-    if watch is not None:
-        watch(budget.follow)
-    return Supply(provider, budget)
-
-
-def account_of(name: str, offer: Offer, environ: Mapping[str, str]) -> str:
-    """Return what tells accounts apart: the provider's name and a digest of the secrets."""
-    secrets = "\0".join(environ.get(variable, "").strip() for variable in offer.variables)
-    return f"{name}:{sha256(secrets.encode()).hexdigest()[:16]}"
+    return Supply(provider, budget_of(provider, environ, rate=rate, options=options))
 
 
 async def fetch(

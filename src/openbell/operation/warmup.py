@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from openbell.core.errors import BadData, ConfigError, RemoteError
+from openbell.core.errors import BadData, ConfigError, RemoteError, Retryable
 from openbell.core.types import NANOS_PER_DAY, Action, Instrument
 from openbell.data.bars import COLUMNS, Series
+from openbell.data.budgets import Spent
 from openbell.data.catalog import Catalog
 from openbell.data.catalog.facts import place_actions
 from openbell.data.live.plan import Plan
@@ -99,10 +100,11 @@ class Source:
     async def _ask(self, question: Callable[[], Awaitable[T]], otherwise: T, what: str) -> T:
         """Ask the provider; what cannot be had is said, and done without."""
         try:
-            if self._budget is not None:
-                await self._budget.acquire()
             return await question()
         except _FAILURES as error:
+            after = error.after if isinstance(error, Retryable) else None
+            if self._budget is not None and after is not None and not isinstance(error, Spent):
+                self._budget.pause(after)
             get_logger().warning(f"{self.provider.name}: {what} cannot be had ({error}); going on without")
             return otherwise
 

@@ -7,12 +7,21 @@ import heapq
 import math
 from collections.abc import Callable
 from enum import IntEnum
+from hashlib import sha256
+from pathlib import Path
 from typing import Protocol
+
+from openbell.utils.tally import Count, OwnTally, SharedTally, Tally
 
 #: How much of the limit may be spent at once; the rest comes evenly.
 _BURST = 0.2
+#: The same of limits of an hour and more: who has 25 requests a day would wait an hour for the sixth.
+_BURST_OF_LONG = 0.5
+_LONG = 3600.0
 #: How much of a burst is kept for orders.
 _RESERVE = 0.25
+#: Seconds by which the clock of another process may be behind; a clock that is behind by more began anew.
+_SKEW = 60.0
 
 
 class Priority(IntEnum):
@@ -39,38 +48,55 @@ class Budget:
     fall into a span that ends just before the last of them arrives. The rate is (requests + 1 - burst) /
     seconds, which makes that sum the limit. A few tokens of the burst are for orders alone.
 
-    All waiting happens on one event loop at a time; two accounts have two budgets.
+    All waiting happens on one event loop at a time; two accounts have two budgets. With a `SharedTally` the
+    bucket is that of all processes of the machine: each takes tokens out of it, and none is given twice.
     """
 
     def __init__(
-        self, requests: float, seconds: float, *, burst: int | None = None, timer: Timer | None = None
+        self,
+        requests: float,
+        seconds: float,
+        *,
+        burst: int | None = None,
+        reserve: float = _RESERVE,
+        timer: Timer | None = None,
+        tally: Tally | None = None,
     ) -> None:
-        """Take a limit; `burst` is a fifth of it if None. `timer` is the running loop if None.
+        """Take a limit.
+
+        Args:
+            requests: How many.
+            seconds: In how many seconds.
+            burst: How many at once; if None, a fifth of the limit, and half of one of an hour or more.
+            reserve: The share of the burst that is kept for orders.
+            timer: The running loop if None.
+            tally: Where the tokens are counted; in this object if None.
 
         Raises:
             ValueError: The limit is not positive, or the burst not in 1 to `requests`.
         """
         if not (requests >= 1 and 0 < seconds < math.inf):
             raise ValueError(f"a limit of {requests} requests in {seconds} s admits none; give 1 or more")
-        size = max(1, int(requests * _BURST)) if burst is None else burst
+        share = _BURST if seconds < _LONG else _BURST_OF_LONG
+        size = max(1, int(requests * share)) if burst is None else burst
         if not 1 <= size <= requests:
             raise ValueError(f"burst={size} must be 1 to {requests}")
         self._rate = (requests + 1 - size) / seconds
         self._size = float(size)
-        self._reserve = math.floor(size * _RESERVE)
+        self._reserve = math.floor(size * reserve)
         self._timer = timer
-        self._tokens = self._size
-        self._at = -math.inf  # when the tokens were counted
-        self._closed_until = -math.inf
+        self._tally: Tally = OwnTally() if tally is None else tally
         self._waiting: list[tuple[Priority, int, asyncio.Future[None]]] = []
         self._count = 0
         self._alarm: float | None = None
 
     async def acquire(self, priority: Priority = Priority.READ) -> None:
         """Wait until one more request may be made."""
-        self._gain()
-        if not self._someone_waits() and self._spend(priority):
-            return
+        if not self._someone_waits():
+            with self._tally.open() as count:
+                self._gain(count)
+                if self._spend(count, priority):
+                    return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._count += 1
         heapq.heappush(self._waiting, (priority, self._count, future))
@@ -82,38 +108,51 @@ class Budget:
                 self.give_back()  # it was served and gave up in the same moment
             raise
 
+    def delay(self, priority: Priority = Priority.READ) -> float:
+        """Return in how many seconds one more request could be made, after all who wait."""
+        with self._tally.open() as count:
+            self._gain(count)
+        missing = self._needed(priority) + len(self._waiting) - count.tokens
+        return max(missing / self._rate, count.closed_until - count.at, 0.0)
+
     def give_back(self) -> None:
         """Return a token for which no request was made."""
-        self._gain()
-        self._tokens = min(self._tokens + 1.0, self._size)
+        with self._tally.open() as count:
+            self._gain(count)
+            count.tokens = min(count.tokens + 1.0, self._size)
         self._serve()
 
     def follow(self, remaining: float, seconds: float) -> None:
         """Believe the server: so many requests are left, until its count starts anew in `seconds`."""
-        self._gain()
-        self._tokens = min(self._tokens, max(remaining, 0.0))
+        with self._tally.open() as count:
+            self._gain(count)
+            count.tokens = min(count.tokens, max(remaining, 0.0))
         if remaining < 1:
             self.pause(seconds)
 
     def pause(self, seconds: float) -> None:
         """Let nobody ask for so many seconds, as a 429's Retry-After wants it."""
-        self._closed_until = max(self._closed_until, self._clock().time() + seconds)
+        with self._tally.open() as count:
+            self._gain(count)
+            count.closed_until = max(count.closed_until, self._clock().time() + seconds)
         self._serve()
 
     def _clock(self) -> Timer:
         return self._timer if self._timer is not None else asyncio.get_running_loop()
 
-    def _gain(self) -> None:
+    def _gain(self, count: Count) -> None:
         now = self._clock().time()
-        if now > self._at:
-            self._tokens = min(self._tokens + (now - self._at) * self._rate, self._size)
-            self._at = now
+        if math.isnan(count.tokens) or now < count.at - _SKEW:  # nobody has counted since the clock began
+            count.tokens, count.at, count.closed_until = self._size, now, -math.inf
+        elif now > count.at:
+            count.tokens = min(count.tokens + (now - count.at) * self._rate, self._size)
+            count.at = now
 
-    def _spend(self, priority: Priority) -> bool:
+    def _spend(self, count: Count, priority: Priority) -> bool:
         needed = self._needed(priority)
-        if self._at < self._closed_until or self._tokens < needed:
+        if count.at < count.closed_until or count.tokens < needed:
             return False
-        self._tokens -= 1.0
+        count.tokens -= 1.0
         return True
 
     def _needed(self, priority: Priority) -> float:
@@ -126,16 +165,17 @@ class Budget:
 
     def _serve(self) -> None:
         """Let those go for whom there are tokens, and set an alarm for the next."""
-        self._gain()
-        while self._someone_waits() and self._spend(self._waiting[0][0]):
-            heapq.heappop(self._waiting)[2].set_result(None)
+        with self._tally.open() as count:
+            self._gain(count)
+            while self._someone_waits() and self._spend(count, self._waiting[0][0]):
+                heapq.heappop(self._waiting)[2].set_result(None)
         if not self._waiting:
             return
-        missing = self._needed(self._waiting[0][0]) - self._tokens
-        due = max(self._at + max(missing, 0.0) / self._rate, self._closed_until)
+        missing = self._needed(self._waiting[0][0]) - count.tokens
+        due = max(count.at + max(missing, 0.0) / self._rate, count.closed_until)
         if self._alarm is None or due < self._alarm:
             self._alarm = due
-            self._clock().call_later(max(due - self._at, 1e-6), self._wake)
+            self._clock().call_later(max(due - count.at, 1e-6), self._wake)
 
     def _wake(self) -> None:
         self._alarm = None
@@ -145,14 +185,21 @@ class Budget:
 _shared: dict[str, Budget] = {}
 
 
-def shared_budget(account: str, requests: float, seconds: float) -> Budget:
+def shared_budget(
+    account: str, requests: float, seconds: float, *, folder: Path | None = None, reserve: float = _RESERVE
+) -> Budget:
     """Return the budget of an account, the same for all in this process that name it.
 
     Args:
         account: What tells accounts apart, such as a provider's name and a digest of its key.
         requests: The limit, for whoever asks first.
         seconds: In how many seconds.
+        folder: Where the processes of this machine count together; None counts in this one alone.
+        reserve: The share of the burst that is kept for orders.
     """
     if account not in _shared:
-        _shared[account] = Budget(requests, seconds)
+        tally = None
+        if folder is not None:
+            tally = SharedTally(folder / sha256(account.encode()).hexdigest()[:32])
+        _shared[account] = Budget(requests, seconds, reserve=reserve, tally=tally)
     return _shared[account]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from openbell.core.errors import ConfigError
+from openbell.utils.locks import let_go, try_lock
 
 #: How a file begins that is not finished. Nobody reads those, and the next writer removes them.
 UNFINISHED = ".unfinished-"
@@ -62,45 +62,13 @@ def lock(folder: Path, *, patience: float = _PATIENCE) -> Iterator[None]:
         try:
             yield
         finally:
-            _let_go(file)
+            let_go(file)
 
 
 def _take(file: IO[bytes], folder: Path, until: float) -> None:
-    while not _try_lock(file):
+    while not try_lock(file):
         if time.monotonic() >= until:
             raise ConfigError(
                 f"catalog folder {str(folder)!r} is being written by another process; wait for it, or end it"
             )
         time.sleep(_PAUSE)
-
-
-if os.name == "nt":  # pragma: no cover  # the other branch is tested
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        file.seek(0)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # of Windows
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EDEADLK}:
-                return False
-            raise
-        return True
-
-    def _let_go(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined]  # of Windows
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EAGAIN}:
-                return False
-            raise
-        return True
-
-    def _let_go(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_UN)

@@ -12,6 +12,7 @@ from typing import Protocol
 from openbell.core.errors import BadData, ConfigError, Disconnected, RemoteError, Retryable
 from openbell.core.messages import BarMessage, Message
 from openbell.core.types import NANOS_PER_SECOND
+from openbell.data.budgets import Spent
 from openbell.data.live.clock import Clock, StreamClock, WallClock, within
 from openbell.data.live.items import Answer, Ask, Down, Event, Up
 from openbell.data.live.plan import Plan
@@ -84,7 +85,7 @@ class ProviderLine:
         origin: The provider.
         plan: What to subscribe.
         clock: The wall clock if None.
-        budget: The account's budget of requests, shared with whoever else asks; None is no limit.
+        budget: The account's, which is closed for as long as the server wants; the provider keeps to it.
         draw: Random numbers in [0, 1) for the waits.
     """
 
@@ -207,18 +208,21 @@ class ProviderLine:
 
     async def _answer(self, ask: Ask) -> Answer:
         async def collect() -> tuple[BarMessage, ...]:
-            if self._budget is not None:
-                await self._budget.acquire()
             pages = self._origin.bars(ask.symbol, self._plan.timeframe, ask.span)
             return tuple([bar async for batch in pages for bar in self._bars(ask.symbol, batch)])
 
         try:
-            bars = await retry(
-                collect, Retryable, after=lambda error: getattr(error, "after", None), backoff=self._waits()
-            )
+            bars = await retry(collect, Retryable, after=self._read_after, backoff=self._waits())
         except (RemoteError, ConfigError, BadData) as error:
             return Answer(*ask, bars=(), reason=str(error))
         return Answer(*ask, bars=tuple(bar for bar in bars if ask.span.start <= bar.start < ask.span.end))
+
+    def _read_after(self, error: Exception) -> float | None:
+        """Return how long the server wants to be left alone, by all who share the budget."""
+        after = error.after if isinstance(error, Retryable) else None
+        if self._budget is not None and after is not None and not isinstance(error, Spent):
+            self._budget.pause(after)
+        return after
 
     def _bars(self, symbol: str, batch: Batch) -> list[BarMessage]:
         columns = [batch.columns[name].tolist() for name in ("open", "high", "low", "close", "volume")]

@@ -30,7 +30,7 @@ from openbell.data.providers.answers import (
     read_number,
 )
 from openbell.data.providers.http import TIMEOUT
-from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span, no_pace
 from openbell.remote.alpaca import KEY, SECRET, Wire, load_sdk
 from openbell.utils.logging import hide, redact
 
@@ -104,6 +104,11 @@ class AlpacaProvider:
         self._wire = Wire(timeout)
         self._clients: dict[str, Any] = {}
         self._follow: Callable[[float, float], None] | None = None
+        self._pace: Pace = no_pace
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request."""
+        self._pace = wait
 
     def watch(self, follow: Callable[[float, float], None]) -> None:
         """Tell a function after each answer how many requests are left, and the seconds to a new count."""
@@ -263,7 +268,8 @@ class AlpacaProvider:
                 return
 
     async def _ask(self, asked: str, call: Callable[..., Any], *given: Any) -> Any:
-        """Make a call of the SDK in a thread, and tell what its error means."""
+        """Make a call of the SDK, which is one request, in a thread, and tell what its error means."""
+        await self._pace()
         try:
             return await asyncio.to_thread(call, *given)
         except Exception as error:

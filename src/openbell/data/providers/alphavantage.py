@@ -26,7 +26,7 @@ from openbell.data.providers.answers import (
     read_ratio,
 )
 from openbell.data.providers.http import TIMEOUT, Rest, quote
-from openbell.data.providers.protocol import Batch, Connection, Limit, Offer, Span
+from openbell.data.providers.protocol import Batch, Connection, Limit, Offer, Pace, Span
 from openbell.data.stamps import find_zone, to_utc, to_wall
 from openbell.utils.logging import redact
 
@@ -82,6 +82,10 @@ class AlphaVantageProvider:
         self._calendar = calendar
         self._rest = Rest(self.name, data_url, key=KEY, timeout=timeout)
         self._known: set[str] = set()
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request."""
+        self._rest.pace = wait
 
     def source(self, symbol: str) -> Source:  # noqa: ARG002  # all symbols are alike
         """Return the identity of its prices."""

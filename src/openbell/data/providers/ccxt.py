@@ -14,9 +14,9 @@ from openbell.data.bars import CalendarUnit, Source, parse_timeframe
 from openbell.data.calendar import ALWAYS_OPEN
 from openbell.data.providers.answers import check_timeframe, cut_batch, make_batch, read_number
 from openbell.data.providers.ccxt_stream import CcxtConnection
-from openbell.data.providers.ccxt_wire import read_quote
+from openbell.data.providers.ccxt_wire import put_pace, read_quote
 from openbell.data.providers.http import TIMEOUT
-from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span, no_pace
 from openbell.remote.ccxt import MILLI, make_exchange, translated
 
 _PAGE = 100  #: bars that any exchange answers with, where ccxt does not know how many
@@ -71,12 +71,18 @@ class CcxtProvider:
         del secrets
         self._kind: dict[str, Any] = {"timeout": timeout, "urls": urls or {}, "options": options or {}}
         self._exchange, self._keep_alive = exchange, keep_alive
+        self._wait: Pace = no_pace
         self._ccxt = make_exchange(exchange, module="ccxt.async_support", **self._kind)
         served = [timeframe for timeframe in _OFFER.timeframes if timeframe in (self._ccxt.timeframes or {})]
         if not (self._ccxt.has.get("fetchOHLCV") and served):
             raise ConfigError(f"ccxt: exchange={exchange!r} has no bars; choose another")
         limit = Limit(1000.0 / self._ccxt.rateLimit, 1.0)  # ccxt's is the ms between two requests
         self.offer = replace(_OFFER, timeframes=tuple(served), feeds=(exchange,), limit=limit)
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request: those for the exchange's markets are some too."""
+        self._wait = wait
+        put_pace(self._ccxt, wait)
 
     def source(self, symbol: str) -> Source:  # noqa: ARG002  # all symbols are alike
         """Return the identity of its prices."""
@@ -128,7 +134,7 @@ class CcxtProvider:
 
     def connect(self) -> CcxtConnection:
         """Return a connection to the exchange's stream, not open yet."""
-        return CcxtConnection(self._exchange, keep_alive=self._keep_alive, **self._kind)
+        return CcxtConnection(self._exchange, keep_alive=self._keep_alive, pace=self._wait, **self._kind)
 
     async def close(self) -> None:
         """Close its connections."""

@@ -9,8 +9,8 @@ from typing import Any
 from openbell.core.errors import ConfigError, Disconnected, OpenbellError, Retryable, nearest
 from openbell.core.messages import BarMessage, Message, Trade
 from openbell.data.providers.answers import read_number
-from openbell.data.providers.ccxt_wire import read_quote
-from openbell.data.providers.protocol import Channel
+from openbell.data.providers.ccxt_wire import put_pace, read_quote
+from openbell.data.providers.protocol import Channel, Pace, no_pace
 from openbell.remote.ccxt import MILLI, make_exchange, translated
 
 _MINUTE = 60_000 * MILLI
@@ -26,8 +26,8 @@ class CcxtConnection:
     begins, which takes a trade; ccxt does not tell of changes of older ones.
     """
 
-    def __init__(self, exchange: str, *, keep_alive: float | None, **kind: Any) -> None:
-        self._exchange, self._keep_alive, self._kind = exchange, keep_alive, kind
+    def __init__(self, exchange: str, *, keep_alive: float | None, pace: Pace = no_pace, **kind: Any) -> None:
+        self._exchange, self._keep_alive, self._pace, self._kind = exchange, keep_alive, pace, kind
         self._ccxt: Any = None
         self._tasks: dict[tuple[Channel, str], asyncio.Task[None]] = {}
         self._waiting: asyncio.Queue[Message | OpenbellError | None] = asyncio.Queue(_WAITING)
@@ -40,6 +40,7 @@ class CcxtConnection:
             Disconnected: There is no connection to be had now.
         """
         self._ccxt = make_exchange(self._exchange, module="ccxt.pro", **self._kind)
+        put_pace(self._ccxt, self._pace)
         if self._keep_alive is not None:
             self._ccxt.streaming = self._ccxt.streaming | {"keepAlive": self._keep_alive * 1000}
         try:

@@ -1,4 +1,4 @@
-"""Quotes as ccxt gives them."""
+"""What all of ccxt's exchanges share: how quotes are read, and how requests wait for their turn."""
 
 from __future__ import annotations
 
@@ -6,7 +6,19 @@ from typing import Any
 
 from openbell.core.messages import Quote
 from openbell.data.providers.answers import read_number
+from openbell.data.providers.protocol import Pace
 from openbell.remote.ccxt import MILLI
+
+
+def put_pace(exchange: Any, wait: Pace) -> None:
+    """Let an exchange of ccxt's await a function before each request to its server."""
+    fetch = type(exchange).fetch
+
+    async def paced(*given: Any, **named: Any) -> Any:
+        await wait()
+        return await fetch(exchange, *given, **named)
+
+    exchange.fetch = paced
 
 
 def read_quote(ticker: Any, symbol: str, now: int, where: str) -> Quote:

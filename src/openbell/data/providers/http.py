@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from openbell.core.errors import ConfigError, Retryable
+from openbell.data.providers.protocol import Pace, no_pace
 from openbell.remote.http import TIMEOUT, decode, guard_logs, parse_retry_after, quote, refuse
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Rest:
         self._headers = dict(headers or {})
         self._timeout = timeout
         self._client: httpx.AsyncClient | None = None
+        self.pace: Pace = no_pace  #: awaited before each request
 
     async def get(self, path: str, query: Mapping[str, str], *, asked: str, missing: str = "") -> Any:
         """Return what the server answers, decoded.
@@ -52,6 +54,7 @@ class Rest:
             BadData: The answer is no JSON.
         """
         asked = f"{self._provider}: {asked}"
+        await self.pace()
         status, headers, text = await self._fetch(path, query, asked)
         if status == HTTPStatus.NOT_FOUND and missing:
             raise ConfigError(f"{self._provider}: {missing}")

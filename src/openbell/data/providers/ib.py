@@ -22,7 +22,7 @@ from openbell.data.providers.answers import check_timeframe, cut_batch, day_of, 
 from openbell.data.providers.http import TIMEOUT
 from openbell.data.providers.ib_stream import IbConnection
 from openbell.data.providers.ib_wire import Session, find_contract, is_empty
-from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span, no_pace
 from openbell.data.providers.yahoo_wire import Frame, unadjust
 
 _EPOCH = date(1970, 1, 1)
@@ -103,6 +103,11 @@ class IbProvider:
         self._splits = {symbol: _read_splits(symbol, given) for symbol, given in (splits or {}).items()}
         self._session = Session(host, port, client_id, timeout=timeout)
         self._details: dict[str, Any] = {}
+        self._pace: Pace = no_pace
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request for bars; IB's limit counts no others."""
+        self._pace = wait
 
     def source(self, symbol: str) -> Source:
         """Return the identity of its prices: raw where the symbol's splits are known."""
@@ -196,6 +201,7 @@ class IbProvider:
                 [],
             )
 
+        await self._pace()
         try:
             return await self._session.ask(
                 f"{timeframe} bars of {symbol} from {day_of(page.start)}",

@@ -1,7 +1,8 @@
 """What a source of market data offers, and the port through which it is asked.
 
 A provider speaks to one source by its SDK and knows nothing else: no retries, no rate limit, no files. Those
-are `data.fetch`'s, and what it must do about an error is in the error's class:
+are `data.fetch`'s. It awaits its `pace` before each request, for it alone knows how many it makes.
+What must be done about an error is in the error's class:
 
 - `ConfigError`: a key is missing or refused (401, 403), the plan does not include what is asked, or an
   argument is wrong.
@@ -124,6 +125,12 @@ class Provider(Protocol):
 
     name: str
     offer: Offer
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request from now on, as the source counts them.
+
+        Each page of an answer is one, each further attempt, and what an SDK asks by itself.
+        """
 
     def source(self, symbol: str) -> Source:
         """Return the identity of what it says of a symbol: provider, feed, adjustment, session, calendar."""

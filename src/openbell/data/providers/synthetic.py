@@ -13,7 +13,7 @@ from openbell.core.errors import ConfigError
 from openbell.core.messages import BarMessage, Message, Quote
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, Instrument
 from openbell.data.bars import Source, parse_date
-from openbell.data.providers.protocol import Batch, Channel, Offer, Span
+from openbell.data.providers.protocol import Batch, Channel, Offer, Pace, Span
 from openbell.data.synthetic import FIRST, MINUTE, Columns, History, Recipe, make_days, make_minutes
 
 _SECTORS = ("Technology", "Health Care", "Financials", "Energy", "Consumer Staples", "Industrials")
@@ -58,6 +58,9 @@ class SyntheticProvider:
         self._begin = parse_date(begin, where="begin") or 0
         self._speed = speed
         self._made: dict[str, tuple[int, History]] = {}
+
+    def pace(self, wait: Pace) -> None:
+        """Do nothing: it asks nobody."""
 
     def source(self, symbol: str) -> Source:  # noqa: ARG002  # all symbols have the same
         """Return the identity of the prices: seed and recipe are part of it."""

@@ -27,7 +27,7 @@ from openbell.data.providers.answers import (
     read_ratio,
 )
 from openbell.data.providers.http import TIMEOUT, Rest, quote
-from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span
 from openbell.data.providers.tiingo_stream import HEARTBEAT, THRESHOLDS, TiingoConnection
 from openbell.utils.logging import redact
 
@@ -105,6 +105,10 @@ class TiingoProvider:
         self.offer = _FEEDS[feed]
         if feed == "iex" and self._threshold == "6":
             self.offer = replace(self.offer, channels=("trades",))
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request."""
+        self._rest.pace = wait
 
     def source(self, symbol: str) -> Source:  # noqa: ARG002  # all symbols of a feed are alike
         """Return the identity of its prices."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, Instrum
 from openbell.data.bars import Source
 from openbell.data.providers.answers import check_timeframe, cut_batch, read_field
 from openbell.data.providers.http import TIMEOUT
-from openbell.data.providers.protocol import Batch, Limit, Offer, Span
+from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span
 from openbell.data.providers.yahoo_wire import Frame, Wire, read_actions, read_frame, splits_of, unadjust
 from openbell.utils.cache import cache_folder
 
@@ -101,6 +100,10 @@ class YahooProvider:
         self._wire = Wire(url, timeout)
         self._days: dict[str, tuple[int, Frame | None]] = {}
         self._placed = False
+
+    def pace(self, wait: Pace) -> None:
+        """Await a function before each request: those for a cookie and its crumb are some too."""
+        self._wire.pace = wait
 
     def source(self, symbol: str) -> Source:
         """Return the identity of what it says of a symbol.
@@ -205,7 +208,7 @@ class YahooProvider:
 
             yfinance.set_tz_cache_location(self._cache)
             self._placed = True
-        return await asyncio.to_thread(self._wire.call, ask, symbol, asked)
+        return await self._wire.ask(ask, symbol, asked)
 
 
 def _exchange(symbol: str) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import threading
@@ -17,7 +18,7 @@ from openbell.core.types import NANOS_PER_DAY, Action, Dividend, Split
 from openbell.data.bars import COLUMNS, Floats, Times
 from openbell.data.providers.answers import read_field, read_number, read_ratio
 from openbell.data.providers.http import decode, quote, refuse
-from openbell.data.providers.protocol import Batch
+from openbell.data.providers.protocol import Batch, Pace, no_pace
 
 Result = TypeVar("Result")
 
@@ -44,8 +45,15 @@ class Wire:
         self._timeout = timeout
         self._kept = threading.local()
         self._session: Any = None
+        self.pace: Pace = no_pace  #: awaited before each request
 
-    def call(self, ask: Callable[[Any], Result], symbol: str, asked: str) -> Result | None:
+    async def ask(self, ask: Callable[[Any], Result], symbol: str, asked: str) -> Result | None:
+        """Make a `call` in a thread, whose requests wait for their turn in this loop."""
+        return await asyncio.to_thread(self.call, ask, symbol, asked, asyncio.get_running_loop())
+
+    def call(
+        self, ask: Callable[[Any], Result], symbol: str, asked: str, loop: asyncio.AbstractEventLoop
+    ) -> Result | None:
         """Return what a function gets from yfinance's ticker; None if the answer has no prices.
 
         Raises:
@@ -58,7 +66,7 @@ class Wire:
         from yfinance.data import YfData
         from yfinance.exceptions import YFException
 
-        self._kept.answer = None
+        self._kept.answer, self._kept.loop = None, loop
         YfData.cache_get.cache_clear()  # it keeps failures too: a second attempt would meet them again
         try:
             return ask(yfinance.Ticker(symbol, session=self.session()))
@@ -108,6 +116,7 @@ class Wire:
 
             def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
                 kwargs["timeout"] = wire._timeout
+                asyncio.run_coroutine_threadsafe(_wait(wire.pace), wire._kept.loop).result()
                 answer = super().request(method, wire._lead(url), *args, **kwargs)
                 if _CHART in url:
                     wire._kept.answer = _Answer(answer.status_code, dict(answer.headers), answer.text)
@@ -136,6 +145,10 @@ class Wire:
         if found is not None:
             return found
         return _blame_chart(answer.text, asked)
+
+
+async def _wait(pace: Pace) -> None:
+    await pace()
 
 
 def _close_caches() -> None:
