@@ -18,7 +18,7 @@ from openbell.reporting.together import join
 
 @pytest.fixture(scope="module")
 def runs():
-    span = {"start": "2005-01-01", "end": "2008-12-31"}
+    span: Any = {"start": "2005-01-01", "end": "2008-12-31"}
     return [
         ob.backtest("sma_cross", "AAPL", **span),
         ob.backtest("sma_cross", "AAPL", parameters={"fast": 20}, **span),
