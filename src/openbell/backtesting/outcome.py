@@ -23,7 +23,7 @@ from openbell.portfolio.trades import Trade, round_trips
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A finished run. Arrays have one entry a moment of the panel's timeline."""
+    """A finished run. Arrays have one entry a moment of the panel's timeline, from the first decision on."""
 
     panel: Panel
     account: Account
@@ -35,6 +35,7 @@ class Outcome:
     waiting: frozenset[str] = frozenset()  #: symbols whose indicators never had a value
     refused: Sequence[Refusal] = ()  #: what limits of risk held back, and warned of
     reached: Mapping[str, Reached] = field(default_factory=dict)  #: the worst of each measure of risk
+    first: int = 0  #: the panel's moment that the run begins at; bars before it served indicators alone
 
     @property
     def entries(self) -> Sequence[Entry]:
@@ -44,12 +45,12 @@ class Outcome:
     @property
     def times(self) -> Times:
         """(moments,) ns UTC."""
-        return self.panel.times
+        return self.panel.times[self.first :]
 
     @cached_property
     def cash(self) -> Floats:
         """(moments,) cash after each moment's bookings, bit for bit as it was booked."""
-        moments, upto = self.marks.moments, self.marks.entries
+        moments, upto = self._moments, self.marks.entries
         booked = [self.entries[count - 1].cash for count in upto]
         return _carried(moments, booked, len(self.times), before=float(self.account.initial_cash))
 
@@ -71,13 +72,18 @@ class Outcome:
             curve += self._value(symbol)
         return curve
 
+    @property
+    def _moments(self) -> list[int]:
+        """The moments that booked something, counted from the run's first."""
+        return [max(at - self.first, 0) for at in self.marks.moments] if self.first else self.marks.moments
+
     @cached_property
     def _changes(self) -> dict[str, dict[int, float]]:
         """Of each symbol that was ever held, the position after each moment that changed it."""
         changes: dict[str, dict[int, float]] = {}
         before = 0
         entries = self.entries
-        for at, upto in zip(self.marks.moments, self.marks.entries, strict=True):
+        for at, upto in zip(self._moments, self.marks.entries, strict=True):
             for entry in entries[before:upto]:
                 symbol = entry.symbol
                 if symbol in changes:
@@ -93,7 +99,7 @@ class Outcome:
 
     def _value(self, symbol: str) -> Floats:
         shares = self._held(symbol)
-        return np.where(shares == 0.0, 0.0, shares * self.panel.closes(symbol))
+        return np.where(shares == 0.0, 0.0, shares * self.panel.closes(symbol)[self.first :])
 
     @cached_property
     def net(self) -> Floats:
@@ -121,7 +127,8 @@ class Outcome:
         cash = self.account.initial_cash
         total = np.zeros(len(self.times))
         for symbol in self.panel.symbols:
-            total += cash / len(self.panel.symbols) * self.panel.growth(symbol)
+            grown = self.panel.growth(symbol)[self.first :]
+            total += cash / len(self.panel.symbols) * grown / grown[0]
         return total
 
     def growth_of(self, series: Series) -> Floats:

@@ -42,6 +42,7 @@ class Plan:
     finer: tuple[str, ...] = ()  #: symbols with finer bars of the caller's
     universe: Universe | None = None  #: who may be bought when; the symbols are those with prices
     risk: Risk = field(default_factory=Risk)
+    begin: int | None = None  #: ns UTC; bars that are known by then serve indicators, and are not traded on
 
     def __post_init__(self) -> None:
         text_of("strategy", self.strategy, such_as="'sma_cross'")
@@ -90,6 +91,7 @@ class Plan:
             "finer": list(self.finer),
             **({} if self.universe is None else {"universe": self.universe.as_json()}),
             **({"risk": self.risk.as_json()} if self.risk.active else {}),
+            **({} if self.begin is None else {"begin": self.begin}),
         }
 
     @property

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from openbell.backtesting.agenda import Agenda
 from openbell.core.engine import Engine
@@ -32,6 +33,13 @@ class Marks:
     entries: list[int] = field(default_factory=list)
 
 
+class Turn(NamedTuple):
+    """Something that happens between two moments: another strategy takes the desk, for one."""
+
+    at: int  #: the moment before whose bars it happens
+    take: Callable[[Engine], Iterable[Reviewed]]  #: does it, and returns what is to be sent
+
+
 @contextmanager
 def _seldom_collected() -> Iterator[None]:
     """Let the collector of cycles look less often: a run makes many records, none of them a cycle."""
@@ -46,18 +54,24 @@ def _seldom_collected() -> Iterator[None]:
 class _Course:
     """The parts of one replay, and what each moment asks of them."""
 
-    def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel) -> None:
+    def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel, first: int) -> None:
         self.marks = Marks()
         self._due = 0  # the next moment at which bars meet the broker
         self._engine, self._broker, self._panel = engine, broker, panel
         self._agenda = Agenda(broker, panel)
         self._schedule = deque(panel.schedule())
-        self._agenda.action = self._next_action(-1)
         self._entries = engine.account.entries
         self._booked = 0
         self._late: list[Reviewed] = []
+        self._skip(first)
         broker.connect(engine.ear(self._tell))
-        self._send(engine.start(), -1)
+        self._send(engine.start(), first - 1)
+
+    def turn(self, turn: Turn) -> None:
+        """Let a turn happen: what it sends meets the bars of its moment."""
+        commands = list(turn.take(self._engine))
+        self._broker.connect(self._engine.ear(self._tell))
+        self._send(commands, turn.at - 1)
 
     def go(self, first: int, stop: int) -> int:
         """Let the moments from `first` up to `stop` pass, or fewer; return the one after the last of them."""
@@ -79,6 +93,16 @@ class _Course:
     def finish(self) -> None:
         """End what still works, because the data end."""
         self._broker.finish(self._panel.time)
+
+    def _skip(self, first: int) -> None:
+        """Let all before moment `first` be past: its bars are known, and nobody has decided on them."""
+        while self._schedule and self._schedule[0][0] < first:
+            at = self._schedule[0][0]
+            self._panel.leap(at - 1)
+            self._act(at)
+        self._agenda.action = self._next_action(first - 1)
+        if first:
+            self._panel.leap(first - 1)
 
     def _walk(self, first: int, stop: int) -> None:
         """Take moments one after the other."""
@@ -171,10 +195,14 @@ def replay(
     broker: SimulatedBroker,
     panel: Panel,
     *,
+    first: int = 0,
     until: int | None = None,
+    turns: Sequence[Turn] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> Marks:
-    """Run the strategy over the panel's moments, up to `until` (not included).
+    """Run the strategy over the panel's moments from `first` up to `until` (not included).
+
+    The bars before `first` are known from the beginning: indicators have their values, and nothing is traded.
 
     At each moment: corporate actions, then fills of what rests, and only then do the bars become known and
     the strategy decides. What it orders is accepted at that moment and can fill from the next bar on.
@@ -184,12 +212,16 @@ def replay(
     """
     end = len(panel) if until is None else min(until, len(panel))
     with blame(engine), _seldom_collected():
-        course = _Course(engine, broker, panel)
-        at = 0
+        course = _Course(engine, broker, panel, first)
+        waiting = deque(sorted((turn for turn in turns if first < turn.at < end), key=lambda turn: turn.at))
+        at = first
         while at < end:
             if progress is not None and at % PROGRESS_EVERY == 0:
                 progress(at, end)
-            at = course.go(at, min(end, at - at % PROGRESS_EVERY + PROGRESS_EVERY))
+            if waiting and waiting[0].at == at:
+                course.turn(waiting.popleft())
+            stop = waiting[0].at if waiting else end
+            at = course.go(at, min(stop, at - at % PROGRESS_EVERY + PROGRESS_EVERY))
         if until is None:
             course.close()
         engine.stop()

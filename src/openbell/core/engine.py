@@ -44,7 +44,6 @@ class Engine:
         short: bool,
         gate: Gate | None = None,
     ) -> None:
-        self.strategy = strategy
         self.market = market
         self.account = Account(cash)
         self.desk = Desk(
@@ -62,10 +61,7 @@ class Engine:
         self._focus = market.focus if len(market.symbols) > 1 else None
         self.outbox = self.desk.outbox  #: what the strategy has asked for and nobody has sent yet
         self._orders, self._working = self.desk.orders, self.desk.working
-        self._on_bar = hook(strategy, "on_bar")
-        self._on_bars = hook(strategy, "on_bars")
-        self._on_fill = hook(strategy, "on_fill")
-        self._ready: Callable[[str], bool] = getattr(strategy, "ready", _always)
+        self._hear(strategy)
         self.screen = None if gate is None else Screen(gate, self.desk)  #: what orders pass on their way out
         self._bars: Callable[[Any], None] = self._slice if self.screen is None else self._watched
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -78,6 +74,14 @@ class Engine:
             Delisting: self._delisting,
             MarginCall: self._margin_call,
         }
+
+    def _hear(self, strategy: Hooks) -> None:
+        """Take the hooks of the strategy that decides from now on."""
+        self.strategy = strategy
+        self._on_bar = hook(strategy, "on_bar")
+        self._on_bars = hook(strategy, "on_bars")
+        self._on_fill = hook(strategy, "on_fill")
+        self._ready: Callable[[str], bool] = getattr(strategy, "ready", _always)
 
     @property
     def refusals(self) -> Sequence[Refusal]:
@@ -94,6 +98,14 @@ class Engine:
         self.strategy.on_start()
         self.waiting = set(self.market.symbols)
         return self.flush()
+
+    def seat(self, strategy: Hooks) -> Sequence[Reviewed]:
+        """Let another strategy go on at this desk, from the next bar on; return what it asks for at first.
+
+        The account and what works at the broker stay as they are. The one before it has been stopped.
+        """
+        self._hear(strategy)
+        return self.start()
 
     def step(self, event: Event) -> Sequence[Reviewed]:
         """Take one event in; return what is to be sent to the broker because of it."""

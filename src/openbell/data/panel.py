@@ -160,6 +160,25 @@ class Panel:
             self._settle()
         return self.slice
 
+    def after(self, time: int | None) -> int:
+        """Return the first moment after a time, ns UTC; None is before all.
+
+        Raises:
+            BadData: There is none.
+        """
+        first = 0 if time is None else int(np.searchsorted(self.times, time, side="right"))
+        if first >= len(self):
+            raise BadData("no bar is left after the time from which on is to be traded; widen the range")
+        return first
+
+    def leap(self, at: int) -> None:
+        """Make all bars up to those of moment `at` known at once; actions on the way are the driver's."""
+        self._moment.at = at
+        if self._members is not None:
+            for part in self._parts.values():
+                part.track.cursor.at = int(np.searchsorted(part.slots, at, side="right")) - 1
+        self._settle()
+
     @property
     def moment(self) -> Cursor:
         """The cursor over the timeline."""

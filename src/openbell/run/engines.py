@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.replay import replay
+from openbell.backtesting.replay import Turn, replay
 from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, StrategyError, nearest
 from openbell.data.bars import Series
@@ -69,10 +69,12 @@ def simulate(
     *,
     finer: Sequence[Series] = (),
     until: int | None = None,
+    turns: Sequence[Turn] = (),
     progress: Progress | None = None,
 ) -> Outcome:
-    """Run a plan over loaded series, up to moment `until`."""
+    """Run a plan over loaded series, up to moment `until`, with turns on the way."""
     panel = panel_of(plan, series)
+    first = panel.after(plan.begin)
     engine = _engine(plan, found, panel)
     broker = SimulatedBroker(
         strategy=engine.strategy.name,
@@ -82,7 +84,7 @@ def simulate(
         costs=plan.costs,
         detail=_detail(finer) if finer else None,
     )
-    marks = replay(engine, broker, panel, until=until, progress=progress)
+    marks = replay(engine, broker, panel, first=first, until=until, turns=turns, progress=progress)
     desk, gate = engine.desk, gate_of(engine)
     return Outcome(
         panel,
@@ -95,6 +97,7 @@ def simulate(
         frozenset(engine.waiting),
         engine.refusals,
         {} if gate is None else gate.worst.reached,
+        first,
     )
 
 
@@ -110,6 +113,8 @@ def simulate_compiled(plan: Plan, found: Found, series: Sequence[Series]) -> Out
             f"strategy {found.name} is a class, which decides in Python, so it cannot be compiled; "
             "use engine='event'"
         )
+    if plan.begin is not None:
+        raise ConfigError("a run that begins within its bars is told by the event engine; use engine='event'")
     from openbell.backtesting.kernel import single  # numba is slow to load
 
     panel = panel_of(plan, series)

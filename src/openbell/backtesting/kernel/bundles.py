@@ -139,6 +139,7 @@ class _Open:
             np.array(self.rows, dtype=np.int64) * width,
             np.zeros(count, dtype=np.int64),
             np.zeros(1, dtype=np.int64),
+            self._batch.first_bar(self._symbol),
         )
         made = Gathered(self.rows, bundle, self._columns)
         self._begin()

@@ -51,11 +51,12 @@ class Decider:
         self._over, self._over_many = _loops_of(decide, inputs)
 
     def changes(
-        self, columns: Sequence[Floats], constants: Sequence[Any], scratch: Scratch
+        self, columns: Sequence[Floats], constants: Sequence[Any], scratch: Scratch, from_bar: int = 0
     ) -> tuple[int, int]:
         """Find the bars at which the conviction differs from that of the bar before, which begins at 0.
 
-        They are written into the scratch, and the convictions from then on.
+        They are written into the scratch, and the convictions from then on. Bars before `from_bar` are not
+        decided on.
 
         Returns:
             The first bar at which all columns have a value, the number of bars when there is none; and how
@@ -64,7 +65,7 @@ class Decider:
         Raises:
             ZeroDivisionError: The decision divides by zero.
         """
-        first, count = self._over(*columns, *constants, *scratch)
+        first, count = self._over(*columns, *constants, from_bar, *scratch)
         return int(first), int(count)
 
     def run(self, bundle: Bundle, kernel: tuple[int, int], lists: Lists, scratch: Scratch) -> None:
@@ -101,6 +102,7 @@ class Bundle(NamedTuple):
     places: NDArray[np.int64]  #: (n,) where its figures go among the results
     failed: NDArray[np.int64]  #: (n,) what is wrong with it, or 0
     at: NDArray[np.int64]  #: (1,) the one that is run
+    from_bar: int  #: the first bar that may be decided on
 
 
 class Lists(NamedTuple):
@@ -249,8 +251,8 @@ def _listed(*names: Sequence[str]) -> str:
 
 
 _LOOPS = """
-def first_of({given}bars):
-    first = 0
+def first_of({given}from_bar, bars):
+    first = from_bar
     while first < bars and ({unknown}):
         first += 1
     return first
@@ -277,9 +279,9 @@ def over_block({given}start, size, count, when, what, block, moved):
     return count
 
 
-def over_bars({given}when, what, block, moved):
+def over_bars({given}from_bar, when, what, block, moved):
     bars, count = {bars}, 0
-    first = first_of({given}bars)
+    first = first_of({given}from_bar, bars)
     start = first
     block[LINE - 1] = 0.0
     while start < bars:
@@ -291,14 +293,14 @@ def over_bars({given}when, what, block, moved):
 
 
 def over_many(
-    addresses, columns, {constants}exits, flags, places, failed, at,
+    addresses, columns, {constants}exits, flags, places, failed, at, from_bar,
     kernel, address, whens, whats, tile, when, what, block, moved
 ):
     run = run_at(address)
     bars, rows = when.size, places.size
     firsts, counts, lasts = zeros(rows, int64), zeros(rows, int64), zeros(rows)
     for k in range(rows):
-        firsts[k] = first_of({own}bars)
+        firsts[k] = first_of({own}from_bar, bars)
     for begin in range(0, bars if rows > 1 else 0, BLOCK):
         width = min(BLOCK, bars - begin)
         for number in range(addresses.size):
@@ -320,7 +322,7 @@ def over_many(
         own_when, own_what, count = whens[k], whats[k], counts[k]
         if rows == 1 or count < 0:
             own_when, own_what = when, what
-            first, count = over_bars({own}when, what, block, moved)
+            first, count = over_bars({own}from_bar, when, what, block, moved)
         wrong = False
         for i in range(count):
             wrong |= not (own_what[i] >= -1.0 and own_what[i] <= 1.0)
