@@ -59,7 +59,8 @@ def read(tape: Tape, number: int) -> list[Any]:
         found += [values(tape.indicator(r, "A"), -40) for r in RECIPES]
         found += tape.history("B", "volume", 120).tolist() + tape.slice.history("close", 90).tolist()
         found += list(tape.tracks["A"].close[3:9]) if number else []
-        found += tape.indicator(RECIPES[0], "A").last(70).tolist() if number else []
+        shown: Any = tape.indicator(RECIPES[0], "A")
+        found += shown.last(70).tolist() if number else []
     return found
 
 

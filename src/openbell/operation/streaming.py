@@ -73,7 +73,7 @@ class Streaming:
         channels: What is subscribed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a part of the stream, by its name
         self,
         source: Source,
         symbols: Sequence[str],

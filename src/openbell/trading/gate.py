@@ -15,7 +15,7 @@ from openbell.execution.port import Capabilities
 
 _BARRED = {
     Reason.SHORT_NOT_ALLOWED: "cannot be sold short here",
-    Reason.DAY_TRADES: "could be a day trade too many: with so little equity, four in five sessions are a pattern",
+    Reason.DAY_TRADES: "could be a day trade too many: with such equity, four in five sessions are a pattern",
     Reason.NOT_LOCATED: "cannot be borrowed for that many shares (costs.margin.locates)",
 }
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)

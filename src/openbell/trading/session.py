@@ -235,7 +235,8 @@ class Session:
     @property
     def time(self) -> int:
         """The last moment's time in ns."""
-        return max(course.tape.time for course in self.courses)
+        latest: int = max(course.tape.time for course in self.courses)
+        return latest
 
     def _prepare(self, actions: Sequence[Action]) -> None:
         self._expected.update(actions)
