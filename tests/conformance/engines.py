@@ -88,7 +88,9 @@ class Told(ob.Strategy):
 
 def backtest(story: Story) -> list[str]:
     """Return in what a backtest differs from a story."""
-    panel: Any = Panel([_series(story)], sessions=_calendar(story), instruments={SYMBOL: _instrument(story)})
+    panel: Any = Panel(
+        [series_of(story)], sessions=calendar_of(story), instruments={SYMBOL: instrument_of(story)}
+    )
     engine, broker = _parts(story, panel, panel.calendar)
     replay(engine, broker, panel)
     return _compare(story, engine)
@@ -96,9 +98,9 @@ def backtest(story: Story) -> list[str]:
 
 async def paper(story: Story, folder: Path) -> list[str]:
     """Return in what paper trading differs from a story."""
-    series = _series(story)
+    series = series_of(story)
     begin = int(series.known[0]) - 1
-    tape: Any = Tape([_instrument(story)], timeframe="1d", sessions=_calendar(story), begin=begin)
+    tape: Any = Tape([instrument_of(story)], timeframe="1d", sessions=calendar_of(story), begin=begin)
     engine, broker = _parts(story, tape, tape.calendar)
     with Journal(folder / "journal.db") as journal:
         course = Course(engine, broker, Scribe(journal, "told"), tape=tape)
@@ -129,16 +131,16 @@ def _costs(story: Story) -> Costs:
     return replace(NO_COSTS, margin=_SHORT, volume_share=share)
 
 
-def _instrument(story: Story) -> Instrument:
+def instrument_of(story: Story) -> Instrument:
     return Instrument(SYMBOL, lot=story.lot)
 
 
-def _calendar(story: Story) -> Any:
+def calendar_of(story: Story) -> Any:
     spans = story.spans()
     return sessions("XNYS", spans[0].start, spans[-1].end + 7 * 86_400 * NANOS_PER_SECOND)
 
 
-def _series(story: Story) -> Series:
+def series_of(story: Story) -> Series:
     spans = story.spans()
     table = np.array([[float(value) for value in bar.ohlc] for bar in story.bars])
     volume = np.array([1e9 if bar.volume is None else float(bar.volume) for bar in story.bars])
@@ -152,9 +154,9 @@ def _series(story: Story) -> Series:
 def _compare(story: Story, engine: Engine) -> list[str]:
     orders = engine.strategy.orders  # type: ignore[attr-defined]  # a story's strategy has them
     found = [
-        f"{label}: {_result(orders[label])}, and must be {expected}"
+        f"{label}: {result_of(orders[label])}, and must be {expected}"
         for label, expected in story.expected.items()
-        if _result(orders[label]) != expected
+        if result_of(orders[label]) != expected
     ]
     held = engine.account.quantity(SYMBOL)
     if held != float(story.position):
@@ -162,7 +164,7 @@ def _compare(story: Story, engine: Engine) -> list[str]:
     return found
 
 
-def _result(order: Order) -> Result:
+def result_of(order: Order) -> Result:
     status = OrderStatus.ACCEPTED if order.reason is Reason.END_OF_DATA else order.status
     average = Decimal(repr(round(order.average, 9))) if order.filled else None
     return Result(status, Decimal(repr(order.filled)), average)
