@@ -67,12 +67,14 @@ if TYPE_CHECKING:
     from openbell.reporting.montecarlo import montecarlo as montecarlo
     from openbell.reporting.result import Result as Result
     from openbell.reporting.sweep import Sweep as Sweep
+    from openbell.reporting.walk import WalkForward as WalkForward
     from openbell.run import backtest as backtest
     from openbell.run import check_lookahead as check_lookahead
     from openbell.strategies.base import Strategy as Strategy
     from openbell.strategies.parameters import param as param
     from openbell.strategies.signal import signal as signal
     from openbell.sweeping import sweep as sweep
+    from openbell.walking import walkforward as walkforward
 
 #: Where each public name lives.
 _HOMES = {
@@ -102,7 +104,7 @@ _HOMES = {
     "Result": "reporting.result", "Sweep": "reporting.sweep",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",
-    "sweep": "sweeping",
+    "sweep": "sweeping", "walkforward": "walking", "WalkForward": "reporting.walk",
 }  # fmt: skip
 
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names, all of them text

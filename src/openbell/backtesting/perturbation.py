@@ -70,6 +70,14 @@ def put(series: Series, first: int, columns: dict[str, Floats], **fields: Any) -
     return replace(series, extra=extra, **whole, **fields)
 
 
+def cut_off(series: Series, time: int) -> Series:
+    """Return what is known of a series at `time`, ns UTC: its bars and corporate actions until then.
+
+    A series of which nothing is known keeps one bar, since a run needs its symbol.
+    """
+    return _shortened(replace(series, actions=_actions(series, time)), time)
+
+
 def _actions(series: Series, time: int) -> tuple[Any, ...]:
     return tuple(action for action in series.actions if action.ex <= time)
 

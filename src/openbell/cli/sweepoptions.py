@@ -42,3 +42,13 @@ Top = Annotated[int, typer.Option("--top", metavar="COUNT", help="How many of th
 Resume = Annotated[
     str | None, typer.Option("--resume", metavar="FOLDER", help="Go on with a sweep that was stopped.")
 ]
+
+Train = Annotated[
+    str, typer.Option("--train", metavar="LENGTH", help="How long parameters are chosen on: 504 bars, or 3y.")
+]
+Test = Annotated[str, typer.Option("--test", metavar="LENGTH", help="How long they are traded: 126, or 6m.")]
+Gap = Annotated[int, typer.Option("--gap", metavar="BARS", help="Bars between the two.")]
+Anchored = Annotated[bool, typer.Option("--anchored", help="Choose on everything so far.")]
+Choose = Annotated[
+    str, typer.Option("--choose", metavar="NAME", help="The plateau of each window, or its best.")
+]

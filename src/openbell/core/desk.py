@@ -193,6 +193,10 @@ class Desk:
             self._equity = self.account.equity(self.market.price)
         return self._equity
 
+    def forget_signals(self) -> None:
+        """Take the next signal of each symbol for a new one: who gave the last ones has left."""
+        self._conviction.clear()
+
     def active(self) -> list[str]:
         """Return the symbols with a position or a working order."""
         held = [symbol for symbol, position in self.account.positions.items() if position.quantity != 0.0]
