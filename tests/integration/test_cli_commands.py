@@ -83,6 +83,7 @@ TESTED_APART = (
     ("resume",),
     ("dashboard",),
     ("serve",),
+    ("alerts",),  # test_alerts
 )
 
 
