@@ -218,7 +218,7 @@ def replay(
         while at < end:
             if progress is not None and at % PROGRESS_EVERY == 0:
                 progress(at, end)
-            if waiting and waiting[0].at == at:
+            while waiting and waiting[0].at == at:
                 course.turn(waiting.popleft())
             stop = waiting[0].at if waiting else end
             at = course.go(at, min(stop, at - at % PROGRESS_EVERY + PROGRESS_EVERY))

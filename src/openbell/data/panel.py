@@ -173,11 +173,15 @@ class Panel:
 
     def leap(self, at: int) -> None:
         """Make all bars up to those of moment `at` known at once; actions on the way are the driver's."""
+        acted = [(track, track.cursor.at) for track in self._acted]
         self._moment.at = at
         if self._members is not None:
             for part in self._parts.values():
                 part.track.cursor.at = int(np.searchsorted(part.slots, at, side="right")) - 1
-        self._settle()
+        for track, before in acted:
+            if track.cursor.at > before:  # its last bar is in the new unit, and may be older than `at`
+                track.unit = 1.0
+        self._acted = [track for track, before in acted if track.cursor.at == before]
 
     @property
     def moment(self) -> Cursor:
