@@ -8,7 +8,7 @@ from openbell.core import blotter
 from openbell.core.errors import StrategyError
 from openbell.core.orders import Cancel, Replace
 from openbell.core.requests import Exits, Ticket
-from openbell.core.types import OrderType, Reason, TimeInForce
+from openbell.core.types import BUY, Fill, OrderType, Phase, Reason, TimeInForce
 from tests.unit.market_by_hand import Seat
 
 NONE = Exits()
@@ -190,3 +190,16 @@ def test_an_order_after_one_of_another_symbol_is_the_strategys_fault():
     entry = order(seat, 10)
     with pytest.raises(StrategyError, match=r"^after=order 1 .* must be of the same symbol, B$"):
         order(seat, 10, symbol="B", parent=entry.id)
+
+
+def test_what_is_taken_back_works_again_unless_it_has_ended(seat):
+    filled, resting = order(seat, 1, limit=90.0), order(seat, 2, limit=80.0)
+    seat.take()
+    for one in (filled, resting):
+        seat.desk.cancel(one)
+    seat.engine.book(Fill(filled.id, "silent", "A", BUY, 1.0, 90.0, 0.0, 0.0, 5, Phase.OPEN))
+    unsent = order(seat, 3)
+    seat.desk.blotter.take_back()
+    assert seat.desk.outbox == []
+    assert list(seat.desk.working["A"].values()) == [resting]
+    assert unsent.id not in seat.desk.orders

@@ -153,6 +153,12 @@ def test_numpys_flags_and_counts_are_pythons():
     assert mine.history(np.str_("A"), np.str_("close"), np.int64(1)) == [100.0]
 
 
+def test_no_tag_is_an_empty_one():
+    plain, none = running(), running()
+    assert repr(none.buy("A", tag=None)) == repr(plain.buy("A"))
+    assert [order.tag for order in none.working] == [""]
+
+
 @pytest.mark.parametrize(("act", "line"), [
     (lambda s: s.history("A", 2.5),
      "Strategy.history() missing 1 required positional argument: 'count'; it takes symbol, column, count"),
