@@ -63,7 +63,9 @@ class Engine:
         self._orders, self._working = self.desk.orders, self.desk.working
         self._hear(strategy)
         self.screen = None if gate is None else Screen(gate, self.desk)  #: what orders pass on their way out
-        self._bars: Callable[[Any], None] = self._slice if self.screen is None else self._watched
+        self._bars: Callable[[Any], None] = (
+            self._slice if self.screen is None else self._watched(self.screen.watch)
+        )
         self._handlers: dict[type, Callable[[Any], None]] = {
             Fill: self._fill,
             OrderUpdate: self._update,
@@ -164,10 +166,14 @@ class Engine:
         self.outbox.clear()
         return commands  # type: ignore[return-value]  # without a gate all is let pass, and costs no call
 
-    def _watched(self, event: Slice) -> None:
-        if self.screen is not None:
-            self.screen.watch()
-        self._slice(event)
+    def _watched(self, watch: Callable[[], None]) -> Callable[[Slice], None]:
+        """Return a handler of bars that lets the gate look at the account first."""
+
+        def handle(event: Slice) -> None:
+            watch()
+            self._slice(event)
+
+        return handle
 
     def _slice(self, event: Slice) -> None:
         waiting, on_bar = self.waiting, self._on_bar
