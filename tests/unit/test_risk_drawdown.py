@@ -1,4 +1,4 @@
-"""A loss in a session, and a drawdown: what it warns of, what it refuses, and what it does with what works and what is held."""
+"""What a loss in a session and a drawdown refuse, and what is done with what works and what is held."""
 
 import pytest
 
