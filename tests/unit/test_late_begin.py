@@ -127,6 +127,12 @@ def test_its_benchmark_buys_at_its_first_close():
     assert held.tolist() == pytest.approx([100_000 * close / WAVE[BEGIN] for close in WAVE[BEGIN:]])
 
 
+def test_its_benchmark_leaves_the_share_of_a_symbol_that_is_worth_nothing_by_then_in_cash():
+    gone = daily("B", WAVE[:4], actions=[Delisting("B", day(4), 0.0)])
+    data = [daily("A", [100.0] * 12), gone]
+    assert simulated(data, day(BEGIN)).hold_benchmark().tolist() == [100_000.0] * 6
+
+
 def test_a_day_between_two_bars_begins_with_the_next():
     data = [daily("A", WAVE)]
     late = simulated(data, day(BEGIN) + DAY // 2)

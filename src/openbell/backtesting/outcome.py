@@ -128,7 +128,8 @@ class Outcome:
         total = np.zeros(len(self.times))
         for symbol in self.panel.symbols:
             grown = self.panel.growth(symbol)[self.first :]
-            total += cash / len(self.panel.symbols) * grown / grown[0]
+            # What was worth nothing before the run began could not be bought: its share stays cash.
+            total += cash / len(self.panel.symbols) * (grown / grown[0] if grown[0] > 0.0 else 1.0)
         return total
 
     def growth_of(self, series: Series) -> Floats:
