@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from openbell.utils import logging
 
 # The exchange's sessions take seconds to compute: keep them beside the tests, not in the user's home.
 os.environ.setdefault("OPENBELL_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "openbell"))
@@ -18,3 +22,11 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 # A slow machine is no wrong answer. The automatic run repeats its examples; a run by hand explores new ones.
 settings.register_profile("openbell", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("openbell")
+
+
+@pytest.fixture(autouse=True)
+def _own_secrets() -> Iterator[None]:
+    """Let what a test hides from messages be hidden from its own alone."""
+    before = logging._secrets
+    yield
+    logging._secrets = before

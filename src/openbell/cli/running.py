@@ -20,7 +20,7 @@ from openbell.reporting.result import Result
 #: How much of a job's time its run takes, about; the rest is the check.
 _RUN = 0.2
 #: The fields of a plan that are no settings.
-_NAMED = {"strategy", "symbols", "universe"}
+_NAMED = {"strategy", "symbols", "universe", "begin"}  # a backtest is not asked to begin late
 
 
 @dataclass(frozen=True, slots=True)
