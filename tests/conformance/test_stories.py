@@ -35,17 +35,7 @@ async def test_paper_trading_tells_the_story(story: Story, tmp_path: Path) -> No
     assert await paper(story, tmp_path) == []
 
 
-#: An order that only reduces and rests at a broker is not cut to what is held when it fills.
-NOT_YET = {"reduce-only without a position is cancelled", "reduce-only sells no more than is held"}
-
-
-@pytest.mark.parametrize(
-    "story",
-    [
-        pytest.param(one, id=one.name, marks=[pytest.mark.xfail(strict=True)] if one.name in NOT_YET else [])
-        for one in STORIES
-    ],
-)
+@every_story
 async def test_a_live_session_tells_the_story(story: Story, tmp_path: Path) -> None:
     assert await live(story, tmp_path, DirectFront()) == []
 

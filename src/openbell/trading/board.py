@@ -30,6 +30,7 @@ class Board:
         self.watched: dict[str, dict[tuple[str, int], Route]] = {}  #: those that wait for a price, by symbol
         self.short: dict[tuple[str, int], Route] = {}  #: those with fills that have not been told one by one
         self.by_client: dict[str, Route] = {}
+        self._reducing: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self._ending: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self._waiting: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self.outgoing: list[Send] = []  #: to be sent as soon as the journal has it
@@ -49,6 +50,12 @@ class Board:
     def add(self, route: Route) -> None:
         """Take a new route in."""
         self.routes[route.key] = self.live[route.key] = route
+        if route.order.reduce_only:
+            self._reducing.setdefault(_place(route), {})[route.key] = route
+
+    def reducing(self, route: Route) -> list[Route]:
+        """Return the orders of a route's strategy and symbol that only reduce, and have not ended."""
+        return list(self._reducing.get(_place(route), {}).values())
 
     def ask_end(self, route: Route, reason: Reason) -> None:
         """Note that an order is to end: new ones of its strategy and symbol wait for it."""
@@ -71,6 +78,7 @@ class Board:
     def drop(self, route: Route) -> None:
         """Let go of a route that has ended; late fills still find it by its client ids."""
         self.live.pop(route.key, None)
+        self._reducing.get(_place(route), {}).pop(route.key, None)
         self.unwatch(route)
         self.holds.release(route)
         for call in ("place", "cancel"):

@@ -145,12 +145,18 @@ class Bookings:
         route.value += quantity * price
         self._count(route)
         board.holds.release(route, float(quantity))
+        account = route.course.engine.account
+        before = account.quantity(order.symbol)
         told = fill_of_execution(order, route.course.name, quantity=quantity, price=price, fee=fee, time=time)
         board.tell(route, told)
         if order.oco:
             self._tend_group(route, quantity)
         for child in route.children:
             self._steering.steer(child)
+        after = account.quantity(order.symbol)
+        if before and before * after <= 0.0:
+            self._steering.end_exits(route, after)
+        self._steering.fit(route)
         self.finish(route)
         self._steering.steer(route)
 

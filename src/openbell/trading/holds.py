@@ -32,6 +32,11 @@ class Holds:
         self._add(route, need, coming)
         return opening * standing.price
 
+    def beside(self, route: Route) -> float:
+        """Return what the market orders beside one make of its position."""
+        _, own, _ = self._held.get(route.key, (0.0, 0.0, 0.0))
+        return self.coming.get((route.course.name, route.order.symbol), 0.0) - own
+
     def release(self, route: Route, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order hold, as they fill; with zero, all of it."""
         need, coming, rest = self._held.pop(route.key, (0.0, 0.0, 0.0))

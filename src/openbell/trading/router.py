@@ -20,8 +20,9 @@ from openbell.trading.bookings import Bookings
 from openbell.trading.clientids import ClientIds
 from openbell.trading.gate import Gate
 from openbell.trading.livecourse import LiveCourse
+from openbell.trading.natives import is_tended, may_be_native, may_be_pair
 from openbell.trading.route import Answer, Outcome, Route, Send, Stage, terms_of
-from openbell.trading.steering import Steering, may_be_native, may_be_pair
+from openbell.trading.steering import Steering
 
 _S = OrderStatus
 _WHY = {TimeInForce.DAY: Reason.SESSION_END, TimeInForce.GTD: Reason.GOOD_TILL}
@@ -228,7 +229,7 @@ class Router:
             self._bookings.switch(route)
         else:
             route.pending = ""
-            grows = route.parent is not None and not route.native
+            grows = not is_tended(route) and (route.parent is not None or _is_refitted(route))
             if grows and route.stage is Stage.WORKING:
                 route.again = True  # what the parent filled must be protected: in another way then
                 self._steering.cancel(route)
@@ -265,6 +266,13 @@ def _expiry(route: Route) -> float:
     if order.tif is TimeInForce.DAY:
         return route.course.tape.calendar.close_after(order.decided)
     return math.inf
+
+
+def _is_refitted(route: Route) -> bool:
+    """Tell whether a change fits an order that only reduces to what is held."""
+    assert route.asked is not None  # noqa: S101  # only what was sent can be changed
+    assert route.coming is not None  # noqa: S101  # and it is known to what
+    return route.order.reduce_only and route.asked.quantity != route.coming.quantity
 
 
 def _given(value: float, before: float) -> float:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
 
 from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, Reason
-from openbell.execution.approval import quantity_of
-from openbell.execution.port import STOP_LEG, TARGET_LEG
 from openbell.trading.board import Board
-from openbell.trading.gate import NO_EXITS, Exits, Refusal, Standing, Terms
+from openbell.trading.gate import Refusal, Terms
+from openbell.trading.natives import exits_of, is_tended, legs_of
+from openbell.trading.reducing import allowed, closable, closes, is_spent, may_wait
 from openbell.trading.route import Route, Send, Stage, triggered_terms
 
 _S = OrderStatus
@@ -53,6 +52,34 @@ class Steering:
             if other.triggered and other.stage is Stage.KEPT:
                 self.steer(other)  # it waited for this end
         self.release(route)
+        if not route.order.reduce_only:
+            self.fit(route)  # what waited for it to open a position waits for nothing
+
+    def fit(self, route: Route) -> None:
+        """Fit the orders that only reduce to the position, which an order beside them has changed."""
+        for other in self._board.reducing(route):
+            self.steer(other)
+
+    def end_exits(self, route: Route, after: float) -> None:
+        """Let the orders end that would reduce a position which a fill has closed or turned over."""
+        for other in self._board.reducing(route):
+            parent = other.parent
+            waits = parent is not None and parent.stage is not Stage.ENDED
+            if after * other.order.side >= 0.0 and not (
+                waits or closes(other) or self._ends_anyway(other, route)
+            ):
+                self._board.ask_end(other, Reason.POSITION_CLOSED)
+                self.steer(other)
+
+    def _ends_anyway(self, route: Route, filled: Route) -> bool:
+        """Tell whether an exit was never in force, has filled, or is ended by its broker with its group."""
+        if route.stage is Stage.KEPT and not route.ids and not route.watched:
+            return True
+        owner = route.owner or route
+        legs = [one for one in (owner, *owner.children) if one.order.oco == route.order.oco != 0]
+        if is_tended(route) and (filled in legs or sum(one.booked for one in legs) >= route.whole):
+            return True
+        return route.booked >= route.wanted or is_spent(self._board, route)
 
     def release(self, route: Route) -> None:
         """Let those go that waited for an order's end."""
@@ -62,11 +89,13 @@ class Steering:
     # --- what is kept here -----------------------------------------------------------------------------
 
     def _wake(self, route: Route) -> None:
-        board, wanted = self._board, route.wanted
+        board, wanted = self._board, allowed(self._board, route)
         if route.cancelling:
             self.end(route, _S.CANCELLED, route.cancelling)
-        elif wanted <= route.booked:
+        elif route.wanted <= route.booked:
             self._sleep_on(route)
+        elif wanted <= route.booked and not closes(route):
+            self._lack_position(route)
         elif route.terms.type not in self._can.types and route.terms.type in _WATCHABLE:
             if not route.watched:
                 board.watch(route)
@@ -103,11 +132,24 @@ class Steering:
         else:
             self.end(route, _S.CANCELLED, Reason.PARENT_ENDED)
 
+    def _lack_position(self, route: Route) -> None:
+        """Keep an order that has nothing to reduce yet, or end it."""
+        if may_wait(self._board, route):
+            parent = route.parent
+            self._board.say(route, _S.ACCEPTED if parent is None or parent.stage is Stage.ENDED else _S.HELD)
+        else:
+            reason = Reason.POSITION_CLOSED if route.ids else Reason.NOTHING_TO_REDUCE
+            self.end(route, _S.CANCELLED, reason)
+
     def _place(self, route: Route, quantity: Decimal) -> None:
-        board, legs = self._board, _legs(route)
+        board, legs = self._board, legs_of(route)
+        parted = list(legs.values()) if route.order.reduce_only and quantity < route.wanted else []
+        for leg in parted:  # the pair is for more than is held: each exit goes by itself, fitted to it
+            leg.native = False
+            legs = {}
         standing = board.standing(route)
-        if _closes(route):
-            quantity = min(quantity, _closable(route, standing))
+        if closes(route):
+            quantity = min(route.wanted - route.booked, closable(board, route))
             if quantity <= 0:
                 self.end(route, _S.REJECTED, Reason.NOTHING_TO_REDUCE, "nothing is held that it could close")
                 return
@@ -117,7 +159,7 @@ class Steering:
         terms = route.terms._replace(quantity=float(quantity))
         client_id = self._next_id(route)
         verdict = board.gate.check(
-            route.order, terms, route.instrument, standing, client_id=client_id, exits=_exits(legs)
+            route.order, terms, route.instrument, standing, client_id=client_id, exits=exits_of(legs)
         )
         if isinstance(verdict, Refusal):
             self.end(route, _S.REJECTED, *verdict)
@@ -128,12 +170,15 @@ class Steering:
             self._set_out(leg, client_id + suffix)
         board.power -= board.holds.take(route, float(quantity), standing)
         board.send(route, Send("place", client_id, verdict))
+        for leg in parted:
+            self.steer(leg)
 
     def _set_out(self, route: Route, client_id: str) -> None:
         """Let an order be on its way under a client id."""
         self._board.say(route, _S.SUBMITTED)
         route.client_id, route.stage, route.cancel_sent = client_id, Stage.SENT, False
-        route.asked = route.terms._replace(quantity=float(route.wanted if not route.native else route.whole))
+        whole = route.whole if route.native else allowed(self._board, route)
+        route.asked = route.terms._replace(quantity=float(whole))
         self.claim(route, client_id, route.booked)
 
     def claim(self, route: Route, client_id: str, base: Decimal) -> None:
@@ -150,8 +195,14 @@ class Steering:
         if route.cancelling or (not route.native and route.wanted <= route.booked):
             self.cancel(route)
             return
-        asked = route.asked
-        wanted = route.terms if route.native else route.terms._replace(quantity=float(route.wanted))
+        asked, most = route.asked, allowed(self._board, route)
+        if is_spent(self._board, route):
+            return
+        if not route.native and most <= route.booked:
+            route.again = True  # it may have something to reduce again
+            self.cancel(route)
+            return
+        wanted = route.terms if route.native else route.terms._replace(quantity=float(most))
         if asked is None or _same(asked, wanted):
             return
         if self._can.replace:
@@ -188,7 +239,10 @@ class Steering:
     def keep_terms(self, route: Route, reason: Reason, said: str) -> None:
         """Leave an order as the broker has it, because a change was refused."""
         assert route.asked is not None  # noqa: S101  # only what was sent can be changed
-        route.terms = route.asked._replace(quantity=max(route.asked.quantity, float(route.booked)))
+        asked = route.asked.quantity
+        shown = asked == float(allowed(self._board, route))  # then the change was not about the quantity
+        quantity = route.terms.quantity if shown else max(asked, float(route.booked))
+        route.terms = route.asked._replace(quantity=quantity)
         self._board.note(route, said)
         self._board.change(route, reason)
 
@@ -205,61 +259,6 @@ class Steering:
         self.steer(route)
 
 
-def may_be_native(parent: Route, children: list[Route]) -> bool:
-    """Tell whether exits can go with their entry as a bracket: at most a stop and a target, for all of it."""
-    kinds = [child.terms.type for child in children]
-    return (
-        parent.terms.type in {OrderType.MARKET, OrderType.LIMIT}
-        and not parent.order.reduce_only
-        and 1 <= len(kinds) == len(set(kinds))
-        and set(kinds) <= {OrderType.STOP, OrderType.LIMIT}
-        and all(c.order.reduce_only and c.whole == parent.whole for c in children)
-        and (len(kinds) == 1 or children[0].order.oco == children[1].order.oco != 0)
-    )
-
-
-def may_be_pair(routes: list[Route]) -> bool:
-    """Tell whether two exits of what is held can go as a pair: a target and a stop."""
-    kinds = {route.terms.type for route in routes}
-    return (
-        len(routes) == 2
-        and kinds == {OrderType.LIMIT, OrderType.STOP}
-        and all(route.order.reduce_only and route.parent is None for route in routes)
-        and routes[0].whole == routes[1].whole
-    )
-
-
-def _legs(route: Route) -> dict[str, Route]:
-    """Return the exits that go with an order natively, by what stands behind its client id."""
-    return {
-        TARGET_LEG if leg.terms.type is OrderType.LIMIT else STOP_LEG: leg
-        for leg in route.children
-        if leg.native and leg.stage is Stage.KEPT
-    }
-
-
-def _exits(legs: dict[str, Route]) -> Exits:
-    if not legs:
-        return NO_EXITS
-    target, stop = legs.get(TARGET_LEG), legs.get(STOP_LEG)
-    return Exits(
-        target.terms.limit if target is not None else math.nan,
-        stop.terms.stop if stop is not None else math.nan,
-    )
-
-
 def _same(one: object, other: object) -> bool:
     """Compare terms, in which NaN is none."""
     return repr(one) == repr(other)
-
-
-def _closes(route: Route) -> bool:
-    """Tell whether an order closes a position at once, by itself: no exit that waits beside one."""
-    order = route.order
-    return order.reduce_only and order.type is OrderType.MARKET and not order.parent and not order.oco
-
-
-def _closable(route: Route, standing: Standing) -> Decimal:
-    """Return how much of a position an order may close, with what is on its way already."""
-    held = max(-route.order.side * standing.held, 0.0)
-    return quantity_of(held, route.instrument)

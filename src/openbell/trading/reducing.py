@@ -1,0 +1,67 @@
+"""Reducing: how much an order that only reduces may ask of a broker, which knows no such promise itself.
+
+As in the simulation, its quantity stays what the strategy asked for; the broker is shown no more of it than
+is held.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from openbell.core.types import OrderType
+from openbell.execution.approval import quantity_of
+from openbell.trading.board import Board
+from openbell.trading.natives import is_tended
+from openbell.trading.route import ZERO, Route, Stage
+
+
+def allowed(board: Board, route: Route) -> Decimal:
+    """Return how much of an order may be filled in all: to reduce, no more than there is to close.
+
+    The exits that a broker tends itself, as part of a bracket or a pair, are the broker's to size.
+    """
+    if not route.order.reduce_only or is_tended(route):
+        return route.wanted
+    return min(route.wanted, route.booked + closable(board, route))
+
+
+def closable(board: Board, route: Route) -> Decimal:
+    """Return how much of its position an order may close now."""
+    symbol = route.order.symbol
+    held = route.course.engine.account.quantity(symbol)
+    if closes(route):  # it is as quick as the other market orders, and counts with what they leave
+        held += board.holds.beside(route)
+    return quantity_of(max(-route.order.side * held, 0.0), route.instrument)
+
+
+def closes(route: Route) -> bool:
+    """Tell whether an order closes a position at once, by itself: no exit that waits beside one."""
+    order = route.order
+    return order.reduce_only and order.type is OrderType.MARKET and not order.parent and not order.oco
+
+
+def is_spent(board: Board, route: Route) -> bool:
+    """Tell whether all has filled that the broker was shown of an order: its end is on the way."""
+    asked = route.asked
+    return (
+        route.order.reduce_only
+        and not is_tended(route)
+        and asked is not None
+        and route.booked > ZERO
+        and route.booked >= quantity_of(asked.quantity, route.instrument)
+        and allowed(board, route) < route.wanted
+    )
+
+
+def may_wait(board: Board, route: Route) -> bool:
+    """Tell whether an order that has nothing to close may get something: its entry works yet."""
+    parent = route.parent
+    if parent is not None and parent.stage is not Stage.ENDED:
+        return True
+    if route.ids:
+        return False
+    order = route.order
+    return any(
+        other.order.symbol == order.symbol and other.order.side == -order.side and not other.order.reduce_only
+        for other in board.open(route.course.name)
+    )
