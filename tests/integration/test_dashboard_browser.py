@@ -141,10 +141,16 @@ def test_orders_are_cancelled_when_a_session_is_stopped_from_a_phone(
     page = pages("/session/two", width=390)
     page.get_by_role("tab", name="Trading").wait_for()
     page.locator("[data-figure=Equity]").wait_for()
+    may = {"Authorization": "Bearer canary-may-all-00"}
+    served.client.post("/sessions/two/strategies/sma_cross/pause", headers=may).raise_for_status()
+    state = lambda: served.client.get("/sessions/two", headers=may).json()["strategies"]
+    until(lambda: all(one["paused"] for one in state()))
+    closed = {"strategy": "sma_cross", "symbol": "AAPL", "conviction": 0.0}
+    served.client.post("/sessions/two/signals", headers=may, json=closed).raise_for_status()
+    until(lambda: "AAPL" not in served.client.get("/sessions/two/positions", headers=may).text)
     served.client.post(
-        "/sessions/two/signals", headers={"Authorization": "Bearer canary-may-all-00"},
-        json={"strategy": "sma_cross", "symbol": "AAPL", "conviction": 0.5, "limit": 1.0},
-    ).raise_for_status()  # fmt: skip
+        "/sessions/two/signals", headers=may, json={**closed, "conviction": 0.5, "limit": 1.0}
+    ).raise_for_status()
     page.locator("[data-table=working] tbody tr").get_by_text("limit 1 ").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_role("button", name="Stop").click()
