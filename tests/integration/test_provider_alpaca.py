@@ -259,7 +259,7 @@ async def test_splits_and_dividends_are_exact_and_in_order(server, provider):
             "no share of a share",
         ),
         ({"cash_dividends": [{"ex_date": "soon", "rate": 1}]}, "'soon' is no date"),
-        ({"mergers": [{}]}, "'merger' was not asked for"),
+        ({"mergers": [{}]}, "no 'ex_date'"),
         ([], "no lists of actions"),
     ],
 )

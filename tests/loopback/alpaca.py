@@ -18,6 +18,10 @@ from tests.loopback.server import Loopback
 KEY, SECRET = "PKTESTKEY0123456789", "secret-of-nobody-0123456789"
 ENVIRON = {"ALPACA_API_KEY": KEY, "ALPACA_SECRET_KEY": SECRET}
 
+#: Where an action has symbols, and its date, the first of these.
+_NAMES = ("symbol", "old_symbol", "new_symbol", "source_symbol", "acquirer_symbol", "acquiree_symbol")
+_DATES = ("ex_date", "effective_date", "process_date")
+
 Talk = Callable[[web.WebSocketResponse], Awaitable[None]]
 
 
@@ -87,9 +91,9 @@ class AlpacaServer(Loopback):
         found = [
             (kind, row)
             for kind, row in self.actions
-            if row["symbol"] in query["symbols"].split(",")
-            and kind in query["types"].split(",")
-            and query["start"] <= row["ex_date"] <= query["end"]
+            if {row.get(name) for name in _NAMES} & set(query["symbols"].split(","))
+            and ("types" not in query or kind in query["types"].split(","))
+            and query["start"] <= next(row[name] for name in _DATES if name in row) <= query["end"]
         ]
         first = int(query.get("page_token") or 0)
         beyond = first + self.page

@@ -167,6 +167,7 @@ class FindingKind(StrEnum):
     FROZEN = "frozen"  #: prices that stand still
     DISAGREEMENT = "disagreement"  #: another vendor has another split, dividend or price
     QUARANTINED = "quarantined"  #: bars that are kept apart, for a written reason
+    UNBOOKED_ACTION = "unbooked_action"  #: a provider told of something that no action says
     IGNORED_COLUMN = "ignored_column"
     ASSUMED_CALENDAR = "assumed_calendar"
 

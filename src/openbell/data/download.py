@@ -17,8 +17,9 @@ from openbell.data.bars import COLUMNS, FindingKind, Policy, Series, format_time
 from openbell.data.budgets import Spent
 from openbell.data.catalog import Catalog, Key, Origin, series_of
 from openbell.data.catalog.apart import put_apart
+from openbell.data.catalog.caveats import write_caveats
 from openbell.data.catalog.spans import subtract
-from openbell.data.providers.protocol import Batch, Provider, Span
+from openbell.data.providers.protocol import Batch, Deeds, Provider, Span, Wary
 from openbell.data.quarantine import describe, sift
 from openbell.data.ranges import SETTLE_NOTHING, ask_for, keep_sessions
 from openbell.data.validate import POLICY
@@ -123,7 +124,7 @@ class Download:
         catalog, source = self._asking.catalog, self.key.source
         covered = () if self._asking.revise else catalog.facts(source.provider, self._symbol).covered
         for part in subtract(span, covered):
-            found = await self._ask(partial(self._provider.actions, self._symbol, part))
+            found, caveats = await self._ask(partial(self._deeds, part))
             sure = Span(part.start, min(part.end, self._asking.now - SETTLE_NOTHING))
             async with self._asking.writing:
                 await asyncio.to_thread(
@@ -132,6 +133,13 @@ class Download:
                     covers=sure if sure.start < sure.end else None,
                     revise=self._asking.revise,
                 )  # fmt: skip
+                await asyncio.to_thread(write_caveats, catalog.root, source, self._symbol, caveats, part)
+            self.notes += [one.said for one in caveats]
+
+    async def _deeds(self, span: Span) -> Deeds:
+        if isinstance(self._provider, Wary):
+            return await self._provider.deeds(self._symbol, span)
+        return Deeds(await self._provider.actions(self._symbol, span), ())
 
     async def instrument(self) -> ConfigError | None:
         """Fetch the symbol's facts if they are not known; return why there are none."""

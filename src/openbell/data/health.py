@@ -12,6 +12,7 @@ from openbell.data.bars import Finding
 from openbell.data.calendar import sessions
 from openbell.data.catalog import Catalog, Key
 from openbell.data.catalog.apart import read_apart
+from openbell.data.catalog.caveats import describe_caveats
 from openbell.data.quarantine import Quarantined
 from openbell.data.validate import examine
 from openbell.data.vendors import compare_vendors
@@ -60,7 +61,11 @@ def _look(catalog: Catalog, key: Key) -> Health:
     if not len(series):
         return Health(key, 0, 0, 0, splits, dividends, (), apart, "")
     first, last = int(series.start[0]), int(series.known[-1])
-    findings = examine(series, sessions(key.source.calendar, first, last))
+    known = catalog.facts(key.source.provider, key.symbol)
+    findings = [
+        *examine(series, sessions(key.source.calendar, first, last)),
+        *describe_caveats(known, first),
+    ]
     return Health(key, len(series), first, last, splits, dividends, tuple(findings), apart, "")
 
 

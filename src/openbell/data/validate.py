@@ -52,6 +52,7 @@ POLICY: Mapping[FindingKind, Policy] = MappingProxyType(
         FindingKind.FROZEN: "flag",
         FindingKind.DISAGREEMENT: "flag",
         FindingKind.QUARANTINED: "flag",
+        FindingKind.UNBOOKED_ACTION: "flag",
         FindingKind.IGNORED_COLUMN: "flag",
         FindingKind.ASSUMED_CALENDAR: "flag",
     }

@@ -198,7 +198,8 @@ def _findings(result: Result) -> Iterator[Notice]:
 
 
 def _of_kind(kind: FindingKind, findings: list[Finding]) -> Iterator[Notice]:
-    level: Level = "serious" if kind is FindingKind.UNRECORDED_SPLIT else "caution"
+    grave = kind in (FindingKind.UNRECORDED_SPLIT, FindingKind.UNBOOKED_ACTION)
+    level: Level = "serious" if grave else "caution"
     if kind in (FindingKind.IGNORED_COLUMN, FindingKind.ASSUMED_CALENDAR):
         level = "note"
     for finding in findings[:FINDINGS_SHOWN]:
@@ -265,6 +266,7 @@ _MEANINGS = {
     FindingKind.MISSING_SESSIONS: "Nothing could be traded then; indicators skip the gap.",
     FindingKind.MISSING_BARS: "Nothing could be traded then; indicators skip the gap.",
     FindingKind.ZERO_VOLUME: "",
+    FindingKind.UNBOOKED_ACTION: "The run goes on as if it had not happened.",
 }
 
 _CHECKS: tuple[Callable[[Result], Iterator[Notice]], ...] = (

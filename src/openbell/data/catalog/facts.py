@@ -19,7 +19,7 @@ from openbell.data.catalog.key import level_name
 from openbell.data.catalog.manifest import Origin, damaged, read_document, write_document
 from openbell.data.catalog.merging import moment
 from openbell.data.catalog.spans import unite
-from openbell.data.providers.protocol import Span
+from openbell.data.providers.protocol import Caveat, Span
 
 
 class Told(NamedTuple):
@@ -38,6 +38,7 @@ class Facts:
     covered: tuple[Span, ...] = ()  #: of which all actions are here
     told: tuple[Told, ...] = ()
     instrument: Instrument | None = None
+    caveats: tuple[Caveat, ...] = ()  #: what was told and no action says
 
     def with_instrument(self, instrument: Instrument) -> Facts:
         """Return the same with other facts of the instrument."""
@@ -69,6 +70,7 @@ def read_facts(root: Path, provider: str, symbol: str) -> Facts:
                 for origin, count, replaced in body["told"]
             ),
             None if body["instrument"] is None else Instrument(**body["instrument"]),
+            tuple(Caveat(**one) for one in body.get("caveats", ())),  # files of before have none
         )
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
@@ -84,6 +86,7 @@ def write_facts(root: Path, provider: str, symbol: str, known: Facts) -> None:
             for one in known.told
         ],
         "instrument": None if known.instrument is None else asdict(known.instrument),
+        "caveats": [asdict(one) for one in known.caveats],
     }
     write_document(facts_path(root, provider, symbol), body)
 
@@ -107,15 +110,16 @@ def place_actions(actions: Iterable[Action], calendar: str) -> tuple[Action, ...
 
     An ex-date without a session takes effect at the next one.
     """
-    placed = []
-    for action in actions:
-        if action.ex % NANOS_PER_DAY == 0:
-            known = sessions(calendar, action.ex, action.ex)
-            at = int(np.searchsorted(known.dates, action.ex // NANOS_PER_DAY))
-            placed.append(replace(action, ex=int(known.opens[at])))
-        else:
-            placed.append(action)
+    placed = [replace(action, ex=place_ex(action.ex, calendar)) for action in actions]
     return tuple(sorted(placed, key=_order))
+
+
+def place_ex(ex: int, calendar: str) -> int:
+    """Return the open of the session of a date's midnight in UTC, or of the next; another moment stays."""
+    if ex % NANOS_PER_DAY:
+        return ex
+    known = sessions(calendar, ex, ex)
+    return int(known.opens[int(np.searchsorted(known.dates, ex // NANOS_PER_DAY))])
 
 
 def _order(action: Action) -> tuple[Any, ...]:

@@ -10,29 +10,28 @@ from urllib.parse import quote as escape
 
 from openbell.core.errors import ConfigError, Rejected
 from openbell.core.messages import Quote
-from openbell.core.types import Action, Instrument, Split
+from openbell.core.types import Action, Instrument
 from openbell.data.bars import CalendarUnit, Source, parse_timeframe
+from openbell.data.providers.alpaca_actions import Reader
 from openbell.data.providers.alpaca_wire import (
-    KINDS,
     MICRO,
     find_unit,
     reach,
-    read_actions,
     read_batch,
     read_instrument,
+    read_quote,
     read_rows,
 )
 from openbell.data.providers.answers import (
     check_choice,
     cut_batch,
+    day_of,
     read_field,
-    read_moment,
-    read_number,
 )
 from openbell.data.providers.http import TIMEOUT
-from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span, no_pace
+from openbell.data.providers.protocol import Batch, Deeds, Limit, Offer, Pace, Span, no_pace
 from openbell.remote.alpaca import KEY, SECRET, Wire, load_sdk
-from openbell.utils.logging import hide, redact
+from openbell.utils.logging import get_logger, hide, redact
 
 if TYPE_CHECKING:
     from openbell.data.providers.alpaca_stream import AlpacaConnection
@@ -137,22 +136,27 @@ class AlpacaProvider:
                 yield cut_batch(read_batch(rows, unit, asked), span)
 
     async def actions(self, symbol: str, span: Span) -> Sequence[Action]:
-        """Return splits, stock dividends (which are splits to a shareholder) and cash dividends."""
+        """Return what `deeds` can take; the log has a line for what it cannot."""
+        made, caveats = await self.deeds(symbol, span)
+        for one in caveats:
+            get_logger().warning(one.said)
+        return made
+
+    async def deeds(self, symbol: str, span: Span) -> Deeds:
+        """Return what companies did, of every kind that Alpaca has, and what of it no action can say."""
         if _is_crypto(symbol):
-            return ()
+            return Deeds((), ())
         fields = {
             "symbols": symbol,
-            "types": ",".join(KINDS),
-            "start": str(_moment(span.start).date()),
-            "end": str(_moment(span.end - 1).date()),
+            "start": day_of(span.start),
+            "end": day_of(span.end - 1),
             "limit": _ACTIONS,
-        }
+        }  # no types: that is all of them, those too that come after this was written
         asked = f"alpaca: actions of {symbol}"
-        made: list[Action] = []
+        reader = Reader(symbol, asked, self.bars, self.source(symbol).calendar)
         async for page in self._pages(asked, self._client("actions"), "/corporate-actions", fields):
-            made += read_actions(page, symbol, asked)
-        kept = [one for one in made if span.start <= one.ex < span.end]
-        return sorted(kept, key=lambda one: (one.ex, isinstance(one, Split)))
+            await reader.read(page, span)
+        return reader.deeds()
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return tick, lot, and whether it may be shorted.
@@ -181,10 +185,7 @@ class AlpacaProvider:
         quotes = read_field(await self._ask(asked, client.get, path, fields), "quotes", asked) or {}
         if symbol not in quotes:
             raise ConfigError(f"alpaca has no quote for the symbol {symbol!r}; check its spelling")
-        row = quotes[symbol]
-        time = read_moment(read_field(row, "t", asked), asked)
-        values = (read_number(read_field(row, field, asked), asked) for field in ("bp", "ap", "bs", "as"))
-        return Quote(symbol, time, *values)
+        return read_quote(quotes[symbol], symbol, asked)
 
     def connect(self) -> AlpacaConnection:
         """Return a connection to the stream of the market that the settings name."""

@@ -1,22 +1,20 @@
-"""What Alpaca answers: its pages of bars, its actions, its facts."""
+"""What Alpaca answers: its pages of bars, its facts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from openbell.core.errors import BadData, ConfigError
-from openbell.core.types import NANOS_PER_DAY, Action, Dividend, Instrument, Split
+from openbell.core.messages import Quote
+from openbell.core.types import NANOS_PER_DAY, Instrument
 from openbell.data.bars import CalendarUnit, Floats, Times
-from openbell.data.providers.answers import read_date, read_field, read_number
+from openbell.data.providers.answers import read_field, read_moment, read_number
 from openbell.data.providers.protocol import Batch, Span
 from openbell.data.stamps import find_zone, to_utc, to_wall
 
-#: What is asked of the actions.
-KINDS = ("forward_split", "reverse_split", "stock_dividend", "cash_dividend")
 #: Where Alpaca's days of stocks begin at midnight.
 HOME = "America/New_York"
 
@@ -104,39 +102,6 @@ def _read_dates(stamps: Times, asked: str) -> Times:
     return wall
 
 
-def read_actions(page: object, symbol: str, asked: str) -> list[Action]:
-    """Return the splits and dividends of a page; a stock dividend is a split to a shareholder.
-
-    Raises:
-        BadData: One is not complete.
-    """
-    kinds = read_field(page, "corporate_actions", asked)
-    if not isinstance(kinds, dict) or not all(isinstance(rows, list) for rows in kinds.values()):
-        raise BadData(f"{asked}: there are no lists of actions; {_CHANGED}")
-    return [_read_action(row, kind, symbol, asked) for kind, rows in kinds.items() for row in rows]
-
-
-def _read_action(row: object, kind: str, symbol: str, asked: str) -> Action:
-    kind = kind.removesuffix("s")
-    if kind not in KINDS:
-        raise BadData(f"{asked}: {kind!r} was not asked for; {_CHANGED}")
-    ex = read_date(read_field(row, "ex_date", asked), asked)
-    if kind == "cash_dividend":
-        return Dividend(symbol, ex, read_number(read_field(row, "rate", asked), asked))
-    if kind == "stock_dividend":
-        ratio = 1 + _fraction(row, "rate", asked)
-    else:
-        ratio = _fraction(row, "new_rate", asked) / _fraction(row, "old_rate", asked)
-    return Split(symbol, ex, ratio.numerator, ratio.denominator)
-
-
-def _fraction(row: object, field: str, asked: str) -> Fraction:
-    number = read_number(read_field(row, field, asked), asked)
-    if number <= 0:
-        raise BadData(f"{asked}: {field} is {number:g}, no share of a share")
-    return Fraction(str(number))
-
-
 def read_instrument(asset: object, symbol: str, asked: str) -> Instrument:
     """Return the facts of a symbol.
 
@@ -154,6 +119,17 @@ def read_instrument(asset: object, symbol: str, asked: str) -> Instrument:
         exchange=str(facts.get("exchange") or ""),
         fractionable=facts.get("fractionable") is True,
     )
+
+
+def read_quote(row: object, symbol: str, asked: str) -> Quote:
+    """Return a quote, with sizes as Alpaca tells them.
+
+    Raises:
+        BadData: It is not complete.
+    """
+    time = read_moment(read_field(row, "t", asked), asked)
+    values = (read_number(read_field(row, field, asked), asked) for field in ("bp", "ap", "bs", "as"))
+    return Quote(symbol, time, *values)
 
 
 def _read_columns(rows: Sequence[Mapping[str, Any]], asked: str) -> dict[str, Floats]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from openbell.core.messages import Message, Quote
 from openbell.core.types import Action, Instrument
@@ -94,6 +94,22 @@ class Batch(NamedTuple):
     columns: Mapping[str, Floats]
 
 
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something that a company did which no action says: whose, when (as an action's `ex`), and a line."""
+
+    symbol: str
+    ex: int
+    said: str
+
+
+class Deeds(NamedTuple):
+    """What companies did: what actions say of it, oldest first, and what they cannot."""
+
+    actions: Sequence[Action]
+    caveats: Sequence[Caveat]
+
+
 class Connection(Protocol):
     """One live connection to a provider's stream."""
 
@@ -159,3 +175,11 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections; closing twice does nothing."""
+
+
+@runtime_checkable
+class Wary(Protocol):
+    """A provider that is told of more than actions can say."""
+
+    async def deeds(self, symbol: str, span: Span) -> Deeds:
+        """Return actions as `actions` does, and what of them cannot be taken."""
