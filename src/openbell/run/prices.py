@@ -16,7 +16,6 @@ from openbell.data import bundled
 from openbell.data.bars import Series, parse_date
 from openbell.data.calendar import sessions
 from openbell.data.catalog.apart import read_apart
-from openbell.data.catalog.caveats import describe_caveats
 from openbell.data.providers import BUILT_IN, provider_names
 from openbell.data.quarantine import describe
 from openbell.data.universe import Universe
@@ -203,6 +202,8 @@ def _from_catalog(
     begin, end = int(series.start[0]), int(series.known[-1])
     apart = [bar for bar in read_apart(catalog.root, key) if begin <= bar.time < end]
     found = examine(series, sessions(key.source.calendar, begin, end))
+    from openbell.data.catalog.caveats import describe_caveats  # pyarrow is slow to load
+
     unbooked = describe_caveats(catalog.facts(key.source.provider, symbol), begin, last)
     return replace(series, findings=(*found, *describe(symbol, apart), *unbooked))
 
