@@ -169,7 +169,8 @@ def memory(root: Path, where: str) -> float:
     forget_highest()
     series = catalog.read(key)
     size = sum(getattr(series, name).nbytes for name in _COLUMNS)
-    return (highest() - before) * float(2**20) / float(size)
+    taken = max(highest() - before, 0.0)  # of few bars it may be less than what was let go of meanwhile
+    return taken * float(2**20) / float(size)
 
 
 def _clock(run: Callable[[], object]) -> float:
