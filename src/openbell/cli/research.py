@@ -1,0 +1,231 @@
+"""The commands that doubt a result: many parameters, windows in turn, other courses."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from openbell.cli.answer import Answer
+from openbell.cli.options import (
+    Cash,
+    ConfigFolder,
+    Costs,
+    Data,
+    End,
+    Environment,
+    Parameters,
+    Provider,
+    Reports,
+    Run,
+    Seed,
+    Settings,
+    Start,
+    Symbols,
+    Timeframe,
+    Timezone,
+    command,
+)
+from openbell.cli.sweepoptions import (
+    Address,
+    Anchored,
+    Choose,
+    Each,
+    Figures,
+    Gap,
+    Grid,
+    Memory,
+    Method,
+    Objectives,
+    Resume,
+    Samples,
+    SweepEngine,
+    Test,
+    Top,
+    Train,
+    Where,
+    Workers,
+)
+
+research = typer.Typer(rich_markup_mode=None)
+
+
+@command(
+    research,
+    "openbell sweep sma_cross --symbols AAPL --grid fast=5:60:5 slow=20:200:20",
+    'openbell sweep sma_cross --symbols IBM fast=5:60:5 --where "fast < slow"',
+    "openbell sweep my.py:Buys --symbols AAPL,MSFT --each --grid days=5,10,20",
+)
+def sweep(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[
+        str, typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME or module:NAME.")
+    ],
+    more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
+    *,
+    grid: Grid = None,
+    where: Where = None,
+    objective: Objectives = None,
+    figures: Figures = "all",
+    symbols: Symbols = None,
+    each: Each = False,
+    method: Method = "grid",
+    samples: Samples = None,
+    start: Start = None,
+    end: End = None,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    engine: SweepEngine = "auto",
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    top: Top = 10,
+    resume: Resume = None,
+    reports: Reports = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Try many values of a strategy's parameters, and write a table and a map.
+
+    VALUES are a range with both ends (5:60:5), a list (5,10,20), or for a sample a span (0.1:0.5, or
+    1e-4:1e-1:log). Several symbols are one portfolio, unless --each sweeps each by itself.
+    """
+    from openbell.cli.jobs import Request
+    from openbell.cli.sweeps import Asked, run_sweep
+
+    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    request = Request(
+        strategy,
+        symbols=symbols or (),
+        start=start,
+        end=end,
+        parameters=parameters or (),
+        settings=settings or (),
+        flags=flags,
+        data=data,
+        timezone=timezone,
+        costs=costs,
+        config=config,
+        env=env,
+    )
+    return run_sweep(
+        request,
+        Asked(
+            grid=[*(grid or ()), *(more or ())],
+            where=where,
+            method=method,
+            samples=samples,
+            objectives=objective or (),
+            figures=figures,
+            each=each,
+            engine=engine,
+            address=address,
+            workers=workers,
+            memory=memory,
+            resume=resume,
+            top=top,
+        ),
+    )
+
+
+@command(
+    research,
+    "openbell walkforward sma_cross --symbols AAPL --train 3y --test 1y fast=5,10",
+)
+def walkforward(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
+    *,
+    grid: Grid = None,
+    train: Train,
+    test: Test,
+    gap: Gap = 0,
+    anchored: Anchored = False,
+    choose: Choose = "plateau",
+    where: Where = None,
+    objective: Objectives = None,
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    engine: SweepEngine = "auto",
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    reports: Reports = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Choose parameters on one window, trade the next, and go on so to the end.
+
+    Lengths are bars (504) or time (3y, 6m, 4w, 90d). Written are the windows, a report of all tests as one
+    run, and a strategies.yaml with the last choice, which `openbell paper` takes.
+    """
+    from openbell.backtesting.windows import Scheme
+    from openbell.cli.jobs import Request
+    from openbell.cli.walk import Asked, run_walk
+
+    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    request = Request(
+        strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
+        settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
+        env=env,
+    )  # fmt: skip
+    scheme = Scheme(train, test, gap, anchored)
+    chosen = Asked(
+        scheme,
+        [*(grid or ()), *(more or ())],
+        choose,
+        where,
+        objective or (),
+        engine,
+        address,
+        workers,
+        memory,
+    )
+    return run_walk(request, chosen)
+
+
+@command(
+    research,
+    "openbell montecarlo reports/sma_cross-AAPL-1a2b3c4d",
+    "openbell montecarlo sma_cross-IBM --draws 50000 --ruin 0.5",
+)
+def montecarlo(
+    run: Run,
+    *,
+    draws: Annotated[int, typer.Option("--draws", metavar="COUNT", help="How many courses.")] = 10_000,
+    block: Annotated[
+        float | None, typer.Option("--block", metavar="SESSIONS", help="Mean length of a block; else chosen.")
+    ] = None,
+    ruin: Annotated[float, typer.Option("--ruin", metavar="SHARE", help="The loss that is ruin.")] = 0.3,
+    drop: Annotated[float, typer.Option("--drop", metavar="SHARE", help="Share of trades missed.")] = 0.1,
+    confidence: Annotated[
+        float, typer.Option("--confidence", metavar="SHARE", help="Of the figures' intervals.")
+    ] = 0.95,
+    seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Of the draws.")] = 0,
+    reports: Reports = None,
+) -> Answer:
+    """Draw other courses that a recorded run could have taken.
+
+    Its sessions are drawn anew in blocks, its trades in other orders. Written beside the run: how often such
+    courses lose, how deep they fall, and how exact the run's figures are.
+    """
+    from openbell.cli.montecarlo import draw_courses
+    from openbell.reporting.montecarlo import Asked
+
+    return draw_courses(run, reports, Asked(draws, block, ruin, drop, confidence, seed))
