@@ -13,17 +13,16 @@ import numpy as np
 from openbell.core import clock
 from openbell.core.errors import BadData, StrategyError, nearest
 from openbell.core.market import Bar, Cursor, Track
-from openbell.core.types import Action, Delisting, Dividend, Instrument, SpinOff, Split
-from openbell.data.actions import factors
-from openbell.data.bars import COLUMNS, Floats, Series, parse_timeframe
+from openbell.core.types import Action, Dividend, Instrument, SpinOff, Split
+from openbell.data.bars import Floats, Series
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection, latest_values
-from openbell.data.resample import check_coarser, latest, resample
+from openbell.data.curves import grown, held_closes, spun_off
+from openbell.data.showing import fill, new_view
 from openbell.data.traded import (
     Members,
     Timeline,
     Traded,
-    adjusted_of,
     adjustment_of,
     column_of,
     finest,
@@ -32,8 +31,7 @@ from openbell.data.traded import (
     ratio_of,
 )
 from openbell.data.universe import Roll, Universe
-from openbell.data.views import Focused, Outputs, Shown, SlowValues, Values, View
-from openbell.indicators.batch import compute
+from openbell.data.views import Focused, Outputs, Shown, View
 from openbell.indicators.spec import Indicator
 
 #: How many bars are looked at for one that reaches a price.
@@ -98,14 +96,14 @@ class Panel:
         For a panel that is not replayed: it goes through the units of a symbol's prices, and keeps nothing.
         """
         part = self._part(symbol)
-        view = self._new_view(part, recipe)
+        view = new_view(part, recipe, alone=len(self._parts) == 1)
         if isinstance(view, Outputs):
             raise StrategyError(f"{recipe.describe()} has several outputs; choose one")
         found = []
         try:
             for epoch, (begin, end) in enumerate(pairwise(part.bounds)):
                 part.epoch = epoch
-                self._fill(part, recipe, view)
+                fill(view, part, recipe, self.sessions)
                 found.append(view.upto(end)[begin:])
         finally:
             part.epoch = 0
@@ -148,7 +146,7 @@ class Panel:
         if part.bounds[part.epoch + 1] == at:
             part.epoch += 1
             for recipe, view in part.views.items():
-                self._fill(part, recipe, view)
+                fill(view, part, recipe, self.sessions)
 
     def advance(self, at: int) -> CrossSection:
         """Make the bars of moment `at` known."""
@@ -304,37 +302,15 @@ class Panel:
 
     def closes(self, symbol: str) -> Floats:
         """(moments,) the last known raw close, in the shares held then; NaN before the first."""
-        part = self._part(symbol)
-        held = part.carried(part.series.close, len(self.times))
-        for at, action in part.due(self.times):
-            if isinstance(action, Split):
-                resumes = part.slots[np.searchsorted(part.series.start, action.ex)]
-                if at < resumes:
-                    held[at:resumes] /= action.ratio
-        for at, price in self._spun_off.get(symbol, ()):
-            held[at : part.slots[0]] = price
-        return held
+        return held_closes(self._part(symbol), self.times, self._spun_off.get(symbol, ()))
 
     @cached_property
     def _spun_off(self) -> dict[str, list[tuple[int, float]]]:
-        """By symbol, the moments at which it came out of another, and its price then."""
-        found: dict[str, list[tuple[int, float]]] = {}
-        for part in self._parts.values():
-            for at, action in part.due(self.times) if part.series.actions else ():
-                if isinstance(action, SpinOff):
-                    found.setdefault(action.child, []).append((at, action.price))
-        return found
+        return spun_off(list(self._parts.values()), self.times)
 
     def growth(self, symbol: str) -> Floats:
         """(moments,) what one unit of cash has become, dividends reinvested; 1 before the first bar."""
-        part = self._part(symbol)
-        value = part.series.close * part.total
-        curve = part.carried(value / value[0], len(self.times))
-        curve[: part.slots[0]] = 1.0
-        for at, action in part.due(self.times):
-            if isinstance(action, Delisting) and action.price is not None:  # else it ends at the last close
-                curve[min(at, len(curve) - 1) :] *= action.price / float(part.series.close[-1])
-        return curve
+        return grown(self._part(symbol), self.times)
 
     def adjustment(self, column: str, first: int, now: int) -> Floats | float:
         """Return what turns the raw values of moments `first` to `now` into today's units."""
@@ -354,55 +330,6 @@ class Panel:
         part = self._part(symbol)
         view = part.views.get(recipe)
         if view is None:
-            view = part.views[recipe] = self._new_view(part, recipe)
-            self._fill(part, recipe, view)
+            view = part.views[recipe] = new_view(part, recipe, alone=len(self._parts) == 1)
+            fill(view, part, recipe, self.sessions)
         return view
-
-    def _new_view(self, part: Traded, recipe: Indicator) -> View:
-        alone = Shown if len(self._parts) == 1 else Values
-        kind = SlowValues if self._is_slower(part, recipe) else alone
-        values = {name: kind(part.track.cursor, part.series.symbol) for name in recipe.outputs}
-        return next(iter(values.values())) if len(values) == 1 else Outputs(values, recipe.describe())
-
-    def _is_slower(self, part: Traded, recipe: Indicator) -> bool:
-        return bool(recipe.timeframe) and parse_timeframe(recipe.timeframe) != parse_timeframe(
-            part.series.timeframe
-        )
-
-    def _fill(self, part: Traded, recipe: Indicator, view: View) -> None:
-        """Compute an indicator up to the end of the current unit, from prices adjusted to it."""
-        end = part.bounds[part.epoch + 1]
-        unit = part.bounds[part.epoch]
-        names = (*COLUMNS, *part.series.extra)
-        base = part.series
-        if not self._is_slower(part, recipe):
-            columns = {n: adjusted_of(part, n, end, unit) for n in recipe.inputs}
-            _spread(view, compute(recipe, columns))
-            return
-        timeframe = recipe.timeframe
-        given = part.slower.get(timeframe)
-        if given is not None:
-            known, split, total = given.known, *factors(given.start, given.close, base.actions)
-            at = max(int(np.searchsorted(given.start, base.start[unit], side="right")) - 1, 0)
-            columns = {
-                n: column_of(given, n) * ((split[at] / split) if n == "volume" else (total / total[at]))
-                for n in recipe.inputs
-            }
-        else:
-            check_coarser(timeframe, base.timeframe, symbol=base.symbol)
-            adjusted = {n: adjusted_of(part, n, end, unit) for n in names}
-            columns, known, _ = resample(
-                adjusted, base.start[:end], timeframe=timeframe, sessions=self.sessions
-            )
-        _spread(view, compute(recipe, columns))
-        finished = latest(known, base.known[:end])
-        for values in view.each() if isinstance(view, Outputs) else (view,):
-            values.place(finished)  # type: ignore[union-attr]  # a slower recipe's views are SlowValues
-
-
-def _spread(view: View, outputs: Mapping[str, Floats]) -> None:
-    if isinstance(view, Outputs):
-        for name, values in zip(outputs, view.each(), strict=True):
-            values.fill(outputs[name])
-    else:
-        view.fill(next(iter(outputs.values())))
