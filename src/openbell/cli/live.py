@@ -24,6 +24,7 @@ from openbell.operation.streamed import Stream
 from openbell.papering import JOURNAL, folder_name
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reconcile import Policy
+from openbell.trading.sender import Timing
 from openbell.utils.logging import configure, get_logger
 from openbell.utils.ratelimit import Budget
 
@@ -138,7 +139,8 @@ def _open_venue(file: LiveFile, loaded: Loaded) -> Venue:
     broker = open_broker(entry.kind, entry.options, loaded.environ)
     budget = Budget(*_RATES.get(entry.kind, _RATE))
     spare = spare_of(entry.kind, entry.options, loaded.environ)
-    return Venue(broker, budget, Policy(positions=file.unexplained), spare=spare)
+    timing = Timing(alarm=file.alarm)
+    return Venue(broker, budget, Policy(positions=file.unexplained), timing, spare)
 
 
 def _show_and_ask(account: Account, jobs: Sequence[Job], *, agreed: bool) -> bool:

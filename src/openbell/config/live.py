@@ -21,13 +21,15 @@ class LiveFile(Section):
 
     `broker` is a name of brokers.yaml, `feed` a provider with a stream, `strategies` names of strategies.yaml
     (none is all of them), both files beside this one. `unexplained` says what to do with positions that the
-    account has and the books have not.
+    account has and the books have not. `alarm` is how long the broker may be away, in seconds, before
+    somebody must hear of it, and again after as long: a broker's nightly maintenance may take longer.
     """
 
     broker: str = Field(min_length=1)
     feed: str = Field(min_length=1)
     strategies: tuple[str, ...] = ()
     unexplained: Literal["halt", "adopt", "leave"] = "halt"
+    alarm: float = Field(default=300.0, gt=0.0)
 
 
 def read_live(path: Path) -> LiveFile:
