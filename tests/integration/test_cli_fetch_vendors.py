@@ -1,15 +1,21 @@
 """What the pages of providers promise: prices are fetched, and a backtest runs on them."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import yaml
-from tests.integration.cli_runs import run
-from tests.loopback import alphavantage, ccxt, tiingo, tws_market
+from tests.integration.cli_runs import run, run_folder
+from tests.loopback import alpaca, alphavantage, ccxt, tiingo, tws_market, yahoo
 from tests.loopback.cases import CANARY
 from tests.loopback.thread import beside
+
+from openbell.data.providers import BUILT_IN
 
 DAYS = [str(day) for day in np.arange("2024-01-01", "2024-06-29", dtype="datetime64[D]")]
 CLOSED = {"2024-01-01", "2024-01-15", "2024-02-19", "2024-03-29", "2024-05-27", "2024-06-19"}
@@ -50,20 +56,50 @@ def serve_tws() -> Any:
     return server
 
 
+def serve_alpaca() -> Any:
+    server = alpaca.AlpacaServer(page=30)
+    zone = ZoneInfo("America/New_York")
+    server.bars["AAPL"] = [
+        alpaca.make_bar(
+            f"{datetime.fromisoformat(day).replace(tzinfo=zone).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            price(number),
+        )
+        for number, day in enumerate(SESSIONS)
+    ]
+    server.assets["AAPL"] = {"symbol": "AAPL", "shortable": True}
+    return server
+
+
+def serve_yahoo() -> Any:
+    server = yahoo.YahooServer()
+    server.days["AAPL"] = [yahoo.day(day, price(number)) for number, day in enumerate(SESSIONS)]
+    return server
+
+
 class Vendor(NamedTuple):
     """A provider's server, its settings once that runs, and what is fetched of it."""
 
-    serve: Callable[[], Any]
+    serve: Callable[[], Any] | None  #: None: it makes its prices itself
     settings: Callable[[Any], dict[str, Any]]
     symbol: str
     tape: str
     days: list[str]
-    key: str = ""
+    keys: dict[str, str] = {}  # noqa: RUF012  # nobody changes it
 
 
 VENDORS = {
+    "alpaca": Vendor(serve_alpaca, lambda s: dict(s.options), "AAPL", "alpaca:iex", SESSIONS, alpaca.ENVIRON),
+    "yahoo": Vendor(
+        serve_yahoo, lambda s: {"url": s.url, "cache": "yfinance"}, "AAPL", "yahoo:yahoo", SESSIONS
+    ),
+    "synthetic": Vendor(None, lambda _: {}, "AAPL", "synthetic:seed-0-vol-0.3-drift-0.06", SESSIONS),
     "tiingo": Vendor(
-        serve_tiingo, lambda s: {"data_url": s.url}, "AAPL", "tiingo:eod", SESSIONS, "TIINGO_API_KEY"
+        serve_tiingo,
+        lambda s: {"data_url": s.url},
+        "AAPL",
+        "tiingo:eod",
+        SESSIONS,
+        {"TIINGO_API_KEY": CANARY},
     ),
     "alphavantage": Vendor(
         serve_alphavantage,
@@ -71,22 +107,31 @@ VENDORS = {
         "IBM",
         "alphavantage:consolidated",
         SESSIONS,
-        "ALPHAVANTAGE_API_KEY",
+        {"ALPHAVANTAGE_API_KEY": CANARY},
     ),
     "ccxt": Vendor(serve_kraken, lambda s: {"urls": s.urls}, "BTC/USD", "ccxt:kraken", DAYS),
     "ib": Vendor(serve_tws, lambda s: {"port": s.port, "splits": {"AAPL": {}}}, "AAPL", "ib:smart", SESSIONS),
 }
 
 
+@contextmanager
+def served(vendor: Vendor) -> Iterator[Any]:
+    if vendor.serve is None:
+        yield None
+        return
+    with beside(vendor.serve()) as server:
+        yield server
+
+
 @pytest.mark.parametrize("name", VENDORS)
 def test_prices_are_fetched_and_a_backtest_runs_on_them(name, tmp_path, monkeypatch):
     vendor = VENDORS[name]
     monkeypatch.chdir(tmp_path)
-    if vendor.key:
-        monkeypatch.setenv(vendor.key, CANARY)
-    with beside(vendor.serve()) as server:
+    for variable, key in vendor.keys.items():
+        monkeypatch.setenv(variable, key)
+    with served(vendor) as server:
         (tmp_path / "config").mkdir()
-        section = vendor.settings(server) | {"rate": 60_000}
+        section = vendor.settings(server) | ({} if server is None else {"rate": 60_000})
         text = yaml.safe_dump({"providers": {name: section}})
         (tmp_path / "config" / "settings.yaml").write_text(text, encoding="utf-8")
         fetched = run("data", "fetch", vendor.symbol, "--provider", name, "--start", "2024-01-01",
@@ -97,14 +142,23 @@ def test_prices_are_fetched_and_a_backtest_runs_on_them(name, tmp_path, monkeypa
     tested = run("backtest", "sma_cross", "--symbols", vendor.symbol, "--provider", name, "--set", "fast=3",
                  "--set", "slow=8", "--no-check", "--json")  # fmt: skip
     assert tested.code == 0, tested.err
-    for path in tmp_path.rglob("*"):
-        assert not path.is_file() or CANARY.encode() not in path.read_bytes(), path
+    described = json.loads((run_folder(tmp_path / "reports") / "run.json").read_text(encoding="utf-8"))
+    (bars,) = described["data"]
+    assert (bars["provider"], bars["bars"]) == (name, len(vendor.days))
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert name.encode() in kept
+    assert not any(key.encode() in kept for key in vendor.keys.values())
 
 
-@pytest.mark.parametrize(("name", "key"), [(n, v.key) for n, v in VENDORS.items() if v.key])
-def test_without_its_key_it_names_the_variable_in_one_line(name, key, tmp_path, monkeypatch):
+def test_every_provider_is_among_them():
+    assert set(VENDORS) == set(BUILT_IN)
+
+
+@pytest.mark.parametrize("name", [name for name, vendor in VENDORS.items() if vendor.keys])
+def test_without_its_key_it_names_the_variable_in_one_line(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(key, raising=False)
+    for variable in VENDORS[name].keys:
+        monkeypatch.delenv(variable, raising=False)
     ended = run("data", "fetch", "AAPL", "--provider", name, "--start", "2024-01-01")
     assert ended.code == 2
-    assert key in ended.line
+    assert all(variable in ended.line for variable in VENDORS[name].keys)
