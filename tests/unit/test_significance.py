@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from openbell.core.errors import BadData, ConfigError
-from openbell.portfolio.overfitting import overfitting_probability
+from openbell.portfolio.overfitting import overfitting_probability, sharpe_of_columns
 from openbell.portfolio.significance import (
     Moments,
     deflated_sharpe,
@@ -151,6 +152,15 @@ def test_what_works_only_once_is_found_out():
     found = overfitting_probability(returns, parts=parts)
     assert found.probability == 1.0
     assert found.degradation < 0.5
+
+
+def test_many_splits_at_a_time_say_what_one_by_one_says():
+    returns = np.random.default_rng(3).standard_normal((131, 7)) * 0.01
+    returns[:70, 2], returns[:, 3], returns[:, 4] = 0.0, 0.001, 0.0
+    together = overfitting_probability(returns, parts=8)
+    alone = overfitting_probability(returns, parts=8, measure=partial(sharpe_of_columns))
+    for name in ("logits", "inside", "outside"):
+        np.testing.assert_allclose(getattr(together, name), getattr(alone, name), atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(100,), (100, 1), (20, 5)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import NamedTuple
 
@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from openbell.core.errors import BadData, ConfigError
 
 Floats = NDArray[np.float64]
+
+#: A Sharpe ratio of a period beyond this is no ratio: the returns do not vary, but for rounding.
+_MOST = 1e6
+_AT_ONCE = 4_000_000  #: ratios that are held at a time
 
 
 class Overfitting(NamedTuple):
@@ -33,11 +37,7 @@ class Overfitting(NamedTuple):
 
 def sharpe_of_columns(returns: Floats) -> Floats:
     """Return each column's Sharpe ratio of a period; 0 where returns do not vary."""
-    spread = returns.std(axis=0, ddof=1)
-    ratio: Floats = np.divide(
-        returns.mean(axis=0), spread, out=np.zeros(returns.shape[1]), where=spread > 0.0
-    )
-    return ratio
+    return _ratio(returns.mean(axis=0), returns.std(axis=0, ddof=1))
 
 
 def overfitting_probability(
@@ -67,20 +67,66 @@ def overfitting_probability(
     if not np.isfinite(returns).all():
         raise BadData("a return is no number; a trial without a figure cannot be ranked")
     pieces = np.array_split(np.arange(len(returns)), parts)
-    trials = returns.shape[1]
-    splits = list(combinations(range(parts), parts // 2))
+    splits = np.array(list(combinations(range(parts), parts // 2)))
     logits, inside, outside = (np.empty(len(splits)) for _ in range(3))
-    for i, chosen in enumerate(splits):
-        rest = [k for k in range(parts) if k not in chosen]
-        here = measure(returns[np.concatenate([pieces[k] for k in chosen])])
-        there = measure(returns[np.concatenate([pieces[k] for k in rest])])
-        best = int(np.argmax(here))
-        below = np.count_nonzero(there < there[best]) + 0.5 * (np.count_nonzero(there == there[best]) + 1)
-        rank = below / (trials + 1)
-        logits[i] = np.log(rank / (1.0 - rank))
-        inside[i], outside[i] = here[best], there[best]
+    judged = _sharpes(returns, pieces, splits) if measure is sharpe_of_columns else None
+    for rows, here, there in judged or _measured(returns, pieces, splits, measure):
+        each = np.arange(len(here))
+        best = here.argmax(axis=1)
+        inside[rows], outside[rows] = here[each, best], there[each, best]
+        own = there[each, best][:, None]
+        below = (there < own).sum(axis=1) + 0.5 * ((there == own).sum(axis=1) + 1)
+        rank = below / (returns.shape[1] + 1)
+        logits[rows] = np.log(rank / (1.0 - rank))
     probability, loss = float((logits <= 0.0).mean()), float((outside < 0.0).mean())
     return Overfitting(probability, logits, inside, outside, _slope(inside, outside), loss)
+
+
+#: Splits, and the performance of each trial in and out of sample: (splits,), twice (splits, trials).
+_Judged = Iterator[tuple[NDArray[np.int64], Floats, Floats]]
+
+
+def _measured(
+    returns: Floats, pieces: list[NDArray[np.int64]], splits: NDArray[np.int64],
+    measure: Callable[[Floats], Floats],
+) -> _Judged:  # fmt: skip
+    """Measure the splits one by one."""
+    for i, chosen in enumerate(splits):
+        rest = np.setdiff1d(np.arange(len(pieces)), chosen)
+        here, there = (measure(returns[np.concatenate([pieces[k] for k in part])]) for part in (chosen, rest))
+        yield np.array([i]), here[None, :], there[None, :]
+
+
+def _sharpes(returns: Floats, pieces: list[NDArray[np.int64]], splits: NDArray[np.int64]) -> _Judged:
+    """Measure Sharpe ratios from the parts' sums and sums of squares, many splits at a time.
+
+    What is out of sample in the first half of the splits is in sample in the second, in the reverse order.
+    """
+    sizes = np.array([float(len(piece)) for piece in pieces])
+    sums = np.array([returns[piece].sum(axis=0) for piece in pieces])
+    squares = np.array([(returns[piece] ** 2).sum(axis=0) for piece in pieces])
+    count = len(splits)
+    step = max(_AT_ONCE // returns.shape[1], 1)
+    for first in range(0, count // 2, step):
+        rows = np.arange(first, min(first + step, count // 2))
+        taken = np.zeros((len(rows), len(pieces)))
+        np.put_along_axis(taken, splits[rows], 1.0, axis=1)
+        here, there = (_sharpe_of(mask, sizes, sums, squares) for mask in (taken, 1.0 - taken))
+        yield rows, here, there
+        yield count - 1 - rows, there, here
+
+
+def _sharpe_of(mask: Floats, sizes: Floats, sums: Floats, squares: Floats) -> Floats:
+    """(splits, trials) Sharpe ratios of the parts that each row of the mask takes."""
+    count = (mask @ sizes)[:, None]
+    mean = mask @ sums / count
+    spread = np.sqrt(np.maximum(mask @ squares - count * mean**2, 0.0) / (count - 1.0))
+    return _ratio(mean, spread)
+
+
+def _ratio(mean: Floats, spread: Floats) -> Floats:
+    ratio: Floats = np.divide(mean, spread, out=np.zeros_like(mean), where=spread > np.abs(mean) / _MOST)
+    return ratio
 
 
 def _slope(x: Floats, y: Floats) -> float:
