@@ -7,6 +7,7 @@ undefined values are those of `portfolio.metrics`; arrays of different lengths r
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from openbell.portfolio.metrics import (
     rounding_of,
     undefined_is_nan,
 )
+
+#: Two curves whose correlation is this near to 1 move as one: what is left is rounding.
+_AS_ONE = 1e-12
 
 
 @undefined_is_nan
@@ -107,3 +111,25 @@ def up_capture(returns: FloatArray, benchmark: FloatArray) -> float:
 def down_capture(returns: FloatArray, benchmark: FloatArray) -> float:
     """Return the same as `up_capture` for the periods in which the benchmark fell; less is better."""
     return _capture(returns, benchmark, side=-1)
+
+
+@undefined_is_nan
+def lead(returns: FloatArray, benchmark: FloatArray) -> float:
+    """Return the probability that the true Sharpe ratio is above the benchmark's.
+
+    Jobson and Korkie (1981), with Memmel's correction (2003), Performance Hypothesis Testing with the Sharpe
+    Ratio: the two are estimated over the same periods, so that what moves both tells nothing. NaN for fewer
+    than 2 returns, where one of the two is constant, and where they move as one.
+    """
+    if not is_usable(2, returns, benchmark):
+        return math.nan
+    spreads = [deviation(one, rounding=rounding_of(one)) for one in (returns, benchmark)]
+    if not all(spreads):
+        return math.nan
+    own, its = (float(one.mean()) / spread for one, spread in zip((returns, benchmark), spreads, strict=True))
+    shared = float(np.dot(returns - returns.mean(), benchmark - benchmark.mean()))
+    rho = min(max(shared / (returns.size - 1) / (spreads[0] * spreads[1]), -1.0), 1.0)
+    variance = (2.0 - 2.0 * rho + 0.5 * (own * own + its * its - 2.0 * own * its * rho * rho)) / returns.size
+    if variance * returns.size <= _AS_ONE:
+        return math.nan
+    return NormalDist().cdf((own - its) / math.sqrt(variance))
