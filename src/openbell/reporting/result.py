@@ -18,6 +18,7 @@ from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.data.universe import Coverage, measure
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
+from openbell.portfolio.tried import Tried
 from openbell.reporting import tables, words
 from openbell.strategies.registry import Found
 
@@ -45,6 +46,7 @@ class Result:
         compared: Sequence[Series] = (),
         finer: Sequence[Series] = (),
         way: tuple[str, str] = ("event", "it was asked for"),
+        tried: Tried | None = None,
     ) -> None:
         self.plan = plan
         self.found = found
@@ -53,6 +55,7 @@ class Result:
         self.compared = compared  #: the bars that a named benchmark was made of
         self.engine, self.engine_reason = way  #: which engine ran, and why that one
         self.finer = finer  #: the bars that decided between a stop and its target
+        self.tried = tried  #: what was tried of this idea on these data, this run included; None: not known
 
     @cached_property
     def coverage(self) -> Coverage | None:
