@@ -27,6 +27,19 @@ def test_a_gap_lies_between_choosing_and_testing():
     assert Scheme(10, 4, gap=3).windows(DAYS[:20]) == [Window(0, 10, 13, 17), Window(4, 14, 17, 20)]
 
 
+def test_an_embargo_lengthens_the_distance_that_a_gap_makes():
+    both = Scheme(10, 4, gap=2, embargo=1)
+    assert both.windows(DAYS[:20]) == Scheme(10, 4, gap=3).windows(DAYS[:20])
+
+
+def test_the_newest_window_ends_before_bars_that_are_still_to_come():
+    assert Scheme(10, 4).newest(DAYS[:20]) == Window(10, 20, 20, 20)
+    assert Scheme(10, 4, gap=2, embargo=1).newest(DAYS[:20]) == Window(7, 17, 20, 20)
+    assert Scheme(10, 4, anchored=True).newest(DAYS[:10]) == Window(0, 10, 10, 10)
+    with pytest.raises(BadData, match="12 bars are too few for train=10, gap=2, embargo=1"):
+        Scheme(10, 4, gap=2, embargo=1).newest(DAYS[:12])
+
+
 def test_anchored_windows_begin_at_the_first_bar():
     assert [one.begin for one in Scheme(10, 4, anchored=True).windows(DAYS[:20])] == [0, 0, 0]
 
@@ -63,6 +76,7 @@ def test_a_month_ends_on_the_last_day_that_it_has():
         (Scheme("2 years", 4), "train='2 years' is no length"),
         (Scheme("0y", 4), "train='0y' is no length"),
         (Scheme(10, 4, gap=-1), "gap=-1 must be a number of bars"),
+        (Scheme(10, 4, embargo=True), "embargo=True must be a number of bars"),
         (Scheme(10, 1), "makes more than 1,000 windows"),
     ],
 )

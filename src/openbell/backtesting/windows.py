@@ -30,8 +30,14 @@ class Scheme:
 
     train: int | str
     test: int | str
-    gap: int = 0  #: bars between choosing and testing, which neither sees decided
+    gap: int = 0  #: bars before a test that are purged: what the last decisions lead to ends in them
     anchored: bool = False  #: whether choosing always begins with the first bar
+    embargo: int = 0  #: bars more that are left out, for what lingers in prices
+
+    @property
+    def distance(self) -> int:
+        """Bars between the last that parameters are chosen on and the first that they are traded on."""
+        return self.gap + self.embargo
 
     def windows(self, times: Times) -> list[Window]:
         """Divide a timeline; tests follow each other without a hole, the last may be shorter.
@@ -40,25 +46,56 @@ class Scheme:
             ConfigError: A length is none, or makes too many windows.
             BadData: The timeline is too short for one window.
         """
-        if isinstance(self.gap, bool) or not isinstance(self.gap, int) or self.gap < 0:
-            raise ConfigError(f"gap={self.gap!r} must be a number of bars, 0 or more")
         count = len(times)
-        test = _after(times, 0, self.train, "train") + self.gap
+        test = self._first_test(times)
         found: list[Window] = []
         while test < count:
-            end = test - self.gap
-            begin = 0 if self.anchored else _before(times, end, self.train, "train")
+            end = test - self.distance
             last = min(_after(times, test, self.test, "test"), count)
-            found.append(Window(begin, end, test, last))
+            found.append(Window(self._begin(times, end), end, test, last))
             if len(found) > _MOST:
                 raise ConfigError(f"test={self.test!r} makes more than {_MOST:,} windows; make it longer")
             test = last
         if not found:
-            raise BadData(
-                f"{count:,} bars are too few for train={self.train!r}, gap={self.gap} and a bar to test on; "
-                "widen the range of dates or shorten them"
-            )
+            raise self._too_short(count)
         return found
+
+    def newest(self, times: Times) -> Window:
+        """Return the window whose test is still to come: what is chosen on it is for the bars that follow.
+
+        Its distance to them is that of all windows: what is traded is what was tested.
+
+        Raises:
+            ConfigError: A length is none.
+            BadData: The timeline is too short.
+        """
+        count = len(times)
+        if self._first_test(times) > count:
+            raise self._too_short(count)
+        end = count - self.distance
+        return Window(self._begin(times, end), end, count, count)
+
+    def _first_test(self, times: Times) -> int:
+        """Return the first moment that is tested.
+
+        Raises:
+            ConfigError: A length is none.
+        """
+        for name in ("gap", "embargo"):
+            bars = getattr(self, name)
+            if isinstance(bars, bool) or not isinstance(bars, int) or bars < 0:
+                raise ConfigError(f"{name}={bars!r} must be a number of bars, 0 or more")
+        return _after(times, 0, self.train, "train") + self.distance
+
+    def _begin(self, times: Times, end: int) -> int:
+        return 0 if self.anchored else _before(times, end, self.train, "train")
+
+    def _too_short(self, count: int) -> BadData:
+        between = f"gap={self.gap}" + (f", embargo={self.embargo}" if self.embargo else "")
+        return BadData(
+            f"{count:,} bars are too few for train={self.train!r}, {between} and a bar to test on; "
+            "widen the range of dates or shorten them"
+        )
 
 
 def _after(times: Times, at: int, length: int | str, name: str) -> int:
