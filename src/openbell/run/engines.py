@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from openbell.backtesting.outcome import Outcome
@@ -13,6 +14,7 @@ from openbell.core.errors import ConfigError, StrategyError, nearest
 from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.panel import Panel
+from openbell.execution.brokers.hindered import HinderedBroker, Hindrance
 from openbell.execution.brokers.simulated import Detail, SimulatedBroker
 from openbell.execution.risk.gate import gate_of, open_gate
 from openbell.run.prices import instrument
@@ -70,13 +72,15 @@ def simulate(
     finer: Sequence[Series] = (),
     until: int | None = None,
     turns: Sequence[Turn] = (),
+    hindrance: Hindrance | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
-    """Run a plan over loaded series, up to moment `until`, with turns on the way."""
+    """Run a plan over loaded series, up to moment `until`, with turns on the way and entries hindered."""
     panel = panel_of(plan, series)
     first = panel.after(plan.begin)
     engine = _engine(plan, found, panel)
-    broker = SimulatedBroker(
+    make = SimulatedBroker if hindrance is None else partial(HinderedBroker, hindrance)
+    broker = make(
         strategy=engine.strategy.name,
         account=engine.account,
         market=panel,

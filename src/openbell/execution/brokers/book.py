@@ -22,6 +22,7 @@ _ACCEPTED, _REJECTED = _S.ACCEPTED, _S.REJECTED
 _GTC = TimeInForce.GTC
 _NONE = Reason.NONE
 _NEVER = math.inf
+NO_TIME = 2**62  #: ns UTC, after all bars
 _SAME = math.nan  #: a price or quantity that does not change
 _new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
@@ -139,6 +140,15 @@ class Book:
             working.since = time
         self.resting.changed.add(working.order.symbol)
         self._say(order_id, status, time, Reason.REPLACED, change.quantity, change.limit, change.stop)
+
+    def put_off(self, working: Working, time: int) -> None:
+        """Let an order work from a later time on; at `NO_TIME` it never does, and ties up no money."""
+        working.since = time
+        if time == NO_TIME:
+            self._funds.release(working)
+        elif working.expires != _NEVER:
+            working.expires = self._expiry(working.order, time)
+        self.resting.changed.add(working.order.symbol)
 
     def restate(self, working: Working, split: Split) -> None:
         """Adjust an order to a split: more shares at a lower price."""
