@@ -35,6 +35,7 @@ from openbell.trading.session import Session
 from openbell.utils.logging import get_logger
 from openbell.utils.ratelimit import Budget
 
+FEED = "feed"  #: the folder of a session below which its stream is recorded
 EARLY = 600 * NANOS_PER_SECOND  #: before the open a session connects
 LATE = 60 * NANOS_PER_SECOND  #: after the close it disconnects: late bars and corrections have come
 _LOOK = 0.05  #: seconds between two looks at what is asked
@@ -146,7 +147,8 @@ class Streaming:
         """Open the stream, and keep what it says."""
         provider = self._source.provider
         plan = make_plan(provider, self._symbols, channels=self._channels, since=begin)
-        with Recorder(self._folder / "feed", plan) as recorder:
+        sources = {symbol: provider.source(symbol) for symbol in self._symbols}
+        with Recorder(self._folder / FEED, plan, sources=sources) as recorder:
             async with open_feed(
                 provider, plan, clock=self._clock, budget=self._budget, log=recorder
             ) as feed:

@@ -53,14 +53,14 @@ class Intake:
         self.asks: deque[Ask] = deque()
         self.renewals: deque[str] = deque()
         self._times = Timetable(plan.calendar, plan.step, regular=plan.regular)
-        self._lanes = {symbol: Lane(symbol) for symbol in plan.symbols}
+        self.lanes = {symbol: Lane(symbol) for symbol in plan.symbols}
         self._alarms = Alarms()
         self._watch = Watch(
             self._times, nanos(plan.mute_after), steady=bool({"quotes", "trades"} & set(plan.channels))
         )
         self._gaps = Gaps(
             plan,
-            self._lanes,
+            self.lanes,
             times=self._times,
             alarms=self._alarms,
             send=self._ask,
@@ -148,12 +148,12 @@ class Intake:
         """Place bars that were made out of trades, if none of these was missed."""
         for bar in bars:
             if bar.start >= self._whole:
-                lane = self._lanes[bar.symbol]
+                lane = self.lanes[bar.symbol]
                 self._place(at, lane, bar)
                 self._gaps.release(at, (lane,))
 
     def _lane(self, symbol: str) -> Lane | None:
-        lane = self._lanes.get(symbol)
+        lane = self.lanes.get(symbol)
         if lane is None:
             self.counters.foreign += 1
         return lane
@@ -194,7 +194,7 @@ class Intake:
             if bar.end > self._newest:
                 self._newest, self._complete = bar.end, 0
             self._complete += bar.end == self._newest
-            if self._complete == len(self._lanes) and self._newest > self._settled:
+            if self._complete == len(self.lanes) and self._newest > self._settled:
                 self._say_settled(at, bar.end)
 
     def _say_settled(self, at: int, end: int) -> None:
@@ -236,7 +236,7 @@ class Intake:
             self._aggregator.forget()
         if not self._begun:
             done = begin if self.plan.since is None else min(self.plan.since, begin)
-            for lane in self._lanes.values():
+            for lane in self.lanes.values():
                 lane.done = done
         self._gaps.find(at, first)
 
@@ -254,7 +254,7 @@ class Intake:
 
     def _take_answer(self, at: int, answer: Answer) -> None:
         self._gaps.note_answer(at)
-        lane = self._lanes[answer.symbol]
+        lane = self.lanes[answer.symbol]
         usable = [bar for bar in answer.bars if self._is_usable(at, bar)]
         if lane.pending == answer.span:
             filled = self._gaps.fill(at, lane, answer.span, bars=usable, reason=answer.reason)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import numpy as np
 
 from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
+from openbell.data.bars import Source
 from openbell.data.live.items import Event
 from openbell.data.live.plan import Plan
-from openbell.data.live.script import write_event, write_head
+from openbell.data.live.script import Head, write_event, write_head
 from openbell.utils.logging import get_logger
+
+_NOBODY: Mapping[str, Source] = MappingProxyType({})
 
 
 class Recorder:
@@ -28,15 +32,16 @@ class Recorder:
     Args:
         folder: Is made if it is not there.
         plan: What the session's feed delivers; kept with the events, for the replay.
+        sources: Whose the prices of each symbol are; kept too, for a catalog.
 
     Raises:
         ConfigError: The folder cannot be made.
     """
 
-    def __init__(self, folder: str | Path, plan: Plan) -> None:
+    def __init__(self, folder: str | Path, plan: Plan, *, sources: Mapping[str, Source] = _NOBODY) -> None:
         self.folder = Path(folder)
         self.lost = 0
-        self._plan = plan
+        self._head = Head(plan, goes_on=False, sources=sources)
         self._day = -1
         self._file = -1
         self._torn = False  # the file ends inside a line
@@ -89,12 +94,12 @@ class Recorder:
         path = self.folder / f"{np.datetime64(day, 'D')}.jsonl"
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         seal = b"\n" if _ends_torn(path) else b""
-        self._put(seal + write_head(self._plan, goes_on=goes_on))
+        self._put(seal + write_head(self._head._replace(goes_on=goes_on)))
         self._day = day
 
     def _append(self, line: bytes) -> None:
         if self._torn:  # a head after it says that this was no damage
-            line = b"\n" + write_head(self._plan, goes_on=True) + line
+            line = b"\n" + write_head(self._head._replace(goes_on=True)) + line
         self._put(line)
 
     def _put(self, data: bytes) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from openbell.core.errors import BadData, ConfigError
+from openbell.data.bars import Source
 from openbell.data.live.clock import Clock, WallClock
 from openbell.data.live.feed import Feed
 from openbell.data.live.items import Ask, Event
 from openbell.data.live.line import Sink
 from openbell.data.live.plan import Plan
-from openbell.data.live.script import read_event, read_head
+from openbell.data.live.script import Head, read_event, read_head
 
 _FAIR = 64  #: events after which others have a turn
 
@@ -32,10 +33,14 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One session of a feed: what it was to deliver, and every event that it received."""
+    """One session of a feed: what it was to deliver, and every event that it received.
+
+    `sources` says whose the prices of each symbol are; what an earlier version recorded has none.
+    """
 
     plan: Plan
     parts: tuple[Part, ...]
+    sources: Mapping[str, Source]
 
     def __iter__(self) -> Iterator[tuple[int, Event]]:
         """Yield events with the times of their receipt.
@@ -70,14 +75,14 @@ def read_recordings(path: str | Path) -> list[Recording]:
     files = sorted(place.glob("*.jsonl")) if place.is_dir() else [place]
     if not files or not files[0].exists():
         raise ConfigError(f"path {str(path)!r} has no recording; give a recorder's folder")
-    found: list[tuple[Plan, list[Part]]] = []
+    found: list[tuple[Head, list[Part]]] = []
     for file in files:
-        for plan, goes_on, part in _scan(file):
-            if goes_on and found:
+        for head, part in _scan(file):
+            if head.goes_on and found:
                 found[-1][1].append(part)
             else:
-                found.append((plan, [part]))
-    return [Recording(plan, tuple(parts)) for plan, parts in found]
+                found.append((head, [part]))
+    return [Recording(head.plan, tuple(parts), head.sources) for head, parts in found]
 
 
 class _RecordedClock:
@@ -140,24 +145,24 @@ class RecordedLine:
         self._closed = True
 
 
-def _scan(file: Path) -> Iterator[tuple[Plan, bool, Part]]:
+def _scan(file: Path) -> Iterator[tuple[Head, Part]]:
     """Yield what each head in a file begins."""
-    head: tuple[Plan, bool] | None = None
+    head: Head | None = None
     place, start, began = 0, 0, 1
     with file.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if line.startswith(b"{") and (found := _read_head(file, number, line)) is not None:
                 if head is not None:
-                    yield *head, Part(file, start, place, began)
+                    yield head, Part(file, start, place, began)
                 head, start, began = found, place + len(line), number + 1
             elif head is None and line.strip():
                 raise BadData(f"{file.name}: line {number} is no head of a recording; give a recorder's file")
             place += len(line)
     if head is not None:
-        yield *head, Part(file, start, place, began)
+        yield head, Part(file, start, place, began)
 
 
-def _read_head(file: Path, number: int, line: bytes) -> tuple[Plan, bool] | None:
+def _read_head(file: Path, number: int, line: bytes) -> Head | None:
     """Return a head; None if the line is torn."""
     try:
         fields = json.loads(line)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple
 
 from openbell.core.messages import BarMessage, PriceBand, Quote, Trade, TradingStatus
+from openbell.data.bars import Source
 from openbell.data.live.items import Answer, Down, Event, Free, Full, Pulse, Up
 from openbell.data.live.plan import Plan, plan_of
 from openbell.data.providers.protocol import Span
@@ -44,19 +46,30 @@ def read_event(fields: list[Any]) -> tuple[int, Event]:
     return at, _READERS[tag](values)
 
 
-def write_head(plan: Plan, *, goes_on: bool) -> bytes:
+class Head(NamedTuple):
+    """What stands before events."""
+
+    plan: Plan
+    goes_on: bool  #: whether they follow others of the same session
+    sources: Mapping[str, Source]  #: of symbols; what an earlier version recorded has none
+
+
+def write_head(head: Head) -> bytes:
     """Return the line that begins a session, or the next file of one."""
-    return f"{_encode({'openbell': VERSION, 'goes_on': goes_on, 'plan': plan.as_dict()})}\n".encode()
+    sources = {symbol: asdict(source) for symbol, source in head.sources.items()}
+    fields = {"openbell": VERSION, "goes_on": head.goes_on, "plan": head.plan.as_dict(), "sources": sources}
+    return f"{_encode(fields)}\n".encode()
 
 
-def read_head(fields: dict[str, Any]) -> tuple[Plan, bool]:
+def read_head(fields: dict[str, Any]) -> Head:
     """Return what `write_head` wrote.
 
     Raises:
         KeyError, TypeError: It is no head.
         ConfigError: Its plan is of another version.
     """
-    return plan_of(fields["plan"]), bool(fields["goes_on"])
+    sources = {symbol: Source(**source) for symbol, source in fields.get("sources", {}).items()}
+    return Head(plan_of(fields["plan"]), bool(fields["goes_on"]), sources)
 
 
 def _trade(values: list[Any]) -> Trade:
