@@ -35,17 +35,26 @@ MIGRATIONS: Sequence[str] = (
 VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a journal's tables to this version, each step whole or not at all.
+def migrate(
+    connection: sqlite3.Connection, path: Path, *, steps: Sequence[str] = MIGRATIONS, noun: str = "journal"
+) -> None:
+    """Bring a file's tables to this version, each step whole or not at all.
+
+    Args:
+        connection: To the file.
+        path: The file's, for the message.
+        steps: What brings it from one version to the next.
+        noun: What kind of file it is, for the message.
 
     Raises:
         ConfigError: The file was written by a later version of Openbell.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
+    if version > len(steps):
         raise ConfigError(
-            f"journal {str(path)!r} has schema {version}, and this Openbell knows {VERSION}; update Openbell"
+            f"{noun} {str(path)!r} has schema {version}, and this Openbell knows {len(steps)}; "
+            "update Openbell"
         )
-    for number in range(version, VERSION):
-        steps = f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT"
-        connection.executescript(steps)
+    for number in range(version, len(steps)):
+        script = f"BEGIN IMMEDIATE; {steps[number]}; PRAGMA user_version = {number + 1}; COMMIT"
+        connection.executescript(script)

@@ -1,0 +1,94 @@
+"""Sketches of what trials earned when: small enough to keep for all of them, exact enough to compare them.
+
+A sketch has one number for each stretch of time, at most `MOST` of them. A stretch is 2**shift ns long and
+is counted from 1970 on, so that sketches of other ranges and of other lengths fit onto each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openbell.portfolio.tried import mean_correlation, standardise
+
+Floats = NDArray[np.float64]
+
+MOST = 256
+#: Fewer stretches than this say nothing about how alike two courses are.
+FEWEST = 12
+
+
+class Sketch(NamedTuple):
+    """The sum of what some trials earned in each stretch, each trial standardised to length 1."""
+
+    shift: int  #: a stretch is 2**shift ns
+    first: int  #: the number of the first stretch, from 1970 on
+    total: Floats  #: (stretches,)
+    rows: int  #: how many trials are in it
+
+
+class Part(NamedTuple):
+    """Trials that were recorded together, and the sketch of all or of some of them."""
+
+    size: int  #: how many
+    sketch: Sketch | None
+
+
+def sketch_of(times: NDArray[np.int64], curves: Floats) -> Sketch | None:
+    """Return the sketch of equity curves; None where they are too short, or none of them varies.
+
+    Args:
+        times: (marks,) ns UTC of the curves' values.
+        curves: (trials, marks) equity; a row that is not above zero throughout is left out.
+    """
+    curves = curves[(np.isfinite(curves) & (curves > 0.0)).all(axis=1)]
+    if len(times) <= FEWEST or not len(curves):
+        return None
+    shift = _shift(int(times[1]), int(times[-1]))
+    at = times[1:] >> shift
+    starts = np.flatnonzero(np.diff(at, prepend=at[0] - 1))
+    if len(starts) < FEWEST:
+        return None
+    rows = standardise(np.add.reduceat(np.diff(np.log(curves), axis=1), starts, axis=1))
+    if not len(rows):
+        return None
+    total = np.zeros(int(at[-1] - at[0]) + 1)
+    total[at[starts] - at[0]] = rows.sum(axis=0)
+    return Sketch(shift, int(at[0]), total, len(rows))
+
+
+def correlation_of(parts: Sequence[Part]) -> float:
+    """Return the mean correlation of pairs of trials, over all parts.
+
+    Within a part it is that of its sketch; between two it is the product of their sketches, each taken for
+    all trials of its part. What has no sketch counts as correlated with nothing.
+    """
+    count = sum(part.size for part in parts)
+    if count < 2:
+        return 0.0
+    drawn = [(part.size, part.sketch) for part in parts if part.sketch is not None]
+    if not drawn:
+        return 0.0
+    within = sum(n * (n - 1) * mean_correlation(sketch.total, sketch.rows) for n, sketch in drawn)
+    shift = max(sketch.shift for _, sketch in drawn)
+    weighted = [(sketch.first, sketch.shift, sketch.total * (n / sketch.rows)) for n, sketch in drawn]
+    first = min(number >> (shift - own) for number, own, _ in weighted)
+    last = max((number + len(total) - 1) >> (shift - own) for number, own, total in weighted)
+    joint, own_squares = np.zeros(last - first + 1), 0.0
+    for number, own, total in weighted:
+        at = ((number + np.arange(len(total))) >> (shift - own)) - first
+        mine = np.bincount(at - at[0], total)
+        joint[at[0] : at[0] + len(mine)] += mine
+        own_squares += float(mine @ mine)
+    return (within + float(joint @ joint) - own_squares) / (count * (count - 1))
+
+
+def _shift(first: int, last: int) -> int:
+    """Return the shortest stretch, as a power of two, of which a span has no more than `MOST`."""
+    shift = 0
+    while (last >> shift) - (first >> shift) >= MOST:
+        shift += 1
+    return shift

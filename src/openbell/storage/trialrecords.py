@@ -1,0 +1,134 @@
+"""The records of the trials ledger: trials as they are written, and what they come to when they are read."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openbell.portfolio.sketch import Part, Sketch, correlation_of
+from openbell.portfolio.tried import Tried, tried_with
+
+Floats = NDArray[np.float64]
+Keys = NDArray[np.uint64]
+
+#: What brings a file from one version to the next, from an empty file on. Steps are added, never changed.
+MIGRATIONS: Sequence[str] = (
+    """
+    CREATE TABLE trial (
+        seq INTEGER PRIMARY KEY,
+        wall INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        idea TEXT NOT NULL,
+        place TEXT NOT NULL,
+        begin INTEGER NOT NULL,
+        end INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        periods INTEGER NOT NULL,
+        parameters TEXT NOT NULL,
+        codes BLOB NOT NULL,
+        keys BLOB NOT NULL,
+        sharpes BLOB NOT NULL,
+        shift INTEGER,
+        first INTEGER,
+        rows INTEGER,
+        sketch BLOB,
+        note TEXT NOT NULL
+    );
+    CREATE INDEX trial_idea ON trial (idea, place, begin);
+    CREATE TRIGGER trial_is_never_changed BEFORE UPDATE ON trial
+        BEGIN SELECT RAISE(ABORT, 'trials are never changed'); END;
+    CREATE TRIGGER trial_is_never_removed BEFORE DELETE ON trial
+        BEGIN SELECT RAISE(ABORT, 'trials are never removed'); END;
+    """,
+)
+#: The kind of a run that opened a holdout.
+HOLDOUT = "holdout"
+
+
+class Batch(NamedTuple):
+    """Trials of one idea on the same bars, made together: one of a backtest, thousands of a sweep."""
+
+    kind: str  #: `backtest`, `sweep`, `walk-forward`, `search` or `holdout`
+    idea: str
+    place: str  #: symbols, timeframe and provider
+    begin: int  #: the first bar's opening and the last one's end, ns UTC
+    end: int
+    periods: int  #: returns that each Sharpe ratio is made of
+    parameters: str  #: JSON: the names of parameters, and the distinct values of each
+    codes: NDArray[np.int32]  #: (trials, parameters) which of the values
+    keys: Keys  #: (trials,) what makes a trial the same as another
+    sharpes: Floats  #: (trials,) of one period; NaN where there is none
+    sketch: Sketch | None = None
+    note: str = ""  #: what came out of a holdout that was opened
+
+
+class Counted(NamedTuple):
+    """What the ledger says of a trial.
+
+    `number` is the place of the batch's last trial among those of its idea on its data, in the order in which
+    they were first made. `tried` is all of them.
+    """
+
+    number: int
+    tried: Tried
+
+
+class Found(NamedTuple):
+    """One trial as it was written, for its readers."""
+
+    wall: int
+    kind: str
+    begin: int
+    end: int
+    periods: int
+    parameters: Mapping[str, Any]
+    sharpe: float
+
+
+class Row(NamedTuple):
+    """Trials as they were written, without what would tell one from another."""
+
+    seq: int
+    wall: int  #: when, ns UTC
+    kind: str
+    begin: int
+    end: int
+    size: int  #: how many
+    periods: int
+    sharpes: Floats
+    sketch: Sketch | None
+
+
+class Seen(NamedTuple):
+    """Trials that have seen bars after a moment: how many, when the first was made, and what was noted."""
+
+    trials: int
+    wall: int
+    kind: str
+    note: str
+
+
+def sum_up(rows: Sequence[Row], periods: int) -> Tried:
+    """Return what trials come to; ratios of shorter or longer records are scaled to one of `periods`.
+
+    Under no skill a ratio of T returns has the variance 1/T: times the root of T they compare.
+    """
+    ratios = np.concatenate([row.sharpes * np.sqrt(row.periods / max(periods, 1)) for row in rows])
+    return tried_with(ratios, correlation_of([Part(row.size, row.sketch) for row in rows]))
+
+
+def spell_out(
+    wall: int, kind: str, begin: int, end: int, periods: int, parameters: str, codes: bytes, sharpes: bytes
+) -> Iterator[Found]:
+    """Yield the trials of a row, each with its parameters."""
+    known = json.loads(parameters)
+    names, values = known["names"], known["values"]
+    table = np.frombuffer(zlib.decompress(codes), "<i4").reshape(-1, len(names))
+    for row, sharpe in zip(table.tolist(), np.frombuffer(sharpes, "<f8").tolist(), strict=True):
+        picked = {name: values[at][code] for at, (name, code) in enumerate(zip(names, row, strict=True))}
+        yield Found(wall, kind, begin, end, periods, picked, sharpe)

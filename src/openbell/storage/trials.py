@@ -1,0 +1,270 @@
+"""The ledger of trials: what was ever tried of which idea on which data, in embedded SQLite.
+
+Several processes may write it at once: each writes a run, or a sweep of thousands, in one transaction. Rows
+are added and never changed. The same trial again adds nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from secrets import token_hex
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from openbell.core.errors import BadData, ConfigError
+from openbell.portfolio.sketch import Sketch
+from openbell.portfolio.tried import Tried
+from openbell.storage.schema import migrate
+from openbell.storage.trialrecords import (
+    HOLDOUT,
+    MIGRATIONS,
+    Batch,
+    Counted,
+    Found,
+    Keys,
+    Row,
+    Seen,
+    spell_out,
+    sum_up,
+)
+
+#: How long to wait for other processes, in seconds.
+_PATIENCE = 10.0
+_ROW = "SELECT seq, wall, kind, begin, end, size, periods, sharpes, shift, first, rows, sketch FROM trial"
+_OF = "WHERE idea = ? AND place = ? AND begin < ? AND end > ? ORDER BY seq"
+
+
+class TrialLedger:
+    """The ledger of a file; any number of processes may have it open."""
+
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+        """Open a ledger, and make it where there is none.
+
+        Raises:
+            ConfigError: The file is no ledger, of a later version, or cannot be opened.
+        """
+        self.path = Path(path)
+        try:
+            with ExitStack() as opening:  # a file that is refused is let go of
+                self._connection = opening.enter_context(closing(self._open(read_only=read_only)))
+                migrate(self._connection, self.path, steps=MIGRATIONS, noun="trials ledger")
+                opening.pop_all()
+        except (sqlite3.Error, OSError) as error:
+            raise self._unusable(error) from error
+
+    def _open(self, *, read_only: bool) -> sqlite3.Connection:
+        if read_only:
+            address = f"{self.path.resolve().as_uri()}?mode=ro"
+            return sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
+        if not self.path.exists():
+            self._make()
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=_PATIENCE)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    def _make(self) -> None:
+        """Make the file whole under another name: of several processes, the first one's is taken."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_name(f"{self.path.name}.{token_hex(4)}")
+        try:
+            with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+                migrate(connection, fresh, steps=MIGRATIONS, noun="trials ledger")
+                connection.execute("PRAGMA journal_mode = WAL")
+            self._put(fresh)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def _put(self, fresh: Path) -> None:
+        try:
+            os.link(fresh, self.path)
+        except FileExistsError:
+            return
+        except OSError:  # a file system that has no links
+            if not self.path.exists():
+                fresh.replace(self.path)
+
+    def record(self, batch: Batch, *, wall: int) -> Counted:
+        """Write what of a batch is new, all of it or nothing, and return what that comes to.
+
+        Args:
+            batch: One trial or more.
+            wall: The computer's time, ns UTC.
+
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        try:
+            with self._writing():
+                return self._record(batch, wall)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def open_holdout(self, batch: Batch, *, since: int, wall: int) -> Seen | Counted:
+        """Write the run that opens a holdout, unless its bars were seen before; then return by what.
+
+        Of several processes that do so at once, one opens it.
+
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        try:
+            with self._writing():
+                return self._seen(batch.idea, batch.place, since) or self._record(batch, wall)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def seen(self, idea: str, place: str, since: int) -> Seen | None:
+        """Return by what bars after `since` were seen; None if by nothing. What opened a holdout goes first.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        try:
+            return self._seen(idea, place, since)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def tried(self, idea: str, place: str, *, begin: int, end: int, periods: int) -> Tried | None:
+        """Return what was tried of an idea on bars between two moments; None if nothing was.
+
+        Args:
+            idea: Which.
+            place: On which data.
+            begin: Trials that end before this have seen other bars.
+            end: As have those that begin after this.
+            periods: Of a run's returns. The deviation is for Sharpe ratios of as many.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        try:
+            rows = list(self._rows(idea, place, begin, end))
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        return sum_up(rows, periods) if rows else None
+
+    def ideas(self) -> list[tuple[str, str]]:
+        """Return the ideas and what they were tried on, in the order in which they were first tried.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        asked = "SELECT idea, place FROM trial GROUP BY idea, place ORDER BY min(seq)"
+        try:
+            return [(idea, place) for idea, place in self._connection.execute(asked)]
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def trials(self, idea: str, place: str) -> Iterator[Found]:
+        """Yield each trial of an idea on data, in the order in which they were made.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        asked = (
+            "SELECT wall, kind, begin, end, periods, parameters, codes, sharpes FROM trial "
+            "WHERE idea = ? AND place = ? ORDER BY seq"
+        )
+        try:
+            for row in self._connection.execute(asked, (idea, place)).fetchall():
+                yield from spell_out(*row)
+        except (sqlite3.Error, ValueError, KeyError, zlib.error) as error:
+            raise self._unusable(error) from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the file for one transaction, which counts as a whole or not at all."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.execute("COMMIT")
+
+    def _record(self, batch: Batch, wall: int) -> Counted:
+        known = self._keys(batch)
+        new = ~np.isin(batch.keys, known)
+        new[np.setdiff1d(np.arange(len(new)), np.unique(batch.keys, return_index=True)[1])] = False
+        if new.any():
+            self._insert(batch, new, wall)
+        rows = list(self._rows(batch.idea, batch.place, batch.begin, batch.end))
+        return Counted(self._number(batch, rows), sum_up(rows, batch.periods))
+
+    def _insert(self, batch: Batch, new: NDArray[np.bool_], wall: int) -> None:
+        codes = np.ascontiguousarray(batch.codes[new], "<i4")
+        sketch = batch.sketch
+        drawn = (None,) * 4 if sketch is None else (
+            sketch.shift, sketch.first, sketch.rows, sketch.total.astype("<f4").tobytes()
+        )  # fmt: skip
+        row = (
+            wall, batch.kind, batch.idea, batch.place, batch.begin, batch.end, int(new.sum()), batch.periods,
+            batch.parameters, zlib.compress(codes.tobytes(), 1), batch.keys[new].astype("<u8").tobytes(),
+            batch.sharpes[new].astype("<f8").tobytes(), *drawn, batch.note,
+        )  # fmt: skip
+        self._connection.execute(f"INSERT INTO trial VALUES (NULL{', ?' * len(row)})", row)  # noqa: S608  # marks
+
+    def _keys(self, batch: Batch) -> Keys:
+        """Return the keys of the trials on the same bars: the same trial is on the same."""
+        found = self._connection.execute(
+            "SELECT keys FROM trial WHERE idea = ? AND place = ? AND begin = ? AND end = ?",
+            (batch.idea, batch.place, batch.begin, batch.end),
+        ).fetchall()
+        return np.frombuffer(b"".join(keys for (keys,) in found), "<u8")
+
+    def _number(self, batch: Batch, rows: Sequence[Row]) -> int:
+        """Return the place of the batch's last trial."""
+        last, before = batch.keys[-1], 0
+        for row in rows:
+            if (row.begin, row.end) == (batch.begin, batch.end):
+                asked = "SELECT keys FROM trial WHERE seq = ?"
+                (keys,) = self._connection.execute(asked, (row.seq,)).fetchone()
+                at = np.flatnonzero(np.frombuffer(keys, "<u8") == last)
+                if len(at):
+                    return before + int(at[0]) + 1
+            before += row.size
+        raise BadData(f"trials ledger {str(self.path)!r} lost a trial while it was written; check the disk")
+
+    def _rows(self, idea: str, place: str, first: int, last: int) -> Iterator[Row]:
+        for row in self._connection.execute(f"{_ROW} {_OF}", (idea, place, last, first)):
+            seq, wall, kind, begin, end, size, periods, sharpes, shift, start, rows, sketch = row
+            drawn = None
+            if sketch is not None:
+                drawn = Sketch(shift, start, np.frombuffer(sketch, "<f4").astype(np.float64), rows)
+            ratios = np.frombuffer(sharpes, "<f8")
+            yield Row(seq, wall, kind, begin, end, size, periods, ratios, drawn)
+
+    def _seen(self, idea: str, place: str, since: int) -> Seen | None:
+        of = "FROM trial WHERE idea = ? AND place = ? AND end > ?"
+        given = (idea, place, since)
+        (count,) = self._connection.execute(f"SELECT coalesce(sum(size), 0) {of}", given).fetchone()
+        first = self._connection.execute(
+            f"SELECT wall, kind, note {of} ORDER BY kind = ? DESC, seq LIMIT 1", (*given, HOLDOUT)
+        ).fetchone()
+        return None if first is None else Seen(count, *first)
+
+    def _unusable(self, error: Exception) -> ConfigError:
+        return ConfigError(
+            f"trials ledger {str(self.path)!r} cannot be used ({error}); move the file away, or name another "
+            "with OPENBELL_TRIALS"
+        )
