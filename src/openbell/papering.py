@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -29,6 +29,8 @@ from openbell.trading.continuation import check_same, is_unfinished, tell_replac
 from openbell.trading.copying import copied
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox
+from openbell.trading.ledger import fold
+from openbell.trading.livecourse import LiveCourse
 from openbell.trading.moments import moments_of
 from openbell.trading.pace import paced, read_speed
 from openbell.trading.pulse import beating
@@ -166,7 +168,7 @@ async def run_paper(
             moments = paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
             async with beating(folder):
                 ending = await session.run(moments)
-        return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
+        return Paper(ending, folder, resumed, outcomes_of(session.courses, journal))
 
 
 def _as_begun(part: Part, begun: Mapping[str, Any]) -> Part:
@@ -207,17 +209,19 @@ def _course(part: Part, journal: Journal) -> Course:
     return make_course(part.name, part.plan, part.found, ground_of(part.plan, part.series), journal)
 
 
-def outcome_of(course: Course) -> Traded:
-    """Return what became of a strategy."""
-    engine = course.engine
-    return Traded(
-        course.name,
-        engine.account,
-        list(engine.desk.orders.values()),
-        engine.fills,
-        engine.account.equity(course.tape.price),
-        course.failure,
-    )
+def outcomes_of(courses: Iterable[Course | LiveCourse], journal: Journal) -> list[Traded]:
+    """Return what became of strategies; what their desks have let go of is read in the journal again."""
+    found, ledgers = [], None
+    for course in courses:
+        engine = course.engine
+        account, orders, fills = engine.account, list(engine.desk.orders.values()), engine.fills
+        if engine.retired:
+            ledgers = fold(latest_session(journal)[1]) if ledgers is None else ledgers
+            ledger = ledgers[course.name]
+            account, orders, fills = ledger.account, list(ledger.orders.values()), ledger.fills
+        equity = engine.account.equity(course.tape.price)
+        found.append(Traded(course.name, account, orders, fills, equity, course.failure))
+    return found
 
 
 @contextmanager

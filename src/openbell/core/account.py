@@ -76,9 +76,25 @@ class Account:
         self.initial_cash = cash
         self.cash = cash
         self.positions: dict[str, Position] = {}
-        self.entries: list[Entry] = []
+        self.entries: list[Entry] = []  #: all bookings, or the later ones where earlier were let go
+        self.gone = 0  #: bookings that were let go
         self.interest = 0.0
         self.shorts = 0  #: symbols held short now
+
+    @property
+    def booked(self) -> int:
+        """Return how many bookings there have been."""
+        return self.gone + len(self.entries)
+
+    def since(self, booked: int) -> list[Entry]:
+        """Return the bookings after so many; those that were let go are not among them."""
+        return self.entries[max(booked - self.gone, 0) :]
+
+    def retire(self, before: int) -> None:
+        """Let go of the bookings from before a time in ns: cash and positions stay what they are."""
+        count = next((i for i, one in enumerate(self.entries) if one.time >= before), len(self.entries))
+        del self.entries[:count]
+        self.gone += count
 
     def quantity(self, symbol: str) -> float:
         """Return the signed shares held of `symbol`."""

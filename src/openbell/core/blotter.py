@@ -17,6 +17,8 @@ from openbell.core.types import BUY, SELL, Reason, Side
 #: More commands than this at one moment is a loop, not a decision.
 MOST_ORDERS_AT_ONCE = 10_000
 
+_UNFILLED, _FILLED = 1, 2  # how an order ended that was let go
+
 
 class Blotter:
     """Writes orders out, each on its grid and without a fault, and keeps them by id and by symbol."""
@@ -28,6 +30,7 @@ class Blotter:
         self.outbox: list[Command] = []
         self._market = market
         self._next_id = next_id
+        self._retired = bytearray()  # of each order that was let go, whether it filled: a byte for each id
 
     # Arguments are handed on by position here, as every order comes this way.
 
@@ -129,6 +132,28 @@ class Blotter:
     def forget(self, order: Order) -> None:
         """Drop an order that has ended from those that work."""
         self.working[order.symbol].pop(order.id, None)
+
+    def retire(self, before: int) -> list[Order]:
+        """Let go of the orders that ended before a time in ns, unless one that works hangs on them."""
+        needed = {one.parent for orders in self.working.values() for one in orders.values()}
+        ended = (one for one in self.orders.values() if not one.open and one.id not in needed)
+        gone = [one for one in ended if one.life[-1].time < before]
+        for order in gone:
+            del self.orders[order.id]
+            self._retired.extend(bytes(max(order.id + 1 - len(self._retired), 0)))
+            self._retired[order.id] = _FILLED if order.filled > 0.0 else _UNFILLED
+        return gone
+
+    def has_retired(self, order: Order) -> bool:
+        """Tell whether an order was let go of here."""
+        return order.strategy == self.name and not order.open and self._fate(order.id) != 0
+
+    def has_filled(self, order_id: int) -> bool:
+        """Tell whether an order was let go of that had filled: what hangs on it waits for nothing."""
+        return self._fate(order_id) == _FILLED
+
+    def _fate(self, order_id: int) -> int:
+        return self._retired[order_id] if order_id < len(self._retired) else 0
 
     def take_back(self) -> None:
         """Unmake what was asked and nobody has sent: a decision that was broken off is none."""

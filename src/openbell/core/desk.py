@@ -187,7 +187,7 @@ class Desk:
 
     def equity(self) -> float:
         """Return cash plus positions at the last known closes."""
-        time, booked = self.market.time, len(self.account.entries)
+        time, booked = self.market.time, self.account.booked
         if time != self._valued_at or booked != self._valued_of:  # nothing else changes it
             self._valued_at, self._valued_of = time, booked
             self._equity = self.account.equity(self.market.price)
@@ -228,8 +228,10 @@ class Desk:
         Raises:
             StrategyError: It is none.
         """
-        if isinstance(order, Order) and self.orders.get(order.id) is order:
-            return order
+        if isinstance(order, Order):
+            known = self.orders.get(order.id)
+            if known is order or (known is None and self.blotter.has_retired(order)):
+                return order
         raise StrategyError(
             f"{call}: {name}={shown(order)} must be an order of this run, as buy, order and the like "
             "return it (None where they order nothing)"

@@ -55,6 +55,7 @@ class Engine:
             next_id=count(1).__next__,
         )
         self.fills: list[Fill] = []
+        self.retired = 0  #: orders that were let go
         self.waiting: set[str] = set()  #: symbols whose indicators have no value yet
         self.paused = False  #: whether the strategy is asked about no bar, because somebody wants it so
         self._members = market.members
@@ -130,6 +131,18 @@ class Engine:
             self._fill(fill)
         finally:
             self._on_fill = hook
+
+    def retire(self, *, orders: int, bookings: int) -> None:
+        """Let go of what ended before a time (ns): orders with their fills, and bookings before another.
+
+        Cash, positions and what works stay; somebody else, such as a journal, has the rest.
+        """
+        gone = {order.id for order in self.desk.blotter.retire(orders)}
+        self.retired += len(gone)
+        self.fills = [fill for fill in self.fills if fill.order_id not in gone]
+        self.account.retire(bookings)
+        if self.screen is not None:
+            self.screen.retire(gone)
 
     def silence(self) -> None:
         """Call the strategy no more: what it has asked for is taken back, and fills are only booked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -142,6 +142,9 @@ class Gate(Protocol):
 
     def act(self, action: Action) -> None:
         """Take note of a corporate action that is being booked."""
+
+    def retire(self, gone: Collection[int]) -> None:
+        """Let go of orders that ended long ago, by id."""
 
     def begin(self, commands: Sequence[Command]) -> None:
         """Take note of what leaves together: an order may have its exits beside it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, cast
 
 from openbell.core.desk import Desk
@@ -35,6 +35,12 @@ class Screen:
             self.gate.begin(commands)
             passed += [command for command in commands if self._passes(command)]
         return cast("list[Reviewed]", passed)
+
+    def retire(self, gone: Collection[int]) -> None:
+        """Let go of orders that ended long ago, by id, and of what was said of them."""
+        self.refusals = [one for one in self.refusals if one.order_id not in gone and one.order_id]
+        self._unsent.difference_update(gone)
+        self.gate.retire(gone)
 
     def watch(self) -> None:
         """Let the gate see a moment's bars, and keep what it warns of."""

@@ -22,7 +22,7 @@ from openbell.operation.standby import Spare, standing_by
 from openbell.operation.streamed import Job, Stream, begin_of, ground_again, ground_on
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Traded, stop_on_signals
+from openbell.papering import JOURNAL, Traded, outcomes_of, stop_on_signals
 from openbell.run.course import describe_course, make_live_course, read_course, with_parameters
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
@@ -165,7 +165,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
                 async with aclosing(items), beating(folder, lambda: session.waiting):
                     ending = await session.run(items)
             courses = session.floor.courses.values()
-            return Live(ending, folder, account.id, resumed, [_outcome(course) for course in courses])
+            return Live(ending, folder, account.id, resumed, outcomes_of(courses, journal))
     finally:
         await broker.close()
 
@@ -280,18 +280,6 @@ def _last_bar(entries: Sequence[Entry]) -> int | None:
     """Return when the last bar that was taken opened, ns UTC; None if there was none."""
     moments = [entry for entry in entries if entry.kind == "moment"]
     return int(moments[-1].body["bars"][-1][1]) if moments else None
-
-
-def _outcome(course: LiveCourse) -> Traded:
-    engine = course.engine
-    return Traded(
-        course.name,
-        engine.account,
-        list(engine.desk.orders.values()),
-        engine.fills,
-        engine.account.equity(course.tape.price),
-        course.failure,
-    )
 
 
 def _span_of_today(now: int) -> Span:

@@ -21,7 +21,7 @@ from openbell.data.providers.protocol import Provider
 from openbell.operation.broadcast import published
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Paper, outcome_of, stop_on_signals
+from openbell.papering import JOURNAL, Paper, outcomes_of, stop_on_signals
 from openbell.run.course import Ground, describe_course, make_course, read_course, with_parameters
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
@@ -133,7 +133,7 @@ async def run_streamed(
         async with published(path, f"paper:{folder.name}", environ), beating(folder):
             with stop_on_signals(inbox):
                 ending = await session.run(streaming.moments(session, since=since))
-        return Paper(ending, folder, resumed, [outcome_of(course) for course in session.courses])
+        return Paper(ending, folder, resumed, outcomes_of(session.courses, journal))
 
 
 async def _begin(

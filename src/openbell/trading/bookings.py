@@ -10,6 +10,7 @@ from openbell.execution.approval import quantity_of
 from openbell.execution.port import Execution, Report
 from openbell.trading.board import Board
 from openbell.trading.livecourse import fill_of_execution
+from openbell.trading.retired import retired_routes
 from openbell.trading.route import ZERO, Route, Send, Stage, said_of
 from openbell.trading.steering import Steering
 
@@ -23,17 +24,29 @@ class Bookings:
     def __init__(self, board: Board, steering: Steering) -> None:
         self._board, self._steering = board, steering
         self._known: set[str] = set()  # ids of executions
+        self._retired = 0  # when those ended whose routes are gone, ns: what is older is no news
         self._by_broker: dict[str, str] = {}  # client ids by the broker's
         self.foreign: dict[str, Report] = {}
         self.foreign_fills: dict[str, Execution] = {}
 
     def is_news(self, heard: Report | Execution) -> bool:
         """Tell whether something heard would change anything."""
-        if isinstance(heard, Execution):
-            return heard.id not in self._known
         route = self._board.by_client.get(heard.client_id)
+        if isinstance(heard, Execution):
+            is_past = route is None and heard.time < self._retired
+            return heard.id not in self._known and not is_past
+        if route is None and heard.status in TERMINAL and heard.time < self._retired:
+            return False
         before = self.foreign.get(heard.broker_id) if route is None else route.heard.get(heard.client_id)
         return before is None or said_of(before) != said_of(heard)
+
+    def retire(self, name: str, before: int) -> None:
+        """Let go of the routes of orders that a strategy let go of, which ended before a time in ns."""
+        self._retired = max(self._retired, before)
+        for route in retired_routes(self._board, name):
+            self._known.difference_update(route.executions)
+            for heard in route.heard.values():
+                self._by_broker.pop(heard.broker_id, None)
 
     # --- reports ---------------------------------------------------------------------------------------
 
@@ -115,6 +128,7 @@ class Bookings:
         if route is None:
             self.foreign_fills[execution.id] = execution
             return
+        route.executions.append(execution.id)
         route.executed += execution.quantity
         quantity = min(execution.quantity, route.executed - route.booked)
         if quantity <= 0:

@@ -21,6 +21,7 @@ from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.risk.gate import gate_of
 from openbell.strategies.blame import blame
 from openbell.trading.asks import carry_out
+from openbell.trading.retirement import Retirement
 from openbell.trading.scribe import Scribe
 from openbell.trading.tuning import Make, Tuning
 
@@ -51,6 +52,7 @@ class Course:
         self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
         self._late: list[Reviewed] = []
+        self._retirement = Retirement(engine, tape.calendar)
         engine.tell_refusals(scribe.refuse)
         engine.desk.tell_signal = self._note_signal
         broker.connect(scribe.listen(engine.ear(self._tell)))
@@ -92,6 +94,8 @@ class Course:
         event = tape.advance()
         if self.failure is None and not self.leaving:
             self._decide(time, event)
+            if self._retirement.pass_moment(time):
+                self.broker.ambiguities.clear()
 
     @property
     def brake_asked(self) -> bool:

@@ -149,7 +149,7 @@ class Examiner:
     def _booked(self) -> int:
         """Return how many bookings there are: it grows with each fill."""
         courses = self._books.floor.courses.values()
-        own = sum(len(course.engine.account.entries) for course in courses)
+        own = sum(course.engine.account.booked for course in courses)
         return own + len(self._books.floor.router.foreign_fills)
 
     async def _measure_skew(self) -> None:

@@ -92,6 +92,9 @@ class Floor:
         for course in self.courses.values():
             course.scribe.trace = str(time)
             self.router.submit(course, course.moment(bars), time)
+            before = course.retire()
+            if before:
+                self.router.retire(course, before)
 
     def _expect(self, body: Body, _time: int) -> None:
         actions = [action_of(one) for one in body["actions"]]

@@ -34,6 +34,13 @@ class Ledger:
     orders: dict[int, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
 
+    def retire(self, before: int) -> None:
+        """Let go of what ended before a time in ns: nothing is said of it any more."""
+        gone = {n for n, one in self.orders.items() if not one.open and one.life[-1].time < before}
+        self.orders = {number: one for number, one in self.orders.items() if number not in gone}
+        self.fills = [fill for fill in self.fills if fill.order_id not in gone]
+        self.account.retire(before)
+
 
 def fold(entries: Iterable[Entry], before: dict[str, Ledger] | None = None) -> dict[str, Ledger]:
     """Return each strategy's ledger after all these events.

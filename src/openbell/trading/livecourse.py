@@ -20,6 +20,7 @@ from openbell.portfolio.conduct import Conduct
 from openbell.strategies.blame import blame
 from openbell.trading.asks import carry_out
 from openbell.trading.records import body_of
+from openbell.trading.retirement import Retirement
 from openbell.trading.scribe import Scribe
 from openbell.trading.tuning import Make, Tuning
 
@@ -60,6 +61,7 @@ class LiveCourse:
         self._origin, self._parameters = origin, dict(parameters or {})
         self.tuning = None if make is None else Tuning(engine, scribe, self._parameters, make)
         self._actions: deque[Action] = deque()
+        self._retirement = Retirement(engine, tape.calendar)
 
     @property
     def gate(self) -> RiskGate | None:
@@ -104,6 +106,13 @@ class LiveCourse:
         if self.tuning is not None:
             self.tuning.pass_bar()
         return asked
+
+    def retire(self) -> int:
+        """Let go of what ended long ago; return before when, ns, 0 for nothing."""
+        asked = self.failure is None and not self.leaving  # else the gate has not seen what was booked
+        if self.conduct is not None:
+            self.conduct.violations(self.engine.account)  # counted while the bookings are there
+        return self._retirement.pass_moment(self.tape.time) if asked else 0
 
     def act(self, before: int) -> None:
         """Let the actions happen that are due before a time: the broker's account has them from then on."""

@@ -16,6 +16,7 @@ from openbell.trading.session import BEGUN
 
 #: Of the kinds of events that somebody should look at, how urgent each is.
 _LEVELS = {"failed": "error", "margin_call": "error"}
+_KEPT = 3 * NANOS_PER_DAY  #: what ended longer ago is not kept here
 
 
 class Projection:
@@ -149,6 +150,9 @@ class Projection:
         self._mark()
         if self._time and entry.time // NANOS_PER_DAY != self._time // NANOS_PER_DAY:
             self._snapshot(entry.seq, "day", self._time)
+            self._settle()
+            for ledger in self._ledgers.values():
+                ledger.retire(self._time - _KEPT)  # the tables have it
         self._prices.update((row[0], row[6]) for row in entry.body["bars"])
         self._time = entry.time
 

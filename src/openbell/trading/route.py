@@ -89,6 +89,7 @@ class Route:
     heard: dict[str, Report] = field(default_factory=dict)  #: the last that was said, by client id
     booked: Decimal = ZERO  #: told to the strategy as fills
     executed: Decimal = ZERO  #: heard as executions
+    executions: list[str] = field(default_factory=list)  #: their ids
     value: Decimal = ZERO  #: what was paid for what is booked
     taken: Decimal = ZERO  #: filled by the others of its group
     cancelling: Reason = Reason.NONE  #: why it is to end, if it is

@@ -81,6 +81,10 @@ class Router:
         """Take the broker's buying power."""
         self.board.power = power
 
+    def retire(self, course: LiveCourse, before: int) -> None:
+        """Let go of what ended before a time in ns, where the strategy has let go of it."""
+        self._bookings.retire(course.name, before)
+
     def settle(self, client_id: str, time: int) -> None:
         """Book what a report says has filled, because its executions do not come."""
         self.board.time = time
@@ -190,7 +194,9 @@ class Router:
     def _begin(self, route: Route) -> None:
         parent = route.parent
         orphan = parent is not None and parent.stage is Stage.ENDED and not route.wanted
-        if orphan or (route.order.parent and parent is None):
+        blotter = route.course.engine.desk.blotter
+        gone = route.order.parent and parent is None and not blotter.has_filled(route.order.parent)
+        if orphan or gone:
             self._steering.end(route, _S.REJECTED, Reason.PARENT_ENDED)
         elif not route.native:
             self._steering.steer(route)

@@ -41,6 +41,7 @@ class Conditions:
     def note_error(self, time: int) -> None:
         """Count an error of the broker or the feed, at a time in ns."""
         self._errors.append(time)
+        self.errors(time)  # nobody else may ever ask, and old ones are of no use
 
     def errors(self, time: int) -> int:
         """Return how many errors there were in the minute up to a time, its beginning included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,6 @@ from openbell.execution.risk.returns import Returns
 from openbell.execution.risk.trial import Scene, Trial, changed_by, expected_price
 from openbell.execution.risk.worst import Worst
 
-_NEVER = (-1, -1)
 _TRAILING = OrderType.TRAILING_STOP
 _MOST = sys.float_info.max  #: without equity every share of it is infinite, and none is fine
 _HAIR = 1e-9  #: a bound is reached, not passed, by what differs in the last bits
@@ -62,7 +61,7 @@ class RiskGate:
         collar = collar_check(risk.order)
         self._closing = [] if collar is None else [_row(collar)]
         self._scene: Scene
-        self._built = _NEVER  # the time and the ledger's length that the book is of
+        self._built = (-1, -1)  # the time and the ledger's length that the book is of
         self._ahead: set[int] = set()  # orders of this flush that are still to be reviewed
         self._parents: set[int] = set()
         self._cuts: dict[int, float] = {}  # to what entries were cut, whose exits follow
@@ -104,7 +103,7 @@ class RiskGate:
         if self.forecast is not None:
             self.forecast.push(self._returns.step())
         equity = desk.equity()
-        self.pulse.beat(time, equity, desk.account.entries)
+        self.pulse.beat(time, equity, desk.account)
         self.book.rebuild()
         self._measure(equity, time)
         self._count_working()
@@ -114,6 +113,11 @@ class RiskGate:
         """Take note of a corporate action: the next return is of another unit."""
         self._returns.act(action)
         self.book.slots[action.symbol].volume_at = -1  # volumes are of other shares now
+
+    def retire(self, gone: Collection[int]) -> None:
+        """Let go of orders that ended long ago, by id."""
+        self._parents.difference_update(gone)
+        self._cuts = {number: cut for number, cut in self._cuts.items() if number not in gone}
 
     def _measure(self, equity: float, time: int) -> None:
         """Keep the highest values of what is held now, whatever works."""
@@ -252,7 +256,7 @@ class RiskGate:
                 working = True
         if forecast is not None and (working or self._built[0] != self._market.time):
             forecast.hold(self._exposures())
-        self._built = self._market.time, len(desk.account.entries)
+        self._built = self._market.time, desk.account.booked
         self._set_scene()
 
     def _catch_up(self, cancelled: Iterable[str]) -> None:
@@ -262,12 +266,12 @@ class RiskGate:
             self.book.rebuild()
             self._count_working()
             return
-        entries = self._desk.account.entries
-        symbols = {entry.symbol for entry in entries[booked:] if entry.symbol}
+        account = self._desk.account
+        symbols = {entry.symbol for entry in account.since(booked) if entry.symbol}
         for symbol in symbols.union(cancelled):
             self._recount(symbol)
-        if len(entries) != booked:
-            self._built = time, len(entries)
+        if account.booked != booked:
+            self._built = time, account.booked
             self._set_scene()
 
     def _recount(self, symbol: str) -> None:

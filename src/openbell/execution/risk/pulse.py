@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 
-from openbell.core.account import Entry
+from openbell.core.account import Account
 from openbell.core.clock import Sessions
 from openbell.core.orders import Order
 from openbell.core.types import NANOS_PER_SECOND, OrderType
@@ -37,7 +37,7 @@ class Pulse:
         self._length = (-1, 0)  # a time, and how long its session is
         self._booked = 0
 
-    def beat(self, time: int, equity: float, entries: list[Entry]) -> None:
+    def beat(self, time: int, equity: float, account: Account) -> None:
         """Take in a moment: what the account is worth, and what was booked since the last."""
         session = bisect_left(self._sessions.closes, time)
         if session != self.session:
@@ -45,13 +45,13 @@ class Pulse:
             self.traded, self.sent_in_session = 0.0, 0
         self.equity = equity
         self.peak = max(self.peak, equity)
-        for entry in entries[self._booked :]:
+        for entry in account.since(self._booked):
             before = entry.position - entry.quantity
             if entry.position == 0.0:
                 self.opened.pop(entry.symbol, None)
             elif before * entry.position <= 0.0:
                 self.opened[entry.symbol] = entry.time
-        self._booked = len(entries)
+        self._booked = account.booked
 
     def drawdown(self, equity: float) -> float:
         """Return the fall from the highest equity, as a share of it."""
@@ -99,6 +99,8 @@ class Pulse:
     def note(self, order: Order, value: float, time: int, *, remember: bool) -> None:
         """Count an order that is being sent."""
         self.sent_in_session += 1
+        while self._times and self._times[0] <= time - _MINUTE:
+            self._times.popleft()  # nobody may ever ask
         self._times.append(time)
         self.traded += value
         if value > 0.0:
