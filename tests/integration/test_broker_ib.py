@@ -32,7 +32,7 @@ async def test_the_account_is_told_as_the_broker_has_it() -> None:
         await scene.ear.until_status("b", S.FILLED)
         balance = await scene.broker.balance()
         assert balance[1:] == (
-            Decimal("98199.88"), Decimal("99999.88"), Decimal("98199.88"), "USD", "",
+            Decimal("98199.88"), Decimal("99999.88"), Decimal("98199.88"), "USD", "", 0,
         )  # fmt: skip
         assert await scene.broker.holdings() == [
             Holding("AAPL", Decimal(10), Decimal(100)),

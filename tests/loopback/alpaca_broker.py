@@ -148,6 +148,7 @@ class AlpacaBrokerServer(Loopback):
         return {
             "id": _uuid("account"), "account_number": ACCOUNT, "status": "ACTIVE", "currency": "USD",
             "cash": str(x.cash), "equity": str(x.equity), "buying_power": str(x.buying_power),
+            "daytrade_count": x.day_trades,
             "trading_blocked": bool(x.trading_blocked), "account_blocked": False,
             "trade_suspended_by_user": False, **self.blocked,
         }  # fmt: skip

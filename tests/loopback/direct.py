@@ -29,7 +29,7 @@ from tests.loopback.exchange import Event, Exchange, Executed, Placed, Refusal
 
 EVERYTHING = Capabilities(
     frozenset(OrderType), frozenset(TimeInForce), bracket=True, oco=True, replace=True, fractional=True,
-    short=True, unique_ids=True,
+    short=True, extended_hours=True, unique_ids=True,
 )  # fmt: skip
 #: Market and limit orders, and no more: everything else is emulated.
 BARE = Capabilities(
@@ -99,7 +99,9 @@ class Direct:
     async def balance(self) -> Balance:
         async with self._point("balance"):
             x = self.exchange
-            return Balance(x.time, x.cash, x.equity, x.buying_power, blocked=x.trading_blocked)
+            return Balance(
+                x.time, x.cash, x.equity, x.buying_power, blocked=x.trading_blocked, day_trades=x.day_trades
+            )
 
     async def holdings(self) -> Sequence[Holding]:
         async with self._point("holdings"):

@@ -74,6 +74,7 @@ class Exchange:
         self.doomed: list[str] = []  #: the next orders are accepted, and rejected for this by `strike`
         self.splits: list[tuple[int, str, int, int]] = []  #: after how many fills, of what, new for old
         self.slow_cancels = False  #: whether a cancel only takes effect in `settle_cancels`
+        self.day_trades = 0  #: in the last five sessions, as it says
         self.trading_blocked = ""  #: why no order is taken, if none is
         self._unique, self._fee, self._margin, self._short = unique, fee, margin, short
         self._time, self._speed, self._since = time, speed, wall.monotonic_ns()

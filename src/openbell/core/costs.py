@@ -85,9 +85,11 @@ class Margin:
     Interest and borrow are yearly rates, charged for each calendar day a debit or a short is held.
 
     The rules of an account are off until they are set: `settlement` lets a cash account spend what it sold
-    only when that has settled (SEC 15c6-1), so that no purchase on good faith can be violated. `day_trades`
-    keeps a margin account with less than 25,000 out of the pattern (FINRA 4210). `locates` are the most
-    shares of a symbol that can be borrowed; of one that is not named, any number.
+    only when that has settled (SEC 15c6-1). With `good_faith` it may spend proceeds at once, and what is
+    sold before it was paid for counts as a violation (Regulation T 220.8): after the third within a year
+    only settled cash is spent for 90 days. `day_trades` keeps a margin account with less than 25,000 out of
+    the pattern (FINRA 4210). `locates` are the most shares of a symbol that can be borrowed; of one that is
+    not named, any number.
     """
 
     initial: float = 1.0
@@ -97,6 +99,7 @@ class Margin:
     interest_rate: float = 0.06
     maintenance_short: float = 0.0  #: of shorts; 0 is as for longs, FINRA 4210(c) asks for 0.30
     settlement: bool = False
+    good_faith: bool = False  #: of `settlement`
     day_trades: bool = False
     borrow_rates: Mapping[str, float] = field(default_factory=dict)  #: of symbols that are dearer to borrow
     locates: Mapping[str, float] = field(default_factory=dict)
@@ -105,6 +108,8 @@ class Margin:
         _check(self, positive=("initial",))
         _check_by_symbol("borrow_rates", self.borrow_rates)
         _check_by_symbol("locates", self.locates)
+        if self.good_faith and not self.settlement:
+            raise ConfigError("margin.good_faith=True needs margin.settlement: true, whose exception it is")
         if self.initial > 1:
             raise ConfigError(f"margin.initial={self.initial} must be at most 1 (1 is a cash account)")
         if self.maintenance > self.initial:

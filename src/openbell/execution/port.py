@@ -65,7 +65,10 @@ class Capabilities:
 
 
 class Balance(NamedTuple):
-    """The account as the broker has it, in its currency. `blocked` says why it cannot trade, or nothing."""
+    """The account as the broker has it, in its currency. `blocked` says why it cannot trade, or nothing.
+
+    `day_trades` are those of the last five sessions, as the broker counts them; 0 where it says nothing.
+    """
 
     time: int
     cash: Decimal
@@ -73,6 +76,7 @@ class Balance(NamedTuple):
     buying_power: Decimal
     currency: str = "USD"
     blocked: str = ""
+    day_trades: int = 0
 
 
 class Holding(NamedTuple):

@@ -56,15 +56,20 @@ def pending_of(
         cycle: Sessions from trade to settlement; by default those of the day of the trade.
     """
     found = []
-    closes = sessions.closes
     for entry in entries:
         if entry.kind is EntryKind.FILL and entry.amount > 0.0 and entry.time <= now:
-            at = bisect_left(closes, entry.time)
-            after = cycle_of(_day(closes[min(at, len(closes) - 1)])) if cycle is None else cycle
-            settles = closes[min(at + after, len(closes) - 1)]
+            settles = settles_at(entry.time, sessions, cycle=cycle)
             if settles > now:
                 found.append(Pending(entry.symbol, entry.amount, settles))
     return found
+
+
+def settles_at(time: int, sessions: Sessions, *, cycle: int | None = None) -> int:
+    """Return when a trade of a time settles, ns UTC: the close of the session that is a cycle later."""
+    closes = sessions.closes
+    at = bisect_left(closes, time)
+    after = cycle_of(_day(closes[min(at, len(closes) - 1)])) if cycle is None else cycle
+    return closes[min(at + after, len(closes) - 1)]
 
 
 def settled_cash(entries: Sequence[Entry], cash: float, sessions: Sessions, now: int) -> float:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from openbell.core import rules
+from openbell.core.account import Account
 from openbell.core.orders import TERMINAL, TRANSITIONS, OrderUpdate
 from openbell.core.ports import Reviewed
-from openbell.core.types import Fill, OrderStatus, Reason
+from openbell.core.types import Fill, OrderStatus, Phase, Reason
+from openbell.execution.port import Execution
+from openbell.portfolio.conduct import Company
 from openbell.trading.clientids import ClientIds
 from openbell.trading.gate import Gate, Standing
 from openbell.trading.holds import Holds
@@ -39,6 +42,11 @@ class Board:
         self.asked: deque[tuple[LiveCourse, Sequence[Reviewed], str]] = deque()
         self.holds = Holds()
         self.power = math.inf  #: the broker's buying power, less what was sent since it was told
+        self.equity = math.nan  #: of the account, as the broker told it last; NaN before
+        self.day_trades = 0  #: in the last five sessions, as the broker counts them
+        self.courses: Sequence[LiveCourse] = ()  #: of the session
+        self.foreign = Account(0.0)  #: what was traded in the account by nobody here
+        self.base: Mapping[str, float] = {}  #: positions that were somebody else's to begin with
         self.time = 0
 
     def open(self, strategy: str = "") -> Iterator[Route]:
@@ -150,7 +158,7 @@ class Board:
         return Standing(
             price=course.tape.price(symbol),
             held=course.engine.account.quantity(symbol) + coming,
-            free=_unreserved(course) - self.holds.total.get(course.name, 0.0),
+            free=self._unreserved(course) - self.holds.total.get(course.name, 0.0),
             power=self.power,
             initial=course.initial,
             open=self.is_open(self.time),
@@ -163,27 +171,47 @@ class Board:
         course, order = route.course, route.order
         if course.conduct is None:
             return None
-        working = (one.order for one in self.open(course.name) if one is not route)
+        working = [one.order for one in self.open() if one is not route and not one.order.reduce_only]
+        sales = (one.remaining for one in working if one.symbol == order.symbol and one.side < 0)
         return course.conduct.barred(
             order.symbol, order.side * route.terms.quantity, course.engine.account,
-            equity=course.engine.desk.equity(), time=self.time,
-            waiting={one.symbol for one in working if not one.reduce_only},
+            equity=self._worth(course), time=self.time, waiting={one.symbol for one in working},
+            selling=sum(sales), company=self.company(course),
         )  # fmt: skip
+
+    def book_foreign(self, execution: Execution) -> None:
+        """Book what somebody else traded in the account: it counts among the account's day trades."""
+        entries = self.foreign.entries
+        time = max(execution.time, entries[-1].time) if entries else execution.time
+        quantity, price, fee = (float(x) for x in (execution.quantity, execution.price, execution.fee))
+        symbol, side = execution.symbol, execution.side
+        self.foreign.book_fill(Fill(0, "", symbol, side, quantity, price, fee, 0.0, time, Phase.INTRABAR))
+
+    def company(self, course: LiveCourse) -> Company:
+        """Return what else there is in the account beside a strategy's ledger."""
+        others = [one.engine.account for one in self.courses if one is not course]
+        return Company([*others, self.foreign], self.base, self.day_trades)
+
+    def _worth(self, course: LiveCourse) -> float:
+        """Return the account's equity: the broker's word, or what the strategies have."""
+        if not math.isnan(self.equity):
+            return self.equity
+        return sum(one.engine.desk.equity() for one in self.courses or [course])
+
+    def _unreserved(self, course: LiveCourse) -> float:
+        """Return the equity that no position ties up."""
+        account = course.engine.account
+        if course.initial == 1.0 and not account.shorts:
+            if course.conduct is not None:
+                company = self.company(course)
+                return account.cash - course.conduct.unsettled(account, course.tape.time, company)
+            return account.cash  # equity less the positions' value, without summing them
+        price = course.tape.price
+        return rules.free_equity(account.equity(price), account.gross(price), course.initial)
 
 
 def _place(route: Route) -> tuple[str, str]:
     return route.course.name, route.order.symbol
-
-
-def _unreserved(course: LiveCourse) -> float:
-    """Return the equity that no position ties up."""
-    account = course.engine.account
-    if course.initial == 1.0 and not account.shorts:
-        if course.conduct is not None:
-            return account.cash - course.conduct.unsettled(account, course.tape.time)
-        return account.cash  # equity less the positions' value, without summing them
-    price = course.tape.price
-    return rules.free_equity(account.equity(price), account.gross(price), course.initial)
 
 
 def _news(wanted: float, known: float) -> float:

@@ -127,6 +127,7 @@ class Bookings:
         route = self._board.by_client.get(client_id)
         if route is None:
             self.foreign_fills[execution.id] = execution
+            self._board.book_foreign(execution)
             return
         route.executions.append(execution.id)
         route.executed += execution.quantity

@@ -26,7 +26,7 @@ from openbell.trading.reconcile import (
 )
 from openbell.trading.route import ZERO, Answer, Outcome, Route
 from openbell.trading.sender import Timing
-from openbell.trading.wire import body_of_heard
+from openbell.trading.wire import body_of_heard, body_of_power
 from openbell.utils.ratelimit import Budget, Priority
 
 _LOOKS = (
@@ -87,7 +87,7 @@ class Examiner:
             await asyncio.sleep(books.timing.power)
             self._filled.clear()
             balance = await self._ask(books.broker.balance)
-            body = {"power": str(balance.buying_power), "since": books.floor.compared}
+            body = body_of_power(balance, books.floor.compared)
             books.put("power", body, max(books.floor.time, balance.time))
 
     async def run(self) -> None:
@@ -256,7 +256,7 @@ class Examiner:
                 base[symbol] = base.get(symbol, ZERO) + quantity
             held = {symbol: str(quantity) for symbol, quantity in base.items() if quantity}
             books.put("base", {"holdings": held, "cash": str(cash)}, time)
-        books.put("power", {"power": str(seen.balance.buying_power), "since": seen.time}, time)
+        books.put("power", body_of_power(seen.balance, seen.time), time)
         books.note("checked", {"positions": len(seen.holdings), "working": len(seen.working)})
 
     def _warn_of_leftovers(self) -> None:

@@ -6,6 +6,7 @@ changes anything here, so that both lead to the same state, stops and waiting ch
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -30,6 +31,7 @@ class Floor:
     def __init__(self, courses: Sequence[LiveCourse], router: Router) -> None:
         self.courses = {course.name: course for course in courses}
         self.router = router
+        router.board.courses = courses
         self.time = 0  #: of the last input, by the broker's clock or the bars' stamps
         self.opened = 0  #: when the session began, by the broker's clock: fills before are not its own
         self.compared = 0  #: the broker's time of the last comparison: fills before it are all booked
@@ -146,12 +148,14 @@ class Floor:
     def _power(self, body: Body, _time: int) -> None:
         """Take the end of a comparison: until when all is booked, and the broker's buying power."""
         self.compared = body["since"]
-        self.router.power(float(body["power"]))
+        equity = float(body.get("equity", math.nan))  # journals of earlier versions have neither
+        self.router.power(float(body["power"]), equity=equity, day_trades=body.get("day_trades", 0))
 
     def _base(self, body: Body, _time: int) -> None:
         """Take what is somebody else's."""
         self.base = {symbol: Decimal(quantity) for symbol, quantity in body["holdings"].items()}
         self.base_cash = Decimal(body["cash"])
+        self.router.board.base = {symbol: float(quantity) for symbol, quantity in self.base.items()}
 
     def _condition(self, body: Body, _time: int) -> None:
         """Take what limits look at beside bars."""

@@ -77,9 +77,9 @@ class Router:
             self._cancelled(route, answer)
         self._settle()
 
-    def power(self, power: float) -> None:
-        """Take the broker's buying power."""
-        self.board.power = power
+    def power(self, power: float, *, equity: float, day_trades: int) -> None:
+        """Take the broker's buying power, the account's equity, and the day trades that it counts."""
+        self.board.power, self.board.equity, self.board.day_trades = power, equity, day_trades
 
     def retire(self, course: LiveCourse, before: int) -> None:
         """Let go of what ended before a time in ns, where the strategy has let go of it."""

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from openbell.core.types import OrderStatus, Reason
-from openbell.execution.port import Execution, Report
+from openbell.execution.port import Balance, Execution, Report
 from openbell.trading.route import Answer, Outcome
 
 _READ: Mapping[str, Callable[[Any], Any]] = {
@@ -20,6 +20,12 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 def body_of_heard(heard: Report | Execution | Answer) -> dict[str, Any]:
     """Return the fields of what was heard, as JSON has them."""
     return {name: _plain(value) for name, value in heard._asdict().items()}
+
+
+def body_of_power(balance: Balance, since: int) -> dict[str, Any]:
+    """Return what an account says that it may spend and is worth; `since` is until when all is booked."""
+    told = {"power": str(balance.buying_power), "equity": str(balance.equity)}
+    return {**told, "day_trades": balance.day_trades, "since": since}
 
 
 def report_of(body: Mapping[str, Any]) -> Report:

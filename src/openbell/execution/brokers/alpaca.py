@@ -121,7 +121,8 @@ class AlpacaBroker:
             blocked.append(f"status {row.get('status')}")
         cash, equity, power = (wire.read_decimal(row, name) for name in ("cash", "equity", "buying_power"))
         currency = str(row.get("currency") or "USD")
-        return Balance(await self.now(), cash, equity, power, currency, ", ".join(blocked))
+        trades = int(row.get("daytrade_count") or 0)
+        return Balance(await self.now(), cash, equity, power, currency, ", ".join(blocked), trades)
 
     async def holdings(self) -> Sequence[Holding]:
         """Return all positions."""

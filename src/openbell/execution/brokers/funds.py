@@ -152,10 +152,11 @@ class Funds:
     def _misconduct(self, conduct: Conduct, order: Order, quantity: float) -> Reason | None:
         """Return which rule of the account an order that opens would break."""
         holds = [*self._holds.values(), *([self._alone] if self._alone is not None else [])]
-        waiting = {one.order.symbol for one in holds if one.need > 0.0}
+        sales = (h.reserved for h in holds if h.order.symbol == order.symbol and h.order.side < 0)
         return conduct.barred(
             order.symbol, order.side * quantity, self.account,
-            equity=self.account.equity(self._market.price), time=self._market.time, waiting=waiting,
+            equity=self.account.equity(self._market.price), time=self._market.time,
+            waiting={one.order.symbol for one in holds if one.need > 0.0}, selling=sum(sales),
         )  # fmt: skip
 
     def _short_of(self, need: float, free: float) -> Reason:

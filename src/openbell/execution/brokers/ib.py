@@ -19,6 +19,8 @@ from openbell.execution.factory import BrokerOffer
 from openbell.execution.port import Balance, Execution, Heard, Holding, Report
 
 _TAGS = "TotalCashValue,NetLiquidation,BuyingPower"
+_DAY_TRADES = "DayTradesRemaining"  #: before TWS sees a pattern, -1 for any number; not every account has it
+_MOST_DAY_TRADES = 3
 _TIMEOUT = 8.0  #: seconds, less than whoever sends orders waits
 _FEES = 2.0
 
@@ -102,7 +104,7 @@ class IbBroker:
         """Return cash, equity and buying power, in the account's own currency."""
         rows = await self._wire.ask(
             "balance",
-            lambda client, number: client.reqAccountSummary(number, "All", _TAGS),
+            lambda client, number: client.reqAccountSummary(number, "All", f"{_TAGS},{_DAY_TRADES}"),
             cancel=lambda client, number: client.cancelAccountSummary(number),
         )
         found = {tag: (value, currency) for account, tag, value, currency in rows if account == self._account}
@@ -111,7 +113,9 @@ class IbBroker:
             raise Retryable(f"ib: balance of {self._account}: TWS has no {', '.join(missing)} yet")
         cash, equity, power = (Decimal(found[tag][0]) for tag in _TAGS.split(","))
         currency = found["NetLiquidation"][1]
-        return Balance(self._wire.stamp(), cash, equity, power, currency, self._keeper.down)
+        left = int(found.get(_DAY_TRADES, ("-1", ""))[0])
+        trades = max(_MOST_DAY_TRADES - left, 0) if left >= 0 else 0
+        return Balance(self._wire.stamp(), cash, equity, power, currency, self._keeper.down, trades)
 
     async def holdings(self) -> Sequence[Holding]:
         """Return all positions; IB's average has commissions in it."""

@@ -69,6 +69,7 @@ def facts(result: Result, described: Mapping[str, Any]) -> list[tuple[str, str]]
 def _account(margin: Margin) -> str:
     if margin.initial == 1 and not margin.short:
         settles = ", proceeds are spent when they have settled" if margin.settlement else ""
+        settles = ", proceeds are spent on good faith" if margin.good_faith else settles
         return f"cash account: no leverage, no short sales{settles}"
     shares = {"initial": margin.initial, "maintenance": margin.maintenance}
     rates = {"borrow": margin.borrow_rate, "interest": margin.interest_rate}
