@@ -1,0 +1,165 @@
+"""Other histories of the same symbols: by a law that is fitted to the bars, in blocks of them, or shuffled.
+
+Each history has a random generator of its own, seeded by the seed and its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+import numpy as np
+
+from openbell.backtesting.histories import Observed, Parts, Rows
+from openbell.backtesting.regimes import Regimes, fit_regimes
+from openbell.core.errors import ConfigError, nearest
+from openbell.data.bars import Floats, Series
+from openbell.portfolio.bootstrap import block_length, stationary_rows
+
+#: Draws a history from a random generator.
+Draw = Callable[[np.random.Generator], list[Series]]
+
+
+def worlds(draw: Draw, count: int, *, seed: int) -> Iterator[list[Series]]:
+    """Yield so many histories."""
+    for number in range(count):
+        yield draw(np.random.default_rng([seed, number]))
+
+
+def law(name: str, observed: Observed, *, block: float | None = None) -> Draw:
+    """Fit a law to what was observed, and return what draws from it.
+
+    Args:
+        name: `gbm`, `regimes` or `blocks`.
+        observed: The bars.
+        block: Of blocks, the mean length in sessions; None chooses it from the market's returns.
+
+    Raises:
+        ConfigError: There is no such law, or the bars have further columns, of which it knows nothing.
+        BadData: The returns do not vary.
+    """
+    if name not in LAWS:
+        raise ConfigError(f"prices={name!r} is unknown{nearest(name, LAWS)}")
+    fit = LAWS[name]
+    if fit is None:
+        length = block_length(observed.market) if block is None else block
+        return partial(draw_blocks, observed, min(length, float(observed.sessions - 1)))
+    extra = [column for one in observed.series for column in one.extra]
+    if extra:
+        raise ConfigError(
+            f"prices={name!r} cannot make the column {extra[0]!r}, which the bars have beside their prices; "
+            "use prices='blocks'"
+        )
+    return fit(observed)
+
+
+def draw_blocks(observed: Observed, length: float, random: np.random.Generator) -> list[Series]:
+    """Draw sessions in blocks by the stationary bootstrap, the same ones for all symbols.
+
+    So what moves together goes on to. The first session stays as it is.
+    """
+    count = observed.sessions - 1
+    (found,) = stationary_rows(count, length, 1, seed=int(random.integers(2**63)))
+    rows = observed.rows_of(np.concatenate([[0], found + 1]))
+    return observed.build(observed.parts.pick(rows), rows)
+
+
+def permute_bars(observed: Observed, random: np.random.Generator) -> list[Series]:
+    """Put the bars in another order, the same one for all symbols: the end stays, what led to it does not.
+
+    Masters (2020), Permutation and Randomization Tests for Trading System Development: bodies, each with its
+    high and low, in one order, and gaps in another; the first bar stays. Gaps over night are put in the
+    place of such gaps, those inside a session of such.
+    """
+    parts, width = observed.parts, observed.width
+    count = len(parts.gap)
+    bodies = np.concatenate([[0], 1 + random.permutation(count - 1)])
+    gaps = np.arange(count)
+    nights = np.arange(width, count, width)
+    inside = np.setdiff1d(gaps[1:], nights)
+    for kind in (nights, inside):
+        gaps[kind] = random.permutation(kind)
+    made = Parts(parts.gap[gaps], parts.up[bodies], parts.down[bodies], parts.body[bodies])
+    return observed.build(made, bodies)
+
+
+def fit_brownian(observed: Observed) -> Draw:
+    """Fit a geometric Brownian motion: normal log returns with the means and covariances of the real ones."""
+    moves = observed.parts.moves[1:]
+    mean, root = moves.mean(axis=0), _root(_covariance(moves, np.ones(len(moves))))
+    states = np.zeros(len(moves), np.int64)
+    return lambda random: _walk(observed, random, states, mean[None], root[None])
+
+
+def fit_switching(observed: Observed) -> Draw:
+    """Fit two regimes of the market, which all symbols share, and each symbol's law in both.
+
+    The chain is fitted to the mean of the symbols' returns by `fit_regimes`; means and covariances are those
+    of the returns, weighted with the probability of the regime.
+    """
+    moves = observed.parts.moves[1:]
+    found = fit_regimes(moves.mean(axis=1))
+    means = np.array([found.shares[:, k] @ moves / found.shares[:, k].sum() for k in range(2)])
+    roots = np.array([_root(_covariance(moves, found.shares[:, k])) for k in range(2)])
+    return lambda random: _walk(observed, random, _chain(found, len(moves), random), means, roots)
+
+
+#: What fits each law; blocks have none.
+LAWS: Mapping[str, Callable[[Observed], Draw] | None] = {
+    "gbm": fit_brownian, "regimes": fit_switching, "blocks": None,
+}  # fmt: skip
+
+
+def _covariance(moves: Floats, weights: Floats) -> Floats:
+    """Return the covariances of rows with weights; with equal ones, those of a sample."""
+    total = weights.sum()
+    centred = moves - weights @ moves / total
+    found: Floats = (centred * weights[:, None]).T @ centred / (total - (weights**2).sum() / total)
+    return found
+
+
+def _root(covariance: Floats) -> Floats:
+    """Return a matrix whose square a covariance is, also where it has no inverse."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: Floats = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root
+
+
+def _chain(found: Regimes, count: int, random: np.random.Generator) -> Rows:
+    """Draw the regimes of so many bars."""
+    calm = (1.0 - found.stays[1]) / (2.0 - found.stays.sum())
+    state = int(random.random() >= calm)
+    changes = (random.random((2, count)) >= found.stays[:, None]).tolist()
+    states = np.empty(count, np.int64)
+    for at in range(count):
+        states[at] = state
+        state ^= changes[state][at]
+    return states
+
+
+def _walk(
+    observed: Observed, random: np.random.Generator, states: Rows, means: Floats, roots: Floats
+) -> list[Series]:
+    """Draw bars of normal returns, (states, symbols) and (states, symbols, symbols), by each bar's state.
+
+    Inside a bar prices take a Brownian path to its close, of whose variance the gap has the share that the
+    real gaps have. High and low are drawn from the law of such a path's extremes, given its ends
+    (Karatzas and Shreve, 1991, 4.3.40).
+    """
+    parts = observed.parts
+    shocks = random.standard_normal((len(states), len(observed.series)))
+    moves = np.empty_like(shocks)
+    for state, (mean, root) in enumerate(zip(means, roots, strict=True)):
+        mine = states == state
+        moves[mine] = mean + shocks[mine] @ root.T
+    variance = (roots**2).sum(axis=2)[states]
+    gap, body = parts.gap[1:].var(axis=0), parts.body[1:].var(axis=0)
+    share = np.divide(gap, gap + body, out=np.zeros_like(gap), where=gap + body > 0.0)
+    gaps = share * moves + np.sqrt(share * (1.0 - share) * variance) * random.standard_normal(moves.shape)
+    bodies = moves - gaps
+    reach = -2.0 * (1.0 - share) * variance * np.log(1.0 - random.random((2, *moves.shape)))
+    up, down = (
+        0.5 * (bodies + sign * np.sqrt(bodies**2 + one)) for sign, one in zip((1, -1), reach, strict=True)
+    )
+    drawn = Parts(gaps, up, down, bodies)
+    return observed.build(Parts(*(np.concatenate([a[:1], b]) for a, b in zip(parts, drawn, strict=True))))
