@@ -125,7 +125,7 @@ async def test_what_no_action_says_is_told_by_the_fetch_and_by_each_run(learn, k
     assert catalog.actions("alpaca", symbol) == ()
     monkeypatch.setenv("OPENBELL_DATA__CATALOG", str(catalog.root))
     result = ob.backtest("buy_and_hold", symbol, provider="alpaca")
-    warned = [notice for notice in result.warnings if said in notice.text]
+    warned = [notice for notice in result.findings if said in notice.text]
     assert [notice.level for notice in warned] == ["serious"]
 
 

@@ -169,7 +169,7 @@ def test_bars_without_volume_run_and_fill_nothing_and_say_so():
     ended = run("backtest", "buy_and_hold", "--data", "MINE.csv", "--json")
     (one,) = ended.document["runs"]
     assert (ended.code, one["metrics"]["trades"]) == (0, 0)
-    assert any("10 bars without volume" in notice["text"] for notice in one["warnings"])
+    assert any("10 bars without volume" in notice["text"] for notice in one["findings"])
 
 
 STRATEGY = (
@@ -204,7 +204,7 @@ def test_a_sale_without_a_position_is_refused_and_counted():
     (one,) = ended.document["runs"]
     assert ended.code == 0
     assert one["refusals"]["short_not_allowed"] > 0
-    assert any("may not sell short" in notice["text"] for notice in one["warnings"])
+    assert any("may not sell short" in notice["text"] for notice in one["findings"])
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def run(*data: Series) -> Result:
 
 
 def said(result: Result, word: str) -> list[tuple[str, str]]:
-    return [(notice.level, notice.text) for notice in result.warnings if word in notice.text]
+    return [(notice.level, notice.text) for notice in result.findings if word in notice.text]
 
 
 GONE = Delisting("X", ex(4), 30.0)

@@ -83,7 +83,7 @@ def test_writing_a_run_of_three_thousand_bars_takes_a_blink(tmp_path):
 
 def test_run_json_repeats_the_run(result, tmp_path):
     described = json.loads((write_run(result, tmp_path / "run") / RUN_FILE).read_text(encoding="utf-8"))
-    assert described["schema"] == 1
+    assert described["schema"] == 2
     assert plan_from_json(described["plan"]) == result.plan
     assert described["ledger_hash"] == result.hash
     assert described["strategy"]["parameters"] == {"fast": 10, "slow": 30}
@@ -93,7 +93,7 @@ def test_run_json_repeats_the_run(result, tmp_path):
     assert set(described["versions"]) == {"python", "openbell", "numpy", "TA-Lib", "exchange_calendars"}
     assert described["metrics"].keys() == result.metrics.keys()
     assert described["lookahead"] is None
-    assert {notice["level"] for notice in described["warnings"]} <= {"serious", "caution", "note"}
+    assert {notice["level"] for notice in described["findings"]} <= {"serious", "caution", "note"}
 
 
 def test_run_json_knows_the_data(result):

@@ -14,6 +14,7 @@ from openbell.core.costs import Costs
 from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import identity
+from openbell.reporting.findings import look_ahead
 from openbell.reporting.html import headline, page, palette, sections
 from openbell.reporting.result import Result
 from tests.unit.acting import idle, run
@@ -142,21 +143,35 @@ def test_what_users_wrote_is_escaped():
     assert "&lt;script&gt;" in drawn
 
 
-def test_warnings_come_first_and_a_verdict_before_them(example):
+def test_findings_come_first_the_worst_before_the_rest(example):
     body = html(example, {"clean": True, "kind": "suspect", "text": "look at the table"})
     know = body.split("id='know'")[1].split("</section>")[0]
     assert know.index("Look at the table") < know.index("was chosen by somebody")
     assert "<li class='caution'><span class='level'>Look-ahead" in know
-    told = headline.notices([], {"clean": False, "text": "look-ahead: 1.5 became 2. It reads the close."})
-    assert (
-        "<strong>Look-ahead: 1.5 became 2.</strong> <span class='detail'>It reads the close.</span>" in told
+    checked = {"clean": False, "text": "look-ahead: 1.5 became 2. It reads the close."}
+    (told,) = (one._asdict() for one in look_ahead(example, checked))
+    assert "<strong>Look-ahead: 1.5 became 2.</strong> <span class='detail'>It reads the close.</span> " in (
+        headline.notices([told])
     )
-    for verdict, level in (
-        ({"clean": False, "text": "x"}, "serious"),
-        ({"clean": True, "text": "x"}, "note"),
-    ):
-        assert f"<li class='{level}'>" in headline.notices([], verdict)
-    assert "Nothing was noticed" in headline.notices([], None)
+    assert "<span class='remedy'>Mend what is named, and run it again.</span>" in headline.notices([told])
+
+
+def test_what_the_evidence_supports_is_said_before_anything_else(example):
+    body = html(example).split("<header>")[1]
+    said = f"</h1><p class='judgement benchmark'>{example.verdict.text}</p><p class='grounds'>"
+    assert said in body
+    bad = html(example, {"clean": False, "text": "look-ahead: 1.5 became 2."})
+    assert "<p class='judgement unsound'>Evidence of nothing: the look-ahead check failed" in bad
+
+
+@pytest.mark.parametrize(("clean", "kind", "level"), [
+    (False, "leak", "serious"), (True, "clean", "note"), (True, "suspect", "caution"),
+])  # fmt: skip
+def test_a_look_ahead_check_is_as_serious_as_what_it_found(example, clean, kind, level):
+    (told,) = look_ahead(example, {"clean": clean, "kind": kind, "text": "x", "cuts": 3})
+    assert (told.level, told.text, told.figure) == (level, "X", 3.0)
+    (told,) = look_ahead(example, None)
+    assert told.text == "No look-ahead check was made."
 
 
 # --- words -------------------------------------------------------------------------------------------------
@@ -165,7 +180,7 @@ def test_warnings_come_first_and_a_verdict_before_them(example):
 def verdict(own: float, its: float, *, years: float = 2.0, **settings) -> str:
     result = run(daily("A", [10.0, *[10.0] * int(years * 365.25)]), idle, costs=Costs(), **settings)
     result.__dict__["metrics"] = {"cagr": own, "total_return": own, "max_drawdown": -0.2, "costs_paid": 0.0}
-    return headline.verdict(result, {"cagr": its, "total_return": its, "max_drawdown": -0.3})
+    return headline.summary(result, {"cagr": its, "total_return": its, "max_drawdown": -0.3})
 
 
 def test_the_verdict_compares_with_holding():
@@ -179,10 +194,10 @@ def test_the_verdict_compares_with_holding():
 def test_a_verdict_that_cannot_be_given_says_what_is_known():
     assert verdict(np.nan, 0.08) == "100,000 became 100,000."
     short = run(daily("A", [10.0]), idle)
-    assert headline.verdict(short, short.metrics) == "100,000 became 100,000."
+    assert headline.summary(short, short.metrics) == "100,000 became 100,000."
     result = run(daily("A", [10.0, 10.0]), idle)
     result.__dict__["metrics"] = {"total_return": 0.1, "max_drawdown": np.nan}
-    assert headline.verdict(result, {"total_return": 0.1, "max_drawdown": 0.0}).endswith("holding A.")
+    assert headline.summary(result, {"total_return": 0.1, "max_drawdown": 0.0}).endswith("holding A.")
 
 
 def test_the_benchmark_has_a_name():

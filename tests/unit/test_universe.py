@@ -236,7 +236,7 @@ def test_a_backtest_over_a_universe_says_what_it_covers(tmp_path: Path) -> None:
     assert found is not None
     assert (found.symbols, found.missing, found.stayed) == (3, ("GONE",), 1)
     assert (found.sessions, found.priced) == (125 + 378 + 252, 125 + 378)
-    text = {notice.level: notice.text for notice in result.warnings if "niverse" in notice.text}
+    text = {notice.level: notice.text for notice in result.findings if "niverse" in notice.text}
     assert text == {
         "serious": "Universe index: prices for 66.6% of the sessions of 3 members; 33.3% were members still "
         "at the end. Without prices: GONE."
@@ -250,7 +250,7 @@ def test_a_backtest_over_a_universe_says_what_it_covers(tmp_path: Path) -> None:
 def test_a_universe_that_nobody_leaves_is_called_a_list_of_survivors(tmp_path: Path) -> None:
     index = universe(tmp_path, "AAPL,,", "MSFT,,")
     result = ob.backtest("buy_and_hold", index, start="2005-01-01", end="2006-12-31")
-    said = [notice.text for notice in result.warnings if "survivors" in notice.text]
+    said = [notice.text for notice in result.findings if "survivors" in notice.text]
     assert said == ["Nobody leaves universe index in this time: it may be a list of survivors."]
     assert ob.check_lookahead(result).clean
 

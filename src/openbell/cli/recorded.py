@@ -13,7 +13,7 @@ from openbell.cli.index import list_runs
 from openbell.cli.jobs import find_reports
 from openbell.core.errors import ConfigError, nearest
 from openbell.reporting.export import RUN_FILE
-from openbell.reporting.identity import SCHEMA
+from openbell.reporting.identity import READABLE
 
 LEDGER = "ledger.csv"
 _TEXT = (str,)
@@ -57,10 +57,10 @@ def read_recorded(name: str, reports: str | None) -> Recorded:
     folder = _find(name, reports)
     file = folder / RUN_FILE
     described = _read_json(file)
-    if described.get("schema") != SCHEMA:
+    if described.get("schema") not in READABLE:
         raise ConfigError(
-            f"{file}: schema {described.get('schema')!r} is not {SCHEMA}, which this version "
-            "reads; run it with the version that wrote it"
+            f"{file}: schema {described.get('schema')!r} is none of {', '.join(map(str, READABLE))}, which "
+            "this version reads; run it with the version that wrote it"
         )
     try:
         _check_shape(described, _SHAPE, "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from openbell import run
 from openbell.backtesting.cuts import CUTS
@@ -15,6 +16,9 @@ from openbell.cli.jobs import Job
 from openbell.cli.terminal import Progress
 from openbell.core.errors import BadData, ConfigError, LookAhead, OpenbellError, StrategyError
 from openbell.reporting.export import default_folder, write_run
+from openbell.reporting.findings import findings
+from openbell.reporting.judgement import Judgement, judge_run
+from openbell.reporting.notices import Notice
 from openbell.reporting.result import Result
 
 #: How much of a job's time its run takes, about; the rest is the check.
@@ -23,13 +27,28 @@ _RUN = 0.2
 _NAMED = {"strategy", "symbols", "universe", "begin"}  # a backtest is not asked to begin late
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Finished:
     """A job that ran."""
 
     job: Job
     result: Result
     verdict: Verdict | None  #: of the look-ahead check; None when none was asked for
+
+    @property
+    def checked(self) -> dict[str, Any] | None:
+        """Return the look-ahead check's verdict as JSON values."""
+        return None if self.verdict is None else self.verdict.as_json()
+
+    @cached_property
+    def findings(self) -> list[Notice]:
+        """What speaks against the figures, the look-ahead check included."""
+        return findings(self.result, lookahead=self.checked)
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """What the evidence supports, the look-ahead check included."""
+        return judge_run(self.result, self.findings)
 
     @property
     def code(self) -> Exit:
@@ -60,7 +79,7 @@ def run_all(
     for number, job in enumerate(jobs):
         tell = partial(_tell, progress, job.name, number, len(jobs))
         try:
-            result = run.execute(job.plan, found=job.found, engine=engine, progress=tell)
+            result = run.execute(job.plan, found=job.found, engine=engine, progress=tell, counted=True)
         except StrategyError as error:
             cause = _cause(job) if check else None
             if cause is None:
@@ -81,11 +100,7 @@ def write_all(finished: Sequence[Finished], folder: Path) -> list[Path]:
     Raises:
         ConfigError: They cannot be written.
     """
-    paths = []
-    for one in finished:
-        verdict = None if one.verdict is None else one.verdict.as_json()
-        paths.append(write_run(one.result, folder / _folder_name(one), lookahead=verdict))
-    return paths
+    return [write_run(one.result, folder / _folder_name(one), lookahead=one.checked) for one in finished]
 
 
 def _folder_name(one: Finished) -> str:

@@ -12,8 +12,8 @@ from openbell.backtesting.verdict import Kind, Verdict
 from openbell.cli.answer import Column, Table
 from openbell.cli.running import Finished
 from openbell.portfolio.summary import DESCRIPTIONS
+from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
-from openbell.reporting.warnings import warnings
 from openbell.reporting.words import date, shown
 
 _COLUMNS = (
@@ -71,6 +71,10 @@ def spell_out(one: Finished) -> Iterator[str]:
     free = ", WITHOUT COSTS" if plan.costs.free else ""
     yield f"{result.found.name} on {plan.traded}, {first} to {last}{free}"
     yield ""
+    yield one.judgement.text
+    if one.judgement.detail:
+        yield one.judgement.detail
+    yield ""
     yield _line("Equity", f"{plan.cash:,.0f} to {result.final_equity:,.2f}")
     yield _line("Return", percent(m["total_return"]))
     yield _line(f"Return of {benchmark_name(result)}", percent(benchmark_return(result)))
@@ -83,7 +87,11 @@ def spell_out(one: Finished) -> Iterator[str]:
         yield "Look-ahead check: not made (--no-check)"
     else:
         yield f"Look-ahead check: {_WORDS[one.verdict.kind]}; {one.verdict.text}"
-    yield from (f"{notice.level.capitalize()}: {notice.text}" for notice in warnings(result))
+    for notice in one.findings:
+        if notice.kind != LOOK_AHEAD:  # which has its line already
+            yield f"{notice.level.capitalize()}: {notice.text}"
+            if notice.remedy:
+                yield f"  {notice.remedy}"
 
 
 def describe(one: Finished, folder: Path) -> dict[str, Any]:
@@ -102,7 +110,8 @@ def describe(one: Finished, folder: Path) -> dict[str, Any]:
         "benchmark_return": _number(benchmark_return(result)),
         "metrics": {key: _number(value) for key, value in result.metrics.items()},
         "refusals": {reason.value: count for reason, count in result.refusals.items()},
-        "warnings": [notice._asdict() for notice in warnings(result)],
+        "verdict": one.judgement.as_json(),
+        "findings": [notice._asdict() for notice in one.findings],
         "lookahead": None if one.verdict is None else one.verdict.as_json(),
         "ledger_hash": result.hash,
         "engine": {"name": result.engine, "reason": result.engine_reason},

@@ -23,6 +23,9 @@ def delistings(result: Result) -> Iterator[Notice]:
             "caution",
             f"{count(len(closed), 'position')} closed by delisting: {_list([_closed(e) for e in closed])}.",
             "The price is that of the record, or the last close where it has none; nobody may have paid it.",
+            "delistings",
+            float(len(closed)),
+            "Look up what holders were paid, and give it as the action's price.",
         )
 
 
@@ -41,6 +44,9 @@ def spin_offs(result: Result) -> Iterator[Notice]:
                     f"{action.child}, which left {action.symbol} on {date(action.ex)}, was paid in cash: "
                     f"{money(amount)}.",
                     f"Its shares would have been booked if {action.child} were traded in the run.",
+                    "spin_off",
+                    amount,
+                    f"Add {action.child} to the symbols to hold it.",
                 )
 
 
@@ -54,6 +60,7 @@ def new_names(result: Result) -> Iterator[Notice]:
                     "note",
                     f"{series.symbol} was called {action.symbol} before {date(action.ex)}.",
                     "It is one company, and here it has its last name throughout.",
+                    "new_name",
                 )
 
 
@@ -70,12 +77,18 @@ def universe(result: Result) -> Iterator[Notice]:
         f"Universe {name}: prices for {percent(found.share)} of the sessions of "
         f"{count(found.symbols, 'member')}; {stayed} were members still at the end.{absent}",
         "What is missing is often what failed, so that the figures are better than they would have been.",
+        "universe",
+        found.share,
+        "Fetch the missing symbols from a source that keeps delisted ones." if found.missing else "",
     )
     if found.stayed == found.symbols > 1:
         yield Notice(
             "caution",
             f"Nobody leaves universe {name} in this time: it may be a list of survivors.",
-            "Whoever made it may have known who would be there at the end; take memberships with their ends.",
+            "Whoever made it may have known who would be there at the end.",
+            "survivors",
+            found.survivorship,
+            "Take memberships with their ends.",
         )
 
 

@@ -13,12 +13,16 @@ from typing import Any
 
 from openbell.backtesting.ledger import stamp
 from openbell.data.bars import Series
+from openbell.reporting.findings import findings
+from openbell.reporting.judgement import judge_run
 from openbell.reporting.result import Result
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
 
 #: Of `run.json`; raised when a field changes its meaning or goes.
-SCHEMA = 1
+SCHEMA = 2
+#: Those that can be read still: nothing that is read has changed since.
+READABLE = (1, SCHEMA)
 #: The distributions whose versions decide figures.
 PACKAGES = ("openbell", "numpy", "TA-Lib", "exchange_calendars")
 
@@ -31,6 +35,7 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
         lookahead: The verdict of a look-ahead check, if one was made; kept as it is.
     """
     plan = result.plan.as_json()
+    found_out = findings(result, lookahead=lookahead)
     plan["strategy"] = origin(result.found)
     found = {
         "schema": SCHEMA,
@@ -51,7 +56,8 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
         "metrics": result.metrics,
         "ledger_hash": result.hash,
         **({"risk": risk(result)} if result.plan.risk.active else {}),
-        "warnings": [notice._asdict() for notice in result.warnings],
+        "verdict": judge_run(result, found_out).as_json(),
+        "findings": [notice._asdict() for notice in found_out],
         "lookahead": lookahead,
     }
     plain: dict[str, Any] = _plain(found)

@@ -17,6 +17,8 @@ from openbell.core.types import Reason
 from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.data.universe import Coverage, measure
+from openbell.portfolio.evidence import Evidence, weigh
+from openbell.portfolio.metrics import simple_returns
 from openbell.portfolio.summary import DESCRIPTIONS, summarise, summarise_activity, summarise_trades
 from openbell.portfolio.tried import Tried
 from openbell.reporting import tables, words
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # pandas and plotly are slow to load: only who asks for a fra
     import pandas as pd
     from plotly.graph_objects import Figure
 
+    from openbell.reporting.judgement import Judgement
     from openbell.reporting.notices import Notice
 
 
@@ -55,6 +58,7 @@ class Result:
         self.compared = compared  #: the bars that a named benchmark was made of
         self.engine, self.engine_reason = way  #: which engine ran, and why that one
         self.finer = finer  #: the bars that decided between a stop and its target
+        self.trial = 0  #: its number among what was tried of this idea on these data; 0: not known
         self.tried = tried  #: what was tried of this idea on these data, this run included; None: not known
 
     @cached_property
@@ -127,11 +131,24 @@ class Result:
         return tables.trades(self.outcome)
 
     @cached_property
-    def warnings(self) -> list[Notice]:
-        """What to know before believing the figures, the most serious first."""
-        from openbell.reporting.warnings import warnings
+    def evidence(self) -> Evidence:
+        """What its returns are evidence of, after all that was tried."""
+        own, its = simple_returns(self.daily_equity), simple_returns(self.daily_benchmark)
+        return weigh(own, its, tried=self.tried)
 
-        return warnings(self)
+    @cached_property
+    def verdict(self) -> Judgement:
+        """What the evidence supports, in one sentence; `str()` of it is that."""
+        from openbell.reporting.judgement import judge_run
+
+        return judge_run(self, self.findings)
+
+    @cached_property
+    def findings(self) -> list[Notice]:
+        """What speaks against the figures, the most serious first, each with what to do about it."""
+        from openbell.reporting.findings import findings
+
+        return findings(self)
 
     def tax_lots(self, method: str = "fifo") -> pd.DataFrame:
         """What was closed of each lot, a row each: `fifo`, `lifo`, `average`, or `highest` cost first.
@@ -216,12 +233,13 @@ class Result:
             f"{self.found.name} on {self.plan.traded}, "
             f"{words.date(int(self.outcome.times[0]))} to {words.date(int(self.outcome.times[-1]))}"
             + (", without costs" if self.plan.costs.free else ""),
+            f"  {self.verdict}",
             f"  equity {self.plan.cash:,.0f} → {self.final_equity:,.2f}",
         ]
         lines += [f"  {DESCRIPTIONS[key].label.lower()} {words.shown(key, m[key])}" for key in _HEADLINE]
         if self.engine != "event":
             lines.append(f"  engine {self.engine}: {self.engine_reason}")
-        lines += [f"  {notice.level}: {notice.text}" for notice in self.warnings if notice.level != "note"]
+        lines += [f"  {notice.level}: {notice.text}" for notice in self.findings if notice.level != "note"]
         return "\n".join(lines)
 
     def _framed(self, table: tables.Table) -> pd.DataFrame:

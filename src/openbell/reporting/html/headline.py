@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from openbell.core.types import NANOS_PER_DAY
 from openbell.portfolio.summary import DESCRIPTIONS
+from openbell.reporting.credibility import DAYS_OF_A_YEAR
+from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
-from openbell.reporting.warnings import DAYS_OF_A_YEAR
 from openbell.reporting.words import (
-    capitalised,
     commission,
     count,
     date,
@@ -24,12 +24,10 @@ from openbell.reporting.words import (
 )
 
 #: The figures of the cards, in their order.
-VERDICT = ("total_return", "cagr", "sharpe", "max_drawdown", "volatility", "trades", "win_rate", "costs_paid")
+CARDS = ("total_return", "cagr", "sharpe", "max_drawdown", "volatility", "trades", "win_rate", "costs_paid")
 #: Below a year, growth a year says nothing.
 _YEAR = DAYS_OF_A_YEAR * NANOS_PER_DAY
 _PERIODS = {"1d": "daily", "1w": "weekly", "1mo": "monthly"}
-#: How loud a verdict that cleared all orders is said.
-_SUSPECTS = {"suspect": "caution"}
 _WORDS = {"serious": "Serious", "caution": "Caution", "note": "Note"}
 
 
@@ -56,14 +54,15 @@ def title(result: Result) -> str:
     return f"{result.found.name} on {listed}"
 
 
-def header(result: Result, benchmark: Mapping[str, float], *, values: Mapping[str, Any]) -> str:
-    """Return the head of the page.
+def header(result: Result, benchmark: Mapping[str, float], *, described: Mapping[str, Any]) -> str:
+    """Return the head of the page: first of all what the evidence supports.
 
     Args:
         result: The run.
         benchmark: The benchmark's metrics.
-        values: The parameters' values.
+        described: What `identity.describe` says of it.
     """
+    values, verdict = described["strategy"]["parameters"], described["verdict"]
     free = result.plan.costs.free
     badge = "<p class='badge'>Without costs</p>" if free else ""
     outcome, frame = result.outcome, result.plan.timeframe
@@ -76,16 +75,23 @@ def header(result: Result, benchmark: Mapping[str, float], *, values: Mapping[st
         ", ".join(f"{name} {value}" for name, value in values.items()),
     ]
     told = " · ".join(fact for fact in facts if fact)
-    cards = "".join(_card(key, result.metrics[key], benchmark.get(key)) for key in VERDICT)
+    cards = "".join(_card(key, result.metrics[key], benchmark.get(key)) for key in CARDS)
     return (
         f"<header><p class='eyebrow'>{eyebrow(result)}</p><h1>{escape(title(result))}</h1>{badge}"
-        f"<p class='facts-line'>{escape(told)}</p><p class='verdict'>{escape(verdict(result, benchmark))}</p>"
+        f"{judged(verdict)}<p class='facts-line'>{escape(told)}</p>"
+        f"<p class='verdict'>{escape(summary(result, benchmark))}</p>"
         f"<p class='costs'>{escape(cost_statement(result))}</p></header>\n"
         f"<dl class='cards' aria-label='Key figures'>{cards}</dl>\n"
     )
 
 
-def verdict(result: Result, benchmark: Mapping[str, float]) -> str:
+def judged(verdict: Mapping[str, Any]) -> str:
+    """Return a verdict and its grounds, as `Judgement.as_json` has them."""
+    grounds = f"<p class='grounds'>{escape(verdict['detail'])}</p>" if verdict["detail"] else ""
+    return f"<p class='judgement {verdict['standing']}'>{escape(verdict['text'])}</p>{grounds}"
+
+
+def summary(result: Result, benchmark: Mapping[str, float]) -> str:
     """Return what came of the run, and whether it was worth the trouble, in words."""
     m, times = result.metrics, result.outcome.times
     after = "before any costs" if result.plan.costs.free else "after costs"
@@ -127,32 +133,30 @@ class Told(NamedTuple):
     level: str
     text: str
     detail: str
+    remedy: str
     word: str
 
 
-def notices(found: Sequence[Mapping[str, str]], lookahead: Mapping[str, Any] | None) -> str:
-    """Return what to know first: the verdict on look-ahead if there is one, then the warnings."""
-    items = [_notice(*one) for one in told(found, lookahead)]
-    if not items:
-        return "<p>Nothing was noticed that would speak against these figures.</p>"
-    return f"<ul class='notices'>{''.join(items)}</ul>"
+def notices(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return the findings, with what to do about each."""
+    return f"<ul class='notices'>{''.join(_notice(one) for one in told(found))}</ul>"
 
 
-def told(found: Sequence[Mapping[str, str]], lookahead: Mapping[str, Any] | None) -> list[Told]:
-    """Return what to know first, the verdict on look-ahead before the rest."""
-    items = []
-    if lookahead is not None:
-        first, stop, rest = str(lookahead["text"]).partition(". ")
-        level = "serious" if not lookahead["clean"] else _SUSPECTS.get(str(lookahead.get("kind")), "note")
-        items.append(Told(level, capitalised(first + stop.strip()), rest, "Look-ahead"))
-    return [*items, *(Told(n["level"], n["text"], n["detail"], _WORDS[n["level"]]) for n in found)]
+def told(found: Sequence[Mapping[str, Any]]) -> list[Told]:
+    """Return the findings as a reader sees them."""
+    return [Told(n["level"], n["text"], n["detail"], n["remedy"], _word(n)) for n in found]
 
 
-def _notice(level: str, text: str, detail: str, word: str) -> str:
-    more = f" <span class='detail'>{escape(detail)}</span>" if detail else ""
+def _word(one: Mapping[str, Any]) -> str:
+    return "Look-ahead" if one["kind"] == LOOK_AHEAD else _WORDS[one["level"]]
+
+
+def _notice(one: Told) -> str:
+    detail = f" <span class='detail'>{escape(one.detail)}</span>" if one.detail else ""
+    remedy = f" <span class='remedy'>{escape(one.remedy)}</span>" if one.remedy else ""
     return (
-        f"<li class='{level}'><span class='level'>{word}</span>"
-        f"<p><strong>{escape(text)}</strong>{more}</p></li>"
+        f"<li class='{one.level}'><span class='level'>{one.word}</span>"
+        f"<p><strong>{escape(one.text)}</strong>{detail}{remedy}</p></li>"
     )
 
 

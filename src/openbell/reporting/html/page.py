@@ -45,7 +45,7 @@ def render(result: Result, described: Mapping[str, Any]) -> str:
     held = held_metrics(result)
     drawn: dict[str, Any] = {}
     body = "".join(_sections(result, described, held, drawn))
-    top = headline.header(result, held, values=described["strategy"]["parameters"])
+    top = headline.header(result, held, described=described)
     return whole(headline.title(result), f"{top}{_navigation()}{body}", drawn)
 
 
@@ -114,7 +114,7 @@ def _sections(
         "figures": {key: one for key, one in figures.items() if one is not None},
         "captions": {f"price-{i}": one.caption for i, one in enumerate(on_price)},
     }
-    notices = headline.notices(described["warnings"], described["lookahead"])
+    notices = headline.notices(described["findings"])
     return [
         section("know", "What to know first", notices),
         _growth(result, name),

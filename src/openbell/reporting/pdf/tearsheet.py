@@ -94,24 +94,23 @@ def _cover(
 ) -> Section:
     name = headline.benchmark_name(result)
     values = described["strategy"]["parameters"]
-    cards = [_card(key, result.metrics[key], held.get(key)) for key in headline.VERDICT]
+    cards = [_card(key, result.metrics[key], held.get(key)) for key in headline.CARDS]
     drawn["growth"] = _growth(result, name)
     said = f"Equity from {money(result.plan.cash)} to {money(result.final_equity)}, against {name}."
-    told = headline.told(described["warnings"], described["lookahead"])
+    told, verdict = headline.told(described["findings"]), described["verdict"]
     free = [words("Without costs.")] if result.plan.costs.free else []
     return Section(
         "",
         [
+            {"kind": "judgement"} | {key: verdict[key] for key in ("standing", "text", "detail")},
             *free,
             *([words(", ".join(f"{k} {v}" for k, v in values.items()), muted=True)] if values else []),
-            words(headline.verdict(result, held)),
+            words(headline.summary(result, held)),
             words(headline.cost_statement(result), muted=True),
             {"kind": "cards", "cards": cards},
             chart("growth", f"{said} Below it the fall from the peak so far."),
             heading("What to know first"),
-            {"kind": "notices", "notices": [dict(one._asdict()) for one in told]}
-            if told
-            else words("Nothing was noticed that would speak against these figures."),
+            {"kind": "notices", "notices": [dict(one._asdict()) for one in told]},
         ],
     )
 

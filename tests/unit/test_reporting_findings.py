@@ -10,7 +10,8 @@ from openbell.core.types import Reason
 from openbell.data.bars import Finding, FindingKind, Series
 from openbell.reporting.notices import LEVELS, Notice
 from openbell.reporting.result import Result
-from openbell.reporting.warnings import interval, warnings
+from openbell.reporting.credibility import interval
+from openbell.reporting.findings import findings
 from openbell.reporting.words import REASONS, commission, count, date, money, percent, slippage
 from tests.unit import acting
 from tests.unit.acting import idle
@@ -47,11 +48,11 @@ def saw(count: int, *, step: float) -> list[float]:
 
 
 def texts(result: Result, level: str = "") -> str:
-    return "\n".join(f"{n.text} {n.detail}" for n in warnings(result) if level in ("", n.level))
+    return "\n".join(f"{n.text} {n.detail} {n.remedy}" for n in findings(result) if level in ("", n.level))
 
 
 def test_the_most_serious_come_first():
-    found = warnings(run(market(saw(60, step=1.0)), flip, costs=ob.NO_COSTS))
+    found = findings(run(market(saw(60, step=1.0)), flip, costs=ob.NO_COSTS))
     levels = [LEVELS.index(notice.level) for notice in found]
     assert levels == sorted(levels)
     assert found[0].text == "Without costs: no commission and no slippage."
@@ -75,7 +76,7 @@ def test_zero_trades_name_decisions_that_came_to_no_order():
 
 def why_none(data: Any, act: Any, **settings: Any) -> str:
     """Return how a run explains that it has no trade."""
-    found = [n.text for n in warnings(run(data, act, **settings)) if n.text.startswith("0 trades: ")]
+    found = [n.text for n in findings(run(data, act, **settings)) if n.text.startswith("0 trades: ")]
     return found[0].removeprefix("0 trades: ")
 
 
@@ -134,7 +135,7 @@ def test_symbols_whose_indicators_never_had_a_value_are_named():
         def on_bar(self, bar: ob.Bar) -> None: ...
 
     short, long = (series(["10 11 9 10"] * bars, symbol=symbol) for bars, symbol in ((3, "A"), (5, "B")))
-    found = warnings(ob.backtest(Waiting, [short, long], costs=DEAR))
+    found = findings(ob.backtest(Waiting, [short, long], costs=DEAR))
     text = "0 trades: in 8 bars its conditions never held; for A its indicators never had a value."
     assert text in [notice.text for notice in found]
 
@@ -293,10 +294,10 @@ def test_every_reason_has_words():
     assert set(REASONS) == set(Reason) - {Reason.NONE}
 
 
-def test_a_result_keeps_its_warnings():
+def test_a_result_keeps_its_findings():
     result = run(market([10.0] * 3), idle)
-    assert result.warnings == warnings(result)
-    assert isinstance(result.warnings[0], Notice)
+    assert result.findings == findings(result)
+    assert isinstance(result.findings[0], Notice)
 
 
 def test_numbers_and_dates_in_words():
