@@ -84,6 +84,8 @@ def test_a_trail_is_on_ticks_or_a_share() -> None:
 def test_what_the_broker_does_not_have_is_refused() -> None:
     assert refused(order(type=T.STOP, stop=5), can=BARE) is Reason.UNSUPPORTED
     assert refused(order(tif=TimeInForce.FOK), can=BARE) is Reason.UNSUPPORTED
+    assert refused(order(type=T.LIMIT, limit=5, extended=True), can=BARE) is Reason.UNSUPPORTED
+    assert passed(order(type=T.LIMIT, limit=5, extended=True)).extended_hours
     fraction = Instrument("A", lot=0.1)
     assert refused(order(quantity=1.5), can=BARE, instrument=fraction) is Reason.BAD_QUANTITY
     assert str(passed(order(quantity=1.5), instrument=fraction).quantity) == "1.5"

@@ -154,13 +154,14 @@ def _refuse_both(key: str, query: dict[str, str], place: str, loaded: Loaded) ->
 
 
 def _check_reading(reading: dict[str, str]) -> None:
-    """Refuse an unknown calendar, zone or stamp."""
+    """Refuse an unknown calendar, zone, stamp or session."""
     if "timezone" in reading:
         find_zone(reading["timezone"])
     if reading.get("calendar", "auto") != "auto":
         sessions(reading["calendar"], _SOME_MOMENT, _SOME_MOMENT)
-    if "stamp" in reading:
-        Reading(None, stamp=reading["stamp"])
+    for name in ("stamp", "session"):
+        if name in reading:
+            Reading(None, **{name: reading[name]})
 
 
 def _check_bundled(loaded: Loaded, symbols: tuple[str, ...], listed: str) -> None:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from openbell.core.errors import BadData
 
+#: Trading after a session's close, in ns: NYSE and Nasdaq go on for four hours, after half days too.
+AFTER_HOURS = 4 * 3600 * 1_000_000_000
+
 
 class Sessions(NamedTuple):
     """Opening and closing times in ns, sorted, one pair for each session. Closes follow their opens."""
@@ -27,6 +30,15 @@ class Sessions(NamedTuple):
     def open_from(self, time: int) -> int:
         """Return the first open at or after `time`: when an OPG order sent then may fill."""
         return self.opens[self._within(bisect_left(self.opens, time), time)]
+
+    def is_open(self, time: int) -> bool:
+        """Tell whether a time lies in a session."""
+        index = bisect_right(self.opens, time) - 1
+        return index >= 0 and time < self.closes[index]
+
+    def extended_close_after(self, time: int) -> int:
+        """Return when a DAY order sent at `time` runs out that works outside of its session too."""
+        return self.close_after(time - AFTER_HOURS) + AFTER_HOURS
 
     def _within(self, index: int, time: int) -> int:
         if index >= len(self.closes):

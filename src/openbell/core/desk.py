@@ -14,7 +14,7 @@ from openbell.core.inputs import real, shown
 from openbell.core.market import Track
 from openbell.core.orders import Order
 from openbell.core.ports import InformedSizer, Market, Sizer
-from openbell.core.requests import NO_EXITS, NO_TICKET, Exits, Ticket
+from openbell.core.requests import NO_EXITS, NO_TICKET, Amount, Exits, Ticket
 from openbell.core.situation import situate
 from openbell.core.types import OrderStatus, OrderType, Reason
 
@@ -49,15 +49,16 @@ class Desk:
         self._positions = account.positions
         self.tracks = market.tracks
         self._conviction: dict[str, float] = {}
+        self._amounts: dict[str, Amount] = {}  # of signals that said their size themselves
         self.tell_signal: Callable[[str, float], object] | None = None  #: hears of signals that are no holds
         self._valued_at = self._valued_of = -1  # the time and the ledger's length that the equity is of
         self._equity = 0.0
 
     # --- signals ---------------------------------------------------------------------------------------
 
-    def holds(self, symbol: str, conviction: float) -> bool:
+    def holds(self, symbol: str, conviction: float, amount: Amount | None = None) -> bool:
         """Tell whether a signal repeats the last one while its position or its order stands."""
-        if conviction != self._conviction.get(symbol):
+        if conviction != self._conviction.get(symbol) or self._amounts.get(symbol) != amount:
             return False
         position = self._positions.get(symbol)
         held = position.quantity if position is not None else 0.0
@@ -68,19 +69,21 @@ class Desk:
             return held * conviction > 0.0
         return any(not order.reduce_only and order.side * conviction > 0.0 for order in working.values())
 
-    def signal(self, symbol: str, conviction: float, exits: Exits, ticket: Ticket) -> Order | None:
-        """Bring the position to what the sizer makes of `conviction` in [-1, 1].
+    def signal(
+        self, symbol: str, conviction: float, exits: Exits, ticket: Ticket, amount: Amount | None = None
+    ) -> Order | None:
+        """Bring the position to what the sizer makes of `conviction` in [-1, 1], or to an amount.
 
         A signal that repeats the last one while its position or order stands is a hold: nothing is ordered.
         """
         if conviction < 0.0 and not self.short:
             self.note(Reason.SHORT_NOT_ALLOWED)
             conviction = 0.0
-        if self.holds(symbol, conviction):
+        if conviction == 0.0:
+            amount = None
+        if self.holds(symbol, conviction, amount):
             return None
-        self._conviction[symbol] = conviction
-        if self.tell_signal is not None:
-            self.tell_signal(symbol, conviction)
+        self._remember(symbol, conviction, amount)
         if conviction == 0.0:
             return self.target(symbol, 0.0, NO_EXITS, ticket)
         track = self.tracks[symbol]
@@ -88,6 +91,9 @@ class Desk:
         if math.isnan(price):
             self.note(Reason.NO_PRICE)
             return None
+        if amount is not None:
+            wanted = conviction * amount.shares(ticket.get("limit", price), track.instrument.lot)
+            return self._aim_for(symbol, wanted, exits, ticket)
         if self._informed is not None:
             return self._signal_in(self._informed, track, conviction, exits, ticket)
         answer = self.sizer.size(conviction, instrument=track.instrument, price=price, equity=self.equity())
@@ -97,6 +103,19 @@ class Desk:
                 f"the sizer {type(self.sizer).__name__} made {shown(answer)} of conviction {conviction:g} "
                 f"for {symbol}; size() must return shares, a number, negative for short"
             )
+        return self._aim_for(symbol, wanted, exits, ticket)
+
+    def _remember(self, symbol: str, conviction: float, amount: Amount | None) -> None:
+        self._conviction[symbol] = conviction
+        if amount is not None:
+            self._amounts[symbol] = amount
+        elif self._amounts:
+            self._amounts.pop(symbol, None)
+        if self.tell_signal is not None:
+            self.tell_signal(symbol, conviction)
+
+    def _aim_for(self, symbol: str, wanted: float, exits: Exits, ticket: Ticket) -> Order | None:
+        """Bring the position to a signal's shares, and say so where they are none."""
         if wanted == 0.0:
             self.note(Reason.SIZE_ZERO)
         return self.target(symbol, wanted, exits, ticket)
@@ -117,10 +136,8 @@ class Desk:
                 f"the sizer {type(sizer).__name__} made {shown(answer)} of conviction {conviction:g} for "
                 f"{symbol}; size_in() must return ob.Size(shares, why)"
             )
-        if wanted == 0.0:
-            self.note(Reason.SIZE_ZERO)
         told = ticket if ticket.get("tag") else Ticket(**{**ticket, "tag": answer.why})
-        return self.target(symbol, wanted, exits, told)
+        return self._aim_for(symbol, wanted, exits, told)
 
     def target(self, symbol: str, quantity: float, exits: Exits, ticket: Ticket) -> Order | None:
         """Bring the position to `quantity` signed shares; return the order that opens or changes it.
@@ -196,6 +213,7 @@ class Desk:
     def forget_signals(self) -> None:
         """Take the next signal of each symbol for a new one: who gave the last ones has left."""
         self._conviction.clear()
+        self._amounts.clear()
 
     def active(self) -> list[str]:
         """Return the symbols with a position or a working order."""

@@ -8,6 +8,9 @@ from openbell.core import rules
 from openbell.core.orders import PRICES, Order, Replace, on_lots
 from openbell.core.types import Instrument, OrderType, Reason, TimeInForce
 
+#: The times in force of what may work outside of the session.
+_LASTING = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD)
+
 
 def fault(order: Order, instrument: Instrument) -> tuple[Reason, str] | None:
     """Return what is wrong with an order's own numbers, or None. Buying power is the broker's question."""
@@ -64,6 +67,11 @@ def _price_fault(order: Order) -> str | None:
 
 
 def _time_fault(order: Order) -> str | None:
+    if order.extended and (order.type is not OrderType.LIMIT or order.tif not in _LASTING):
+        return (
+            f"extended=True is for limit orders that are {', '.join(_LASTING)}: nothing else works outside "
+            f"of the session, and this one is a {order.type} order that is {order.tif}"
+        )
     auction = order.tif in (TimeInForce.OPG, TimeInForce.CLS)
     if auction and order.type not in (OrderType.MARKET, OrderType.LIMIT):
         return f"a {order.type} order cannot be {order.tif}: only market and limit orders can"

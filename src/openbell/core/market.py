@@ -35,9 +35,11 @@ class Track:
 
     `unit` turns the last close into today's shares and is 1.0 but between an action and the next bar.
     `before` is what a share is worth that was received before its first bar; NaN where none can be.
+    `around` tells that some bars lie outside of the exchange's sessions, where not every order works.
     """
 
     __slots__ = (
+        "around",
         "before",
         "close",
         "cursor",
@@ -61,6 +63,7 @@ class Track:
         self.start, self.known, self.open, self.high, self.low, self.close, self.volume = columns  # type: ignore[assignment]  # two of ints, five of floats
         self.unit = 1.0
         self.before = float("nan")
+        self.around = False
 
     def price(self) -> float:
         """Return the last known close in today's shares; before the first bar what is told, or NaN."""

@@ -70,13 +70,14 @@ class Order:
     Prices a share in the instrument's currency; NaN means "none". `trail` is an amount, or a share of the
     price when `trail_percent`. `parent` holds a child back until it fills; orders that share a non-zero
     `oco` group cancel each other. `decided` is the time of the bar that the decision was made on. `aim`
-    marks what was sent to reach a target: a newer target takes its place.
+    marks what was sent to reach a target: a newer target takes its place. `extended` lets a limit order work
+    before the open and after the close too.
     """
 
     __slots__ = (
-        "_steps", "aim", "average", "decided", "fees", "filled", "good_till", "id", "limit", "oco", "parent",
-        "quantity", "reason", "reduce_only", "side", "status", "stop", "strategy", "symbol", "tag", "tif",
-        "trail", "trail_percent", "type",
+        "_steps", "aim", "average", "decided", "extended", "fees", "filled", "good_till", "id", "limit",
+        "oco", "parent", "quantity", "reason", "reduce_only", "side", "status", "stop", "strategy", "symbol",
+        "tag", "tif", "trail", "trail_percent", "type",
     )  # fmt: skip
 
     # Python hands arguments on by position, and their defaults, at a third of what it takes by name.
@@ -101,6 +102,7 @@ class Order:
         parent: int = 0,
         oco: int = 0,
         tag: str = "",
+        extended: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         self.id = id
         self.strategy = strategy
@@ -120,6 +122,7 @@ class Order:
         self.oco = oco
         self.aim = aim
         self.tag = tag
+        self.extended = extended
         self.status = _NEW
         self.reason = _NONE
         self.filled = 0.0
@@ -222,7 +225,8 @@ class Order:
         """Return the order in the words of a trader: `buy 100 AAPL limit 99.5 gtc`."""
         way = "buy" if self.side > 0 else "sell"
         prices = [self._price_in_words(name) for name in PRICES[self.type]] or [self.type.value]
-        return " ".join((way, f"{self.quantity:.10g}", self.symbol, *prices, self.tif.value))
+        hours = ("extended",) if self.extended else ()
+        return " ".join((way, f"{self.quantity:.10g}", self.symbol, *prices, self.tif.value, *hours))
 
     def _price_in_words(self, name: str) -> str:
         value: float = getattr(self, name)

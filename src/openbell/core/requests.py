@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypedDict, cast
+from typing import Literal, NamedTuple, TypedDict, cast
 
+from openbell.core import rules
 from openbell.core.errors import StrategyError, nearest
 from openbell.core.inputs import flag, real, shown
 from openbell.core.orders import Order, Replace
@@ -28,6 +29,7 @@ class Ticket(TypedDict, total=False):
     oco: int
     aim: bool
     tag: str
+    extended: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,17 @@ class Exits:
             yield Ticket(trail=self.trailing_stop, trail_percent=True, tag="trailing_stop")
         if self.take_profit is not None:
             yield Ticket(limit=self.take_profit, tag="take_profit")
+
+
+class Amount(NamedTuple):
+    """The size of a signal's position where the strategy says it itself, in place of the sizer."""
+
+    of: Literal["shares", "notional"]  #: notional is money: as many whole lots as it pays for
+    value: float
+
+    def shares(self, price: float, lot: float) -> float:
+        """Return the shares that are asked for, or that the money pays for at a price."""
+        return self.value if self.of == "shares" else rules.sized_by_value(self.value, price, lot)
 
 
 NO_EXITS = Exits()
@@ -96,6 +109,26 @@ def ticket_of(
         name: _READERS[name](call, symbol, name, value) for name, value in fields.items() if value is not None
     }
     return cast("Ticket", read)
+
+
+def amount_of(
+    call: str, symbol: str, *, confidence: object, shares: object, notional: object
+) -> Amount | None:
+    """Return the size that a signal says itself; None leaves it to the sizer.
+
+    Raises:
+        StrategyError: It says two, or one that is no positive number, or a confidence beside it.
+    """
+    if shares is None and notional is None:
+        return None
+    if shares is not None and notional is not None:
+        raise refused(call, symbol, "notional", notional, f"and shares={shown(shares)}: give one of them")
+    name: Literal["shares", "notional"] = "notional" if shares is None else "shares"
+    value = shares if notional is None else notional
+    if confidence != 1.0:
+        says = f"is for the sizer, and {name}={shown(value)} says the size without it; leave one of them out"
+        raise refused(call, symbol, "confidence", confidence, says)
+    return Amount(name, positive(call, symbol, name, value))
 
 
 def change_of(order: Order, **fields: object) -> Replace:
@@ -200,6 +233,7 @@ _READERS: dict[str, Callable[[str, str, str, object], object]] = {
     "reduce_only": _flag,
     "parent": _id,
     "tag": text,
+    "extended": _flag,
 }
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -143,8 +143,13 @@ class Source:
     provider: str
     feed: str
     adjustment: str = "raw"
-    session: str = "regular"
+    session: str = "regular"  #: or `extended`, with the bars before the open and after the close
     calendar: str = "XNYS"
+
+    @property
+    def is_around(self) -> bool:
+        """Tell whether there may be bars outside of the exchange's sessions."""
+        return self.session != "regular"
 
 
 class FindingKind(StrEnum):

@@ -43,7 +43,7 @@ _EPOCHS = (  #: whole numbers from, and below, which are probably to be read so
 )
 
 
-def from_frame(
+def from_frame(  # noqa: PLR0913  # all but the first two are named, and may be left out
     frame: pd.DataFrame,
     symbol: str,
     *,
@@ -51,6 +51,7 @@ def from_frame(
     calendar: str = "auto",
     stamp: str = "start",
     timezone: str | None = None,
+    session: str = "regular",
     actions: Iterable[Action] = (),
     provider: str = "frame",
 ) -> Series:
@@ -67,6 +68,7 @@ def from_frame(
         calendar: The exchange's calendar; `auto` is XNYS if all bars fall into its sessions, else `24/7`.
         stamp: Whether intraday times are the `start` or the `end` of their bars.
         timezone: The zone of times that name none. Needed for intraday bars.
+        session: `extended` lets intraday bars lie before the open and after the close.
         actions: The symbol's splits and dividends.
         provider: A name for where the frame came from, kept with the series.
 
@@ -75,7 +77,7 @@ def from_frame(
         ConfigError: An argument is wrong.
     """
     frame = _of_one_symbol(_checked(frame, symbol), symbol)
-    reading = Reading(timeframe, calendar, stamp, timezone)
+    reading = Reading(timeframe, calendar, stamp, timezone, session)
     names = ["" if name is None or name != name else str(name) for name in frame.columns]  # noqa: PLR0124  # NaN
     by_name: dict[str, Any] = dict(zip(names, (c for _, c in frame.items()), strict=True))
     layout = lay_out(names, place=symbol, timed=_has_times(frame.index, names, symbol))

@@ -46,8 +46,11 @@ class Reading:
     calendar: str = _AUTO  #: XNYS if all bars fall into its sessions, else 24/7
     stamp: str = "start"  #: whether an intraday stamp is its bar's "start" or "end"
     timezone: str | None = None  #: IANA name, for stamps without a zone
+    session: str = "regular"  #: or "extended": intraday bars may lie before the open and after the close
 
     def __post_init__(self) -> None:
+        if self.session not in {"regular", "extended"}:
+            raise ConfigError(f"session={self.session!r} must be 'regular' or 'extended'")
         if self.stamp not in {"start", "end"}:
             raise ConfigError(f"stamp={self.stamp!r} must be 'start' or 'end'")
 
@@ -181,7 +184,9 @@ def assemble(
         low=columns["low"],
         close=columns["close"],
         volume=columns["volume"],
-        source=Source(provider, feed, calendar=placed.sessions.calendar),
+        source=Source(
+            provider, feed, session=_session(timeframe, reading), calendar=placed.sessions.calendar
+        ),
         actions=tuple(actions),
         extra={name: column for name, column in columns.items() if name not in COLUMNS},
     )
@@ -206,9 +211,19 @@ class _Placed:
     findings: tuple[Finding, ...] = ()
 
 
+def _session(timeframe: int | CalendarUnit, reading: Reading) -> str:
+    """Return what of a day bars are of: those of days and longer are of their sessions."""
+    return reading.session if isinstance(timeframe, int) else "regular"
+
+
 def _place(table: Table, timeframe: int | CalendarUnit, reading: Reading) -> _Placed:
     """Put the bars into the sessions of the calendar, or of the first that holds them all."""
     automatic = reading.calendar == _AUTO
+    if isinstance(timeframe, int) and _session(timeframe, reading) != "regular":
+        placed = _place_in(_HOME if automatic else reading.calendar, table, timeframe, reading.stamp)
+        assert table.utc is not None  # noqa: S101  # only such bars can be placed
+        begin = table.utc - (timeframe if reading.stamp == "end" else 0)
+        return replace(placed, start=begin, known=begin + timeframe)
     placed = _place_in(_HOME if automatic else reading.calendar, table, timeframe, reading.stamp)
     outside = np.flatnonzero(~placed.inside)
     if not automatic:

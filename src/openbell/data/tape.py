@@ -40,6 +40,7 @@ class Tape:
         begin: int = 0,
         universe: Universe | None = None,
         folder: Path | None = None,
+        around: Iterable[str] = (),
     ) -> None:
         """Begin a tape.
 
@@ -51,6 +52,7 @@ class Tape:
             begin: The time before the first moment, ns UTC.
             universe: Who may be bought when; None is everything, always.
             folder: Where older bars go, so that memory stays as it is over months; None keeps all in memory.
+            around: The symbols that may have bars outside of the exchange's sessions.
 
         Raises:
             BadData: There is nothing to trade.
@@ -64,6 +66,8 @@ class Tape:
             one.symbol: Lane(one, timeframe, sessions, before.get(one.symbol), spill=_file(folder, number))
             for number, one in enumerate(instruments)
         }
+        for symbol in around:
+            self.lanes[symbol].track.around = True
         self.symbols = tuple(self.lanes)
         self.tracks: Mapping[str, Track] = {symbol: lane.track for symbol, lane in self.lanes.items()}
         known = [lane.known[-1] for lane in self.lanes.values() if len(lane)]

@@ -95,6 +95,7 @@ def place(series: Series, instrument: Instrument, cursor: Cursor, slots: Times) 
     """Place a series on a timeline, at `slots`."""
     columns = [getattr(series, name).data for name in ("start", "known", *COLUMNS)]
     track = Track(instrument, cursor, columns)
+    track.around = series.source.is_around
     count = len(series)
     if not series.actions:
         return Traded(series, track, Bar(track), slots, _ones(count), _ones(count), [0, count])

@@ -183,7 +183,8 @@ def _missing_bars(series: Series, sessions: Sessions, step: int) -> Iterator[Fin
     """Note holes inside sessions that have bars, but before the first bar and after the last."""
     ends, begins = series.known[:-1], series.start[1:]
     before, here = (np.searchsorted(sessions.opens, t, side="right") - 1 for t in (series.start[:-1], begins))
-    head = begins - np.maximum(ends, sessions.opens[here])
+    inside = np.minimum(begins, sessions.closes[here])  # what begins after a close misses nothing behind it
+    head = np.maximum(inside - np.maximum(ends, sessions.opens[here]), 0)
     tail = np.where(here > before, np.maximum(sessions.closes[before] - ends, 0), 0)
     holes = -(-head // step) - (-tail // step)  # rounded up: a session's last bar may be short
     total = int(holes.sum())

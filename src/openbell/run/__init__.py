@@ -19,6 +19,7 @@ from openbell.data.bars import Series
 from openbell.data.universe import Universe
 from openbell.execution.risk.limits import Risk
 from openbell.reporting.result import Result
+from openbell.run.counting import CALLER, count_run
 from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
 from openbell.run.prices import (
     CATALOG,
@@ -38,9 +39,6 @@ __all__ = [
     "execute", "instrument", "load", "load_plan", "open_catalog", "panel_of", "prepare", "simulate",
     "simulate_compiled",
 ]  # fmt: skip
-
-#: The provider of data that were a table of the caller's.
-CALLER = "caller"
 
 
 def backtest(  # noqa: PLR0913  # a run has many settings, all named and all with a default
@@ -77,8 +75,9 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         sizer: Turns signals into shares; the default puts 95 % of equity into a full conviction.
         benchmark: A symbol to compare with; empty holds what the run trades, in equal parts.
         provider: Where symbols come from: `bundled`; or `csv:FOLDER` or `parquet:FOLDER`, where
-            `?timezone=America/New_York`, `?calendar=24/7` and `?stamp=end`, joined by `&`, may follow; or
-            what the catalog holds, such as `yahoo` or `alpaca:iex`, where `?catalog=FOLDER` may follow.
+            `?timezone=America/New_York`, `?calendar=24/7`, `?stamp=end` and `?session=extended`, joined by
+            `&`, may follow; or what the catalog holds, such as `yahoo` or `alpaca:iex`, where
+            `?catalog=FOLDER` may follow.
         timeframe: The bars that are asked of the provider.
         finer: Finer bars that decide which came first when a bar touches a stop and its target.
         seed: Of `self.random`.
@@ -98,7 +97,9 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         provider=provider, timeframe=timeframe, seed=seed, instruments=instruments, risk=risk,
     )  # fmt: skip
     plan, found, series = prepare(strategy, data, finer=finer, **settings)
-    return execute(plan, found=found, series=series, finer=finer, engine=engine, progress=progress)
+    return execute(
+        plan, found=found, series=series, finer=finer, engine=engine, progress=progress, counted=True
+    )
 
 
 class Settings(TypedDict, total=False):
@@ -207,8 +208,18 @@ def execute(
     finer: Sequence[Series] = (),
     engine: str = "auto",
     progress: Progress | None = None,
+    counted: bool = False,
 ) -> Result:
     """Run a plan, with what it names unless it is given, and return what it led to.
+
+    Args:
+        plan: What is run.
+        found: The strategy.
+        series: The data.
+        finer: Finer bars of the caller's.
+        engine: Which runs it.
+        progress: Called with (moments done, moments in all) now and then.
+        counted: Whether it is a trial of the idea, and so written into the ledger of trials.
 
     Raises:
         ConfigError: The plan names what is not there, or its data were the caller's own and are not given.
@@ -236,7 +247,10 @@ def execute(
         )
     outcome, way = run_plan(plan, found, series, engine=engine, finer=finer, progress=progress)
     curve = outcome.growth_of(other[0]) * plan.cash if other else outcome.hold_benchmark()
-    return Result(plan, found, outcome, curve, compared=other, finer=finer, way=way)
+    result = Result(plan, found, outcome, curve, compared=other, finer=finer, way=way)
+    if counted:
+        count_run(result)
+    return result
 
 
 def load_plan(plan: Plan) -> list[Series]:

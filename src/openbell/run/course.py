@@ -69,6 +69,7 @@ def make_engine(plan: Plan, found: Found, ground: Ground, folder: Path | None = 
         begin=ground.begin,
         universe=plan.universe,
         folder=folder,
+        around=[symbol for symbol, source in ground.sources.items() if source.is_around],
     )
     strategy = found.make(plan.parameters)
     engine = Engine(

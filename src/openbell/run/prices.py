@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from openbell.data.catalog import Catalog
 
 #: What may follow `csv:FOLDER?` and `parquet:FOLDER?`.
-READING = ("calendar", "timezone", "stamp")
+READING = ("calendar", "timezone", "stamp", "session")
 #: The providers that read files.
 FILES = ("csv", "parquet")
 #: Where the catalog is, unless `?catalog=FOLDER` or the environment says otherwise.

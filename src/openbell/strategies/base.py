@@ -16,6 +16,7 @@ from openbell.core.orders import Order
 from openbell.core.requests import (
     NO_EXITS,
     NO_TICKET,
+    amount_of,
     change_of,
     exits_of,
     refused,
@@ -104,7 +105,7 @@ class Strategy:
 
     # --- signals ---------------------------------------------------------------------------------------
 
-    def buy(  # a signal with its exits
+    def buy(  # noqa: PLR0913  # a signal with its exits
         self,
         symbol: str,
         *,
@@ -113,17 +114,21 @@ class Strategy:
         take_profit: float | None = None,
         trailing_stop: float | None = None,
         limit: float | None = None,
+        shares: float | None = None,
+        notional: float | None = None,
+        extended: bool = False,
         tag: str = "",
     ) -> Order | None:
         """Signal a rise, with a confidence from 0 to 1. Repeated while it stands, it is a hold.
 
         Exits are prices, `trailing_stop` a share of the price; they live from the entry's fill on and the
-        first to fill cancels the others. With `limit` the entry waits for that price.
+        first to fill cancels the others. With `limit` the entry waits for that price, with `extended` before
+        the open and after the close too. `shares`, or `notional` in money, is the size in the sizer's place.
         """
-        exits = (stop_loss, take_profit, trailing_stop)
-        return self._signal("buy", symbol, confidence, exits, limit, tag)
+        exits, size = (stop_loss, take_profit, trailing_stop), (shares, notional)
+        return self._signal("buy", symbol, confidence, exits, limit, tag, size=size, extended=extended)
 
-    def sell(  # a signal with its exits
+    def sell(  # noqa: PLR0913  # a signal with its exits
         self,
         symbol: str,
         *,
@@ -132,11 +137,14 @@ class Strategy:
         take_profit: float | None = None,
         trailing_stop: float | None = None,
         limit: float | None = None,
+        shares: float | None = None,
+        notional: float | None = None,
+        extended: bool = False,
         tag: str = "",
     ) -> Order | None:
         """Signal a fall: `buy` mirrored. A cash account cannot be short, and only closes what it holds."""
-        exits = (stop_loss, take_profit, trailing_stop)
-        return self._signal("sell", symbol, confidence, exits, limit, tag)
+        exits, size = (stop_loss, take_profit, trailing_stop), (shares, notional)
+        return self._signal("sell", symbol, confidence, exits, limit, tag, size=size, extended=extended)
 
     def _signal(
         self,
@@ -146,6 +154,9 @@ class Strategy:
         exits: tuple[object, ...],
         limit: object,
         tag: object,
+        *,
+        size: tuple[object, object],
+        extended: object,
     ) -> Order | None:
         desk = self._desk or self.desk
         if symbol.__class__ is not str:
@@ -155,13 +166,17 @@ class Strategy:
             raise refused(call, symbol, "confidence", confidence, "must be a number from 0 to 1")
         if call == "sell":
             conviction = -conviction
-        if desk.holds(symbol, conviction):
+        amount = None
+        if size != _NO_SIZE:
+            shares, notional = size
+            amount = amount_of(call, symbol, confidence=confidence, shares=shares, notional=notional)
+        if desk.holds(symbol, conviction, amount):
             return None
         if symbol not in desk.tracks:
             desk.check(call, symbol)
-        plain = limit is None and tag.__class__ is str and not tag
-        ticket = NO_TICKET if plain else ticket_of(call, symbol, limit=limit, tag=tag)
-        return desk.signal(symbol, conviction, exits_of(call, symbol, *exits), ticket)
+        plain = limit is None and extended is False and tag.__class__ is str and not tag
+        ticket = NO_TICKET if plain else ticket_of(call, symbol, limit=limit, tag=tag, extended=extended)
+        return desk.signal(symbol, conviction, exits_of(call, symbol, *exits), ticket, amount)
 
     def hold(self, symbol: str) -> None:
         """Leave the position and its orders as they are: a decision that is written out."""
@@ -186,6 +201,7 @@ class Strategy:
         trailing_stop: float | None = None,
         after: Order | None = None,
         oco: Order | None = None,
+        extended: bool = False,
         tag: str = "",
     ) -> Order:
         """Send one order for `quantity` shares, negative to sell.
@@ -193,7 +209,8 @@ class Strategy:
         Its type follows from its prices: `limit`, `stop`, both (stop-limit), `trail` (an amount, or a share
         of the price with `trail_percent`), none (market). `tif` is DAY, GTC, IOC, FOK, OPG (on open), CLS (on
         close) or GTD with `good_till`. `after` holds it back until that order of the same symbol fills (OTO);
-        `oco` makes the two cancel each other.
+        `oco` makes the two cancel each other. `extended` lets a limit order work before the open and after
+        the close too.
         """
         desk = self.desk
         desk.check("order", symbol)
@@ -204,7 +221,7 @@ class Strategy:
             raise refused("order", symbol, "quantity", quantity, _SHARES)
         ticket = ticket_of(
             "order", symbol, limit=limit, stop=stop, trail=trail, trail_percent=trail_percent, tif=tif,
-            good_till=good_till, reduce_only=reduce_only, parent=parent, tag=tag,
+            good_till=good_till, reduce_only=reduce_only, parent=parent, extended=extended, tag=tag,
         )  # fmt: skip
         order = desk.order(
             symbol, shares, exits_of("order", symbol, stop_loss, take_profit, trailing_stop), ticket
@@ -388,6 +405,7 @@ _METHODS = frozenset(
 )
 _CALLED = frozenset({"bind", "ready"})
 
+_NO_SIZE = (None, None)
 _SHARES = "must be a number of shares, negative to sell, not zero"
 _TARGET = "must be a number of shares, negative for short, zero for none"
 _WEIGHT = "must be a number: a share of equity, negative for short"

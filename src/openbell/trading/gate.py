@@ -115,6 +115,7 @@ class Gate:
             trail_percent=order.trail_percent,
             good_till=order.good_till,
             reduce_only=order.reduce_only,
+            extended_hours=order.extended,
             take_profit=price_of(exits.take_profit, instrument),
             stop_loss=price_of(exits.stop_loss, instrument),
         )
@@ -124,6 +125,8 @@ class Gate:
         wrong = fault(order, instrument)
         if wrong is not None:
             return Refusal(*wrong)
+        if order.extended and not can.extended_hours:
+            return Refusal(Reason.UNSUPPORTED, "the broker has no orders outside of the session")
         if terms.type not in can.types:
             return Refusal(Reason.UNSUPPORTED, f"the broker has no {terms.type.value} orders")
         if self._tif(order, terms) not in can.tifs:

@@ -15,7 +15,7 @@ def may_be_native(parent: Route, children: list[Route]) -> bool:
     kinds = [child.terms.type for child in children]
     return (
         parent.terms.type in {OrderType.MARKET, OrderType.LIMIT}
-        and not parent.order.reduce_only
+        and not (parent.order.reduce_only or parent.order.extended)  # exits work in the session alone
         and 1 <= len(kinds) == len(set(kinds))
         and set(kinds) <= {OrderType.STOP, OrderType.LIMIT}
         and all(c.order.reduce_only and c.whole == parent.whole for c in children)
@@ -30,6 +30,7 @@ def may_be_pair(routes: list[Route]) -> bool:
         len(routes) == 2
         and kinds == {OrderType.LIMIT, OrderType.STOP}
         and all(route.order.reduce_only and route.parent is None for route in routes)
+        and not any(route.order.extended for route in routes)
         and routes[0].whole == routes[1].whole
     )
 

@@ -35,8 +35,9 @@ _ACTIONS: Mapping[str, type[Any]] = {kind.__name__: kind for kind in get_args(Ac
 
 
 def body_of_order(order: Order) -> Body:
-    """Return what an order asks for."""
-    return _plain({name: getattr(order, name) for name in _ASKED})
+    """Return what an order asks for. What is rare is there only where it is asked for."""
+    asked = {name: getattr(order, name) for name in _ASKED}
+    return _plain(asked | ({"extended": True} if order.extended else {}))
 
 
 def order_of(body: Body) -> Order:

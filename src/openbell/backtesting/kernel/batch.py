@@ -21,7 +21,14 @@ from openbell.backtesting.kernel.convictions import (
 )
 from openbell.backtesting.kernel.decider import RAISED, Decider, Scratch, new_lists, new_scratch
 from openbell.backtesting.kernel.exact import LARGE, refuse
-from openbell.backtesting.kernel.inputs import SIZERS, check_actions, columns_of, set_costs, set_symbols
+from openbell.backtesting.kernel.inputs import (
+    SIZERS,
+    check_actions,
+    check_hours,
+    columns_of,
+    set_costs,
+    set_symbols,
+)
 from openbell.backtesting.kernel.loop import prepare, replay
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.kernel.pointers import entry_of, has_entry
@@ -79,6 +86,7 @@ class Batch:
             CannotCompile: The decision, the sizer or a setting has no compiled form.
         """
         check_actions(panel.schedule())
+        check_hours(panel)
         if plan.universe is not None:
             raise refuse("in a universe, members come and go")
         if not plan.costs.margin.is_plain:

@@ -41,6 +41,17 @@ def check_actions(schedule: Iterable[tuple[int, Action]]) -> None:
             raise refuse(f"{action.symbol} {kind}")
 
 
+def check_hours(panel: Panel) -> None:
+    """Refuse bars in which not every order works.
+
+    Raises:
+        CannotCompile: A symbol has bars outside of the exchange's sessions.
+    """
+    for symbol, track in panel.tracks.items():
+        if track.around:
+            raise refuse(f"{symbol} has bars outside of the sessions")
+
+
 def columns_of(panel: Panel, marks: NDArray[np.int64]) -> dict[str, Any]:
     """Return all bars side by side. One symbol's columns are taken as they are, without a copy."""
     parts = list(panel.parts.values())

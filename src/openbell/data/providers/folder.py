@@ -39,6 +39,7 @@ class FolderProvider:
         calendar: str = "auto",
         stamp: str = "start",
         timezone: str | None = None,
+        session: str = "regular",
         actions: Mapping[str, tuple[Action, ...]] | None = None,
     ) -> None:
         """Take a folder or a file, and how to read it.
@@ -48,6 +49,7 @@ class FolderProvider:
             calendar: The exchange's calendar; `auto` is XNYS if all bars fall into its sessions, else `24/7`.
             stamp: Whether intraday times are the `start` or the `end` of their bars.
             timezone: The zone of times that name none.
+            session: `extended` lets intraday bars lie before the open and after the close.
             actions: Splits and dividends by symbol.
 
         Raises:
@@ -58,6 +60,8 @@ class FolderProvider:
         self._actions = actions or {}
         with self._placed("stamp", stamp):
             self._reading = Reading(None, calendar, stamp, timezone)
+        with self._placed("session", session):
+            self._reading = replace(self._reading, session=session)
         if timezone is not None:
             with self._placed("timezone", timezone):
                 find_zone(timezone)

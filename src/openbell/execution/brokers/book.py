@@ -110,6 +110,8 @@ class Book:
             self._say(order.id, _ACCEPTED, time)
 
     def _expiry(self, order: Order, time: int) -> float:
+        if order.extended and order.tif is TimeInForce.DAY:
+            return self._sessions.extended_close_after(time)
         if order.tif in (TimeInForce.DAY, TimeInForce.CLS):
             return self._sessions.close_after(time)
         if order.tif is TimeInForce.OPG:

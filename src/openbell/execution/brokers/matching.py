@@ -58,7 +58,7 @@ class Matching:
         start, open_ = track.start[at], track.open[at]
         if working.expires <= start:
             self._book.expire(working)
-        elif working.since <= start and not math.isnan(open_):
+        elif working.since <= start and not math.isnan(open_) and self._is_tradable(working, start):
             self._fills.begin()
             self._fills.fill(working, at, open_, _OPEN)
 
@@ -74,7 +74,7 @@ class Matching:
             start = track.start[at]
             if working.expires <= start:
                 book.expire(working)
-            elif working.since <= start:
+            elif working.since <= start and self._is_tradable(working, start):
                 if working.trails:
                     trailing.append((working, at))
                 if working.plain or not working.is_missed(track.high[at], track.low[at]):
@@ -88,6 +88,10 @@ class Matching:
                 self._close(later, time)
         _trail(trailing)
 
+    def _is_tradable(self, working: Working, start: int) -> bool:
+        """Tell whether an order works in a bar that begins at `start`: not each does outside of a session."""
+        return not working.confined or self._sessions.is_open(start)
+
     # --- the open --------------------------------------------------------------------------------------
 
     def _open(self, queue: list[_Item], trailing: list[_Item]) -> None:
@@ -99,9 +103,10 @@ class Matching:
             if working.active:
                 self._at_open(working, at)
             if joined:
-                turns.extend((child, at) for child in joined)
-                queue.extend((child, at) for child in joined if (child, at) not in queue)
-                trailing.extend((child, at) for child in joined if child.trails)
+                new = [(child, at) for child in joined if self._is_tradable(child, child.track.start[at])]
+                turns.extend(new)
+                queue.extend(item for item in new if item not in queue)
+                trailing.extend(item for item in new if item[0].trails)
                 joined.clear()
 
     def _at_open(self, working: Working, at: int) -> None:

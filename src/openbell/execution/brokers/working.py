@@ -30,14 +30,14 @@ class Working:
     quantity that waits for its parent to fill. `lot` is what it fills in: to reduce, an odd lot may go.
     `is_stop` is true while it waits for a stop price, `limited` when it has a limit, `bound` when it
     belongs to an open or a close and ends there, and `plain` when it is to fill at the next open, whatever
-    the price. `reserved` shares tie up `need` of the account's free equity, as
-    part of the OCO `group` that it was in then.
+    the price. `confined` ones work in sessions alone, and there are bars outside of them. `reserved` shares
+    tie up `need` of the account's free equity, as part of the OCO `group` that it was in then.
     """
 
     __slots__ = (
-        "active", "bound", "expires", "filled", "group", "is_stop", "limit", "limited", "lot", "mark", "need",
-        "order", "paid", "pending", "plain", "quantity", "raw", "reserved", "since", "stop", "track", "trail",
-        "trails", "value",
+        "active", "bound", "confined", "expires", "filled", "group", "is_stop", "limit", "limited", "lot",
+        "mark", "need", "order", "paid", "pending", "plain", "quantity", "raw", "reserved", "since", "stop",
+        "track", "trail", "trails", "value",
     )  # fmt: skip
 
     need: float
@@ -58,6 +58,7 @@ class Working:
         self.bound = False
         if order.tif is not _GTC and order.tif in _BOUND:
             self.bound, self.plain = True, False
+        self.confined = track.around and not order.extended
         lot = track.instrument.lot
         self.lot = 1.0 if order.reduce_only and lot > 1.0 else lot
         self.active = False
