@@ -13,6 +13,7 @@ from hypothesis import settings
 from openbell.utils import logging
 
 # The exchange's sessions take seconds to compute: keep them beside the tests, not in the user's home.
+os.environ["OPENBELL_TRIALS"] = "off"  # what is tried here is no trial of the user's; see `trials`
 os.environ.setdefault("OPENBELL_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "openbell"))
 
 # What an earlier run asked of its servers does not count for this one.
@@ -22,6 +23,14 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 # A slow machine is no wrong answer. The automatic run repeats its examples; a run by hand explores new ones.
 settings.register_profile("openbell", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("openbell")
+
+
+@pytest.fixture
+def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let what a test tries be counted, in a ledger of its own, which need not be there yet."""
+    path = tmp_path / "counted" / "trials.db"
+    monkeypatch.setenv("OPENBELL_TRIALS", str(path))
+    return path
 
 
 @pytest.fixture(autouse=True)

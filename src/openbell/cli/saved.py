@@ -15,6 +15,7 @@ from openbell.cli.terminal import progress
 from openbell.reporting.export import RUN_FILE, write_run
 from openbell.reporting.identity import as_text, describe
 from openbell.reporting.result import Result
+from openbell.reporting.trialcount import restore_trial
 from openbell.reporting.words import count
 
 
@@ -83,9 +84,11 @@ def rewrite(name: str, reports: str | None) -> tuple[Answer, Result]:
 def run_again(recorded: Recorded) -> Result:
     """Run a recorded run again, with what is there now."""
     with progress() as tell:
-        return run.execute(
+        result = run.execute(
             recorded.plan, progress=lambda done, total: tell(done / total, recorded.folder.name)
         )
+    restore_trial(result, recorded.folder)
+    return result
 
 
 def _changes(recorded: Recorded, result: Result) -> Iterator[str]:

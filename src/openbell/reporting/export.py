@@ -15,6 +15,8 @@ from openbell.reporting import identity, tables
 from openbell.reporting.html.page import render
 from openbell.reporting.place import attempt, beside, put_in_place
 from openbell.reporting.result import Result
+from openbell.reporting.trialcount import FILE as TRIED_FILE
+from openbell.reporting.trialcount import trial_text
 
 #: The file that makes a folder a run folder.
 RUN_FILE = "run.json"
@@ -27,7 +29,8 @@ def write_run(
     """Write a run's report, tables and identity into a folder, all at once, and return the folder.
 
     The files are `report.html`, `trades.csv`, `orders.csv`, `equity.csv`, `fills.csv`, `ledger.csv` and
-    `run.json`; with limits of risk `refusals.csv` too. A run folder of the same name is replaced.
+    `run.json`; with limits of risk `refusals.csv` too, and `tried.json` where trials are counted. A run
+    folder of the same name is replaced.
 
     Args:
         result: The run.
@@ -52,6 +55,9 @@ def write_run(
     }
     if result.plan.risk.active:
         files["refusals.csv"] = tables.refusals(outcome).csv()
+    counted = trial_text(result)
+    if counted is not None:
+        files[TRIED_FILE] = counted
     fresh = beside(target, "new")
 
     def write() -> None:

@@ -42,6 +42,11 @@ class Found:
         """Return the hash of its file's text."""
         return "sha256:" + hashlib.sha256(self.source.encode()).hexdigest()
 
+    @property
+    def file(self) -> Path | None:
+        """The file that it was written in; None if it was typed at a prompt."""
+        return _file(self.form)
+
     def parameters(self) -> dict[str, Any]:
         """Return its parameters with their defaults."""
         if isinstance(self.form, Signal):

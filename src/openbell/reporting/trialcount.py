@@ -1,0 +1,73 @@
+"""How many trials a result is one of: in words, and as a file beside the run.
+
+The count is of the day on which a run was made, and no property of the run: it stands in a file of its own,
+so that a run that is written again says what it said the first time.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from openbell.core.errors import ConfigError
+from openbell.portfolio.tried import Tried
+from openbell.reporting.result import Result
+from openbell.reporting.words import count
+
+#: The file beside a run that has its trial's number, and what was tried by then.
+FILE = "tried.json"
+
+
+def describe_trial(result: Result) -> str:
+    """Return which trial of its idea on its data a run is; nothing where it is not known."""
+    if result.tried is None or not result.trial:
+        return ""
+    return numbered(result.trial, result.tried)
+
+
+def numbered(number: int, tried: Tried) -> str:
+    """Return a trial's number, how many there are, and how many independent ones they are worth."""
+    which = f"trial {number:,} of this idea on this data"
+    if number < tried.count:
+        which += f", of {tried.count:,} so far"
+    return which + worth(tried)
+
+
+def worth(tried: Tried) -> str:
+    """Return what correlated trials are worth, to be put behind their number; nothing if as much as that."""
+    if tried.independent > 0.995 * tried.count:
+        return ""
+    return f" (as good as {count(max(round(tried.independent), 1), 'independent one')})"
+
+
+def trial_text(result: Result) -> str | None:
+    """Return the text of the file beside a run; None where nothing was counted."""
+    if result.tried is None:
+        return None
+    tried = result.tried
+    values = {
+        "trial": result.trial,
+        "count": tried.count,
+        "independent": tried.independent,
+        "deviation": tried.deviation,
+    }
+    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+
+
+def restore_trial(result: Result, folder: Path) -> None:
+    """Tell a run that was run again what was counted when it was recorded, if anything was.
+
+    Raises:
+        ConfigError: The file beside the run is damaged.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        tried = Tried(int(known["count"]), float(known["independent"]), float(known["deviation"]))
+        result.trial, result.tried = int(known["trial"]), tried
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{file} cannot be read ({error!r}); delete it, and the run says nothing of trials"
+        ) from error
