@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 from tests.loopback.tws import Oddity
-from tests.loopback.tws_market import DETAILS, REALTIME, TICKS, TwsMarket
+from tests.loopback.tws_market import DETAILS, MARKET, REALTIME, TICKS, TwsMarket
 
 from openbell.core.errors import BadData, ConfigError, Disconnected, OpenbellError, Rejected
-from openbell.core.messages import BarMessage, Message, Quote, Trade
+from openbell.core.messages import BarMessage, Message, Quote, Trade, TradingStatus
 from openbell.data.providers import ib_stream
 from openbell.data.providers.ib import IbProvider
 
@@ -18,7 +18,7 @@ async def opened(tws: TwsMarket, channel: Any, symbol: str = "AAPL"):
     stream = IbProvider({}, port=tws.port, timeout=5.0).connect()
     await stream.open()
     await stream.subscribe([symbol], [channel])
-    await tws.wait_for(REALTIME if channel == "bars" else TICKS)
+    await tws.wait_for({"bars": REALTIME, "statuses": MARKET}.get(channel, TICKS))
     return stream
 
 
@@ -94,6 +94,20 @@ async def test_a_quote_may_have_one_side():
         quotes = await take(stream, 1)
         await stream.close()
     assert quotes == [Quote("AAPL", 100 * SECOND, 10.0, 0.0, 5.0, 0.0)]
+
+
+async def test_a_halt_and_its_end_are_told_once(caplog):
+    async with (tws := TwsMarket()):
+        stream = await opened(tws, "statuses", "BRK.B")
+        for value in (-1, 0, 0, 1, 2, 2, 0):
+            await tws.say_halt("BRK B", value)
+        heard = await take(stream, 4)
+        await stream.close()
+    assert all(isinstance(one, TradingStatus) and one.symbol == "BRK.B" and one.time > 0 for one in heard)
+    assert [(one.halted, one.why) for one in heard if isinstance(one, TradingStatus)] == [
+        (False, ""), (True, "a regulatory halt"), (True, "a volatility halt"), (False, ""),
+    ]  # fmt: skip
+    assert not caplog.records  # the prices that come along are nobody's, and that is no error
 
 
 async def test_what_is_asked_for_twice_is_sent_once():

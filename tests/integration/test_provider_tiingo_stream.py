@@ -9,7 +9,7 @@ from tests.loopback.server import Fault
 from tests.loopback.tiingo import HEARTBEAT, TiingoServer, quote, reference, say, trade
 
 from openbell.core.errors import BadData, ConfigError, Disconnected, Rejected
-from openbell.core.messages import Message, Quote, Trade
+from openbell.core.messages import Message, Quote, Trade, TradingStatus
 from openbell.data.providers.tiingo import TiingoProvider
 
 BOTH = ("quotes", "trades")
@@ -64,6 +64,21 @@ async def test_only_what_was_asked_for_is_heard():
     assert len(heard) == 1
 
 
+async def test_a_halt_and_its_end_are_told_once_whatever_update_says_it():
+    said = (
+        quote("aapl", 1, 1.0, 2.0), quote("aapl", 2, 1.0, 2.0, halted=1),
+        quote("aapl", 3, 1.0, 2.0, halted=1), trade("msft", 3, 1.0, 1, halted=1),
+        trade("aapl", 4, 1.5, 100),
+    )  # fmt: skip
+    async with (server := serve(*said)):
+        heard, _ = await listen(connection(server), channels=("statuses",))
+    assert heard == [
+        TradingStatus("AAPL", 1, halted=False),
+        TradingStatus("AAPL", 2, halted=True, why="halted at IEX"),
+        TradingStatus("AAPL", 4, halted=False),
+    ]
+
+
 async def test_reference_prices_are_trades_without_size():
     said = reference("aapl", "2024-01-02T09:30:00.383129126-05:00", 10.5)
     async with (server := serve(said, reference("msft", "2024-01-02T09:30:00Z", 1.0))):
@@ -74,7 +89,11 @@ async def test_reference_prices_are_trades_without_size():
 
 @pytest.mark.parametrize(
     ("threshold", "channel", "message"),
-    [("6", "quotes", "set threshold=5"), ("5", "bars", "has no bars; subscribe to trades")],
+    [
+        ("6", "quotes", "set threshold=5"),
+        ("6", "statuses", "set threshold=5"),
+        ("5", "bars", "has no bars; subscribe to trades"),
+    ],
 )
 async def test_what_the_stream_has_not_is_refused(threshold, channel, message):
     async with (server := serve()):

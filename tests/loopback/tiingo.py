@@ -32,16 +32,16 @@ def minute(time: str, price: float) -> dict[str, Any]:
     return {"date": time, "open": price, "high": price, "low": price, "close": price, "volume": 100.0}
 
 
-def trade(ticker: str, nanos: int, price: float, size: float) -> dict[str, Any]:
+def trade(ticker: str, nanos: int, price: float, size: float, *, halted: int | None = None) -> dict[str, Any]:
     """Return a trade of the stream."""
-    data = ["T", "2024-01-02T09:30:00-05:00", nanos, ticker, *[None] * 5, price, size, None, 0, 0, 1, 0]
+    data = ["T", "2024-01-02T09:30:00-05:00", nanos, ticker, *[None] * 5, price, size, halted, 0, 0, 1, 0]
     return {"messageType": "A", "service": "iex", "data": data}
 
 
-def quote(ticker: str, nanos: int, bid: float, ask: float | None) -> dict[str, Any]:
+def quote(ticker: str, nanos: int, bid: float, ask: float | None, *, halted: int = 0) -> dict[str, Any]:
     """Return a quote of the stream."""
     data = ["Q", "2024-01-02T09:30:00-05:00", nanos, ticker, 100, bid, None, ask, ask and 200]
-    return {"messageType": "A", "service": "iex", "data": [*data, *[None] * 2, 0, 0, *[None] * 3]}
+    return {"messageType": "A", "service": "iex", "data": [*data, *[None] * 2, halted, 0, *[None] * 3]}
 
 
 def reference(ticker: str, time: str, price: float) -> dict[str, Any]:

@@ -211,7 +211,7 @@ class TwsBroker(Tws):
     async def _summary(self, client: Client, fields: Fields) -> None:
         x = self.exchange
         values = {"TotalCashValue": x.cash, "NetLiquidation": x.equity, "BuyingPower": x.buying_power}
-        values["DayTradesRemaining"] = 3 - x.day_trades
+        values["DayTradesRemaining"] = Decimal(3 - x.day_trades)
         for tag, value in values.items():
             await client.send(63, 1, fields[2], ACCOUNT, tag, value, "USD")
         await client.send(64, 1, fields[2])

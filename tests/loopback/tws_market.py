@@ -10,6 +10,7 @@ from tests.loopback.tws import Client, Fields, Tws
 MARKET, DETAILS, HISTORY, REALTIME, TICKS, CANCEL_HISTORY = 1, 9, 20, 50, 97, 25
 
 _SYMBOL, _CURRENCY = 2, 9  #: places in a contract
+_SNAPSHOT = 17  #: the place in a request of market data
 
 
 class Bar(NamedTuple):
@@ -33,6 +34,7 @@ class TwsMarket(Tws):
         self.listings = {"AAPL": ["NASDAQ"], "BRK B": ["NYSE"], "TWIN": ["AMEX", "NYSE"]}
         self.dated = ""  #: how times of day are written; as seconds if empty
         self.streams: dict[str, list[str]] = {}  #: ids of requests by symbol
+        self.halts: dict[str, str] = {}  #: the same, of market data
         self.on(DETAILS, self._details, number=2)
         self.on(HISTORY, self._history, number=1)
         self.on(MARKET, self._snapshot, number=2)
@@ -50,6 +52,10 @@ class TwsMarket(Tws):
     async def say_quote(self, symbol: str, second: int, *sides: object) -> None:
         """Send a quote: bid, ask and their sizes."""
         await self.tell(99, self.streams[symbol][0], 3, second, *sides, 0)
+
+    async def say_halt(self, symbol: str, value: int) -> None:
+        """Send whether trading is halted: 0 for not, 1 and 2 for two kinds of halts, -1 for unknown."""
+        await self.tell(45, 6, self.halts[symbol], 49, float(value))
 
     async def _details(self, client: Client, fields: Fields) -> None:
         request, contract = fields[2], fields[3:]
@@ -85,11 +91,17 @@ class TwsMarket(Tws):
 
     async def _snapshot(self, client: Client, fields: Fields) -> None:
         request = fields[2]
+        once = fields[_SNAPSHOT] == "1"
+        if not once:
+            self.halts[fields[2 + _SYMBOL]] = request
         if self.quote is not None:
             bid, ask, bid_size, ask_size = self.quote
             await client.send(1, 6, request, 1, bid, bid_size, 0)
             await client.send(1, 6, request, 2, ask, ask_size, 0)
-        await client.send(57, 1, request)
+        if once:
+            await client.send(57, 1, request)
+        else:
+            await client.send(46, 6, request, 45, "1704205800")
 
     async def _subscribe(self, client: Client, fields: Fields) -> None:
         place = 2 if int(fields[0]) == REALTIME else 1

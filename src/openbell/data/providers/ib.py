@@ -59,7 +59,7 @@ class IbProvider:
         feeds=("smart",),
         instruments=True,
         quotes=True,
-        channels=("bars", "quotes", "trades"),
+        channels=("bars", "quotes", "trades", "statuses"),
         limit=Limit(60, 600),
         lacks="splits and dividends; raw prices, but of symbols whose splits are given",
     )

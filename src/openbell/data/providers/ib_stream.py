@@ -1,13 +1,14 @@
-"""IB's stream: bars of a minute, made of its bars of five seconds, and quotes and trades tick by tick."""
+"""IB's stream: bars of a minute, made of its bars of five seconds, quotes and trades tick by tick, halts."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 from openbell.core.errors import BadData, Disconnected, OpenbellError, Retryable
-from openbell.core.messages import BarMessage, Message, Quote, Trade
+from openbell.core.messages import BarMessage, Message, Quote, Trade, TradingStatus
 from openbell.core.types import NANOS_PER_SECOND
 from openbell.data.providers.answers import read_number
 from openbell.data.providers.http import quote
@@ -19,7 +20,10 @@ _STEP = _BAR_SECONDS * NANOS_PER_SECOND
 _MINUTE = 60 * NANOS_PER_SECOND
 _WAITING = 100_000  #: messages that may wait for their reader; with more the connection counts as gone
 
-_BAR_FRAME, _TICK_FRAME = 50, 99
+_BAR_FRAME, _TICK_FRAME, _MARKET_FRAME = 50, 99, 45
+_SILENT_FRAMES = (1, 2, 46, 57, 58, 81)  #: that come with halts: prices, sizes and terms of the market data
+_HALTED = 49  #: the kind of a tick of the market data
+_HALTS = {1: "a regulatory halt", 2: "a volatility halt"}  #: 0 is none, and below it TWS does not know
 _TRADES, _QUOTES = ("1", "2"), "3"
 _TICKS: Mapping[Channel, str] = {"trades": "Last", "quotes": "BidAsk"}
 
@@ -37,6 +41,7 @@ class IbConnection:
         self._symbols: dict[int, str] = {}  #: by the number of their request
         self._asked: set[tuple[Channel, str]] = set()
         self._minutes: dict[str, _Minute] = {}
+        self._halts: dict[str, int] = {}  #: what was told last
         self._waiting: asyncio.Queue[Message | OpenbellError | None] = asyncio.Queue()
 
     async def open(self) -> None:
@@ -53,6 +58,8 @@ class IbConnection:
         handlers = ib.client.decoder.handlers
         handlers[_BAR_FRAME] = self._reading(self._read_bar)
         handlers[_TICK_FRAME] = self._reading(self._read_tick)
+        handlers[_MARKET_FRAME] = self._reading(self._read_market)
+        handlers |= dict.fromkeys(_SILENT_FRAMES, _pass_over)
         ib.errorEvent += self._on_error
         ib.disconnectedEvent += self._on_disconnected
         self._ib = ib
@@ -81,6 +88,8 @@ class IbConnection:
                 self._symbols[number] = symbol
                 if channel == "bars":
                     ib.client.reqRealTimeBars(number, contract, _BAR_SECONDS, "TRADES", True, [])
+                elif channel == "statuses":
+                    ib.client.reqMktData(number, contract, "", False, False, [])
                 else:
                     ib.client.reqTickByTickData(number, contract, _TICKS[channel], 0, False)
 
@@ -143,15 +152,33 @@ class IbConnection:
         symbol, kind = self._symbols.get(int(fields[1])), fields[2]
         if symbol is None:
             return None
-        time = int(fields[3]) * NANOS_PER_SECOND
+        moment = int(fields[3]) * NANOS_PER_SECOND
         if kind in _TRADES:
             price, size = (read_number(field, f"ib: stream: trade of {symbol}") for field in fields[4:6])
-            return Trade(symbol, time, price, size, conditions=tuple(fields[8].split()))
+            return Trade(symbol, moment, price, size, conditions=tuple(fields[8].split()))
         if kind != _QUOTES:
             raise BadData(f"ib: stream: a tick of kind {kind!r} is none of the protocol's")
         sides = [read_number(field, f"ib: stream: quote of {symbol}") for field in fields[4:8]]
         bid, ask, bid_size, ask_size = (max(side, 0.0) for side in sides)  # -1 stands for none
-        return Quote(symbol, time, bid, ask, bid_size, ask_size)
+        return Quote(symbol, moment, bid, ask, bid_size, ask_size)
+
+    def _read_market(self, fields: Fields) -> Message | None:
+        """Read `45, version, request, kind, value`: of all kinds only whether trading is halted.
+
+        The tick has no time of its own, so it has that of its arrival.
+        """
+        symbol, kind = self._symbols.get(int(fields[2])), int(fields[3])
+        if symbol is None or kind != _HALTED:
+            return None
+        value = int(read_number(fields[4], f"ib: stream: halt of {symbol}"))
+        if value < 0 or value == self._halts.get(symbol):
+            return None
+        self._halts[symbol] = value
+        return TradingStatus(symbol, time.time_ns(), value > 0, _HALTS.get(value, ""))
+
+
+def _pass_over(_fields: Fields) -> None:
+    """Do nothing: ib_async would complain of prices that none of its own tickers asked for."""
 
 
 class _Minute:

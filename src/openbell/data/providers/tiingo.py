@@ -49,7 +49,7 @@ _OFFER = Offer(
     actions=True,
     instruments=True,
     quotes=True,
-    channels=("quotes", "trades"),
+    channels=("quotes", "trades", "statuses"),
     limit=Limit(50, 3600),
     lacks="intraday prices of the whole market (they are IEX's), streamed bars, sectors, pre-market",
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from openbell.core.errors import BadData, ConfigError, Disconnected, Rejected
-from openbell.core.messages import Message, Quote, Trade
+from openbell.core.messages import Message, Quote, Trade, TradingStatus
 from openbell.data.providers.answers import read_field, read_moment, read_number
 from openbell.data.providers.http import guard_logs, quote
 from openbell.data.providers.protocol import Channel
@@ -43,6 +43,7 @@ class TiingoConnection:
         self._threshold, self._heartbeat, self._timeout = threshold, heartbeat, timeout
         self._channels: dict[str, set[Channel]] = {}  #: by Tiingo's ticker, in lower case
         self._symbols: dict[str, str] = {}
+        self._halted: dict[str, bool] = {}  #: as the last update said, by ticker
         self._subscription: object = None
         self._socket: ClientConnection | None = None
 
@@ -81,10 +82,10 @@ class TiingoConnection:
         wanted, fresh = set(channels), list(symbols)
         if "bars" in wanted:
             raise ConfigError("tiingo: the stream has no bars; subscribe to trades")
-        if self._threshold == _REFERENCE and "quotes" in wanted:
+        if self._threshold == _REFERENCE and wanted & {"quotes", "statuses"}:
             raise ConfigError(
-                "tiingo: threshold=6 streams reference prices, without quotes; IEX gives quotes by an "
-                "agreement: then set threshold=5"
+                "tiingo: threshold=6 streams reference prices, without quotes and halts; IEX gives these by "
+                "an agreement: then set threshold=5"
             )
         for symbol in fresh:
             self._symbols[symbol.lower()] = symbol
@@ -121,8 +122,7 @@ class TiingoConnection:
                 if self._socket is None:
                     return  # closed here
                 raise Disconnected(f"tiingo: stream: closed ({quote(str(error))})") from error
-            message = self._read(text)
-            if message is not None:
+            for message in self._read(text):
                 yield message
 
     async def close(self) -> None:
@@ -136,23 +136,22 @@ class TiingoConnection:
             raise Disconnected("tiingo: stream: not open")
         return self._socket
 
-    def _read(self, text: str | bytes) -> Message | None:
-        """Return the trade or quote in a frame; None for heartbeats, answers and what was not asked for."""
+    def _read(self, text: str | bytes) -> Iterator[Message]:
+        """Yield what is in a frame; nothing for heartbeats, answers and what was not asked for."""
         try:
             frame = json.loads(text)
         except ValueError as error:
             raise BadData(f"tiingo: stream: a message is no JSON: {quote(str(text))!r}") from error
         kind = read_field(frame, "messageType", "tiingo: stream")
         if kind == "A":
-            return self._read_data(read_field(frame, "data", "tiingo: stream"))
-        if kind == "I":
+            yield from self._read_data(read_field(frame, "data", "tiingo: stream"))
+        elif kind == "I":
             data = frame.get("data")
             self._subscription = data.get("subscriptionId") if isinstance(data, dict) else None
         elif kind == "E":
             raise self._refusal(frame.get("response"))
         elif kind != "H":
             raise BadData(f"tiingo: stream: a message of type {kind!r} is none of the protocol's")
-        return None
 
     def _refusal(self, response: object) -> ConfigError | Rejected:
         given = response if isinstance(response, dict) else {}
@@ -163,14 +162,18 @@ class TiingoConnection:
             )
         return Rejected(f"tiingo: stream: refused ({said})")
 
-    def _read_data(self, data: Any) -> Message | None:
+    def _read_data(self, data: Any) -> list[Message]:
         where = "tiingo: stream"
         if not isinstance(data, list):
             raise BadData(f"{where}: data are expected as a list, not as {type(data).__name__}")
         try:
-            return self._read_reference(data) if self._threshold == _REFERENCE else self._read_tape(data)
+            if self._threshold == _REFERENCE:
+                found = [self._read_reference(data)]
+            else:
+                found = [self._read_halt(data), self._read_tape(data)]
         except (IndexError, AttributeError) as error:
             raise BadData(f"{where}: data of another form: {quote(str(data))}") from error
+        return [one for one in found if one is not None]
 
     def _read_reference(self, data: list[Any]) -> Message | None:
         """Read `[date, ticker, reference price]`."""
@@ -179,6 +182,18 @@ class TiingoConnection:
             return None
         price = read_number(data[2], where)
         return Trade(self._symbols[ticker], read_moment(data[0], where), price, 0.0, conditions=(REFERENCE,))
+
+    def _read_halt(self, data: list[Any]) -> Message | None:
+        """Return whether IEX has halted trading, where an update says another thing than the one before."""
+        ticker = data[3].lower()
+        if "statuses" not in self._channels.get(ticker, ()):
+            return None
+        halted = bool(data[11])
+        if self._halted.get(ticker) is halted:
+            return None
+        self._halted[ticker] = halted
+        moment = _nanos(data[2], f"tiingo: stream: {data[0]} of {ticker}")
+        return TradingStatus(self._symbols[ticker], moment, halted, "halted at IEX" if halted else "")
 
     def _read_tape(self, data: list[Any]) -> Message | None:
         """Read `[T, Q or B, date, ns, ticker, bid size, bid, mid, ask, ask size, last, last size, …]`."""
