@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from openbell.backtesting import redrawn
+from openbell.backtesting import redrawn, splitmix
 from openbell.core.errors import ConfigError
-from openbell.portfolio import drawdown, metrics
+from openbell.portfolio import drawdown, metrics, trade_metrics
 from openbell.portfolio.bootstrap import accelerated, acceleration, confidence_interval
 
 DAYS = np.random.default_rng(1).normal(0.0006, 0.011, 504)
@@ -52,7 +52,7 @@ def test_an_account_that_loses_everything_has_lost_everything():
 def test_a_draw_is_the_same_whoever_makes_it(monkeypatch):
     found = []
     for threads in (1, 2, 7):
-        monkeypatch.setattr(redrawn, "processors", lambda count=threads: count)
+        monkeypatch.setattr(splitmix, "processors", lambda count=threads: count)
         found.append(redrawn.redraw_returns(DAYS, draws=50, length=8.0, seed=3, **YEAR))
     for other in found[1:]:
         np.testing.assert_array_equal(other.figures, found[0].figures)
@@ -133,6 +133,26 @@ def test_missed_trades_are_missed_as_often_as_asked():
     assert taken.mean() == pytest.approx(150.0, rel=0.01)
 
 
+def test_trades_drawn_anew_have_the_intervals_of_the_general_way():
+    profits = np.random.default_rng(3).normal(20.0, 100.0, 60)
+    drawn = redrawn.redraw_trades(profits, draws=20_000)
+    left = redrawn.leave_each_trade_out(profits)
+    for at, name in enumerate(redrawn.OF_TRADES):
+        figure = getattr(trade_metrics, name)
+        general = confidence_interval(profits, figure, draws=4_000, length=1.0)
+        quick = accelerated(figure(profits), drawn[:, at], acceleration(left[:, at]))
+        assert left[7, at] == pytest.approx(figure(np.delete(profits, 7)))
+        near = 0.1 * (general.high - general.low)
+        assert (quick.low, quick.high) == pytest.approx((general.low, general.high), abs=near)
+
+
+def test_trades_without_a_loss_have_no_profit_factor():
+    assert np.isnan(redrawn.redraw_trades(np.ones(5), draws=3)[:, 1]).all()
+    left = redrawn.leave_each_trade_out(np.array([1.0, 2.0, -1.0]))
+    assert np.isnan(left[2, 1])
+    assert acceleration(left[:, 1]) == acceleration(left[:2, 1])
+
+
 def test_no_draws_are_refused():
     with pytest.raises(ConfigError, match="draws=0 must be 1 or more"):
         redrawn.reorder_trades(np.ones(3), draws=0)
@@ -143,14 +163,22 @@ def test_what_is_compiled_does_what_is_written(monkeypatch):
         return [
             *redrawn.redraw_returns(DAYS[:40], draws=6, length=3.0, seed=5, **YEAR),
             *redrawn.reorder_trades(DAYS[:9], draws=6, drop=0.3, seed=5),
+            redrawn.redraw_trades(DAYS[:9], draws=6, seed=5),
             redrawn.leave_each_out(DAYS[:12], **YEAR),
             redrawn.measure(DAYS[:12], **YEAR),
         ]
 
     compiled = all_of()
-    for name in ("_mixed", "_share_of", "_judge", "_measure", "_leave_out", "_redraw", "_reorder"):
-        monkeypatch.setattr(redrawn, name, getattr(redrawn, name).py_func)
-    monkeypatch.setattr(redrawn, "processors", lambda: 1)
+    for module, names in (
+        (splitmix, ("_mixed",)),
+        (
+            redrawn,
+            ("begin", "share_of", "_judge", "_measure", "_leave_out", "_redraw", "_reorder", "_resample"),
+        ),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, getattr(module, name).py_func)
+    monkeypatch.setattr(splitmix, "processors", lambda: 1)
     with np.errstate(over="ignore"):  # the generator counts modulo 2⁶⁴
         written = all_of()
     for one, other in zip(compiled, written, strict=True):

@@ -1,41 +1,23 @@
-"""Thousands of other courses that a run could have taken: blocks of returns, trades in other orders.
-
-Each draw has a generator of its own, seeded by the draw's number, so that figures are the same however many
-threads share the draws. The generator is SplitMix64 (Steele, Lea and Flood, 2014, Fast Splittable
-Pseudorandom Number Generators).
-"""
+"""Thousands of other courses that a run could have taken: blocks of returns, trades in other orders."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from openbell.backtesting.workers import processors
-from openbell.core.errors import ConfigError
+from openbell.backtesting.splitmix import STEP, begin, kept, share_of, shared
 from openbell.data.bars import Floats
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 #: What is measured of each draw, in the order of the columns.
 FIGURES = ("total_return", "cagr", "volatility", "sharpe", "sortino", "max_drawdown", "calmar")
 #: The columns after them: the least that the curve came to, as a share of its beginning.
 LOWEST = len(FIGURES)
 _WIDTH = LOWEST + 1
+#: What is measured of trades that are drawn by themselves.
+OF_TRADES = ("win_rate", "profit_factor", "expectancy")
 _MOST_POINTS = 120
-
-_STEP, _FIRST, _SECOND = (np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-_PARTS = 2.0**-53
-
-
-def _njit(function: F) -> F:
-    """Compile a function, and keep the machine code for the next process."""
-    made: F = numba.njit(nogil=True, cache=True)(function)
-    return made
 
 
 class Draws(NamedTuple):
@@ -94,6 +76,23 @@ def reorder_trades(gains: Floats, *, draws: int, drop: float = 0.0, seed: int = 
     return _shared(run, draws, points)
 
 
+def redraw_trades(profits: Floats, *, draws: int, seed: int = 0) -> Floats:
+    """(draws, figures of trades) as many trades, (n,) in money, drawn anew one by one."""
+    found = np.empty((max(draws, 0), len(OF_TRADES)))
+    shared(lambda first, last: _resample(profits, first, last, np.uint64(seed), found), draws)
+    return found
+
+
+def leave_each_trade_out(profits: Floats) -> Floats:
+    """(n, figures of trades) the figures without each trade in turn."""
+    rest = len(profits) - 1
+    won, lost = np.maximum(profits, 0.0), np.maximum(-profits, 0.0)
+    loss = lost.sum() - np.where((profits < 0.0) & ((profits < 0.0).sum() == 1), lost.sum(), lost)
+    factor = np.divide(won.sum() - won, loss, out=np.full(len(profits), np.nan), where=loss > 0.0)
+    wins = (profits > 0.0).sum() - (profits > 0.0)
+    return np.column_stack([wins / rest, factor, (profits.sum() - profits) / rest])
+
+
 def leave_each_out(returns: Floats, *, years: float, periods_per_year: float) -> Floats:
     """(n, figures) the figures without each return in turn: what the jackknife is made of."""
     count = len(returns)
@@ -116,34 +115,12 @@ def _points(count: int) -> Floats:
 
 def _shared(run: Callable[[int, int, Floats, Floats], None], draws: int, points: Floats) -> Draws:
     """Share draws over the processors."""
-    if draws < 1:
-        raise ConfigError(f"draws={draws} must be 1 or more")
-    figures, curves = np.empty((draws, _WIDTH)), np.empty((draws, len(points)))
-    threads = min(processors(), draws)
-    if threads == 1:
-        run(0, draws, figures, curves)
-        return Draws(figures, curves, points)
-    bounds = np.linspace(0, draws, threads + 1).round().astype(int).tolist()
-    with ThreadPoolExecutor(threads) as pool:
-        jobs = [pool.submit(run, a, b, figures, curves) for a, b in pairwise(bounds)]
-        for job in jobs:
-            job.result()
+    figures, curves = np.empty((max(draws, 0), _WIDTH)), np.empty((max(draws, 0), len(points)))
+    shared(lambda first, last: run(first, last, figures, curves), draws)
     return Draws(figures, curves, points)
 
 
-@_njit
-def _mixed(state: np.uint64) -> np.uint64:
-    z = (state ^ (state >> np.uint64(30))) * _FIRST
-    z = (z ^ (z >> np.uint64(27))) * _SECOND
-    return z ^ (z >> np.uint64(31))
-
-
-@_njit
-def _share_of(state: np.uint64) -> float:
-    return float(_mixed(state) >> np.uint64(11)) * _PARTS
-
-
-@_njit
+@kept
 def _judge(  # noqa: PLR0913  # compiled code takes plain values
     value: float, total: float, squares: float, below: float, fall: float, count: int, years: float,
     periods: float, found: Floats,
@@ -165,7 +142,7 @@ def _judge(  # noqa: PLR0913  # compiled code takes plain values
     found[6] = found[1] / -fall if fall < 0.0 else np.nan
 
 
-@_njit
+@kept
 def _measure(returns: Floats, count: int, without: int, years: float, periods: float, found: Floats) -> None:
     value = peak = lowest = 1.0
     fall = total = squares = below = 0.0
@@ -187,20 +164,20 @@ def _measure(returns: Floats, count: int, without: int, years: float, periods: f
     found[LOWEST] = lowest
 
 
-@_njit
+@kept
 def _leave_out(returns: Floats, years: float, periods: float, found: Floats) -> None:
     for without in range(len(returns)):
         _measure(returns, len(returns), without, years, periods, found[without])
 
 
-@_njit
+@kept
 def _redraw(  # noqa: PLR0913  # compiled code takes plain values
     returns: Floats, first: int, last: int, ends: float, seed: np.uint64, points: Floats, years: float,
     periods: float, figures: Floats, curves: Floats,
 ) -> None:  # fmt: skip
     count = len(returns)
     for draw in range(first, last):
-        state = _mixed(seed * _STEP + np.uint64(draw) + _STEP)
+        state = begin(seed, draw)
         value = peak = lowest = 1.0
         fall = total = squares = below = 0.0
         at = -1
@@ -209,10 +186,10 @@ def _redraw(  # noqa: PLR0913  # compiled code takes plain values
             if passed == points[mark]:
                 curves[draw, mark] = value
                 mark += 1
-            state += _STEP
-            if at < 0 or _share_of(state) < ends:
-                state += _STEP
-                at = int(_share_of(state) * count)
+            state += STEP
+            if at < 0 or share_of(state) < ends:
+                state += STEP
+                at = int(share_of(state) * count)
             else:
                 at = at + 1 if at + 1 < count else 0
             r = returns[at]
@@ -229,7 +206,7 @@ def _redraw(  # noqa: PLR0913  # compiled code takes plain values
         figures[draw, LOWEST] = lowest
 
 
-@_njit
+@kept
 def _reorder(
     gains: Floats, first: int, last: int, drop: float, seed: np.uint64, points: Floats, figures: Floats,
     curves: Floats,
@@ -237,7 +214,7 @@ def _reorder(
     count = len(gains)
     order = np.empty(count, np.int64)
     for draw in range(first, last):
-        state = _mixed(seed * _STEP + np.uint64(draw) + _STEP)
+        state = begin(seed, draw)
         for at in range(count):
             order[at] = at
         value = peak = lowest = 1.0
@@ -247,11 +224,11 @@ def _reorder(
             if passed == points[mark]:
                 curves[draw, mark] = value
                 mark += 1
-            state += _STEP
-            other = passed + int(_share_of(state) * (count - passed))
+            state += STEP
+            other = passed + int(share_of(state) * (count - passed))
             order[passed], order[other] = order[other], order[passed]
-            state += _STEP
-            if drop > 0.0 and _share_of(state) < drop:
+            state += STEP
+            if drop > 0.0 and share_of(state) < drop:
                 continue
             value *= 1.0 + gains[order[passed]]
             peak = max(peak, value)
@@ -262,3 +239,22 @@ def _reorder(
         figures[draw, 0] = value - 1.0
         figures[draw, 5] = fall
         figures[draw, LOWEST] = lowest
+
+
+@kept
+def _resample(profits: Floats, first: int, last: int, seed: np.uint64, found: Floats) -> None:
+    count = len(profits)
+    for draw in range(first, last):
+        state = begin(seed, draw)
+        wins = won = lost = 0.0
+        for _ in range(count):
+            state += STEP
+            profit = profits[int(share_of(state) * count)]
+            if profit > 0.0:
+                wins += 1.0
+                won += profit
+            else:
+                lost -= profit
+        found[draw, 0] = wins / count
+        found[draw, 1] = won / lost if lost > 0.0 else np.nan
+        found[draw, 2] = (won - lost) / count

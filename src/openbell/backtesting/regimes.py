@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from openbell.backtesting.splitmix import kept
 from openbell.core.errors import BadData
 from openbell.data.bars import Floats
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _ROUNDS, _STILL = 500, 1e-8
 _RARE = 1e-6
 _LEAST = 1e-4  #: of the variance of all returns: a state that is one return alone would have none
-
-
-def _njit(function: F) -> F:
-    """Compile a function, and keep the machine code for the next process."""
-    made: F = numba.njit(nogil=True, cache=True)(function)
-    return made
 
 
 class Regimes(NamedTuple):
@@ -59,7 +50,7 @@ def fit_regimes(returns: Floats) -> Regimes:
     )  # fmt: skip
 
 
-@_njit
+@kept
 def _climb(  # compiled code takes plain values
     returns: Floats, means: Floats, variances: Floats, stays: Floats, shares: Floats, least: float
 ) -> float:
@@ -81,7 +72,7 @@ def _climb(  # compiled code takes plain values
     return likelihood
 
 
-@_njit
+@kept
 def _persist(stays: Floats, seen: Floats, ahead: Floats, shares: Floats) -> None:
     """Improve how likely a state goes on: the expected number of times that it did, of those it was left."""
     found = np.empty(2)
@@ -95,7 +86,7 @@ def _persist(stays: Floats, seen: Floats, ahead: Floats, shares: Floats) -> None
         stays[k] = min(max(found[k], _RARE), 1.0 - _RARE)
 
 
-@_njit
+@kept
 def _filter(
     returns: Floats, means: Floats, variances: Floats, stays: Floats, seen: Floats, ahead: Floats
 ) -> float:
@@ -121,7 +112,7 @@ def _filter(
     return likelihood
 
 
-@_njit
+@kept
 def _smooth(stays: Floats, seen: Floats, ahead: Floats, shares: Floats) -> None:
     """Write the probability of each state given all returns; Kim's smoother."""
     count = len(seen)

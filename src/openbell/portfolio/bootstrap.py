@@ -139,8 +139,11 @@ def accelerated(value: float, found: Floats, bend: float, *, confidence: float =
 def acceleration(left: Floats) -> float:
     """Return the acceleration of a figure from its values, (n,), without each observation in turn.
 
-    Efron (1987), by the jackknife.
+    Efron (1987), by the jackknife; what is no number is left out.
     """
+    left = left[np.isfinite(left)]
+    if not len(left):
+        return 0.0
     away = left.mean() - left
     scale = float((away**2).sum()) ** 1.5
     return float((away**3).sum()) / (6.0 * scale) if scale > 0.0 else 0.0

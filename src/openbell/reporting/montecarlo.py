@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,13 +17,7 @@ from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import Floats
 from openbell.portfolio import trade_metrics
-from openbell.portfolio.bootstrap import (
-    Interval,
-    accelerated,
-    acceleration,
-    block_length,
-    confidence_interval,
-)
+from openbell.portfolio.bootstrap import Interval, accelerated, acceleration, block_length
 from openbell.portfolio.metrics import simple_returns
 from openbell.reporting import place, words
 from openbell.reporting.result import Result
@@ -33,12 +26,6 @@ from openbell.reporting.result import Result
 FAN = (0.05, 0.25, 0.5, 0.75, 0.95)
 _YEAR = 365.25 * NANOS_PER_DAY
 _FEWEST_DAYS, _FEWEST_TRADES = 20, 5
-_OF_TRADES: Mapping[str, Callable[[Floats], float]] = {
-    "win_rate": trade_metrics.win_rate,
-    "profit_factor": trade_metrics.profit_factor,
-    "expectancy": trade_metrics.expectancy,
-}
-_TRADE_DRAWS = 2_000
 _FALL = FIGURES.index("max_drawdown")
 PAGE, FILE = "montecarlo.html", "montecarlo.json"
 
@@ -148,12 +135,16 @@ class MonteCarlo:
                     float(values[at]), self.of_days.figures[:, at], acceleration(left[:, at]),
                     confidence=self.asked.confidence,
                 )  # fmt: skip
-        for name, figure in _OF_TRADES.items():
-            if len(self.profits) >= _FEWEST_TRADES and math.isfinite(figure(self.profits)):
-                found[name] = confidence_interval(
-                    self.profits, figure, confidence=self.asked.confidence, draws=_TRADE_DRAWS, length=1.0,
-                    seed=self.asked.seed,
-                )  # fmt: skip
+        if len(self.profits) < _FEWEST_TRADES:
+            return found
+        drawn = redrawn.redraw_trades(self.profits, draws=self.asked.draws, seed=self.asked.seed)
+        left = redrawn.leave_each_trade_out(self.profits)
+        for at, name in enumerate(redrawn.OF_TRADES):
+            value = getattr(trade_metrics, name)(self.profits)
+            if math.isfinite(value):
+                found[name] = accelerated(
+                    value, drawn[:, at], acceleration(left[:, at]), confidence=self.asked.confidence
+                )
         return found
 
     def fan(self, draws: Draws) -> Floats:
