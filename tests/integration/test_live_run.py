@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from openbell.data.bars import parse_date
 from openbell.data.live.clock import StreamClock
 from openbell.data.providers.synthetic import SyntheticConnection, SyntheticProvider
 from openbell.data.synthetic import MINUTE
-from openbell.operation.live import Account, Live, Venue, run_live
+from openbell.operation.live import FRACTION, Account, Live, Venue, run_live
 from openbell.operation.streamed import Stream
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
@@ -41,6 +42,9 @@ class Mirror(SyntheticProvider):
         super().__init__({}, speed=1e9, begin="2024-07-01")
         self.exchange, self.left = exchange, iter(range(bars))
         self.session: Any = None
+
+    async def instrument(self, symbol: str) -> Instrument:
+        return replace(await super().instrument(symbol), fractionable=True)
 
     async def wait_for_decisions(self, time: int) -> None:
         """Wait until the bars of a time were decided on: the market is not to run away."""
@@ -91,7 +95,9 @@ async def trade(folder: Path, exchange: Exchange, *jobs: Any, bars: int, **more:
     def told(session: LiveSession) -> None:
         mirror.session = session
 
-    venue = Venue(Direct(exchange), Budget(10_000, 1.0), timing=Timing(power=0.0, fills=0.0))
+    timing = Timing(power=0.0, fills=0.0)
+    fractional = more.pop("fractional", False)
+    venue = Venue(Direct(exchange), Budget(10_000, 1.0), timing=timing, fractional=fractional)
     options = {"agree": agree, "told": told, **more}
     return await asyncio.wait_for(run_live(jobs, stream, venue, folder=folder, **options), 60)
 
@@ -117,6 +123,21 @@ async def test_two_strategies_trade_one_account_and_the_books_are_the_exchanges(
     cash, held = books(tmp_path)
     assert cash == pytest.approx(exchange.cash - exchange.initial)
     assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
+
+
+async def test_fractions_are_traded_where_they_are_asked_for(tmp_path: Path) -> None:
+    begin = parse_date("2024-07-01T13:30:00+00:00") or 0
+    parts = Exchange([Instrument("AAPL", lot=FRACTION)], time=begin, fee=Decimal(0))
+    done = await trade(tmp_path, parts, job("a", "AAPL"), bars=60, fractional=True)
+    assert done.strategies[0].fills
+    assert any(fill.quantity % 1 for fill in parts.fills)
+    assert all(fill.quantity % Decimal("0.000001") == 0 for fill in parts.fills)
+    cash, held = books(tmp_path)
+    assert float(cash) == pytest.approx(float(parts.cash - parts.initial), abs=1e-4)
+    assert {symbol: float(quantity) for symbol, quantity in held.items()} == pytest.approx(
+        {symbol: float(quantity) for symbol, quantity in parts.positions.items() if quantity}
+    )
+    assert parts.audit() == []
 
 
 async def test_a_session_goes_on_where_it_was(tmp_path: Path, exchange: Exchange) -> None:

@@ -140,7 +140,10 @@ def _open_venue(file: LiveFile, loaded: Loaded) -> Venue:
     budget = Budget(*_RATES.get(entry.kind, _RATE))
     spare = spare_of(entry.kind, entry.options, loaded.environ)
     timing = Timing(alarm=file.alarm)
-    return Venue(broker, budget, Policy(positions=file.unexplained), timing, spare)
+    if file.fractional and not broker.capabilities.fractional:
+        raise ConfigError(f"live.yaml: fractional: broker {file.broker!r} takes whole shares; leave it out")
+    policy = Policy(positions=file.unexplained)
+    return Venue(broker, budget, policy, timing, spare, fractional=file.fractional)
 
 
 def _show_and_ask(account: Account, jobs: Sequence[Job], *, agreed: bool) -> bool:

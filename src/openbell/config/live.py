@@ -23,6 +23,7 @@ class LiveFile(Section):
     (none is all of them), both files beside this one. `unexplained` says what to do with positions that the
     account has and the books have not. `alarm` is how long the broker may be away, in seconds, before
     somebody must hear of it, and again after as long: a broker's nightly maintenance may take longer.
+    `fractional` lets quantities be parts of a share, to a millionth, where broker and share allow it.
     """
 
     broker: str = Field(min_length=1)
@@ -30,6 +31,7 @@ class LiveFile(Section):
     strategies: tuple[str, ...] = ()
     unexplained: Literal["halt", "adopt", "leave"] = "halt"
     alarm: float = Field(default=300.0, gt=0.0)
+    fractional: bool = False
 
 
 def read_live(path: Path) -> LiveFile:

@@ -6,12 +6,12 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openbell.core.errors import ConfigError
-from openbell.core.types import NANOS_PER_DAY
+from openbell.core.types import NANOS_PER_DAY, Instrument
 from openbell.data.bars import Series
 from openbell.data.live.opening import make_plan
 from openbell.data.providers.protocol import Span
@@ -43,6 +43,9 @@ from openbell.trading.sender import Timing
 from openbell.trading.session import Ending, latest_session
 from openbell.utils.ratelimit import Budget
 
+#: The part of a share that is a lot where fractions are traded: brokers' own are finer, and float noise.
+FRACTION = 1e-06
+
 
 @dataclass(frozen=True, slots=True)
 class Venue:
@@ -54,6 +57,7 @@ class Venue:
         policy: What to do with differences between account and books that nothing explains.
         timing: How long to wait for what.
         spare: What a second connection needs, by which a stop reaches the broker while the session hangs.
+        fractional: Whether shares that can be are traded in parts of one.
     """
 
     broker: LiveBroker
@@ -61,6 +65,13 @@ class Venue:
     policy: Policy | None = None
     timing: Timing | None = None
     spare: Spare | None = None
+    fractional: bool = False
+
+    def part(self, instrument: Instrument) -> Instrument:
+        """Return an instrument with the lot that it is traded in here."""
+        if not (self.fractional and instrument.fractionable):
+            return instrument
+        return replace(instrument, lot=min(instrument.lot, FRACTION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +169,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             channels = channels_for(stream.provider, [one.risk for _, one, _ in jobs])
             streaming = Streaming(
                 source, symbols, clock=stream.time, folder=folder, requests=inbox, budget=stream.budget,
-                hours=stream.hours, channels=channels,
+                hours=stream.hours, channels=channels, share=stream.share,
             )  # fmt: skip
             with stop_on_signals(inbox):
                 items = streaming.items(session, since=since)
@@ -184,7 +195,7 @@ async def _begin(
     symbols = _symbols(jobs)
     feed = make_plan(stream.provider, symbols)
     now = await begin_of(stream, stream.time, symbols)
-    instruments = {symbol: await source.instrument(symbol) for symbol in symbols}
+    instruments = {symbol: venue.part(await source.instrument(symbol)) for symbol in symbols}
     past: dict[str, Series] = {}
     for symbol in symbols if stream.history else ():
         before = await source.past(symbol, feed, until=now, count=stream.history)
