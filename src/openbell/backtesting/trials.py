@@ -12,7 +12,7 @@ from openbell.backtesting.measures import MEASURES, measure, measures_of
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
 from openbell.core.errors import BadData, OpenbellError
-from openbell.data.bars import Floats, Series
+from openbell.data.bars import Floats, Series, Times
 from openbell.strategies.registry import Found
 
 #: Runs a plan: `run.simulate`.
@@ -45,13 +45,31 @@ class EventEvaluator:
                 errors[at] = " ".join(str(error).split())
         return values, errors
 
+    def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
+        """Return the moments of statistics, ns UTC, and equity there, (combinations, marks).
+
+        A combination that fails is NaN throughout.
+        """
+        times: Times = np.zeros(0, np.int64)
+        rows: list[Floats | None] = []
+        for combination in combinations:
+            try:
+                outcome = self._run(combination)
+            except OpenbellError:
+                rows.append(None)
+                continue
+            marks = np.unique(np.append(0, outcome.daily))
+            times = outcome.times[marks]
+            rows.append(outcome.equity[marks])
+        missing = np.full(len(times), np.nan)
+        return times, np.array([missing if row is None else row for row in rows]).reshape(len(rows), -1)
+
     def bytes_for(self, count: int) -> int:  # noqa: ARG002  # one combination after the other
         """Return about how much memory a run takes beside the data."""
         return _AT_LEAST + 8 * _ARRAYS_A_BAR * sum(map(len, self.series))
 
     def _measure(self, combination: Mapping[str, Any]) -> Floats:
-        parameters = {**self.plan.parameters, **combination}
-        outcome = self.simulate(replace(self.plan, parameters=parameters), self.found, self.series)
+        outcome = self._run(combination)
         if len(outcome.waiting) == len(outcome.panel.symbols):
             bars = max(map(len, self.series))
             raise BadData(
@@ -60,3 +78,7 @@ class EventEvaluator:
             )
         picked: Floats = measure(outcome)[self._picked]
         return picked
+
+    def _run(self, combination: Mapping[str, Any]) -> Outcome:
+        parameters = {**self.plan.parameters, **combination}
+        return self.simulate(replace(self.plan, parameters=parameters), self.found, self.series)

@@ -38,7 +38,7 @@ from openbell.backtesting.plan import Plan
 from openbell.backtesting.workers import processors
 from openbell.core.errors import StrategyError
 from openbell.core.types import NANOS_PER_DAY
-from openbell.data.bars import Floats
+from openbell.data.bars import Floats, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.data.panel import Panel
 from openbell.indicators.spec import Indicator
@@ -149,6 +149,22 @@ class Batch:
         if self.measures != MEASURES:
             results = results[:, self._picked]
         return results, self._judged(combinations, results, failed)
+
+    def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
+        """Return the moments of statistics, ns UTC, and equity there, (combinations, marks).
+
+        A combination that fails is NaN throughout.
+        """
+        memory, scratches = self.memory(), self.scratches()
+        curve = np.zeros(self.marks)
+        memory.point("curve", curve)
+        found = np.full((len(combinations), self.marks), np.nan)
+        for row, combination in zip(found, combinations, strict=True):
+            if not decide_all(self, self._wanted(combination), memory, scratches):
+                replay(memory.address, -1)
+                if not fault_of(memory):
+                    row[:] = curve
+        return self._panel.times[self._marks], found
 
     def _judged(
         self, combinations: Sequence[Mapping[str, Any]], results: Floats, failed: dict[int, str]
