@@ -2,62 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from openbell import run
 from openbell.backtesting import checkpoint
-from openbell.backtesting.axes import Axis, read_axis
-from openbell.backtesting.cluster import Cluster, ClusterEngine
-from openbell.backtesting.constraint import Constraint, read_constraint
-from openbell.backtesting.feasible import check_bars, checker, unready
-from openbell.backtesting.grid import Choice, Combinations, combine
-from openbell.backtesting.measures import default_objective, measures_of, read_objectives
-from openbell.backtesting.parallel import EventEngine, check_workers
+from openbell.backtesting.aims import Aim, Require, read_aims
+from openbell.backtesting.measures import measures_of
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.recipe import Recipe
-from openbell.backtesting.sweep import (
-    Chunked,
-    Engine,
-    Evaluator,
-    Progress,
-    SweepInterrupted,
-    Trials,
-    explore,
-    read_memory,
-)
+from openbell.backtesting.sweep import Progress, SweepInterrupted, Trials
 from openbell.core.costs import Costs
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Series
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.sweepfiles import file_name
+from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
 
 #: Names a folder for a sweep by what decides it.
 Place = Callable[[Mapping[str, Any]], Path]
-ENGINES = ("auto", "event", "compiled", "ray")
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What a sweep is asked for, beside what a backtest is."""
-
-    grid: Mapping[str, Any] = field(default_factory=dict)
-    method: str = "grid"
-    samples: int | None = None
-    where: str | Callable[..., Any] | None = None
-    objective: str | Sequence[str] | None = None
-    figures: str = "all"
-    engine: str = "auto"
-    address: str | None = None
-    workers: int | None = None
-    memory: str | int | None = None
-    resume: str | Path | None = None
 
 
 @overload
@@ -76,7 +43,8 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     samples: int | None = None,
     seed: int = 0,
     where: str | Callable[..., Any] | None = None,
-    objective: str | Sequence[str] | None = None,
+    objective: Aim | Sequence[Aim] | None = None,
+    require: Require | None = None,
     figures: str = "all",
     each: bool = False,
     engine: str = "auto",
@@ -101,13 +69,17 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     Args:
         strategy: As for `backtest`.
         data: As for `backtest`; several symbols are one portfolio.
-        method: All combinations of a `grid`, or a `random` or `latin` sample of them.
-        samples: How many a sample has.
+        method: All combinations of a `grid`, a `random` or `latin` sample of them, or a search that learns
+            from what it has tried: `optuna`, or `coordinate`, from the middle of the grid step by step.
+        samples: How many a sample has, or `optuna` tries.
         seed: Of the sample, and of the strategy's `self.random`.
         where: What has to hold for a combination: text such as `"fast < slow"`, or a function of parameters.
         objective: What decides which is best: a measure, or several, where a later one decides between
             equals. Volatility, exposure and costs are to be small, all else great; `-trades` turns it round.
-            None is the Sharpe ratio, or the total return where that is not measured.
+            None is the Sharpe ratio, or the total return where that is not measured. A function takes a
+            mapping of all measures and returns a number, of which more is better.
+        require: What the figures of a combination have to meet to be best: text such as
+            `"max_drawdown > -0.3 and trades >= 20"`, or a function of measures.
         figures: What is measured: `all`, or those of the `trades` alone: the return, the trades and what
             they cost and gained. That is quicker, as nothing is valued from one trade to the next.
         each: Sweep each symbol by itself, and return a sweep by symbol.
@@ -141,7 +113,7 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
         timeframe=timeframe, seed=seed, instruments=instruments,
     )  # fmt: skip
     search = Search(
-        tried, method, samples, where, objective, figures, engine, address, workers, memory, resume
+        tried, method, samples, where, objective, figures, engine, address, workers, memory, resume, require
     )
     if not each:
         return search_plan(plan, found, series, search, progress=progress)
@@ -202,30 +174,28 @@ def search_plan(
         progress: Told (combinations done, combinations in all) now and then.
         place: Where to keep what is done, and to write the sweep, if there is nothing to resume.
     """
-    measures = measures_of(search.figures)
-    objective = search.objective if search.objective is not None else default_objective(measures)
-    objectives = read_objectives(objective, measures)
-    constraint = _constraint(found, plan, search)
-    combinations = _combinations(found, plan, search, constraint)
-    check_bars(series)
-    untried = unready(found, plan, combinations, series)
+    aims = read_aims(search.objective, search.require, measures_of(search.figures))
+    course = Course(plan, found, series, search)
     if search.resume is not None:
         checkpoint.check_place(search.resume)  # before anything is compiled
-    engine, name, reason = _choose(plan, found, series, search)
-    identity = checkpoint.identify(plan, found, series, combinations, engine=name, figures=search.figures)
+    engine, name, reason = course.open_engine()
+    identity = course.identity(name)
     span = min(int(one.start[0]) for one in series), max(int(one.known[-1]) for one in series)
     folder = None
     if search.resume is not None:
         folder = checkpoint.Folder(search.resume, identity, engine.measures)
     elif place is not None:
         folder = checkpoint.Folder(place(identity), identity, engine.measures, fresh=True)
+    where = "" if course.constraint is None else course.constraint.text
 
     def show(results: Trials) -> Sweep:
-        manner = Manner(found.name, name, reason, objectives, span, _text(constraint), search.samples)
-        return Sweep(plan, results, manner, identity)
+        manner = Manner(
+            found.name, name, reason, aims.objectives, span, where, search.samples, require=aims.text
+        )
+        return Sweep(plan, aims.judge(results), manner, identity)
 
     try:
-        made = show(explore(combinations, engine, unready=untried, store=folder, progress=progress))
+        made = show(course.run(engine, aims, store=folder, progress=progress))
     except SweepInterrupted as stopped:
         if stopped.trials.done.any():
             stopped.sweep = show(stopped.trials.finished())
@@ -236,97 +206,8 @@ def search_plan(
     return made
 
 
-def _text(constraint: Constraint | None) -> str:
-    return constraint.text if constraint is not None else ""
-
-
 def _joined(parameters: Mapping[str, Any], grid: Mapping[str, Any]) -> dict[str, Any]:
     for name in grid:
         if name in parameters:
             raise ConfigError(f"{name!r} is in parameters and beside them; give it once")
     return {**parameters, **grid}
-
-
-def _constraint(found: Found, plan: Plan, search: Search) -> Constraint | None:
-    if search.where is None:
-        return None
-    return read_constraint(search.where, {**found.parameters(), **plan.parameters})
-
-
-def _combinations(found: Found, plan: Plan, search: Search, constraint: Constraint | None) -> Combinations:
-    known = found.parameters()
-    choice = Choice(search.method, search.samples, plan.seed)
-    if not search.grid:
-        have = f"{found.name} has {', '.join(known)}" if known else f"{found.name} has no parameters"
-        raise ConfigError(f"nothing to try: give values for a parameter, as in fast=[5, 10]; {have}")
-    for name in search.grid:
-        if name in plan.parameters:
-            raise ConfigError(f"{name!r} is fixed to {plan.parameters[name]!r} and varied; give it once")
-        if name not in known:
-            raise ConfigError(
-                f"{name!r} is no parameter of strategy {found.name} and no option of a sweep"
-                f"{_meant(name, known)}"
-            )
-    axes: list[Axis] = [read_axis(name, given) for name, given in search.grid.items()]
-    return combine(
-        axes,
-        choice,
-        constraint=constraint,
-        check=checker(found),
-        defaults={} if constraint is None else {**known, **found.make(plan.parameters).values()},
-    )
-
-
-_OPTIONS = tuple(name for name in sweep.__annotations__ if name not in ("strategy", "data", "grid", "return"))
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    """Return what a name was meant for: a parameter, or an option that is very near."""
-    options = get_close_matches(name, _OPTIONS, n=1, cutoff=0.8)
-    return f"; did you mean {options[0]!r}?" if options else nearest(name, known)
-
-
-def _choose(plan: Plan, found: Found, series: Sequence[Series], search: Search) -> tuple[Engine, str, str]:
-    """Return an engine, its name, and why it was chosen.
-
-    Raises:
-        ConfigError: The engine is unknown, or the compiled one cannot take the strategy; the reason is named.
-    """
-    if search.engine not in ENGINES:
-        raise ConfigError(f"engine={search.engine!r} is unknown{nearest(str(search.engine), ENGINES)}")
-    memory = read_memory(search.memory)
-    check_workers(search.workers)
-    if search.address is not None and search.engine != "ray":
-        raise ConfigError(f"address={search.address!r} is a cluster's; it goes with engine='ray' alone")
-    recipe = Recipe(run.simulate, plan, found, search.figures)
-    runs = recipe.runs(series)
-    compiled, why = (
-        (None, "it was asked for") if search.engine == "event" else _compile(recipe, series, search)
-    )
-    name = "event" if compiled is None else "compiled"
-    if search.engine == "ray":
-        cluster = Cluster(search.address, search.workers, memory)
-        sent, here = (recipe, runs) if compiled is None else compiled
-        return ClusterEngine(sent, here, series, cluster), name, f"on Ray; {why}"
-    if compiled is None:
-        return EventEngine(runs, workers=search.workers, memory=memory), name, why
-    return Chunked(compiled[1], memory=memory), name, why
-
-
-def _compile(
-    recipe: Recipe, series: Sequence[Series], search: Search
-) -> tuple[tuple[Recipe, Evaluator] | None, str]:
-    """Return what evaluates a strategy compiled, as it is sent and as it is here; None if it cannot, and why.
-
-    Raises:
-        ConfigError: It cannot, and nothing else was asked for.
-    """
-    memory = read_memory(search.memory)
-    asked = "it was asked for" if search.engine == "compiled" else "the strategy is a decision (@signal)"
-    sent = recipe._replace(join=run.panel_of, keep=None if memory is None else memory // 2)
-    try:
-        return (sent, sent.make(series, threads=search.workers)), asked
-    except ConfigError as error:
-        if search.engine == "compiled":
-            raise
-        return None, str(error)

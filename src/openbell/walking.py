@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from openbell import run
+from openbell.backtesting import checkpoint
+from openbell.backtesting.aims import Aim, Require, read_aims
+from openbell.backtesting.measures import measures_of
 from openbell.backtesting.perturbation import cut_off
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import Turn
-from openbell.backtesting.sweep import Progress
+from openbell.backtesting.spans import Span
+from openbell.backtesting.sweep import Progress, SweepInterrupted
 from openbell.backtesting.windows import Scheme, Window
 from openbell.core.costs import Costs
 from openbell.core.engine import Engine
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Reviewed, Sizer
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Instrument
 from openbell.data.bars import Series, Times
 from openbell.reporting.result import Result
-from openbell.reporting.sweep import Sweep
+from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.walk import Step, WalkForward
+from openbell.reporting.words import date
+from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
-from openbell.sweeping import Search, search_plan
+from openbell.strategies.trial import Trial
 
 CHOICES = ("plateau", "best")
+BOUNDARIES = ("close", "carry")
 
 
 def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a default
@@ -35,17 +44,21 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
     train: int | str,
     test: int | str,
     gap: int = 0,
+    embargo: int = 0,
     anchored: bool = False,
     choose: str = "plateau",
+    boundary: str = "close",
     method: str = "grid",
     samples: int | None = None,
     seed: int = 0,
     where: str | Callable[..., Any] | None = None,
-    objective: str | Sequence[str] | None = None,
+    objective: Aim | Sequence[Aim] | None = None,
+    require: Require | None = None,
     engine: str = "auto",
     address: str | None = None,
     workers: int | None = None,
     memory: str | int | None = None,
+    resume: str | Path | None = None,
     progress: Progress | None = None,
     start: Any = None,
     end: Any = None,
@@ -61,28 +74,34 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
     """Choose parameters on one window, trade the next with them, and go on so to the end.
 
     What is chosen for a window comes from bars that were known when it began. The tests are one run: one
-    account, one ledger. At a window's end what is held is sold at the next open, with costs, and the strategy
-    begins anew with its new parameters; its indicators know all bars of the past.
+    account, one ledger, whose parameters change where a window ends; indicators of the new ones know all bars
+    of the past.
 
     Args:
         strategy: As for `sweep`, like all that is not told here.
         data: Symbols or prices.
         train: How long parameters are chosen on: bars (504), or time ("2y").
         test: How long they are traded.
-        gap: Bars between the two, so that what the last decisions lead to is not in both.
-        anchored: Choose on everything so far, and not on the last `train` alone.
+        gap: Bars between the two (a purge), so that what the last decisions lead to is not in both.
+        embargo: Bars more between the two, for what lingers in prices.
+        anchored: Choose on everything so far (an expanding window), and not on the last `train` alone.
         choose: `plateau`, the combination whose neighbours are good too, or `best`, the peak. A sample has
             no neighbours and takes its best.
-        method: All combinations of the grid, or a sample.
+        boundary: Where a window ends, `close` what is held at the next open, with costs, and begin anew; or
+            `carry` it: the strategy goes on as it is and only its parameters change, as those of a session
+            do whose strategies.yaml is edited.
+        method: All combinations of the grid, a sample, or a search that learns, as for `sweep`.
         samples: How many a sample has.
         seed: Of the sample, and of the strategy.
         where: What has to hold for a combination.
-        objective: What decides.
+        objective: What decides: measures, or functions of them.
+        require: What the figures of a combination have to meet to be chosen, as for `sweep`.
         engine: For choosing; the tests run through the event engine.
         address: Of a Ray cluster.
         workers: How many processes choose.
         memory: The most that may be used beside the data.
-        progress: Told (windows done, windows in all).
+        resume: A folder that keeps what is done, so that the same call goes on after it was stopped.
+        progress: Told (combinations done, combinations in all), over all windows.
         start: First date.
         end: Last date.
         parameters: More of the grid.
@@ -98,15 +117,18 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
         ConfigError: A name, a value or a setting is wrong.
         BadData: The data are too few for a window, or break a rule.
         StrategyError: Every combination failed in a window, or the strategy raised.
+        SweepInterrupted: Ctrl-C; with `resume` the same call goes on.
     """
     tried = {**(parameters or {}), **grid}
     plan, found, series = run.prepare(
         strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
         timeframe=timeframe, seed=seed, instruments=instruments,
     )  # fmt: skip
-    search = Search(tried, method, samples, where, objective, "all", engine, address, workers, memory)
-    scheme = Scheme(train, test, gap, anchored)
-    return walk_plan(plan, found, series, search, scheme, choose=choose, progress=progress)
+    search = Search(
+        tried, method, samples, where, objective, "all", engine, address, workers, memory, resume, require
+    )
+    scheme = Scheme(train, test, gap, anchored, embargo)
+    return walk_plan(plan, found, series, search, scheme, choose=choose, boundary=boundary, progress=progress)
 
 
 def walk_plan(
@@ -117,46 +139,142 @@ def walk_plan(
     scheme: Scheme,
     *,
     choose: str = "plateau",
+    boundary: str = "close",
     progress: Progress | None = None,
 ) -> WalkForward:
     """Walk a plan forward; arguments and errors as of `walkforward`."""
-    if choose not in CHOICES:
-        raise ConfigError(f"choose={choose!r} is unknown{nearest(str(choose), CHOICES)}")
+    check_choice("choose", choose, CHOICES)
+    check_choice("boundary", boundary, BOUNDARIES)
     times = run.panel_of(plan, series).times
     windows = scheme.windows(times)
-    steps = []
-    for at, window in enumerate(windows):
-        if progress is not None:
-            progress(at, len(windows))
-        steps.append(fit(plan, found, series, search, times, window, choose=choose))
-    result = trade(plan, found, series, times, steps)
-    if progress is not None:
-        progress(len(windows), len(windows))
-    return WalkForward(result, steps, trials=sum(step.trials for step in steps), choose=choose)
+    steps = fit_windows(plan, found, series, search, times, windows, choose=choose, progress=progress)
+    result = trade(plan, found, series, times, steps, boundary=boundary)
+    return WalkForward(
+        result, steps, trials=sum(step.trials for step in steps), choose=choose, boundary=boundary
+    )
 
 
-def fit(
+def refit_plan(
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    search: Search,
+    scheme: Scheme,
+    *,
+    choose: str = "plateau",
+    progress: Progress | None = None,
+) -> Step:
+    """Choose parameters on the newest window, for the bars that are still to come, as a walk-forward does.
+
+    Arguments and errors as of `walk_plan`.
+    """
+    check_choice("choose", choose, CHOICES)
+    times = run.panel_of(plan, series).times
+    newest = scheme.newest(times)
+    (step,) = fit_windows(plan, found, series, search, times, [newest], choose=choose, progress=progress)
+    return step
+
+
+def check_choice(name: str, given: str, known: Sequence[str]) -> None:
+    """Refuse a choice that there is not.
+
+    Raises:
+        ConfigError: It is unknown.
+    """
+    if given not in known:
+        raise ConfigError(f"{name}={given!r} is unknown{nearest(str(given), known)}")
+
+
+def fit_windows(
     plan: Plan,
     found: Found,
     series: Sequence[Series],
     search: Search,
     times: Times,
-    window: Window,
+    windows: Sequence[Window],
     *,
     choose: str,
-) -> Step:
-    """Choose parameters on a window, from what was known at its end."""
-    known = int(times[window.end - 1])
-    past = [cut_off(one, known) for one in series]
-    begin = int(times[window.begin - 1]) if window.begin else None
-    made: Sweep = search_plan(replace(plan, begin=begin), found, past, search)
-    peak = made.best()
-    picked = made.plateau() if choose == "plateau" and made.results.combinations.method == "grid" else peak
-    row = dict(zip(made.results.measures, made.results.values[picked.row].tolist(), strict=True))
-    return Step(window, dict(picked.parameters), made.objective, row, made.trials)
+    progress: Progress | None = None,
+) -> list[Step]:
+    """Choose parameters on each window, from what was known at its end; all windows are one piece of work."""
+    spans = [
+        Span(int(times[one.end - 1]), int(times[one.begin - 1]) if one.begin else None) for one in windows
+    ]
+    sweeps = search_spans(plan, found, series, search, spans, progress=progress)
+    steps = []
+    for window, sweep in zip(windows, sweeps, strict=True):
+        with Translation(_in_window(times, window)):
+            steps.append(_step(sweep, window, choose))
+    return steps
 
 
-def trade(plan: Plan, found: Found, series: Sequence[Series], times: Times, steps: Sequence[Step]) -> Result:
+def _in_window(
+    times: Times, window: Window
+) -> Callable[[BaseException, TracebackType | None], ConfigError | None]:
+    """Return what names the window that an error is about."""
+    dates = f"{date(int(times[window.begin]))} to {date(int(times[window.end - 1]))}"
+
+    def name(error: BaseException, _: TracebackType | None) -> ConfigError | None:
+        return ConfigError(f"the window {dates}: {error}") if isinstance(error, ConfigError) else None
+
+    return name
+
+
+def _step(sweep: Sweep, window: Window, choose: str) -> Step:
+    """Return what a window chose."""
+    results, peak = sweep.results, sweep.best()
+    picked = sweep.plateau() if choose == "plateau" and results.combinations.method == "grid" else peak
+    row = dict(zip(results.measures, results.values[picked.row].tolist(), strict=True))
+    return Step(window, dict(picked.parameters), sweep.objective, row, sweep.trials)
+
+
+def search_spans(
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    search: Search,
+    spans: Sequence[Span],
+    *,
+    progress: Progress | None = None,
+) -> list[Sweep]:
+    """Sweep each window, with all of their combinations shared out over the same workers.
+
+    Raises:
+        SweepInterrupted: Ctrl-C; what is done is in the folder to resume, if there is one.
+    """
+    aims = read_aims(search.objective, search.require, measures_of(search.figures))
+    course = Course(plan, found, series, search, spans)
+    if search.resume is not None:
+        checkpoint.check_place(search.resume)
+    engine, name, reason = course.open_engine()
+    identity = course.identity(name)
+    folder = None if search.resume is None else checkpoint.Folder(search.resume, identity, engine.measures)
+    try:
+        trials = course.run(engine, aims, store=folder, progress=progress)
+    except SweepInterrupted as stopped:
+        stopped.folder = folder.path if folder is not None and folder.begun else None
+        raise
+    begins = min(int(one.start[0]) for one in series)
+    where = "" if course.constraint is None else course.constraint.text
+    made = []
+    for span, mine in zip(spans, course.split(trials), strict=True):
+        seen = (begins if span.begin is None else span.begin, span.known)
+        manner = Manner(
+            found.name, name, reason, aims.objectives, seen, where, search.samples, require=aims.text
+        )
+        made.append(Sweep(replace(plan, begin=span.begin), aims.judge(mine), manner, identity))
+    return made
+
+
+def trade(
+    plan: Plan,
+    found: Found,
+    series: Sequence[Series],
+    times: Times,
+    steps: Sequence[Step],
+    *,
+    boundary: str = "close",
+) -> Result:
     """Run the tests of all windows as one, with each one's parameters in its own."""
     first, last = steps[0].window, steps[-1].window
     known = int(times[last.last - 1])
@@ -164,9 +282,22 @@ def trade(plan: Plan, found: Found, series: Sequence[Series], times: Times, step
     own = replace(
         plan, begin=int(times[first.test - 1]), parameters={**plan.parameters, **steps[0].parameters}
     )
-    turns = [Turn(step.window.test, _successor(plan, found, step.parameters)) for step in steps[1:]]
+    follow = _successor if boundary == "close" else _change
+    turns = [Turn(step.window.test, follow(plan, found, step.parameters)) for step in steps[1:]]
     outcome = run.simulate(own, found, data, turns=turns)
     return Result(own, found, outcome, outcome.hold_benchmark())
+
+
+def _change(
+    plan: Plan, found: Found, parameters: Mapping[str, Any]
+) -> Callable[[Engine], Iterable[Reviewed]]:
+    """Return what gives the strategy other parameters and leaves all else, as a live session does."""
+
+    def take(engine: Engine) -> Iterable[Reviewed]:
+        Trial(engine, found.make({**plan.parameters, **parameters})).begin()
+        return []
+
+    return take
 
 
 def _successor(

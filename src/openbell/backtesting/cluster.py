@@ -98,6 +98,17 @@ class ClusterEngine:
         self._recipe, self._series, self._cluster = recipe, tuple(series), cluster
         budget = max(DEFAULT_MEMORY, evaluator.bytes_for(1)) if cluster.memory is None else cluster.memory
         self._fitting = chunk_for(evaluator, budget)
+        self._held: tuple[Any, list[Any]] | None = None  #: Ray, and what lies in its store
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stay connected from one run to the next, and keep the prices in the store."""
+        with self._cluster.connected() as ray:
+            self._held = ray, self._put(ray)
+            try:
+                yield
+            finally:
+                self._held = None
 
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures as they come, the same by whomever they are made.
@@ -106,14 +117,23 @@ class ClusterEngine:
             ConfigError: No cluster can be reached, or its workers cannot load the strategy.
             StrategyError: A piece's workers died, one after the other.
         """
-        packed = pack_by_value(self._recipe.found, tuple(self._recipe))
+        if self._held is not None:
+            yield from self._spread(*self._held, combinations, rows)
+            return
         with self._cluster.connected() as ray:
-            yield from self._spread(ray, packed, combinations, rows)
+            yield from self._spread(ray, self._put(ray), combinations, rows)
+
+    def _put(self, ray: Any) -> list[Any]:
+        """Place what the workers need in the store.
+
+        Raises:
+            ConfigError: The strategy holds what cannot be copied.
+        """
+        return [ray.put(pack_by_value(self._recipe.found, tuple(self._recipe))), ray.put(self._series)]
 
     def _spread(
-        self, ray: Any, packed: bytes, combinations: Combinations, rows: Rows
+        self, ray: Any, store: list[Any], combinations: Combinations, rows: Rows
     ) -> Generator[Part, None, None]:
-        store = [ray.put(packed), ray.put(self._series)]
         options: dict[str, Any] = {"num_cpus": 1, "max_retries": _TRIES}
         if self._cluster.memory is not None:
             options["memory"] = self._cluster.memory + WORKER_BYTES

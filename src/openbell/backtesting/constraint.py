@@ -30,6 +30,8 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.UAdd: operator.pos,
     ast.Not: operator.not_,
 }
+#: An example of each option's conditions.
+SUCH_AS = {"where": "fast < slow", "require": "max_drawdown > -0.3"}
 _CALLS: dict[str, Callable[..., Any]] = {"min": min, "max": max, "abs": abs}
 
 
@@ -40,6 +42,7 @@ class Constraint:
     text: str
     names: tuple[str, ...]
     evaluate: Evaluate
+    option: str = "where"  #: who asks, for messages
 
     def holds(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the condition holds for parameters by name.
@@ -52,10 +55,16 @@ class Constraint:
 
     def _wrong(self, error: BaseException, values: Mapping[str, Any]) -> ConfigError:
         at = ", ".join(f"{name}={values[name]!r}" for name in self.names)
-        return ConfigError(f"where={self.text!r} cannot be told for {at}: {said(error)}")
+        return ConfigError(f"{self.option}={self.text!r} cannot be told for {at}: {said(error)}")
 
 
-def read_constraint(where: str | Callable[..., Any], known: Mapping[str, Any]) -> Constraint:
+def read_constraint(
+    where: str | Callable[..., Any],
+    known: Mapping[str, Any],
+    *,
+    option: str = "where",
+    kind: str = "parameter of the strategy",
+) -> Constraint:
     """Return the condition that a text or a function means.
 
     Text may compare parameters, numbers and text with `<`, `<=`, `==`, `!=`, `in` and the like, calculate
@@ -64,39 +73,44 @@ def read_constraint(where: str | Callable[..., Any], known: Mapping[str, Any]) -
 
     Args:
         where: The condition.
-        known: The strategy's parameters by name.
+        known: The strategy's parameters by name, or whatever else it may speak of.
+        option: Who asks, for messages.
+        kind: What those names are, for messages.
 
     Raises:
         ConfigError: It is no condition, or names what is no parameter.
     """
     if callable(where):
-        return _of_function(where, known)
+        return _of_function(where, known, option, kind)
     if not isinstance(where, str) or not where.strip():
-        raise ConfigError(f"where={where!r} is no condition; write one such as 'fast < slow'")
-    return _Reader(where, known).read()
+        raise ConfigError(f"{option}={where!r} is no condition; write one such as {SUCH_AS[option]!r}")
+    return _Reader(where, known, option, kind).read()
 
 
 class _Reader:
     """Turns the syntax tree of a condition into functions of the parameters."""
 
-    def __init__(self, text: str, known: Mapping[str, Any]) -> None:
+    def __init__(self, text: str, known: Mapping[str, Any], option: str, kind: str) -> None:
         self._text, self._known = text.strip(), known
+        self._option, self._kind, self._such_as = option, kind, SUCH_AS[option]
         self._names: dict[str, None] = {}
 
     def read(self) -> Constraint:
         if len(self._text) > _MOST_TEXT:
-            raise ConfigError(f"where has {len(self._text):,} characters; {_MOST_TEXT:,} are the most")
+            raise ConfigError(
+                f"{self._option} has {len(self._text):,} characters; {_MOST_TEXT:,} are the most"
+            )
         with Translation(lambda error, _: self._unreadable(error)):
             tree = ast.parse(self._text, mode="eval").body
             evaluate = self._condition(tree)
         if not self._names:
-            raise ConfigError(f"where={self._text!r} names no parameter{nearest('', self._known)}")
-        return Constraint(self._text, tuple(self._names), evaluate)
+            raise ConfigError(f"{self._option}={self._text!r} names no parameter{nearest('', self._known)}")
+        return Constraint(self._text, tuple(self._names), evaluate, self._option)
 
     def _unreadable(self, error: BaseException) -> ConfigError | None:
         if isinstance(error, ConfigError):
             return None
-        return ConfigError(f"where={self._text!r} cannot be read; write it as 'fast < slow'")
+        return ConfigError(f"{self._option}={self._text!r} cannot be read; write it as {self._such_as!r}")
 
     def _condition(self, node: ast.expr) -> Evaluate:
         """Return a part that is true or false."""
@@ -112,7 +126,7 @@ class _Reader:
         if isinstance(node, ast.Name) and isinstance(self._known.get(node.id), bool):
             return self._value(node)
         raise ConfigError(
-            f"where={self._text!r}: {self._said(node)} is no condition; compare, as in 'fast < slow'"
+            f"{self._option}={self._text!r}: {self._said(node)} is no condition; compare, as in {self._such_as!r}"
         )
 
     def _comparison(self, node: ast.Compare) -> Evaluate:
@@ -151,7 +165,7 @@ class _Reader:
     def _parameter(self, name: str) -> Evaluate:
         if name not in self._known:
             raise ConfigError(
-                f"where={self._text!r}: {name!r} is no parameter of the strategy{nearest(name, self._known)}"
+                f"{self._option}={self._text!r}: {name!r} is no {self._kind}{nearest(name, self._known)}"
             )
         self._names[name] = None
         return lambda values: values[name]
@@ -164,8 +178,8 @@ class _Reader:
 
     def _foreign(self, node: ast.expr) -> ConfigError:
         return ConfigError(
-            f"where={self._text!r}: {self._said(node)} may not stand in a condition; "
-            "compare parameters and numbers, as in 'fast < slow'"
+            f"{self._option}={self._text!r}: {self._said(node)} may not stand in a condition; "
+            f"compare names and numbers, as in {self._such_as!r}"
         )
 
     def _said(self, node: ast.expr) -> str:
@@ -177,17 +191,17 @@ def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
-def _of_function(where: Callable[..., Any], known: Mapping[str, Any]) -> Constraint:
+def _of_function(where: Callable[..., Any], known: Mapping[str, Any], option: str, kind: str) -> Constraint:
     text = getattr(where, "__name__", type(where).__name__)
-    with Translation(lambda *_: ConfigError(f"where: {text} does not tell which parameters it takes")):
+    with Translation(lambda *_: ConfigError(f"{option}: {text} does not tell which parameters it takes")):
         takes = list(inspect.signature(where).parameters.values())
     if any(p.kind is p.VAR_KEYWORD for p in takes):
-        return Constraint(text, tuple(known), lambda values: where(**values))
+        return Constraint(text, tuple(known), lambda values: where(**values), option)
     for one in takes:
         if one.name not in known and one.default is one.empty:
             raise ConfigError(
-                f"where: the function {text} asks for {one.name!r}, "
-                f"which is no parameter of the strategy{nearest(one.name, known)}"
+                f"{option}: the function {text} asks for {one.name!r}, "
+                f"which is no {kind}{nearest(one.name, known)}"
             )
     names = tuple(one.name for one in takes if one.name in known)
-    return Constraint(text, names, lambda values: where(**{name: values[name] for name in names}))
+    return Constraint(text, names, lambda values: where(**{name: values[name] for name in names}), option)

@@ -18,6 +18,10 @@ from openbell.core.errors import ConfigError, nearest
 #: More combinations than this are a slip rather than a sweep.
 MOST = 1_000_000
 METHODS = ("grid", "random", "latin")
+#: Methods that look at what came of combinations before they choose the next ones.
+ADAPTIVE = ("coordinate", "optuna")
+#: The column that names a combination's window, where there are several; no parameter can be called so.
+WINDOW = "@window"
 #: Draws for each sample that is wanted, before a constraint counts as excluding the rest.
 _TRIES = 200
 _MOST_TRIES = 2_000_000
@@ -63,12 +67,14 @@ class Choice:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ConfigError(f"method={self.method!r} is unknown{nearest(str(self.method), METHODS)}")
-        if self.method == "grid":
+        known = (*METHODS, *ADAPTIVE)
+        if self.method not in known:
+            raise ConfigError(f"method={self.method!r} is unknown{nearest(str(self.method), known)}")
+        if self.method in ("grid", "coordinate"):
             if self.samples is not None:
+                ends = "a grid tries all" if self.method == "grid" else "a coordinate search ends by itself"
                 raise ConfigError(
-                    f"samples={self.samples!r}: a grid tries all; give method='random' or 'latin' with it"
+                    f"samples={self.samples!r}: {ends}; give method='random', 'latin' or 'optuna' with it"
                 )
         elif self.samples is None:
             raise ConfigError(f"method={self.method!r} needs samples, such as samples=200")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ class Objective:
 
     name: str
     sign: int  #: 1 if more is better, -1 if less is
+    function: Callable[[Mapping[str, float]], float] | None = None  #: the user's own, of all measures
 
     @property
     def word(self) -> str:
@@ -65,6 +66,9 @@ def default_objective(measures: Sequence[str]) -> str:
 def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Objective, ...]:
     """Return the objectives that names mean; `-trades` asks for few of them, `+exposure` for much.
 
+    A function is an objective too: it takes all measures by name and returns a number, of which more is
+    better.
+
     Raises:
         ConfigError: A name is unknown, given twice, or there is none.
     """
@@ -73,6 +77,9 @@ def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Obj
         raise ConfigError(f"objective=[] names nothing{nearest('', measures)}")
     found: list[Objective] = []
     for text in names:
+        if callable(text):
+            found.append(Objective(_called(text, found), 1, text))
+            continue
         name = str(text).strip()
         sign = {"-": -1, "+": 1}.get(name[:1])
         name = name[1:] if sign else name
@@ -87,6 +94,20 @@ def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Obj
             raise ConfigError(f"objective: {name!r} is there twice; leave one out")
         found.append(Objective(name, sign or (-1 if name in MINIMISED else 1)))
     return tuple(found)
+
+
+def _called(function: Callable[..., Any], others: Sequence[Objective]) -> str:
+    """Return a function's name as that of a column.
+
+    Raises:
+        ConfigError: A measure or another objective is called so.
+    """
+    name = str(getattr(function, "__name__", type(function).__name__)).strip("<>")
+    if name in MEASURES or any(name == one.name for one in others):
+        raise ConfigError(
+            f"objective: the function {name!r} is called like a measure or another objective; rename it"
+        )
+    return name
 
 
 def measure(outcome: Outcome) -> Floats:

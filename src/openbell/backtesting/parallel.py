@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 
 import numpy as np
@@ -35,18 +36,30 @@ class EventEngine:
         self._evaluator = evaluator
         self._asked = check_workers(workers)
         self._most = self._fitting(memory)
+        self._holding: ExitStack | None = None
+        self._held: tuple[int, Workers] | None = None
+        self._seconds: float | None = None  #: what one combination took here
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the workers from one run to the next."""
+        with ExitStack() as stack:
+            self._holding = stack
+            try:
+                yield
+            finally:
+                self._holding = self._held = None
 
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures as they come, the same by whomever they are made."""
-        seconds = None
-        if self._asked is None or self._asked == 1:
+        if self._held is None and (self._asked is None or self._asked == 1):
             for at in rows[:_WARM]:
                 before = perf_counter()
                 yield self._here(combinations, np.array([at]))
-                seconds = perf_counter() - before
+                self._seconds = perf_counter() - before
             rows = rows[_WARM:]
-        count = self._count(len(rows), seconds)
-        pieces = _pieces(rows, count, seconds)
+        count = self._count(len(rows), self._seconds) if self._held is None else self._held[0]
+        pieces = _pieces(rows, count, self._seconds)
         if count > 1:
             yield from self._there(combinations, pieces, count)
             return
@@ -58,17 +71,25 @@ class EventEngine:
         return Part(rows, values, {int(rows[at]): why for at, why in errors.items()})
 
     def _there(self, combinations: Combinations, pieces: list[Rows], count: int) -> Iterator[Part]:
-        evaluator = self._evaluator
         tasks = [Task(piece, combinations) for piece in pieces]
-        with share(evaluator.series) as shipment:
-            packed = pack(
-                Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures)
-            )
-            with Workers(packed, count) as workers:
-                for task, reply in workers.run(tasks):
-                    errors = {int(task.rows[at]): why for at, why in reply.errors.items()}
-                    values = np.asarray(reply.values, np.float64)
-                    yield Part(task.rows, values, errors)
+        with ExitStack() as stack:
+            for task, reply in self._workers(stack, count).run(tasks):
+                errors = {int(task.rows[at]): why for at, why in reply.errors.items()}
+                values = np.asarray(reply.values, np.float64)
+                yield Part(task.rows, values, errors)
+
+    def _workers(self, stack: ExitStack, count: int) -> Workers:
+        """Return workers that last as long as a stack, or those that are held."""
+        if self._held is not None:
+            return self._held[1]
+        stack = stack if self._holding is None else self._holding
+        evaluator = self._evaluator
+        shipment = stack.enter_context(share(evaluator.series))
+        work = Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures)
+        workers = stack.enter_context(Workers(pack(work), count))
+        if self._holding is not None:
+            self._held = count, workers
+        return workers
 
     def _count(self, rows: int, seconds: float | None) -> int:
         """Return how many workers to start; 1 is none."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.spans import Span, Spanned, Within
 from openbell.backtesting.sweep import Evaluator
 from openbell.backtesting.trials import EventEvaluator, Simulate
 from openbell.core.errors import ConfigError
@@ -27,10 +29,12 @@ class Recipe(NamedTuple):
     figures: str = "all"
     join: Join | None = None
     keep: int | None = None  #: bytes of indicators to keep from one combination to the next
+    spans: tuple[Span, ...] = ()  #: windows, where each combination names its own
 
     def runs(self, series: Sequence[Series]) -> EventEvaluator:
         """Make what measures through the event engine, over these series."""
-        return EventEvaluator(self.simulate, self.plan, self.found, series, figures=self.figures)
+        simulate = Within(self.simulate, self.spans) if self.spans else self.simulate
+        return EventEvaluator(simulate, self.plan, self.found, series, figures=self.figures)
 
     def make(self, series: Sequence[Series], *, threads: int | None = None) -> Evaluator:
         """Make it, over these series.
@@ -41,6 +45,10 @@ class Recipe(NamedTuple):
         runs = self.runs(series)
         if self.join is None:
             return runs
+        if self.spans:
+            return Spanned(
+                lambda window: self._within(window).make(self.spans[window].cut(series), threads=threads)
+            )
         form = self.found.form
         if not isinstance(form, Signal):
             raise ConfigError(
@@ -58,3 +66,7 @@ class Recipe(NamedTuple):
             keep=KEPT if self.keep is None else min(KEPT, self.keep),
             figures=self.figures,
         )
+
+    def _within(self, window: int) -> Recipe:
+        """Return the recipe of one window."""
+        return self._replace(plan=replace(self.plan, begin=self.spans[window].begin), spans=())

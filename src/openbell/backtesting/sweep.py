@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -61,6 +61,9 @@ class Engine(Protocol):
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures as they come."""
 
+    def held(self) -> AbstractContextManager[object]:
+        """Keep what running takes from one run to the next while the context lasts, such as workers."""
+
 
 class Store(Protocol):
     """Keeps what is done, so that a sweep can go on after it was stopped."""
@@ -81,6 +84,7 @@ class Trials:
     values: Floats  #: (combinations, measures), NaN where there is none
     done: NDArray[np.bool_]
     errors: dict[int, str] = field(default_factory=dict)  #: by row
+    allowed: NDArray[np.bool_] | None = None  #: which meet what is required; None where nothing is
 
     def take(self, part: Part) -> None:
         """Note some rows' figures."""
@@ -94,7 +98,8 @@ class Trials:
         combinations = replace(self.combinations, codes=self.combinations.codes[rows])
         places = {int(row): place for place, row in enumerate(rows)}
         errors = {places[row]: why for row, why in self.errors.items()}
-        return Trials(combinations, self.measures, self.values[rows], self.done[rows], errors)
+        allowed = None if self.allowed is None else self.allowed[rows]
+        return Trials(combinations, self.measures, self.values[rows], self.done[rows], errors, allowed)
 
 
 class SweepInterrupted(KeyboardInterrupt):
@@ -193,6 +198,10 @@ class Chunked:
                 size = min(int(size * max(min(_CHUNK_SECONDS / seconds, _GROWTH), 2)), self._fitting)
             elif seconds > 4 * _CHUNK_SECONDS:
                 size = max(size // 2, 1)
+
+    def held(self) -> AbstractContextManager[object]:
+        """Keep nothing: there is only the evaluator, which stays."""
+        return nullcontext()
 
 
 _FIRST_CHUNK = 64

@@ -96,6 +96,7 @@ class Workers:
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Done | Exception | None] = queue.SimpleQueue()
         self._lanes: list[_Lane] = []
+        self._ended = 0  #: lanes
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +105,7 @@ class Workers:
         self.close()
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Yield the tasks' answers as they come.
+        """Yield the tasks' answers as they come; the workers stay for the next tasks.
 
         Raises:
             ConfigError: A worker cannot load the strategy, or cannot be started.
@@ -112,12 +113,11 @@ class Workers:
         """
         for task in tasks:
             self._tasks.put(task)
-        for _ in range(self._count):
-            self._tasks.put(None)
+        while len(self._lanes) < self._count:
             lane = _Lane(self._packed, self._tasks, self._answers)
             self._lanes.append(lane)
             lane.start()
-        waited, lanes = len(tasks), self._count
+        waited = len(tasks)
         while waited:
             answer = self._answers.get()
             if isinstance(answer, Exception):
@@ -126,14 +126,15 @@ class Workers:
                 waited -= 1
                 yield answer
                 continue
-            lanes -= 1
-            if not lanes:  # each has said why on standard error
+            self._ended += 1
+            if self._ended == self._count:  # each has said why on standard error
                 raise StrategyError("every worker process has ended before its work was done; give workers=1")
 
     def close(self) -> None:
         """End every worker, and wait until it has ended."""
         for lane in self._lanes:
             lane.end()
+            self._tasks.put(None)  # for a lane that waits for a task
         for lane in self._lanes:
             lane.join()
         self._lanes.clear()

@@ -21,7 +21,8 @@ from openbell.reporting.sweep import Sweep
 from openbell.reporting.sweepfiles import PAGE, default_name, describe, file_name, joint_name
 from openbell.reporting.sweeptable import name_of, order, shown
 from openbell.reporting.words import count, date
-from openbell.sweeping import Search, search_each, search_plan
+from openbell.searching import Search
+from openbell.sweeping import search_each, search_plan
 from openbell.utils.logging import configure
 
 #: The measures of the table, after the objectives.

@@ -15,7 +15,7 @@ from openbell.cli.sweeps import read_grid
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.reporting.walk import WalkForward
-from openbell.sweeping import Search
+from openbell.searching import Search
 from openbell.utils.logging import configure
 from openbell.walking import walk_plan
 

@@ -33,6 +33,7 @@ class Manner:
     span: tuple[int, int]  #: when the first bar opens and the last one ends, ns UTC
     where: str = ""
     samples: int | None = None
+    require: str = ""
 
 
 class Sweep:

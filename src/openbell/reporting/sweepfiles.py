@@ -75,6 +75,7 @@ def describe(sweep: Sweep) -> dict[str, Any]:
         **sweep.identity,
         "state": "finished",
         "where": sweep.manner.where,
+        "require": sweep.manner.require,
         "samples": sweep.manner.samples,
         "reason": sweep.manner.reason,
         "objectives": objectives,

@@ -7,7 +7,6 @@ from html import escape
 
 import numpy as np
 
-from openbell.backtesting.measures import MEASURES
 from openbell.reporting import sweepmap, sweeptable
 from openbell.reporting.html import palette
 from openbell.reporting.html.markup import Cell, Column, definitions, section, table
@@ -33,7 +32,7 @@ def render(sweep: Sweep) -> str:
     """
     objective = sweep.manner.objectives[0]
     first, second = sweepmap.choose(sweep.results, None, None)
-    measures = [name for name in MEASURES if name in sweep.results.measures]
+    measures = [*sweep.results.measures]
     figures = {name: sweepmap.draw(sweep.results, first, second, name, objective) for name in measures}
     drawn = {"light": palette.LIGHT, "dark": palette.DARK, "figures": figures}
     data = json.dumps(drawn, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
@@ -126,15 +125,22 @@ def _tried(sweep: Sweep) -> str:
     ]
     if manner.where:
         facts.append(("Only where", manner.where))
-    drawn = f"{combinations.method} sample, seed {plan.seed}"
+    if manner.require:
+        facts.append(("Best only if", manner.require))
     facts += [
-        ("Combinations", "all of the grid" if combinations.method == "grid" else drawn),
+        ("Combinations", _chosen(combinations.method, plan.seed)),
         ("Failed", f"{sweep.failed:,}"),
         ("Engine", f"{manner.engine}: {manner.reason}"),
         ("Commission", commission(plan.costs)),
         ("Slippage", slippage(plan.costs)),
     ]
     return section("tried", "What was tried", definitions(facts))
+
+
+def _chosen(method: str, seed: int) -> str:
+    """Return how combinations were chosen."""
+    known = {"grid": "all of the grid", "coordinate": "a coordinate search, from the middle of the grid"}
+    return known.get(method, f"{method} {'search' if method == 'optuna' else 'sample'}, seed {seed}")
 
 
 def _values(tried: tuple[object, ...]) -> str:

@@ -58,13 +58,17 @@ class Plateau(NamedTuple):
 
 def name_of(measure: str) -> str:
     """Return a measure's name for a reader."""
-    return DESCRIPTIONS[measure].label if measure in DESCRIPTIONS else "Final equity"
+    if measure in DESCRIPTIONS:
+        return DESCRIPTIONS[measure].label
+    return "Final equity" if measure == _EQUITY else measure
 
 
 def shown(measure: str, value: float) -> str:
     """Return a measure as a reader expects it."""
     if measure == _EQUITY:
         return "–" if np.isnan(value) else f"{value:,.2f}"
+    if measure not in DESCRIPTIONS:  # an objective of the user's own
+        return "–" if np.isnan(value) else f"{value:.4g}"
     return figure(measure, value)
 
 
@@ -98,8 +102,12 @@ def _typed(combinations: Combinations, name: str) -> NDArray[Any]:
 
 
 def scores(trials: Trials, objective: Objective) -> Floats:
-    """Return (combinations,) how good each is, more is better; minus infinity where it has no figure."""
-    return objective.score(trials.values[:, trials.measures.index(objective.name)])
+    """Return (combinations,) how good each is, more is better; minus infinity where it does not count.
+
+    That is so where it has no figure, or does not meet what is required.
+    """
+    found = objective.score(trials.values[:, trials.measures.index(objective.name)])
+    return found if trials.allowed is None else np.where(trials.allowed, found, -np.inf)
 
 
 def order(trials: Trials, objectives: Sequence[Objective]) -> NDArray[np.int64]:
@@ -132,6 +140,11 @@ def pick(trials: Trials, objectives: Sequence[Objective]) -> Pick:
     row = int(order(trials, objectives)[0])
     name = objectives[0].name
     if not np.isfinite(scores(trials, objectives[0])[row]):
+        if trials.allowed is not None and not trials.allowed.any():
+            raise ConfigError(
+                f"none of {count(len(trials.combinations), 'combination')} meets what is required; "
+                "loosen it, or try others"
+            )
         raise ConfigError(
             f"no combination has a {name}: it is undefined for each, as it is without trades; "
             "look at the table, or choose another objective"
@@ -165,7 +178,8 @@ def find_plateau(trials: Trials, objective: Objective) -> Plateau:
             steps = reach(tried)
             sums, counts = _with_neighbours(sums, axis, steps), _with_neighbours(counts, axis, steps)
     means, near = (sums / np.maximum(counts, 1.0))[places], counts[places]
-    eligible = known[places] & (near >= near[known[places]].max() / 2)
+    counted = scores(trials, objective) > -np.inf
+    eligible = counted & (near >= near[counted].max() / 2)
     row = int(np.argmax(np.where(eligible, objective.sign * means, -np.inf)))
     return Plateau(
         row,

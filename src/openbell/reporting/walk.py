@@ -43,8 +43,11 @@ class WalkForward:
     Its plan has the parameters of the first window; `table` has those of each.
     """
 
-    def __init__(self, result: Result, steps: Sequence[Step], *, trials: int, choose: str) -> None:
+    def __init__(
+        self, result: Result, steps: Sequence[Step], *, trials: int, choose: str, boundary: str = "close"
+    ) -> None:
         self.result, self.steps, self.trials, self.choose = result, steps, trials, choose
+        self.boundary = boundary  #: what happens to positions where a window ends: `close` or `carry`
 
     @cached_property
     def tested(self) -> list[dict[str, float]]:
@@ -95,6 +98,7 @@ class WalkForward:
         first = (
             f"{result.found.name} on {result.plan.traded}: {words.count(len(self.steps), 'window')}, "
             f"{self.trials:,} combinations tried, the {self.choose} of each traded in the next"
+            f"{', positions carried over' if self.boundary == 'carry' else ''}"
         )
         tested = (
             f"{sum(one > 0.0 for one in tests)} of {len(tests)} tests made money; efficiency {efficiency} of "
@@ -113,6 +117,7 @@ class WalkForward:
             "strategy": self.result.found.name,
             "plan": self.result.plan.as_json(),
             "choose": self.choose,
+            "boundary": self.boundary,
             "trials": self.trials,
             "efficiency": _plain(self.efficiency),
             "stability": self.stability,
