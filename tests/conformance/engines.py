@@ -65,7 +65,7 @@ class Told(ob.Strategy):
             for name in ("limit", "stop", "trail")
             if (value := getattr(ask, name)) is not None
         }
-        fields |= {"tif": ask.tif, "trail_percent": ask.trail_percent}
+        fields |= {"tif": ask.tif, "trail_percent": ask.trail_percent, "extended": ask.extended}
         if ask.until >= 0:
             end = self.story.spans()[ask.until].end
             fields["good_till"] = datetime.fromtimestamp(end // NANOS_PER_SECOND, UTC)
@@ -100,7 +100,9 @@ async def paper(story: Story, folder: Path) -> list[str]:
     """Return in what paper trading differs from a story."""
     series = series_of(story)
     begin = int(series.known[0]) - 1
-    tape: Any = Tape([instrument_of(story)], timeframe="1d", sessions=calendar_of(story), begin=begin)
+    tape: Any = Tape(
+        [instrument_of(story)], timeframe="1d", sessions=calendar_of(story), begin=begin, around=around(story)
+    )
     engine, broker = _parts(story, tape, tape.calendar)
     with Journal(folder / "journal.db") as journal:
         course = Course(engine, broker, Scribe(journal, "told"), tape=tape)
@@ -135,6 +137,11 @@ def instrument_of(story: Story) -> Instrument:
     return Instrument(SYMBOL, lot=story.lot)
 
 
+def around(story: Story) -> list[str]:
+    """Return the symbol if some bars are outside of the session."""
+    return [SYMBOL] if any(span.outside for span in story.spans()) else []
+
+
 def calendar_of(story: Story) -> Any:
     spans = story.spans()
     return sessions("XNYS", spans[0].start, spans[-1].end + 7 * 86_400 * NANOS_PER_SECOND)
@@ -147,7 +154,7 @@ def series_of(story: Story) -> Series:
     start, known = (np.array([span[i] for span in spans], np.int64) for i in (0, 1))
     timeframe = "1d" if all(span.opens and span.closes for span in spans) else "30m"
     open_, high, low, close = table.T
-    source = Source("test", "story")
+    source = Source("test", "story", session="extended" if around(story) else "regular")
     return Series(SYMBOL, timeframe, start, known, open_, high, low, close, volume, source)
 
 

@@ -25,7 +25,7 @@ from openbell.trading.moments import messages_of
 from openbell.trading.router import Router
 from openbell.trading.scribe import Scribe
 from openbell.utils.ratelimit import Budget
-from tests.conformance.engines import Told, calendar_of, instrument_of, result_of, series_of
+from tests.conformance.engines import Told, around, calendar_of, instrument_of, result_of, series_of
 from tests.conformance.stages import ExchangeStage, Front
 from tests.unit.trading_by_hand import QUICK, Feed
 
@@ -70,7 +70,11 @@ async def live(story: Story, folder: Path, front: Front) -> list[str]:
 def _floor(story: Story, series: Any, journal: Journal, can: Capabilities) -> Floor:
     begin = int(series.known[0]) - 1
     tape: Any = Tape(
-        [instrument_of(story)], timeframe=series.timeframe, sessions=calendar_of(story), begin=begin
+        [instrument_of(story)],
+        timeframe=series.timeframe,
+        sessions=calendar_of(story),
+        begin=begin,
+        around=around(story),
     )
     strategy: Any = Told(story)
     engine = Engine(strategy, market=tape, cash=float(story.cash), sizer=ShareOfEquity(1.0), short=True)

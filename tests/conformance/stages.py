@@ -47,7 +47,7 @@ class ExchangeStage:
         x = self.exchange
         x.set_time(span.start)
         x.strike()
-        x.is_open = True
+        x.is_open = not span.outside
         x.trade(SYMBOL, price, size)
         if span.opens:
             x.open()

@@ -28,7 +28,10 @@ class Stage(Protocol):
         """Return a broker that is connected, of a new account; the market is closed after `price`."""
 
     async def open(self, price: Decimal, size: int | None, span: Span) -> None:
-        """Let trading begin, or go on, at a price, with so many shares to be had until the bar's end."""
+        """Let trading begin, or go on, at a price, with so many shares to be had until the bar's end.
+
+        In a bar that is `outside`, the session stays closed, and only what is extended may fill.
+        """
 
     async def trade(self, price: Decimal) -> None:
         """Let the market trade at a price."""
@@ -178,6 +181,7 @@ class Player:
             trail_percent=ask.trail_percent,
             good_till=spans[ask.until].end if ask.until >= 0 else 0,
             reduce_only=ask.reduce_only or ask.pair,
+            extended_hours=ask.extended,
             take_profit=ask.take_profit,
             stop_loss=ask.stop_loss,
         )

@@ -40,6 +40,9 @@ def _bar(prices: str, volume: int | None = None, **fields: Any) -> Bar:
     return Bar(prices, volume, **fields)
 
 
+_LATE = _bar("97 98 96 97", day=1, begin="16:00", end="17:00")  #: after the close
+
+
 def _filled(average: float | str, quantity: float = 10) -> Result:
     return Result(_S.FILLED, Decimal(str(quantity)), Decimal(str(average)))
 
@@ -149,6 +152,18 @@ _PRICES = (
 )  # fmt: skip
 
 _TIMES = (
+    _story(
+        "an extended limit is filled by a gap after the close", _CALM, _LATE,
+        acts={1: [_buy(limit=99, extended=True)]}, position=10, expected={"a": _filled(97)},
+    ),
+    _story(
+        "an order of the session waits through the trading after its close", _CALM, _LATE,
+        _bar("100 101 99 100", day=2), acts={1: [_buy(limit=99)]}, position=10, expected={"a": _filled(99)},
+    ),
+    _story(
+        "a market order waits through the trading after the close", _CALM, _LATE,
+        _bar("101 102 100 102", day=2), acts={1: [_buy()]}, position=10, expected={"a": _filled(101)},
+    ),
     _story(
         "a day order expires at the close", _CALM, "98 99 97 98",
         acts=[_buy(limit=99, tif=_F.DAY)], expected={"a": _EXPIRED},

@@ -42,7 +42,8 @@ class Ask:
     """An order. `take_profit` and `stop_loss` are its exits, known as `label-tp` and `label-sl`.
 
     A limit order with `pair` is the target of what is held, and `stop_loss` the stop that it cancels, or is
-    cancelled by. `until` is the bar after which an order ends that is good till a date.
+    cancelled by. `until` is the bar after which an order ends that is good till a date. An `extended` one works
+    in bars outside of the session too.
     """
 
     label: str
@@ -56,6 +57,7 @@ class Ask:
     until: int = -1
     reduce_only: bool = False
     pair: bool = False
+    extended: bool = False
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
 
@@ -80,6 +82,8 @@ class Ask:
             return f"{self.type.value} orders"
         if self.tif not in can.tifs:
             return f"orders that are {self.tif.value}"
+        if self.extended and not can.extended_hours:
+            return "orders outside of the session"
         if self.quantity % 1 and not can.fractional:
             return "fractions of shares"
         if self.pair and not can.oco:
@@ -116,7 +120,7 @@ class Bar:
         volume: Shares that can be had in it; None is without end.
         low_first: Which extreme comes first.
         day: The session's number; the bar's own number if it is negative.
-        begin: When it begins in New York; the session's open if empty.
+        begin: When it begins in New York; the session's open if empty. From its close on, it is outside of it.
         end: When it ends; the session's close if empty.
     """
 
@@ -141,12 +145,13 @@ class Bar:
 
 
 class Span(NamedTuple):
-    """When a bar begins and ends, ns UTC, and whether a session does so with it."""
+    """When a bar begins and ends, ns UTC, whether a session does so with it, and if it is outside of one."""
 
     start: int
     end: int
     opens: bool
     closes: bool
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +202,8 @@ class Story:
 def _span_of(bar: Bar, number: int) -> Span:
     day = _DAYS[number if bar.day < 0 else bar.day]
     begin, end = bar.begin or OPENS, bar.end or SESSIONS[day]
-    return Span(_nanos(day, begin), _nanos(day, end), begin == OPENS, end == SESSIONS[day])
+    outside = begin >= SESSIONS[day] or end <= OPENS  # times of five characters: their order is the clock's
+    return Span(_nanos(day, begin), _nanos(day, end), begin == OPENS, end == SESSIONS[day], outside)
 
 
 def _nanos(day: str, clock: str) -> int:
