@@ -13,7 +13,10 @@ import pytest
 from tests.integration.cli_runs import run, run_folder
 
 CROSS = ("backtest", "sma_cross", "--symbols", "AAPL", "--start", "2005-01-01")
-FILES = {"report.html", "trades.csv", "orders.csv", "equity.csv", "fills.csv", "ledger.csv", "run.json"}
+FILES = {
+    "report.html", "trades.csv", "orders.csv", "equity.csv", "fills.csv", "ledger.csv", "run.json",
+    "verdict.json",
+}  # fmt: skip
 LEAK = """
 import numpy as np
 import openbell as ob

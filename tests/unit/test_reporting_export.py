@@ -11,12 +11,15 @@ from openbell.backtesting.ledger import ledger_text
 from openbell.backtesting.plan import plan_from_json
 from openbell.core.errors import ConfigError
 from openbell.reporting import identity
-from openbell.reporting.export import RUN_FILE, default_folder, mark, write_run
+from openbell.reporting.export import RUN_FILE, VERDICT_FILE, default_folder, mark, write_run
 from openbell.reporting.result import Result
 from openbell.strategies.registry import find
 from tests.unit.fill_desk import series
 
-FILES = ["equity.csv", "fills.csv", "ledger.csv", "orders.csv", "report.html", "run.json", "trades.csv"]
+FILES = [
+    "equity.csv", "fills.csv", "ledger.csv", "orders.csv", "report.html", "run.json", "trades.csv",
+    "verdict.json",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +96,15 @@ def test_run_json_repeats_the_run(result, tmp_path):
     assert set(described["versions"]) == {"python", "openbell", "numpy", "TA-Lib", "exchange_calendars"}
     assert described["metrics"].keys() == result.metrics.keys()
     assert described["lookahead"] is None
+
+
+def test_what_is_thought_of_a_run_is_beside_it_and_no_part_of_what_it_is(result, tmp_path):
+    run = write_run(result, tmp_path / "run", lookahead={"clean": False, "text": "look-ahead: x"})
+    described = json.loads((run / VERDICT_FILE).read_text(encoding="utf-8"))
+    assert described["verdict"]["standing"] == "unsound"
+    assert described["findings"][0]["kind"] == "look_ahead"
     assert {notice["level"] for notice in described["findings"]} <= {"serious", "caution", "note"}
+    assert "verdict" not in json.loads((run / RUN_FILE).read_text(encoding="utf-8"))
 
 
 def test_run_json_knows_the_data(result):

@@ -33,6 +33,13 @@ def test_the_papers_deflated_ratio():
     assert deflated_sharpe(EXAMPLE, trials=46, deviation=DEVIATION) == pytest.approx(0.9505, abs=1e-4)
 
 
+@given(st.floats(1.0, 3.0))
+def test_more_trials_never_speak_for_a_strategy(trials):
+    assert expected_maximum(trials, DEVIATION) >= 0.0
+    alone = probabilistic_sharpe(EXAMPLE)
+    assert deflated_sharpe(EXAMPLE, trials=trials, deviation=DEVIATION) <= alone
+
+
 def test_the_papers_least_length_of_a_backtest():
     assert minimum_backtest_years(45) == pytest.approx(5.0, abs=0.01)
     assert minimum_backtest_years(1) == 0.0

@@ -177,7 +177,8 @@ def _standard_maximum(trials: float) -> float:
     """Return the expected maximum of independent standard normal numbers, by their extreme values."""
     first = _NORMAL.inv_cdf(1.0 - 1.0 / trials)
     second = _NORMAL.inv_cdf(1.0 - 1.0 / (trials * math.e))
-    return (1.0 - _EULER) * first + _EULER * second
+    # It is for many: below one and a half it would be negative, and more trials would speak for a strategy.
+    return max(0.0, (1.0 - _EULER) * first + _EULER * second)
 
 
 def _width(moments: Moments) -> float:

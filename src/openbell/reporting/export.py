@@ -11,7 +11,7 @@ from typing import Any
 
 from openbell.backtesting.ledger import ledger_text
 from openbell.core.errors import ConfigError
-from openbell.reporting import identity, tables
+from openbell.reporting import findings, identity, tables
 from openbell.reporting.html.page import render
 from openbell.reporting.place import attempt, beside, put_in_place
 from openbell.reporting.result import Result
@@ -20,6 +20,8 @@ from openbell.reporting.trialcount import trial_text
 
 #: The file that makes a folder a run folder.
 RUN_FILE = "run.json"
+#: The file beside a run that says what its evidence supports, and what speaks against it.
+VERDICT_FILE = "verdict.json"
 _SYMBOLS_IN_NAME = 3
 
 
@@ -29,8 +31,8 @@ def write_run(
     """Write a run's report, tables and identity into a folder, all at once, and return the folder.
 
     The files are `report.html`, `trades.csv`, `orders.csv`, `equity.csv`, `fills.csv`, `ledger.csv` and
-    `run.json`; with limits of risk `refusals.csv` too, and `tried.json` where trials are counted. A run
-    folder of the same name is replaced.
+    `run.json`, with the verdict and the findings in `verdict.json`; with limits of risk `refusals.csv` too,
+    and `tried.json` where trials are counted. A run folder of the same name is replaced.
 
     Args:
         result: The run.
@@ -51,6 +53,7 @@ def write_run(
         "equity.csv": tables.equity_csv(outcome, result.benchmark_curve),
         "fills.csv": tables.fills(outcome).csv(),
         "ledger.csv": ledger_text(outcome.entries),
+        VERDICT_FILE: _spell_out(identity.as_text(findings.describe(result, lookahead=lookahead))),
         RUN_FILE: _spell_out(identity.as_text(described)),
     }
     if result.plan.risk.active:

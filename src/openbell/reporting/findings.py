@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from openbell.reporting import booked, conduct, credibility, events, provenance, reliance
+from openbell.reporting.judgement import judge_run
 from openbell.reporting.notices import LEVELS, LOOK_AHEAD, Level, Notice
 from openbell.reporting.result import Result
 from openbell.reporting.words import capitalised
@@ -23,6 +24,20 @@ def findings(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> l
     """
     found = [*look_ahead(result, lookahead), *(notice for check in _CHECKS for notice in check(result))]
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))  # stable: the checks' order stays
+
+
+def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the verdict on a result and what it was found to suffer from, as JSON values.
+
+    Args:
+        result: The run.
+        lookahead: The verdict of a look-ahead check, as for `findings`.
+    """
+    found = findings(result, lookahead=lookahead)
+    return {
+        "verdict": judge_run(result, found).as_json(),
+        "findings": [notice._asdict() for notice in found],
+    }
 
 
 def look_ahead(result: Result, checked: Mapping[str, Any] | None) -> Iterator[Notice]:

@@ -13,8 +13,6 @@ from typing import Any
 
 from openbell.backtesting.ledger import stamp
 from openbell.data.bars import Series
-from openbell.reporting.findings import findings
-from openbell.reporting.judgement import judge_run
 from openbell.reporting.result import Result
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
@@ -30,12 +28,13 @@ PACKAGES = ("openbell", "numpy", "TA-Lib", "exchange_calendars")
 def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return what `run.json` holds, as JSON values. The same run gives the same, whenever and wherever.
 
+    What is thought of it is no part of that: it changes with what else was tried, and is `verdict.json`.
+
     Args:
         result: The run.
         lookahead: The verdict of a look-ahead check, if one was made; kept as it is.
     """
     plan = result.plan.as_json()
-    found_out = findings(result, lookahead=lookahead)
     plan["strategy"] = origin(result.found)
     found = {
         "schema": SCHEMA,
@@ -56,8 +55,6 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
         "metrics": result.metrics,
         "ledger_hash": result.hash,
         **({"risk": risk(result)} if result.plan.risk.active else {}),
-        "verdict": judge_run(result, found_out).as_json(),
-        "findings": [notice._asdict() for notice in found_out],
         "lookahead": lookahead,
     }
     plain: dict[str, Any] = _plain(found)

@@ -10,7 +10,8 @@ from openbell.portfolio.evidence import Evidence, Standing
 from openbell.reporting.html.headline import benchmark_name
 from openbell.reporting.notices import LOOK_AHEAD, Notice
 from openbell.reporting.result import Result
-from openbell.reporting.words import count, percent, signed
+from openbell.reporting.trialcount import describe_trial, worth
+from openbell.reporting.words import capitalised, count, percent, signed
 
 #: A verdict of its own: whatever the figures say, they cannot be believed yet.
 UNSOUND = "unsound"
@@ -51,7 +52,12 @@ class Judgement(NamedTuple):
 
 
 def judge(
-    evidence: Evidence, periods_per_year: float, *, against: str, findings: Sequence[Notice] = ()
+    evidence: Evidence,
+    periods_per_year: float,
+    *,
+    against: str,
+    findings: Sequence[Notice] = (),
+    trial: str = "",
 ) -> Judgement:
     """Return the verdict that evidence and findings support.
 
@@ -60,16 +66,23 @@ def judge(
         periods_per_year: That the returns had.
         against: What the benchmark is called, such as `holding AAPL`.
         findings: What else is to be known; a serious one weighs more than any gain.
+        trial: Which trial of its idea it is, as `describe_trial` says it.
     """
     serious = [one for one in findings if one.level == "serious"]
     standing, text = _said(evidence, periods_per_year, against, serious)
-    detail = " ".join(_grounds(evidence, periods_per_year, against, standing))
+    detail = " ".join(_grounds(evidence, periods_per_year, against, standing, trial))
     return Judgement(standing, text, detail, evidence, periods_per_year)
 
 
 def judge_run(result: Result, findings: Sequence[Notice]) -> Judgement:
     """Return the verdict on a run, of which these findings are known."""
-    return judge(result.evidence, result.periods_per_year, against=benchmark_name(result), findings=findings)
+    return judge(
+        result.evidence,
+        result.periods_per_year,
+        against=benchmark_name(result),
+        findings=findings,
+        trial=describe_trial(result),
+    )
 
 
 def _said(e: Evidence, year: float, against: str, serious: Sequence[Notice]) -> tuple[str, str]:
@@ -89,8 +102,7 @@ def _said(e: Evidence, year: float, against: str, serious: Sequence[Notice]) -> 
         Standing.LOSS: f"No evidence of a gain: the Sharpe ratio is {_ratio(e.sharpe, year)} a year.",
         Standing.LUCK: f"Not distinguishable from luck: {_odds(e)}.",
         Standing.BENCHMARK: f"More than luck, {_odds(e)}; but not shown to be {than}.",
-        Standing.SUPPORTED: f"Unlikely to be luck: {_odds(e)}"
-        + (f"; {than}." if known else "."),
+        Standing.SUPPORTED: f"Unlikely to be luck: {_odds(e)}" + (f"; {than}." if known else "."),
     }
     return own.value, texts[own]
 
@@ -121,18 +133,19 @@ def _lead(e: Evidence) -> str:
     return f"probability {_chance(e.ahead or 0.0)}"
 
 
-def _grounds(e: Evidence, year: float, against: str, standing: str) -> Iterator[str]:
+def _grounds(e: Evidence, year: float, against: str, standing: str, trial: str) -> Iterator[str]:
     """Yield what the verdict rests on, beyond its sentence."""
     if math.isnan(e.sharpe):
         return
     if e.tried is None:
         yield "How many others were tried is not known here; each of them makes luck likelier."
-    elif e.tried.count > 1:
-        yield (
-            f"{e.tried.count:,} trials of this idea on these data are worth {e.tried.independent:,.0f} "
-            "independent ones; the luckiest of as many worthless ones is expected to reach a Sharpe ratio of "
-            f"{_ratio(e.hurdle, year)} a year, and this one has {_ratio(e.sharpe, year)}."
+    else:
+        luckiest = (
+            f"; the luckiest of as many worthless ones is expected to reach a Sharpe ratio of "
+            f"{_ratio(e.hurdle, year)} a year, and this one has {_ratio(e.sharpe, year)}"
         )
+        named = capitalised(trial) or f"{count(e.tried.count, 'trial')}{worth(e.tried)}"
+        yield f"{named}{luckiest if e.hurdle > 0.0 else ''}."
     if e.overfitting is not None:
         yield (
             "The best in one half of the sample was below the median in the other in "

@@ -14,6 +14,7 @@ from typing import Any
 
 from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import summarise
+from openbell.reporting import findings
 from openbell.reporting.html import charts, headline, palette, portfolio, prices, sections
 from openbell.reporting.html.assumptions import assumptions
 from openbell.reporting.html.markup import chart, section
@@ -43,9 +44,10 @@ def render(result: Result, described: Mapping[str, Any]) -> str:
         ConfigError: The installed plotly carries no plotly.min.js.
     """
     held = held_metrics(result)
+    known = {**described, **findings.describe(result, lookahead=described["lookahead"])}
     drawn: dict[str, Any] = {}
-    body = "".join(_sections(result, described, held, drawn))
-    top = headline.header(result, held, described=described)
+    body = "".join(_sections(result, known, held, drawn))
+    top = headline.header(result, held, described=known)
     return whole(headline.title(result), f"{top}{_navigation()}{body}", drawn)
 
 

@@ -13,7 +13,7 @@ from openbell.data.bars import Floats
 from openbell.portfolio.metrics import simple_returns
 from openbell.portfolio.rolling import rolling_beta, rolling_sharpe
 from openbell.portfolio.summary import DESCRIPTIONS
-from openbell.reporting import identity
+from openbell.reporting import findings, identity
 from openbell.reporting.html import headline, sections
 from openbell.reporting.html.assumptions import FILLS, facts, series_grid
 from openbell.reporting.html.charts import FEWEST_RETURNS, WINDOW, scale
@@ -61,6 +61,7 @@ def lay_out(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> Sh
         ConfigError: matplotlib is not installed.
     """
     described = identity.describe(result, lookahead=lookahead)
+    described |= findings.describe(result, lookahead=lookahead)
     held = held_metrics(result)
     drawn: dict[str, bytes] = {}
     times = result.outcome.times
