@@ -9,7 +9,7 @@ import typer
 import openbell
 from openbell.cli.alerting import alerts
 from openbell.cli.answer import Answer, Exit
-from openbell.cli.datarecorded import data
+from openbell.cli.datalive import data
 from openbell.cli.db import db
 from openbell.cli.golive import accounts
 from openbell.cli.options import (

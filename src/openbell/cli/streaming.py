@@ -13,6 +13,7 @@ from openbell.config import Override
 from openbell.core.errors import ConfigError
 from openbell.data.bars import parse_date
 from openbell.data.catalog import Catalog
+from openbell.data.live.shelves import address_of
 from openbell.operation.reloading import Reloads
 from openbell.operation.streamed import HISTORY, Stream
 
@@ -73,6 +74,7 @@ def open_stream(
         history=HISTORY if history is None else history,
         hours=hours,
         until=parse_date(request.end, where="--until", end_of_day=True),
+        share=address_of(loaded.settings.data.cache, loaded.environ),
     )
     return stream, loaded.environ
 

@@ -79,12 +79,13 @@ Level = Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITIC
 
 
 class Data(Section):
-    """Where prices come from."""
+    """Where prices come from, and where the latest quotes are kept."""
 
     provider: str = Field(default="bundled", min_length=1)
     folder: Annotated[Path | None, BeforeValidator(_check_folder)] = None
     calendar: str = Field(default="auto", min_length=1)
     catalog: Annotated[Path, BeforeValidator(_check_folder)] = Path("data/catalog")
+    cache: Literal["auto", "process", "redis"] = "auto"
     findings: Mapping[str, str] | None = None
     timeframe: Annotated[str, AfterValidator(_check_timeframe)] = "1d"
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from openbell.core.errors import BadData
-from openbell.data.live.quotes_redis import connect_redis
+from openbell.data.live.quotes_redis import URL, connect_redis
 from openbell.storage.journal import Entry, Journal
 from openbell.utils.logging import get_logger
 from openbell.utils.retry import Backoff, Patience
@@ -21,9 +21,7 @@ _LOOK = 0.05  #: seconds between two looks into the journal
 _BATCH = 500
 _DOUBLINGS = 30
 
-
-#: The variable with the address of Redis; without it nothing is published.
-URL = "OPENBELL_REDIS_URL"
+__all__ = ["URL", "Broadcast", "channel_of", "listen", "published"]
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from openbell.operation.streamed import Job, Stream, begin_of, ground_again, gro
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
 from openbell.papering import JOURNAL, Traded, outcomes_of, stop_on_signals
+from openbell.portfolio.currencies import currency_of
 from openbell.run.course import describe_course, make_live_course, read_course, with_parameters
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
@@ -38,9 +39,10 @@ from openbell.trading.livesession import LiveSession
 from openbell.trading.pulse import beating
 from openbell.trading.recall import past_of
 from openbell.trading.reconcile import Policy
+from openbell.trading.record import latest_session
 from openbell.trading.router import Router
 from openbell.trading.sender import Timing
-from openbell.trading.session import Ending, latest_session
+from openbell.trading.session import Ending
 from openbell.utils.ratelimit import Budget
 
 #: The part of a share that is a lot where fractions are traded: brokers' own are finer, and float noise.
@@ -159,8 +161,9 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             else:
                 tell_replaced(begun, entries, folder)
                 session = await _begin(
-                    jobs, journal, venue, inbox, source=source, stream=stream, command=command
-                )
+                    jobs, journal, venue, inbox, source=source, stream=stream, command=command,
+                    currency=account.balance.currency,
+                )  # fmt: skip
             session.guard = guard
             if changes is not None:
                 session.changes = lambda: changes(session)
@@ -190,12 +193,14 @@ async def _begin(
     source: Source,
     stream: Stream,
     command: Mapping[str, Any] | None,
+    currency: str,
 ) -> LiveSession:
-    """Begin a new session: with the facts of its symbols, and the bars of before."""
+    """Begin a new session: with the facts of its symbols, in the account's currency, and the bars before."""
     symbols = _symbols(jobs)
     feed = make_plan(stream.provider, symbols)
     now = await begin_of(stream, stream.time, symbols)
     instruments = {symbol: venue.part(await source.instrument(symbol)) for symbol in symbols}
+    currency_of(instruments.values(), account=currency)
     past: dict[str, Series] = {}
     for symbol in symbols if stream.history else ():
         before = await source.past(symbol, feed, until=now, count=stream.history)
@@ -206,11 +211,8 @@ async def _begin(
         ground = ground_on(plan, stream.provider, instruments, past, now)
         courses.append(make_live_course(name, plan, found, ground, journal))
         described.append(describe_course(name, plan, ground))
-    about: dict[str, Any] = {
-        "strategies": described,
-        "id": session_id(time.time_ns()),
-        "broker": venue.broker.name,
-    }
+    about: dict[str, Any] = {"strategies": described, "id": session_id(time.time_ns())}
+    about["broker"] = venue.broker.name
     about["command"] = dict(command or {})
     session = _session(courses, journal, venue, inbox, identity=str(about["id"]))
     actions = await source.actions(symbols, _span_of_today(now))

@@ -32,7 +32,8 @@ from openbell.trading.copying import copied
 from openbell.trading.inbox import Inbox
 from openbell.trading.pulse import beating
 from openbell.trading.recall import past_of
-from openbell.trading.session import Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Session
 from openbell.utils.ratelimit import Budget
 
 #: Bars of history that indicators begin with.
@@ -65,6 +66,7 @@ class Stream:
     hours: bool = False
     until: int | None = None
     clock: Clock | None = None
+    share: str = ""  #: the address of a Redis that gets the quotes, for other processes; none is empty
 
     @property
     def time(self) -> Clock:
@@ -113,7 +115,7 @@ async def run_streamed(
         begun, entries = latest_session(journal)
         streaming = Streaming(
             source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
-            hours=stream.hours, until=stream.until,
+            hours=stream.hours, until=stream.until, share=stream.share,
             channels=channels_for(stream.provider, [plan.risk for _, plan, _ in jobs]),
         )  # fmt: skip
         closes = (one.body["close"] for one in entries if one.kind == "snapshot")

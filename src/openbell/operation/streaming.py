@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ from openbell.data.live.items import (
 )
 from openbell.data.live.opening import make_plan, open_feed
 from openbell.data.live.recorder import Recorder
+from openbell.data.live.shelves import shared_quotes, tape_of
 from openbell.data.live.timetable import Timetable
 from openbell.data.providers.protocol import Channel, Span
 from openbell.operation.warmup import Source
@@ -72,6 +73,7 @@ class Streaming:
         hours: Whether to be connected while the exchange is open only.
         until: No moment after this one is played, ns UTC; None is no end.
         channels: What is subscribed.
+        share: The address of a Redis that gets the quotes; none is empty.
     """
 
     def __init__(  # noqa: PLR0913  # each is a part of the stream, by its name
@@ -86,8 +88,9 @@ class Streaming:
         hours: bool = False,
         until: int | None = None,
         channels: Sequence[Channel] = ("bars",),
+        share: str = "",
     ) -> None:
-        self._channels = channels
+        self._channels, self._share = channels, share
         self._source, self._symbols, self._clock, self._folder = source, list(symbols), clock, folder
         self._requests, self._budget, self._hours, self._until = requests, budget, hours, until
         self.plan = make_plan(source.provider, symbols)
@@ -148,11 +151,14 @@ class Streaming:
         provider = self._source.provider
         plan = make_plan(provider, self._symbols, channels=self._channels, since=begin)
         sources = {symbol: provider.source(symbol) for symbol in self._symbols}
-        with Recorder(self._folder / FEED, plan, sources=sources) as recorder:
-            async with open_feed(
-                provider, plan, clock=self._clock, budget=self._budget, log=recorder
-            ) as feed:
-                yield feed
+        async with AsyncExitStack() as stack:
+            recorder = stack.enter_context(Recorder(self._folder / FEED, plan, sources=sources))
+            options: dict[str, Any] = {"budget": self._budget, "log": recorder}
+            if self._share and "quotes" in plan.channels:
+                options["shelf"] = await stack.enter_async_context(
+                    shared_quotes(self._share, tape_of(sources[self._symbols[0]]))
+                )
+            yield await stack.enter_async_context(open_feed(provider, plan, clock=self._clock, **options))
 
     async def _listen(self, feed: Feed, session: Session, since: int) -> AsyncIterator[Sequence[BarMessage]]:
         gathering = Gathering(self._symbols)

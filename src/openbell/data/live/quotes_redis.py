@@ -15,6 +15,8 @@ from openbell.data.live.quotes import LocalQuotes
 from openbell.utils.logging import get_logger
 from openbell.utils.retry import Backoff, Patience
 
+#: The variable with the address of Redis; without it nothing is shared.
+URL = "OPENBELL_REDIS_URL"
 _KEY = "openbell:quotes"
 _BATCH = 500  #: quotes in one call
 _LIMIT = 1.0  #: seconds that Redis has to answer
@@ -98,6 +100,16 @@ class RedisQuotes:
             for symbol in there | here
             if (quote := _newer(there.get(symbol), here.get(symbol))) is not None
         }
+
+    async def shelves(self) -> list[str]:
+        """Return the hashes in Redis whose names begin with this one's and a colon; none if it is away."""
+        from redis.exceptions import RedisError
+
+        try:
+            return sorted([name.decode() async for name in self._redis.scan_iter(f"{self._key}:*")])
+        except (RedisError, OSError) as error:
+            self._note_loss(error)
+            return []
 
     async def flush(self) -> None:
         """Carry what waits to Redis.
