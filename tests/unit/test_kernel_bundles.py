@@ -1,5 +1,7 @@
 """Many combinations in one call: the bits of one by one, whatever fails, overflows or is of another kind."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,7 @@ def test_exits_are_each_combinations_own():
 def test_more_changes_than_there_is_room_for_run_apart(monkeypatch):
     expected, _ = make(cross).examine(GRID[:20])
     monkeypatch.setattr(decider, "_ROOM", 1)
-    assert decider.new_lists(5_000, 2, 4).whens.shape == (2, 157)
+    assert decider.new_lists(5_000, 2, 4).whens.shape == (2, 157 + decider.WORD)
     values, failed = make(cross).examine(GRID[:20])
     assert failed == {}
     assert values[:, MEASURES.index("trades")].max() > 157
@@ -102,9 +104,24 @@ def test_rows_that_share_indicators_are_near_to_each_other():
     of = make(cross)
     rows = tiled(of, [of._wanted(one) for one in GRID])
     assert sorted(rows) == list(range(len(GRID)))
-    first = [GRID[row] for row in rows[:200]]
-    assert {one["fast"] for one in first} == set(range(2, 12))
-    assert {one["slow"] for one in first} == set(range(20, 30))
+    first = [GRID[row] for row in rows[: 12 * 4 * 2]]
+    assert {one["fast"] for one in first} == set(range(2, 14))
+    assert {one["slow"] for one in first} == set(range(20, 24))
+
+
+def test_each_indicator_of_a_sweep_is_computed_once(monkeypatch):
+    of = make(cross)
+    asked: Counter[object] = Counter()
+    revealed = of._panel.revealed
+
+    def counted(recipe, symbol):
+        asked[recipe] += 1
+        return revealed(recipe, symbol)
+
+    monkeypatch.setattr(of._panel, "revealed", counted)
+    of._room = 8 * len(BARS) * (12 + 8)  # those of one input, and some of the other's
+    of.examine(GRID)
+    assert list(asked.values()) == [1] * 24
 
 
 @pytest.mark.parametrize(("count", "threads"), [(0, 2), (1, 2), (7, 3), (100, 1), (1_000, 2)])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from openbell.backtesting.grid import Combinations
 from openbell.core.errors import ConfigError, StrategyError
-from openbell.data.bars import Floats
+from openbell.data.bars import Floats, Times
 
 Rows = NDArray[np.int64]
 #: Told how many combinations are done, and of how many.
@@ -37,6 +37,12 @@ class Evaluator(Protocol):
         """Return the figures, shape (len(combinations), len(measures)), and why one has none, by its index.
 
         A figure that is undefined is NaN.
+        """
+
+    def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
+        """Return the moments of statistics, ns UTC, and equity there, (combinations, marks).
+
+        A combination that fails is NaN throughout.
         """
 
     def bytes_for(self, count: int) -> int:
@@ -187,6 +193,7 @@ class Chunked:
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures, chunk by chunk; a chunk takes about as long as one can wait for it."""
         size, first = min(self._fitting, _FIRST_CHUNK), 0
+        rows = rows[combinations.kindred(rows)]
         while first < len(rows):
             mine = rows[first : first + size]
             before = perf_counter()

@@ -220,12 +220,12 @@ class Batch:
     def column(self, recipe: Indicator, symbol: str) -> Floats:
         """Return an indicator's values as they stood at each bar; the last ones that were asked are kept."""
         key = (recipe, symbol)
-        found = self._rows.get(key)
-        if found is None:
-            with self._lock:
-                found = self._rows.get(key)  # another thread may have come first
-                if found is None:
-                    found = self._keep(key, np.ascontiguousarray(self._panel.revealed(recipe, symbol)))
+        with self._lock:
+            found = self._rows.get(key)
+            if found is None:
+                found = self._keep(key, np.ascontiguousarray(self._panel.revealed(recipe, symbol)))
+            else:
+                self._rows.move_to_end(key)
         return found
 
     def _keep(self, key: tuple[Indicator, str], values: Floats) -> Floats:

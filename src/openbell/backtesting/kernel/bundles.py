@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 #: The most combinations that run in one call.
 BUNDLE = 100
 _LEAST = 8
-#: Values of each indicator that meet in a bundle: 10 of one and 10 of another make 100 pairs, so that a value
-#: that is read from the memory serves ten of them.
-_TILE = 10
+#: Values of an indicator that meet in a bundle all those of the other ones that there are, or a part of them.
+_FEW = 4
 _DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_}
 _LEVELS = tuple(EXITS)[:4]
 _FLAGS = tuple(EXITS)[4:]
@@ -58,16 +57,20 @@ def gather(
 
 
 def tiled(batch: Batch, wanted: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the rows in an order in which those that share indicators are near to each other."""
+    """Return the rows in an order in which those that share indicators are near to each other.
+
+    Of the indicator with the fewest values as many stay as a bundle can take, while those of the others pass
+    by: so each is computed once, where the memory to keep them allows it.
+    """
     names = [name for name in batch.order if batch.kind(name) is None]
-    ranks: list[dict[int, int]] = [{} for _ in names]
-    keys = [
-        [
-            rank.setdefault(id(inputs[name]), len(rank)) // _TILE
-            for name, rank in zip(names, ranks, strict=True)
-        ]
+    ranks: dict[str, dict[int, int]] = {name: {} for name in names}
+    places = [
+        {name: rank.setdefault(id(inputs[name]), len(rank)) for name, rank in ranks.items()}
         for inputs in wanted
     ]
+    names.sort(key=lambda name: len(ranks[name]))
+    tiles = [BUNDLE // _FEW] + [_FEW] * (len(names) - 1)
+    keys = [[place[name] // tile for name, tile in zip(names, tiles, strict=False)] for place in places]
     return sorted(range(len(wanted)), key=keys.__getitem__)
 
 

@@ -47,7 +47,7 @@ def decide_all(
             first, count = batch.changes(inputs, symbol, scratch)
         except ERRORS as error:
             return said_of(error)
-        waiting += first == len(scratch.when)
+        waiting += first == scratch.bars
         what = scratch.what[:count]
         if count and not (what.min() >= -1.0 and what.max() <= 1.0):  # NaN is neither
             return FAILURES[WRONG_CONVICTION]

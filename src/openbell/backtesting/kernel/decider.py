@@ -24,9 +24,11 @@ from openbell.data.bars import Floats
 from openbell.utils.cache import cache_folder
 
 #: Bars that are decided on at a time; a multiple of 8.
-BLOCK = 2048
+BLOCK = 1024
 #: Floats of a line of the processor's cache: what crosses two is read and written twice.
 LINE = 8
+#: Bars whose changes are looked for at a time: the bytes of a whole number.
+WORD = 8
 _ROOM = 4096
 _ANSWERS = (kinds.Float, kinds.Integer, kinds.Boolean)
 #: Over all bars of one combination, and over many combinations.
@@ -115,7 +117,7 @@ class Lists(NamedTuple):
 
 def new_lists(bars: int, rows: int, columns: int) -> Lists:
     """Return lists for so many combinations. One with more changes than there is room for is run apart."""
-    room = min(bars, _ROOM + bars // 32)
+    room = min(bars, _ROOM + bars // 32) + WORD
     return Lists(
         np.zeros((rows, room), np.int64),
         np.zeros((rows, room)),
@@ -133,16 +135,22 @@ def _aligned(count: int) -> Floats:
 class Scratch(NamedTuple):
     """What one thread decides in."""
 
-    when: NDArray[np.int64]  #: (bars,) bars at which the conviction changes
-    what: Floats  #: (bars,) the conviction from then on
+    when: NDArray[np.int64]  #: (bars + WORD,) bars at which the conviction changes
+    what: Floats  #: (bars + WORD,) the conviction from then on
     block: Floats  #: (LINE + BLOCK,) convictions from LINE on; before them the last of the block before
     moved: NDArray[np.uint8]  #: (BLOCK,) whether each differs from the one before
+
+    @property
+    def bars(self) -> int:
+        """Return how many bars can be decided on."""
+        return len(self.when) - WORD
 
 
 def new_scratch(bars: int) -> Scratch:
     """Return arrays to decide on so many bars in."""
+    room = bars + WORD
     return Scratch(
-        np.zeros(bars, np.int64), np.zeros(bars), _aligned(LINE + BLOCK), np.zeros(BLOCK, dtype=np.uint8)
+        np.zeros(room, np.int64), np.zeros(room), _aligned(LINE + BLOCK), np.zeros(BLOCK, dtype=np.uint8)
     )
 
 
@@ -211,7 +219,7 @@ def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops
         "__name__": __name__,  # machine code that is kept says which module it is of
         "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK, "LINE": LINE,
         "carray": numba.carray, "run_at": run_at, "floats_at": floats_at, "call_at": call_at,
-        "zeros": np.zeros, "int64": np.int64,
+        "zeros": np.zeros, "int64": np.int64, "WORD": WORD,
         "WRONG_CONVICTION": WRONG_CONVICTION, "NEVER_READY": NEVER_READY, "FAULTY_ORDER": FAULTY_ORDER,
     }  # fmt: skip
     code = compile(text, str(file) if file is not None else "<decision>", "exec")
@@ -239,7 +247,7 @@ def _written_out(inputs: Sequence[Any]) -> str:
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
         parts=_listed([f"{name}[start:start + size]" for name in columns], constants),
         asked=", ".join(f"x{i}[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
-        bars=f"min(when.size, {columns[0]}.size)" if columns else "when.size",
+        bars=f"min(when.size - WORD, {columns[0]}.size)" if columns else "when.size - WORD",
         constants=_listed(constants),
         own=_listed(own, numbers),
         tiles=_listed(tiles, numbers),
@@ -265,17 +273,16 @@ def over_block({given}start, size, count, when, what, block, moved):
         now[i] = decide({asked})
     for i in range(size):
         moved[i] = now[i] != before[i]
-    for i in range(size, min(BLOCK, (size + 7) // 8 * 8)):
+    for i in range(size, min(BLOCK, (size + WORD - 1) // WORD * WORD)):
         moved[i] = 0
-    for word in range((size + 7) // 8):
+    for word in range((size + WORD - 1) // WORD):
         if words[word] != 0:
-            for i in range(8 * word, 8 * word + 8):
-                if moved[i]:
-                    if count == when.size:
-                        return -1
-                    when[count] = start + i
-                    what[count] = now[i]
-                    count += 1
+            if count + WORD > when.size:
+                return -1
+            for i in range(WORD * word, WORD * word + WORD):  # which of them is not asked: guesses cost more
+                when[count] = start + i
+                what[count] = block[LINE + i]
+                count += moved[i]
     return count
 
 
@@ -297,7 +304,7 @@ def over_many(
     kernel, address, whens, whats, tile, when, what, block, moved
 ):
     run = run_at(address)
-    bars, rows = when.size, places.size
+    bars, rows = when.size - WORD, places.size
     firsts, counts, lasts = zeros(rows, int64), zeros(rows, int64), zeros(rows)
     for k in range(rows):
         firsts[k] = first_of({own}from_bar, bars)

@@ -27,6 +27,8 @@ _OPERATORS = {"**": "**", "**=": "**", "<<": "<<", "<<=": "<<"}
 _STEPS = {"UNARY_INVERT": "~", "IS_OP": "is", "MAKE_FUNCTION": "a function of its own"}
 #: Whole numbers from here on may leave 64 bits when they are multiplied.
 LARGE = 2**31
+#: Functions that were found to be exact, by what they are and call, which is kept alive with them.
+_exact: dict[tuple[str, tuple[int, ...]], list[Any]] = {}
 
 
 class CannotCompile(ConfigError):
@@ -53,10 +55,14 @@ def check_function(decide: Callable[..., Any]) -> types.FunctionType:
     """
     if not isinstance(decide, types.FunctionType):
         raise refuse(f"{place_of(decide)} is no plain function")
-    for line, name in _foreign(decide):
-        raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
-    for line, name in _unbound(decide):
-        raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
+    called = [thing for name in decide.__code__.co_names if callable(thing := _global(decide, name))]
+    seen = identity_of(decide), tuple(map(id, called))
+    if seen not in _exact:
+        for line, name in _foreign(decide):
+            raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
+        for line, name in _unbound(decide):
+            raise refuse(f"{decide.__code__.co_filename}:{line} uses {name}")
+        _exact[seen] = called
     return decide
 
 
