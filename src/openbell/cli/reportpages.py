@@ -77,15 +77,26 @@ def compare_runs(runs: Sequence[str], to: str | None, *, reports: str | None, st
     return Answer(parts, {**found.as_json(), "file": str(path)})
 
 
-def join_runs(runs: Sequence[str], to: str | None, *, reports: str | None, state: str | None) -> Answer:
+def _read_rate(text: str) -> tuple[str, float]:
+    currency, _, rate = text.partition("=")
+    try:
+        return currency, float(rate)
+    except ValueError as error:
+        raise ConfigError(f"--rate {text!r}: write a currency and a number, as in --rate EUR=1.1") from error
+
+
+def join_runs(  # the options of its command
+    runs: Sequence[str], to: str | None, *, currency: str | None, rates: Sequence[str],
+    reports: str | None, state: str | None,
+) -> Answer:  # fmt: skip
     """Report strategies as one portfolio, and write a page.
 
     Raises:
-        ConfigError: A run is unknown, or the page cannot be written.
+        ConfigError: A run is unknown, a rate is missing or wrong, or the page cannot be written.
         BadData: A journal is damaged.
     """
     results = read_sources(runs, reports, state)
-    found = join(results)
+    found = join(results, into=currency or "", rates=dict(map(_read_rate, rates)))
     path = _place(to, "portfolio", results, reports)
     write_file(path, togetherpage.render(found).encode("utf-8", "backslashreplace"))
     symbols, crossed = found.crossed()
@@ -95,7 +106,8 @@ def join_runs(runs: Sequence[str], to: str | None, *, reports: str | None, state
         for name, brought in crossed.items()
     ]
     first, last = float(found.equity[0]), float(found.equity[-1])
-    said = f"{len(found.names)} strategies: {money(first)} became {money(last)}"
+    cash = ", ".join(f"{money(amount)} {name}" for name, amount in found.cash.items())
+    said = f"{len(found.names)} strategies: {money(first)} became {money(last)} {found.currency}; cash {cash}"
     return Answer([said, Table(heads, rows), f"wrote {path}"], {**found.as_json(), "file": str(path)})
 
 

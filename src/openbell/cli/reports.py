@@ -115,18 +115,26 @@ def compare(
     reporting,
     "openbell report portfolio sma_cross-AAPL rsi_reversion-MSFT",
     "openbell report portfolio state/paper-two --to together.html",
+    "openbell report portfolio us-run europe-run --rate EUR=1.08",
 )
 def portfolio(
     runs: Sources = None,
     *,
     to: Annotated[str | None, typer.Option("--to", metavar="FILE", help="Where to; else reports.")] = None,
+    currency: Annotated[
+        str | None, typer.Option("--currency", metavar="CODE", help="Of the whole; else the first run's.")
+    ] = None,
+    rates: Annotated[
+        list[str] | None,
+        typer.Option("--rate", metavar="CODE=RATE", help="What one unit of another currency is worth in it."),
+    ] = None,
     reports: Reports = None,
     state: State = None,
 ) -> Answer:
     """Report several strategies as one portfolio: what each of them, and each symbol, brought."""
     from openbell.cli.reportpages import join_runs
 
-    return join_runs(runs or [], to, reports=reports, state=state)
+    return join_runs(runs or [], to, currency=currency, rates=rates or (), reports=reports, state=state)
 
 
 @command(

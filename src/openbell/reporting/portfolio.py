@@ -1,9 +1,11 @@
-"""A run's tax lots, and where its profit came from, as tables."""
+"""A run's state, its tax lots, and where its profit came from, as tables."""
 
 from __future__ import annotations
 
 from openbell.portfolio.attribution import Part, attribute, divide, in_cents
+from openbell.portfolio.currencies import currency_of
 from openbell.portfolio.lots import Disposal, Lots, lots_of
+from openbell.portfolio.state import State, state_of
 from openbell.reporting.result import Result
 from openbell.reporting.tables import Kind, Table
 
@@ -35,14 +37,36 @@ def lots(result: Result, method: str = "fifo") -> Lots:
     return lots_of(result.outcome.entries, method)
 
 
+def currency(result: Result) -> str:
+    """Return the currency of a run: that of what it traded."""
+    return currency_of(track.instrument for track in result.outcome.panel.tracks.values())
+
+
+def state(result: Result, method: str = "fifo") -> State:
+    """Return what a run's account is at its end, its lots taken by a method.
+
+    Raises:
+        ConfigError: The method is unknown.
+    """
+    return state_of(
+        result.outcome.entries, cash=result.plan.cash, prices=_last_prices(result), currency=currency(result),
+        margin=result.plan.costs.margin, method=method,
+    )  # fmt: skip
+
+
 def parts(result: Result) -> list[Part]:
     """Return a run's profit by symbol and side, open positions valued at their last prices."""
     panel, outcome = result.outcome.panel, result.outcome
     return attribute(
         {result.found.name: outcome.entries},
-        {symbol: float(panel.closes(symbol)[-1]) for symbol in panel.symbols},
+        _last_prices(result),
         sectors={symbol: track.instrument.sector for symbol, track in panel.tracks.items()},
     )
+
+
+def _last_prices(result: Result) -> dict[str, float]:
+    panel = result.outcome.panel
+    return {symbol: float(panel.closes(symbol)[-1]) for symbol in panel.symbols}
 
 
 def part_rows(result: Result) -> list[tuple[object, ...]]:

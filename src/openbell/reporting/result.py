@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # pandas and plotly are slow to load: only who asks for a fra
     import pandas as pd
     from plotly.graph_objects import Figure
 
+    from openbell.portfolio.state import State
     from openbell.reporting.judgement import Judgement
     from openbell.reporting.notices import Notice
 
@@ -149,6 +150,16 @@ class Result:
         from openbell.reporting.findings import findings
 
         return findings(self)
+
+    def state(self, method: str = "fifo") -> State:
+        """What the account is at the end: cash by currency, lots by a method, profit, carry and margin.
+
+        Raises:
+            ConfigError: The method is unknown.
+        """
+        from openbell.reporting.portfolio import state
+
+        return state(self, method)
 
     def tax_lots(self, method: str = "fifo") -> pd.DataFrame:
         """What was closed of each lot, a row each: `fifo`, `lifo`, `average`, or `highest` cost first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,9 +13,11 @@ import numpy as np
 from openbell.core.errors import ConfigError
 from openbell.data.bars import Floats, Times
 from openbell.portfolio.attribution import Part, divide, in_cents
+from openbell.portfolio.currencies import rate_of
 from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.state import cash_of
 from openbell.portfolio.summary import summarise
-from openbell.reporting.portfolio import parts
+from openbell.reporting.portfolio import currency, parts, state
 from openbell.reporting.result import Result
 
 
@@ -26,7 +28,9 @@ class Together:
     names: Sequence[str]
     results: Sequence[Result]
     times: Times  #: (marks,) ns UTC: the ends of all their sessions
-    curves: Sequence[Floats]  #: (marks,) each one's equity
+    curves: Sequence[Floats]  #: (marks,) each one's equity, in `currency`
+    currency: str
+    rates: Sequence[float]  #: what one unit of each one's own currency is worth in `currency`
 
     @cached_property
     def equity(self) -> Floats:
@@ -37,7 +41,11 @@ class Together:
     @cached_property
     def benchmark(self) -> Floats:
         """(marks,) what each one is compared with, together."""
-        total: Floats = np.sum([_spread(r, r.daily_benchmark, self.times) for r in self.results], axis=0)
+        curves = [
+            rate * _spread(result, result.daily_benchmark, self.times)
+            for result, rate in zip(self.results, self.rates, strict=True)
+        ]
+        total: Floats = np.sum(curves, axis=0)
         return total
 
     @cached_property
@@ -50,10 +58,15 @@ class Together:
     def parts(self) -> list[Part]:
         """Every strategy's profit by symbol and side, open positions at their last prices."""
         return [
-            part._replace(strategy=name)
-            for name, result in zip(self.names, self.results, strict=True)
+            part._replace(strategy=name, pnl=rate * part.pnl, fees=rate * part.fees, carry=rate * part.carry)
+            for name, result, rate in zip(self.names, self.results, self.rates, strict=True)
             for part in parts(result)
         ]
+
+    @cached_property
+    def cash(self) -> dict[str, float]:
+        """The cash of all accounts at the end, by currency and unconverted."""
+        return cash_of(state(result) for result in self.results)
 
     def attribution(self, by: str) -> dict[str, float]:
         """Return the profit by `strategy`, `symbol`, `sector` or `side`, to the cent.
@@ -83,6 +96,8 @@ class Together:
         """Return the portfolio as JSON values."""
         return {
             "strategies": list(self.names),
+            "currency": self.currency,
+            "cash": self.cash,
             "initial": float(self.equity[0]),
             "final": float(self.equity[-1]),
             "metrics": {key: v if math.isfinite(v) else None for key, v in self.metrics.items()},
@@ -91,23 +106,34 @@ class Together:
         }
 
 
-def join(results: Sequence[Result]) -> Together:
+def join(results: Sequence[Result], *, into: str = "", rates: Mapping[str, float] | None = None) -> Together:
     """Return strategies as one portfolio.
 
+    Args:
+        results: What the strategies led to, each in the currency of what it traded.
+        into: The currency of the portfolio; that of the first strategy if not given.
+        rates: What one unit of each other currency is worth in it, at all times: what rates did meanwhile
+            is not in the portfolio.
+
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is none, or a rate is missing.
     """
     if not results:
         raise ConfigError("portfolio: no strategy is given; name a run or a session")
     times = np.unique(np.concatenate([result.daily_times for result in results]))
-    curves = [_spread(result, result.daily_equity, times) for result in results]
+    into = into or currency(results[0])
+    scales = [rate_of(currency(result), into, rates or {}) for result in results]
+    curves = [
+        scale * _spread(result, result.daily_equity, times)
+        for result, scale in zip(results, scales, strict=True)
+    ]
     seen: dict[str, int] = {}
     names = []
     for result in results:
         name = result.found.name
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name} {seen[name]}")
-    return Together(names, results, times, curves)
+    return Together(names, results, times, curves, into, scales)
 
 
 def _spread(result: Result, curve: Floats, times: Times) -> Floats:

@@ -17,6 +17,7 @@ from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.risk.gate import open_gate
 from openbell.portfolio.conduct import Conduct
+from openbell.portfolio.currencies import currency_of
 from openbell.run.prices import instrument
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import Found
@@ -60,7 +61,12 @@ def ground_of(plan: Plan, series: Sequence[Series]) -> Ground:
 
 
 def make_engine(plan: Plan, found: Found, ground: Ground, folder: Path | None = None) -> tuple[Engine, Tape]:
-    """Return a strategy at its desk, and the tape that it reads; `folder` is where its older bars go."""
+    """Return a strategy at its desk, and the tape that it reads; `folder` is where its older bars go.
+
+    Raises:
+        ConfigError: What it trades is priced in two currencies.
+    """
+    currency_of(ground.instruments)
     tape = Tape(
         ground.instruments,
         timeframe=plan.timeframe,

@@ -17,6 +17,7 @@ from openbell.data.panel import Panel
 from openbell.execution.brokers.hindered import HinderedBroker, Hindrance
 from openbell.execution.brokers.simulated import Detail, SimulatedBroker
 from openbell.execution.risk.gate import gate_of, open_gate
+from openbell.portfolio.currencies import currency_of
 from openbell.run.prices import instrument
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
@@ -129,14 +130,20 @@ def simulate_compiled(plan: Plan, found: Found, series: Sequence[Series]) -> Out
 
 
 def panel_of(plan: Plan, series: Sequence[Series]) -> Panel:
-    """Return the market of a plan."""
+    """Return the market of a plan.
+
+    Raises:
+        ConfigError: What it trades is priced in two currencies.
+    """
     first = min(int(s.start[0]) for s in series)
     last = max(int(s.known[-1]) for s in series)
+    instruments = {s.symbol: instrument(s, plan.provider) for s in series}
+    instruments |= {i.symbol: i for i in plan.instruments}
+    currency_of(instruments.values())
     return Panel(
         series,
         sessions=sessions(series[0].source.calendar, first, last),
-        instruments={s.symbol: instrument(s, plan.provider) for s in series}
-        | {i.symbol: i for i in plan.instruments},
+        instruments=instruments,
         universe=plan.universe,
     )
 
