@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from openbell.data.crosssection import CrossSection as CrossSection
     from openbell.data.frames import from_frame as from_frame
     from openbell.data.universe import Universe as Universe
+    from openbell.doubting import robustness as robustness
     from openbell.execution.risk.limits import STANDARD_RISK as STANDARD_RISK
     from openbell.execution.risk.limits import OperationLimits as OperationLimits
     from openbell.execution.risk.limits import OrderLimits as OrderLimits
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from openbell.reporting.montecarlo import MonteCarlo as MonteCarlo
     from openbell.reporting.montecarlo import montecarlo as montecarlo
     from openbell.reporting.result import Result as Result
+    from openbell.reporting.robustness import Robustness as Robustness
     from openbell.reporting.sweep import Sweep as Sweep
     from openbell.reporting.walk import WalkForward as WalkForward
     from openbell.run import backtest as backtest
@@ -101,6 +103,7 @@ _HOMES = {
     "Kelly": "portfolio.sizing", "RiskPerTrade": "portfolio.sizing", "ShareOfEquity": "portfolio.sizing",
     "VolatilityTarget": "portfolio.sizing", "Size": "core.situation", "Situation": "core.situation",
     "MonteCarlo": "reporting.montecarlo", "montecarlo": "reporting.montecarlo",
+    "Robustness": "reporting.robustness", "robustness": "doubting",
     "Result": "reporting.result", "Sweep": "reporting.sweep",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",

@@ -226,15 +226,7 @@ class MonteCarlo:
         where = Path(folder)
         document = json.dumps(self.document(), indent=2, allow_nan=False) + "\n"
         for name, text in ((FILE, document), (PAGE, render(self))):
-            target = where / name
-            fresh = place.beside(target, "new")
-
-            def write(text: str = text, fresh: Path = fresh, target: Path = target) -> None:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                fresh.write_text(text, encoding="utf-8")
-                fresh.replace(target)
-
-            place.attempt(write, target, fresh)
+            place.put_text(where / name, text)
         return where / PAGE
 
     def __repr__(self) -> str:

@@ -50,6 +50,22 @@ def attempt(write: Callable[[], None], target: Path, fresh: Path) -> None:
         _discard(fresh)  # nothing half-written stays; after a success there is nothing
 
 
+def put_text(target: Path, text: str) -> None:
+    """Write a text file whole, and the folder that it is in.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    fresh = beside(target, "new")
+
+    def write() -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(target)
+
+    attempt(write, target, fresh)
+
+
 def _discard(fresh: Path) -> None:
     if fresh.is_dir():
         shutil.rmtree(fresh, ignore_errors=True)
