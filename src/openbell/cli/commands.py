@@ -12,6 +12,7 @@ from openbell.cli.answer import Answer, Exit
 from openbell.cli.datalive import data
 from openbell.cli.db import db
 from openbell.cli.doubts import doubts
+from openbell.cli.forward import forward
 from openbell.cli.golive import accounts
 from openbell.cli.options import (
     Benchmark,
@@ -63,6 +64,7 @@ app.add_typer(reporting, name="report")
 app.add_typer(risk, name="risk")
 app.add_typer(research)
 app.add_typer(doubts)
+app.add_typer(forward)
 app.add_typer(sessions)
 app.add_typer(accounts)
 app.add_typer(serving)

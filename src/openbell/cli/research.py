@@ -28,21 +28,17 @@ from openbell.cli.options import (
 )
 from openbell.cli.sweepoptions import (
     Address,
-    Anchored,
-    Choose,
     Each,
     Figures,
-    Gap,
     Grid,
     Memory,
     Method,
     Objectives,
+    Require,
     Resume,
     Samples,
     SweepEngine,
-    Test,
     Top,
-    Train,
     Where,
     Workers,
 )
@@ -65,6 +61,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     grid: Grid = None,
     where: Where = None,
     objective: Objectives = None,
+    require: Require = None,
     figures: Figures = "all",
     symbols: Symbols = None,
     each: Each = False,
@@ -122,6 +119,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
             method=method,
             samples=samples,
             objectives=objective or (),
+            require=require,
             figures=figures,
             each=each,
             engine=engine,
@@ -132,72 +130,6 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
             top=top,
         ),
     )
-
-
-@command(
-    research,
-    "openbell walkforward sma_cross --symbols AAPL --train 3y --test 1y fast=5,10",
-)
-def walkforward(  # noqa: PLR0913  # each is an option of the command line
-    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
-    more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
-    *,
-    grid: Grid = None,
-    train: Train,
-    test: Test,
-    gap: Gap = 0,
-    anchored: Anchored = False,
-    choose: Choose = "plateau",
-    where: Where = None,
-    objective: Objectives = None,
-    symbols: Symbols = None,
-    start: Start = None,
-    end: End = None,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
-    costs: Costs = True,
-    seed: Seed = None,
-    engine: SweepEngine = "auto",
-    address: Address = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    reports: Reports = None,
-    config: ConfigFolder = None,
-    env: Environment = None,
-) -> Answer:
-    """Choose parameters on one window, trade the next, and go on so to the end.
-
-    Lengths are bars (504) or time (3y, 6m, 4w, 90d). Written are the windows, a report of all tests as one
-    run, and a strategies.yaml with the last choice, which `openbell paper` takes.
-    """
-    from openbell.backtesting.windows import Scheme
-    from openbell.cli.jobs import Request
-    from openbell.cli.walk import Asked, run_walk
-
-    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
-    request = Request(
-        strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
-        settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
-        env=env,
-    )  # fmt: skip
-    scheme = Scheme(train, test, gap, anchored)
-    chosen = Asked(
-        scheme,
-        [*(grid or ()), *(more or ())],
-        choose,
-        where,
-        objective or (),
-        engine,
-        address,
-        workers,
-        memory,
-    )
-    return run_walk(request, chosen)
 
 
 @command(

@@ -15,16 +15,26 @@ Where = Annotated[
 ]
 Objectives = Annotated[
     list[str] | None,
-    typer.Option("--objective", metavar="MEASURE", help="What is best; else sharpe. -trades asks for few."),
+    typer.Option(
+        "--objective",
+        metavar="MEASURE",
+        help="What is best; else sharpe. -trades asks for few. FILE.py:NAME is a function.",
+    ),
+]
+Require = Annotated[
+    str | None,
+    typer.Option("--require", metavar="TEXT", help="What figures must meet, as 'max_drawdown > -0.3'."),
 ]
 Figures = Annotated[
     str, typer.Option("--figures", metavar="NAME", help="All, or those of the trades alone: quicker.")
 ]
 Each = Annotated[bool, typer.Option("--each", help="Sweep each symbol by itself; else all are a portfolio.")]
 Method = Annotated[
-    str, typer.Option("--method", metavar="NAME", help="All of the grid, or a random or latin sample.")
+    str, typer.Option("--method", metavar="NAME", help="grid, random, latin, optuna or coordinate.")
 ]
-Samples = Annotated[int | None, typer.Option("--samples", metavar="COUNT", help="How many a sample has.")]
+Samples = Annotated[
+    int | None, typer.Option("--samples", metavar="COUNT", help="How many a sample or optuna tries.")
+]
 SweepEngine = Annotated[
     str, typer.Option("--engine", metavar="NAME", help="auto, event, compiled, or ray for a cluster.")
 ]
@@ -48,7 +58,16 @@ Train = Annotated[
 ]
 Test = Annotated[str, typer.Option("--test", metavar="LENGTH", help="How long they are traded: 126, or 6m.")]
 Gap = Annotated[int, typer.Option("--gap", metavar="BARS", help="Bars between the two.")]
+Embargo = Annotated[int, typer.Option("--embargo", metavar="BARS", help="More bars between them.")]
 Anchored = Annotated[bool, typer.Option("--anchored", help="Choose on everything so far.")]
 Choose = Annotated[
     str, typer.Option("--choose", metavar="NAME", help="The plateau of each window, or its best.")
+]
+Boundary = Annotated[
+    str,
+    typer.Option("--boundary", metavar="NAME", help="close what is held where a window ends, or carry it."),
+]
+Refit = Annotated[
+    str | None,
+    typer.Option("--refit", metavar="FILE", help="Only choose, on the newest bars, for a strategies.yaml."),
 ]

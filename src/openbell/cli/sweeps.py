@@ -14,6 +14,7 @@ from openbell.backtesting.axes import span
 from openbell.backtesting.sweep import SweepInterrupted
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import Job, Request, read_jobs
+from openbell.cli.objectives import read_aims
 from openbell.cli.terminal import Progress, progress
 from openbell.config.yamlfile import read_scalar
 from openbell.core.errors import ConfigError, OpenbellError
@@ -40,6 +41,7 @@ class Asked:
     method: str = "grid"
     samples: int | None = None
     objectives: Sequence[str] = ()
+    require: str | None = None
     figures: str = "all"
     each: bool = False
     engine: str = "auto"
@@ -74,7 +76,7 @@ def run_sweep(request: Request, asked: Asked) -> Answer:
     try:
         grid = read_grid(asked.grid)
         with progress() as tell:
-            sweeps = _search(job, grid, asked, reports, _Watch(tell).tell)
+            sweeps = _search(job, grid, asked, reports, Watch(tell).tell)
     except SweepInterrupted as stopped:
         return _stopped(stopped, each=asked.each)
     except OpenbellError as error:
@@ -94,7 +96,8 @@ def _search(
         method=asked.method,
         samples=asked.samples,
         where=asked.where,
-        objective=list(asked.objectives) or None,
+        objective=read_aims(asked.objectives),
+        require=asked.require,
         figures=asked.figures,
         engine=asked.engine,
         address=asked.address,
@@ -151,7 +154,7 @@ def _read_values(text: str) -> Any:
 
 #: How Python's arguments are typed as options.
 _ARGUMENT = re.compile(
-    r"\b(where|memory|workers|method|samples|objective|figures|engine|address|resume)=('[^']*'|\"[^\"]*\"|[\w.]+)"
+    r"\b(where|require|memory|workers|method|samples|objective|figures|engine|address|resume)=('[^']*'|\"[^\"]*\"|[\w.]+)"
 )
 
 
@@ -174,7 +177,7 @@ def _as_range(found: re.Match[str]) -> str:
     return ":".join(part for part in found.groups() if part)
 
 
-class _Watch:
+class Watch:
     """Tells the progress of combinations with the time that is left."""
 
     def __init__(self, tell: Progress) -> None:
@@ -182,6 +185,7 @@ class _Watch:
         self._begun: tuple[float, int] | None = None
 
     def tell(self, done: int, total: int) -> None:
+        """Tell how many combinations are done, and how long the rest will take."""
         now = monotonic()
         if self._begun is None:
             self._begun = now, done

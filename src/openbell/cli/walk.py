@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from openbell import run
+from openbell.backtesting.sweep import SweepInterrupted
 from openbell.backtesting.windows import Scheme
-from openbell.cli.answer import Answer
+from openbell.cli.answer import Answer, Exit
 from openbell.cli.jobs import Request, read_jobs
-from openbell.cli.sweeps import read_grid
+from openbell.cli.refit import refit_file
+from openbell.cli.searches import Typed
+from openbell.cli.sweeps import Watch, as_options
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, OpenbellError
-from openbell.reporting.walk import WalkForward
-from openbell.searching import Search
+from openbell.reporting.walk import PAGE, WalkForward
 from openbell.utils.logging import configure
 from openbell.walking import walk_plan
 
-_OPTIONS = re.compile(r"\b(train|test|gap|choose|where|engine|address|workers|memory|objective)=")
+_OPTIONS = re.compile(r"\b(train|test|gap|embargo|choose|boundary)=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,10 @@ class Asked:
     """The options of `walkforward` that `backtest` has not, as they were typed."""
 
     scheme: Scheme
-    grid: Sequence[str] = ()
+    typed: Typed = field(default_factory=Typed)
     choose: str = "plateau"
-    where: str | None = None
-    objectives: Sequence[str] = ()
-    engine: str = "auto"
-    address: str | None = None
-    workers: int | None = None
-    memory: str | None = None
+    boundary: str = "close"
+    refit: str | None = None
 
 
 def run_walk(request: Request, asked: Asked) -> Answer:
@@ -49,20 +46,24 @@ def run_walk(request: Request, asked: Asked) -> Answer:
         raise ConfigError(f"{request.strategy}: a walk-forward is of one strategy; name it")
     (job,), settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
-    plan = job.plan
     try:
-        search = Search(
-            grid=read_grid(asked.grid), where=asked.where, objective=list(asked.objectives) or None,
-            engine=asked.engine, address=asked.address, workers=asked.workers, memory=asked.memory,
-        )  # fmt: skip
-        series = run.load_plan(plan)
+        search = asked.typed.search()
+        series = run.load_plan(job.plan)
         with progress() as tell:
+            watch = Watch(tell).tell
+            if asked.refit is not None:
+                return refit_file(
+                    job, series, search, asked.scheme, Path(asked.refit), choose=asked.choose,
+                    names=(request.strategy, job.plan.strategy, job.found.name), progress=watch,
+                )  # fmt: skip
             made = walk_plan(
-                plan, job.found, series, search, asked.scheme, choose=asked.choose,
-                progress=lambda done, total: tell(done / total, "windows"),
+                job.plan, job.found, series, search, asked.scheme, choose=asked.choose,
+                boundary=asked.boundary, progress=watch,
             )  # fmt: skip
+    except SweepInterrupted as interrupted:
+        return stopped(interrupted)
     except OpenbellError as error:
-        raise type(error)(_OPTIONS.sub(r"--\1 ", str(error))) from error
+        raise type(error)(_OPTIONS.sub(r"--\1 ", as_options(str(error)))) from error
     folder = made.write(settings.reports.folder / f"walkforward-{job.found.name}-{made.result.hash[7:15]}")
     return answer(made, folder)
 
@@ -73,5 +74,18 @@ def answer(made: WalkForward, folder: Path) -> Answer:
     columns = [name for name in made.table.columns if not name.startswith("train_from")]
     table = made.table[columns].to_string(index=False, float_format=lambda value: f"{value:.3f}")
     return Answer(
-        [first, "", table, "", *said, "", f"Written: {folder}"], {"folder": str(folder), **made.document()}
+        [first, "", table, "", *said, "", f"Page: {folder / PAGE}"],
+        {"folder": str(folder), "page": str(folder / PAGE), **made.document()},
     )
+
+
+def stopped(one: SweepInterrupted) -> Answer:
+    """Say how far a search came before Ctrl-C, and how it goes on."""
+    line = f"stopped by Ctrl-C after {one.so_far}; "
+    line += (
+        f"the same command goes on, with --resume {one.folder}"
+        if one.folder is not None
+        else "with --resume FOLDER what is done is kept, and the same command goes on"
+    )
+    error = {"kind": "Interrupted", "message": line, "exit_code": int(Exit.INTERRUPTED)}
+    return Answer([], {"error": error}, Exit.INTERRUPTED, [line])

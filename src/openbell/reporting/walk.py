@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from openbell.backtesting.plan import Plan
 from openbell.backtesting.sweep import describe
 from openbell.backtesting.windows import Window
 from openbell.core.types import NANOS_PER_DAY
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _YEAR = 365.25 * NANOS_PER_DAY
-FILE = "walkforward.json"
+FILE, PAGE = "walkforward.json", "walkforward.html"
+#: The figures that are compared between choosing and testing.
+COMPARED = ("total_return", "cagr", "sharpe", "max_drawdown")
 
 
 class Step(NamedTuple):
@@ -64,6 +67,31 @@ class WalkForward:
         chosen = float(np.mean([step.measures["cagr"] for step in self.steps]))
         return float(np.mean([one["cagr"] for one in self.tested])) / chosen if chosen > 0.0 else math.nan
 
+    @property
+    def objective(self) -> str:
+        """The measure that decided in each window."""
+        return self.steps[0].objective
+
+    @property
+    def degradation(self) -> dict[str, tuple[float, float]]:
+        """Of each compared figure, its mean where parameters were chosen and its mean in the tests.
+
+        What is measured where something was chosen as the best is too good; this says by how much. Figures
+        that are undefined in a window are left out of both means.
+        """
+        found = {}
+        for name in COMPARED:
+            pairs = np.array(
+                [
+                    (step.measures[name], test[name])
+                    for step, test in zip(self.steps, self.tested, strict=True)
+                ]
+            )
+            known = pairs[~np.isnan(pairs).any(axis=1)]
+            inside, outside = known.mean(axis=0).tolist() if len(known) else (math.nan, math.nan)
+            found[name] = (inside, outside)
+        return found
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """A row for each window: its dates, what was chosen, and how it did there and in its test."""
@@ -100,6 +128,7 @@ class WalkForward:
             f"{self.trials:,} combinations tried, the {self.choose} of each traded in the next"
             f"{', positions carried over' if self.boundary == 'carry' else ''}"
         )
+        inside, outside = (words.shown("sharpe", one) for one in self.degradation["sharpe"])
         tested = (
             f"{sum(one > 0.0 for one in tests)} of {len(tests)} tests made money; efficiency {efficiency} of "
             "the return a year that was seen when choosing"
@@ -108,6 +137,7 @@ class WalkForward:
             first,
             f"out of sample: total return {total}, Sharpe ratio {sharpe}, maximum drawdown {fall}",
             tested,
+            f"Sharpe ratio where parameters were chosen {inside} on average, in the tests {outside}",
             f"chosen last: {describe(self.parameters)}",
         ]
 
@@ -120,47 +150,30 @@ class WalkForward:
             "boundary": self.boundary,
             "trials": self.trials,
             "efficiency": _plain(self.efficiency),
+            "degradation": {
+                name: {"chosen": _plain(inside), "tested": _plain(outside)}
+                for name, (inside, outside) in self.degradation.items()
+            },
             "stability": self.stability,
             "metrics": {name: _plain(value) for name, value in self.result.metrics.items()},
             "windows": [{name: _plain(value) for name, value in row.items()} for row in self._rows()],
         }
 
     def write(self, folder: str | Path) -> Path:
-        """Write the windows, the report of the tests, and a config for `openbell paper`; return the folder.
+        """Write the page, the windows, the report of the tests and a config for `openbell paper`.
 
-        The files are `walkforward.json`, `report.html` and `strategies.yaml`, which has the last choice.
+        The files are `walkforward.html`, `walkforward.json`, `report.html` and `strategies.yaml`, which has
+        the last choice. The folder is returned.
 
         Raises:
             ConfigError: The folder cannot be written.
         """
-        import yaml
+        from openbell.reporting.walkpage import render
 
-        where, plan = Path(folder), self.result.plan
-        config = {
-            "strategies": [
-                {
-                    "name": self.result.found.name,
-                    "strategy": plan.strategy,
-                    "symbols": list(plan.symbols),
-                    "parameters": {**plan.parameters, **self.parameters},
-                    "account": {"cash": plan.cash},
-                }
-            ]
-        }
-        texts = {
-            FILE: json.dumps(self.document(), indent=2, allow_nan=False) + "\n",
-            "strategies.yaml": yaml.safe_dump(config, sort_keys=False),
-        }
-        for name, text in texts.items():
-            target = where / name
-            fresh = place.beside(target, "new")
-
-            def write(text: str = text, fresh: Path = fresh, target: Path = target) -> None:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                fresh.write_text(text, encoding="utf-8")
-                fresh.replace(target)
-
-            place.attempt(write, target, fresh)
+        where = Path(folder)
+        place.put_text(where / FILE, json.dumps(self.document(), indent=2, allow_nan=False) + "\n")
+        write_config(where / "strategies.yaml", self.result.plan, self.result.found.name, self.parameters)
+        place.put_text(where / PAGE, render(self))
         self.result.report(where / "report.html")
         return where
 
@@ -205,3 +218,21 @@ class WalkForward:
 
 def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_config(file: Path, plan: Plan, name: str, parameters: Mapping[str, Any]) -> None:
+    """Write a strategies.yaml with one strategy and what was chosen for it.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    import yaml
+
+    entry = {
+        "name": name,
+        "strategy": plan.strategy,
+        "symbols": list(plan.symbols),
+        "parameters": {**plan.parameters, **parameters},
+        "account": {"cash": plan.cash},
+    }
+    place.put_text(file, yaml.safe_dump({"strategies": [entry]}, sort_keys=False))

@@ -1,0 +1,120 @@
+"""The commands that choose on one part of the data and judge on another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from openbell.cli.answer import Answer
+from openbell.cli.options import (
+    Cash,
+    ConfigFolder,
+    Costs,
+    Data,
+    End,
+    Environment,
+    Parameters,
+    Provider,
+    Reports,
+    Seed,
+    Settings,
+    Start,
+    Symbols,
+    Timeframe,
+    Timezone,
+    command,
+)
+from openbell.cli.sweepoptions import (
+    Address,
+    Anchored,
+    Boundary,
+    Choose,
+    Embargo,
+    Gap,
+    Grid,
+    Memory,
+    Method,
+    Objectives,
+    Refit,
+    Require,
+    Resume,
+    Samples,
+    SweepEngine,
+    Test,
+    Train,
+    Where,
+    Workers,
+)
+
+forward = typer.Typer(rich_markup_mode=None)
+
+
+@command(
+    forward,
+    "openbell walkforward sma_cross --symbols AAPL --train 3y --test 1y fast=5,10",
+    "openbell walkforward sma_cross --symbols AAPL --train 3y --test 1y fast=5,10 --refit strategies.yaml",
+)
+def walkforward(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
+    *,
+    grid: Grid = None,
+    train: Train,
+    test: Test,
+    gap: Gap = 0,
+    embargo: Embargo = 0,
+    anchored: Anchored = False,
+    choose: Choose = "plateau",
+    boundary: Boundary = "close",
+    where: Where = None,
+    objective: Objectives = None,
+    require: Require = None,
+    method: Method = "grid",
+    samples: Samples = None,
+    refit: Refit = None,
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    engine: SweepEngine = "auto",
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    resume: Resume = None,
+    reports: Reports = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Choose parameters on one window, trade the next, and go on so to the end.
+
+    Lengths are bars (504) or time (3y, 6m, 4w, 90d). Written are a page of the windows, a report of all tests
+    as one run, and a strategies.yaml with the last choice, which `openbell paper` takes. With --refit
+    parameters are chosen on the newest window alone and put into that file: for cron or a timer.
+    """
+    from openbell.backtesting.windows import Scheme
+    from openbell.cli.jobs import Request
+    from openbell.cli.searches import Typed
+    from openbell.cli.walk import Asked, run_walk
+
+    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    request = Request(
+        strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
+        settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
+        env=env,
+    )  # fmt: skip
+    typed = Typed(
+        grid=[*(grid or ()), *(more or ())], where=where, method=method, samples=samples,
+        objectives=objective or (), require=require, engine=engine, address=address, workers=workers,
+        memory=memory, resume=resume,
+    )  # fmt: skip
+    scheme = Scheme(train, test, gap, anchored, embargo)
+    return run_walk(request, Asked(scheme, typed, choose, boundary, refit))
