@@ -10,8 +10,7 @@ from openbell.portfolio.evidence import Evidence, Standing
 from openbell.reporting.html.headline import benchmark_name
 from openbell.reporting.notices import LOOK_AHEAD, Notice
 from openbell.reporting.result import Result
-from openbell.reporting.trialcount import describe_trial, worth
-from openbell.reporting.words import capitalised, count, percent, signed
+from openbell.reporting.words import count, percent, signed
 
 #: A verdict of its own: whatever the figures say, they cannot be believed yet.
 UNSOUND = "unsound"
@@ -57,7 +56,6 @@ def judge(
     *,
     against: str,
     findings: Sequence[Notice] = (),
-    trial: str = "",
 ) -> Judgement:
     """Return the verdict that evidence and findings support.
 
@@ -66,11 +64,10 @@ def judge(
         periods_per_year: That the returns had.
         against: What the benchmark is called, such as `holding AAPL`.
         findings: What else is to be known; a serious one weighs more than any gain.
-        trial: Which trial of its idea it is, as `describe_trial` says it.
     """
     serious = [one for one in findings if one.level == "serious"]
     standing, text = _said(evidence, periods_per_year, against, serious)
-    detail = " ".join(_grounds(evidence, periods_per_year, against, standing, trial))
+    detail = " ".join(_grounds(evidence, periods_per_year, against, standing))
     return Judgement(standing, text, detail, evidence, periods_per_year)
 
 
@@ -81,7 +78,6 @@ def judge_run(result: Result, findings: Sequence[Notice]) -> Judgement:
         result.periods_per_year,
         against=benchmark_name(result),
         findings=findings,
-        trial=describe_trial(result),
     )
 
 
@@ -133,19 +129,17 @@ def _lead(e: Evidence) -> str:
     return f"probability {_chance(e.ahead or 0.0)}"
 
 
-def _grounds(e: Evidence, year: float, against: str, standing: str, trial: str) -> Iterator[str]:
+def _grounds(e: Evidence, year: float, against: str, standing: str) -> Iterator[str]:
     """Yield what the verdict rests on, beyond its sentence."""
     if math.isnan(e.sharpe):
         return
     if e.tried is None:
         yield "How many others were tried is not known here; each of them makes luck likelier."
-    else:
-        luckiest = (
-            f"; the luckiest of as many worthless ones is expected to reach a Sharpe ratio of "
-            f"{_ratio(e.hurdle, year)} a year, and this one has {_ratio(e.sharpe, year)}"
+    elif e.hurdle > 0.0:
+        yield (
+            "The luckiest of as many worthless trials is expected to reach a Sharpe ratio of "
+            f"{_ratio(e.hurdle, year)} a year; this one has {_ratio(e.sharpe, year)}."
         )
-        named = capitalised(trial) or f"{count(e.tried.count, 'trial')}{worth(e.tried)}"
-        yield f"{named}{luckiest if e.hurdle > 0.0 else ''}."
     if e.overfitting is not None:
         yield (
             "The best in one half of the sample was below the median in the other in "
