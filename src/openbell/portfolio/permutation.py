@@ -31,4 +31,4 @@ def permutation_p(own: float, others: Floats) -> float:
             f"the figure {own!r} among {len(others)} others: numbers are needed, one or more of them"
         )
     better = np.count_nonzero(others >= own - _ROUNDING * abs(own))
-    return (1.0 + better) / (1.0 + len(others))
+    return float((1.0 + better) / (1.0 + len(others)))

@@ -36,7 +36,7 @@ def render(made: Robustness) -> str:
     first, *others = made.words()
     header = (
         f"<header><p class='eyebrow'>Openbell robustness</p><h1>{escape(title)}</h1>"
-        f"<p class='facts-line'>{escape(capitalised(first))}.</p>"
+        f"<p class='facts-line'>{escape(first)}.</p>"
         + "".join(f"<p class='verdict'>{escape(capitalised(line))}.</p>" for line in others)
         + "<p class='costs'>Each row is the same strategy with the same parameters, run again through the "
         "engine. The prices are drawn from what happened: what the data do not have is in none of them."

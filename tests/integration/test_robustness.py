@@ -1,0 +1,192 @@
+"""`openbell robustness` and `ob.robustness`: a recorded run again, and what is left of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.integration.cli_runs import run
+
+import openbell as ob
+from openbell.backtesting.harder import harder_ways, scale_costs
+from openbell.backtesting.measures import MEASURES
+from openbell.reporting.robustness import FILE, LABELS, PAGE
+
+SPAN: dict[str, Any] = {"start": "2009-01-01", "end": "2011-12-31"}
+FEW: dict[str, Any] = {"histories": 4, "permutations": 9, "drops": 3}
+
+
+@pytest.fixture(scope="module")
+def result():
+    return ob.backtest("sma_cross", "AAPL", parameters={"fast": 5, "slow": 20}, **SPAN)
+
+
+@pytest.fixture(scope="module")
+def made(result):
+    return ob.robustness(result, **FEW)
+
+
+def middle(made, name):
+    return next(one.middle for one in made.reruns if one.name == name)
+
+
+def test_costs_take_what_they_take_and_each_way_is_a_row(made, result):
+    names = [one.name for one in made.reruns]
+    assert names == [
+        "commission × 2", "slippage × 2", "costs × 2", "commission × 3", "slippage × 3", "costs × 3",
+        "entries 1 bar late", "entries 2 bars late", "entries 3 bars late", "10% of entries missed",
+    ]  # fmt: skip
+    own = result.metrics["total_return"]
+    both, three = (middle(made, name)["total_return"] for name in ("costs × 2", "costs × 3"))
+    assert own > both > three
+    assert len(made.reruns[-1].values) == 3
+    again = ob.backtest(
+        "sma_cross", "AAPL", parameters={"fast": 5, "slow": 20},
+        costs=scale_costs(ob.Costs(), commission=3, slippage=3), **SPAN,
+    )  # fmt: skip
+    assert three == pytest.approx(again.metrics["total_return"])
+
+
+def test_scaled_costs_scale_every_part_and_nothing_else():
+    costs = ob.Costs(slippage=ob.Slippage(impact=0.1), volume_share=0.2)
+    ways = {way.name: way for way in harder_ways(costs, drop=0.1, drops=0, seed=0)}
+    scaled = ways["costs × 3"].costs
+    assert (scaled.commission.minimum, scaled.commission.maximum_share) == pytest.approx((3.0, 0.03))
+    assert (scaled.slippage.bps, scaled.slippage.impact, scaled.volume_share) == pytest.approx((15, 0.3, 0.2))
+    assert ways["commission × 2"].costs.slippage == costs.slippage
+    assert [one.delay for way in ways.values() for one in way.hindrances if one] == [1, 2, 3]
+
+
+def test_histories_and_permutations_are_judged_by_the_figure_that_is_asked(made, result):
+    assert set(made.histories) == set(LABELS)
+    assert all(values.shape == (4, len(MEASURES)) for values in made.histories.values())
+    assert made.permuted.shape == (9, len(MEASURES))
+    other = ob.robustness(result, figure="volatility", prices="gbm", **FEW)
+    at = MEASURES.index("volatility")
+    low = np.mean(other.histories["gbm"][:, at] <= other.own[at])
+    assert other.place("gbm") == pytest.approx(low)  # of volatility less is better
+    assert "volatility" in repr(other)
+
+
+def test_the_same_seed_says_the_same(made, result):
+    again = ob.robustness(result, **FEW)
+    assert again.document() == made.document()
+    assert repr(again) == repr(made)
+    assert ob.robustness(result, seed=1, **FEW).document() != made.document()
+
+
+def test_compiled_runs_say_what_events_say(result, monkeypatch, made):
+    monkeypatch.setattr("openbell.doubting.WORTH_COMPILING", 1)
+    compiled = ob.robustness(result, **FEW)
+    np.testing.assert_allclose(compiled.permuted, made.permuted, rtol=1e-9)
+    for law, values in made.histories.items():
+        np.testing.assert_allclose(compiled.histories[law], values, rtol=1e-9)
+
+
+def test_a_class_runs_through_events_whatever_there_is_to_do(monkeypatch):
+    monkeypatch.setattr("openbell.doubting.WORTH_COMPILING", 1)
+
+    class Thrice(ob.Strategy):
+        def on_bar(self, bar):
+            (self.buy if int(bar.close) % 3 else self.sell)(bar.symbol)
+
+    result = ob.backtest(Thrice, ["AAPL", "IBM"], **SPAN)
+    told: list[tuple[int, int]] = []
+    made = ob.robustness(
+        result,
+        histories=1,
+        permutations=2,
+        drops=0,
+        prices=["blocks"],
+        progress=lambda *now: told.append(now),
+    )
+    assert made.probability in {1 / 3, 2 / 3, 1.0}
+    assert told == [(at, 12) for at in range(12)]
+
+
+def test_nothing_drawn_leaves_the_stress_alone(result, tmp_path):
+    made = ob.robustness(result, histories=0, permutations=0, drops=0)
+    assert made.probability is None
+    assert made.document()["permutation"] is None
+    text = made.write(tmp_path).read_text()
+    assert "Other histories" not in text
+    assert "Positions: p" in text
+
+
+def test_a_run_without_costs_is_told_so():
+    result = ob.backtest("sma_cross", "AAPL", costs=ob.NO_COSTS, **SPAN)
+    said = repr(ob.robustness(result, histories=0, permutations=0, drops=0))
+    assert "three times none is none" in said
+
+
+def test_a_page_and_its_figures_are_written(made, tmp_path):
+    page = made.write(tmp_path / "there")
+    assert page.name == PAGE
+    text = page.read_text()
+    for words in ("Traded harder", "Other histories", "Is it the order of the prices?", "As recorded"):
+        assert words in text
+    assert "https://" not in text.split("<script>")[0]
+    document = json.loads((tmp_path / "there" / FILE).read_text())
+    assert document["permutation"]["p"] == made.probability
+    assert document["stress"]["10% of entries missed"]["runs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ({"histories": -1}, "histories=-1 must be 0"),
+        ({"permutations": 1_000_000}, "permutations=1000000 must be 0 to"),
+        ({"drop": 1.0}, "drop=1.0 must be above 0 and below 1"),
+        ({"block": 0.5}, "block=0.5 must be 1 session or more"),
+        ({"seed": -1}, "seed=-1 must be a whole number"),
+        ({"prices": "gmb"}, "did you mean 'gbm'"),
+        ({"figure": "sharp"}, "did you mean 'sharpe'"),
+    ],
+)
+def test_a_value_out_of_range_is_named(result, option, said):
+    with pytest.raises(ob.ConfigError, match=said):
+        ob.robustness(result, **option)
+
+
+def test_what_cannot_be_doubted_is_refused(result):
+    never = ob.backtest("sma_cross", "AAPL", start="2009-01-01", end="2009-01-20")
+    with pytest.raises(ob.BadData, match="never traded on AAPL"):
+        ob.robustness(never)
+    other = ob.Result(
+        replace(result.plan, parameters={"fast": 7, "slow": 30}), result.found, result.outcome,
+        result.benchmark_curve,
+    )  # fmt: skip
+    with pytest.raises(ob.ConfigError, match="does not run again as it did"):
+        ob.robustness(other)
+
+
+def test_a_strategy_that_raises_over_other_prices_names_the_history():
+    class Knows(ob.Strategy):
+        def on_bar(self, bar):
+            if bar.close > 400.0:
+                raise ValueError("so dear a share is not known")
+            self.buy(bar.symbol)
+
+    result = ob.backtest(Knows, "IBM", **SPAN)
+    with pytest.raises(ob.StrategyError, match=r"gbm \d+: .*so dear a share"):
+        ob.robustness(result, histories=200, prices="gbm", permutations=0, drops=0)
+
+
+def test_the_command_writes_beside_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("backtest", "sma_cross", "--symbols", "AAPL", "--start", "2009-01-01", "--end", "2010-12-31",
+               "--no-check").code == 0  # fmt: skip
+    done = run(
+        "robustness", "sma_cross-AAPL", "--histories", "2", "--permutations", "3", "--drops", "2", "--json"
+    )
+    assert done.code == 0
+    assert set(done.document["histories"]) == set(LABELS)
+    told = run("robustness", "sma_cross-AAPL", "--histories", "0", "--permutations", "3", "--drops", "2")
+    assert "Entries 1 bar late" in told.out
+    assert "robustness.html" in told.out
+    wrong = run("robustness", "sma_cross-AAPL", "--prices", "gmb")
+    assert wrong.code == 2
+    assert "did you mean 'gbm'" in wrong.err
