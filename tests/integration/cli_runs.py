@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,3 +63,14 @@ def run_folder(reports: Path) -> Path:
     """Return the only run in a report folder."""
     (found,) = (path for path in reports.iterdir() if path.is_dir())
     return found
+
+
+def check_refused(words: Sequence[str], *said: str) -> str:
+    """Check that a command line is refused in one line that says so, and writes nothing; return the line."""
+    before = sorted(Path().rglob("*"))
+    ended = run(*words)
+    assert (ended.code, ended.out) == (2, "")
+    for part in said:
+        assert part in ended.line, ended.line
+    assert sorted(path for path in Path().rglob("*") if "__pycache__" not in path.parts) == before
+    return ended.line

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import errno
-import io
-import json
 import math
 import re
 import runpy
 import shlex
-import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +15,9 @@ import typer
 from tests.integration.cli_runs import run
 
 import openbell
-from openbell.cli import commands, doctor, faults, program, summary, terminal
-from openbell.cli.answer import Column, Table
+from openbell.cli import commands, faults, summary
 from openbell.cli.index import write_index
 from openbell.core.errors import ConfigError
-from openbell.data import calendar
 from openbell.strategies.examples import BY_NAME
 
 ROOT = Path(__file__).parents[2]
@@ -193,98 +187,6 @@ def test_all_settings_are_shown_as_data():
     assert settings["reports.folder"] == "reports"
 
 
-# --- doctor ----------------------------------------------------------------------------------------------
-
-
-def test_a_healthy_machine_has_no_fault():
-    ended = run("doctor")
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines()[-1] == "everything that is needed is here and works"
-    assert not Path("reports").exists()
-
-
-def list_faults():
-    ended = run("doctor", "--json")
-    found = [one for one in ended.document["findings"] if one["state"] != "ok"]
-    assert all(one["remedy"] for one in found)
-    assert (ended.code == 1) == any(one["state"] == "FAULT" for one in found)
-    return {one["name"]: one for one in found}
-
-
-def test_faults_are_found_and_have_a_remedy(monkeypatch):
-    Path("reports").write_text("a file", encoding="utf-8")
-    monkeypatch.setattr(doctor, "OLDEST", (99, 0))
-    assert {"python", "report folder"} <= set(list_faults())
-    assert run("doctor").out.splitlines()[-1].endswith("faults")
-
-
-def test_a_configuration_that_cannot_be_read_is_a_fault():
-    Path("config").mkdir()
-    Path("config/settings.yaml").write_text("nix: 1\n", encoding="utf-8")
-    assert {"settings", "report folder"} <= set(list_faults())
-
-
-def test_other_bundled_prices_are_a_fault(monkeypatch):
-    monkeypatch.setattr(doctor, "_PRICES", "actions.csv")
-    assert "bundled prices" in list_faults()
-
-
-def test_missing_and_old_packages_are_faults_and_missing_extras_are_notes(monkeypatch):
-    values = {
-        "Name": ["openbell"],
-        "Requires-Dist": [
-            "numpy>=99", "nix-of-mine>=1", "typer>=0.1", "nix-too; extra == 'more'", "rich; extra == 'fine'",
-        ],
-        "Provides-Extra": ["more", "fine", "dev"],
-    }  # fmt: skip
-    monkeypatch.setattr(doctor, "_metadata", values.__getitem__)
-    found = list_faults()
-    assert {name: one["state"] for name, one in found.items()} == {
-        "numpy": "FAULT", "nix-of-mine": "FAULT", "extra more": "note",
-    }  # fmt: skip
-    assert found["extra more"]["remedy"] == "pip install 'openbell[more]'"
-
-
-def test_a_package_that_is_only_imported_is_a_fault(monkeypatch):
-    def refuse(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "metadata", refuse)
-    assert "openbell" in list_faults()
-
-
-def test_a_cache_that_cannot_be_written_is_noted(monkeypatch):
-    Path("taken").write_text("a file", encoding="utf-8")
-    monkeypatch.setenv("OPENBELL_CACHE", "taken")
-    assert list_faults()["calendar cache"]["state"] == "note"
-    monkeypatch.setattr(calendar, "cache_path", lambda _name: None)
-    assert list_faults()["calendar cache"]["said"] == "the user has no home folder"
-
-
-def test_missing_charts_and_runs_that_differ_or_fail_are_faults(monkeypatch):
-    def refuse(*_args):
-        raise ConfigError("gone")
-
-    monkeypatch.setattr(doctor, "plotly_script", refuse)
-    monkeypatch.setattr("openbell.run.execute", refuse)
-    assert {"report page", "a run"} <= set(list_faults())
-    hashes = iter(("sha256:a", "sha256:b"))
-    monkeypatch.setattr("openbell.run.execute", lambda _plan: type("Result", (), {"hash": next(hashes)}))
-    assert list_faults()["a run"]["said"] == "sha256:a became sha256:b"
-
-
-@pytest.mark.parametrize(
-    ("version", "requirement", "meets"),
-    [
-        ("2.10", "x>=2.9", True), ("2.9", "x>=2.10", False), ("1.0", "x==1", True),
-        ("2.0.1", "x>=1,<2", False), ("3.0rc1", "x>=3", True), ("0.8.2", "x>=0.8.2,<0.9", True),
-        ("1", "x", True),
-    ],
-)  # fmt: skip
-def test_versions_are_compared_by_their_numbers(version, requirement, meets):
-    assert doctor.meets(version, requirement) is meets
-
-
 # --- what nobody foresaw ---------------------------------------------------------------------------------
 
 
@@ -379,77 +281,3 @@ def test_what_the_machine_lacks_is_no_fault_of_ours(error, said):
 def test_a_fault_of_ours_says_that_it_is_one():
     for error in (ImportError("no name", name="openbell.nix"), OSError(errno.EBADF, "Bad"), ValueError("x")):
         assert faults.explain(error).code == 70
-
-
-# --- terminals -------------------------------------------------------------------------------------------
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-TABLE = Table((Column("Name"), Column("Value", right=True)), [("one [b]", "1"), ("two", "22")])
-
-
-def test_a_table_is_plain_where_nobody_watches():
-    stream = io.StringIO()
-    terminal.write([TABLE, "[red]as it is[/red]"], stream)
-    assert stream.getvalue() == "Name     Value\none [b]      1\ntwo         22\n[red]as it is[/red]\n"
-
-
-def test_a_table_is_drawn_on_a_terminal_and_colours_can_be_refused(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("NO_COLOR", "1")
-    stream = Terminal()
-    terminal.write([TABLE, "[red]as it is[/red]"], stream)
-    text = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
-    assert [line.split() for line in text.splitlines()][1] == ["one", "[b]", "1"]
-    assert "[red]as it is[/red]" in text
-    assert "\x1b[3" not in stream.getvalue()  # no colour; bold is none
-
-
-def test_progress_is_shown_on_a_terminal_only(monkeypatch):
-    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
-        monkeypatch.setenv("TERM", "xterm")
-        monkeypatch.setattr(sys, "stderr", stream)
-        with terminal.progress() as tell:
-            tell(0.5, "half of it")
-        assert ("half of it" in stream.getvalue()) is shown
-    monkeypatch.setenv("TERM", "dumb")
-    dumb = Terminal()
-    monkeypatch.setattr(sys, "stderr", dumb)
-    with terminal.progress() as tell:
-        tell(0.5, "half of it")
-    assert dumb.getvalue() == ""
-
-
-def test_documents_are_ascii():
-    stream = io.StringIO()
-    terminal.write_document({"said": "50 % – fine"}, stream)
-    assert stream.getvalue().isascii()
-    assert json.loads(stream.getvalue()) == {"said": "50 % – fine"}
-
-
-def test_documents_hold_no_half_of_a_character():
-    stream = io.StringIO()
-    terminal.write_document({"a\udcff": [("b\udcff", 1.5, None)]}, stream)
-    assert json.loads(stream.getvalue()) == {"a\\udcff": [["b\\udcff", 1.5, None]]}
-
-
-def test_ctrl_c_while_python_still_loads_is_one_line(monkeypatch, capsys):
-    class Loading:
-        def __getattr__(self, name):
-            raise KeyboardInterrupt
-
-    monkeypatch.setitem(sys.modules, "openbell.cli.program", Loading())
-    assert openbell.cli.main(["--version"]) == 130
-    assert capsys.readouterr().err == "openbell: interrupted before it began\n"
-
-
-def test_a_second_ctrl_c_is_silent(monkeypatch):
-    def interrupt(words):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(program, "main", interrupt)
-    assert openbell.cli.main(["--version"]) == 130
