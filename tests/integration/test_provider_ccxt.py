@@ -63,6 +63,13 @@ async def test_days_are_midnights_in_utc():
     assert len(batch.start) == 3
 
 
+async def test_days_of_another_zone_are_bad_data():
+    async with (server := KrakenServer()):
+        server.rows = [(START + 16 * 3600, 10.0, 12.0, 9.0, 11.0, 2.5)]
+        with pytest.raises(BadData, match="which is no multiple of 86400000 ms"):
+            await read(provider(server), "1d")
+
+
 async def test_an_exchange_that_keeps_little_gives_what_it_keeps():
     async with (server := KrakenServer()):
         server.rows = rows(1000)

@@ -90,6 +90,18 @@ async def test_a_bar_is_passed_on_when_the_next_begins():
     assert bars[0] == BarMessage("BTC/USD", 0, MINUTE, 100.0, 110.0, 90.0, 100.0, 5.0)
 
 
+async def test_a_drop_is_told():
+    async def talk(socket):
+        await socket.receive()
+        await socket.send_str(json.dumps(trades(100.0)))
+        socket._req.transport.abort()
+
+    async with (server := KrakenServer(talk)):
+        heard, error = await listen(connection(server), ["trades"])
+    assert len(heard) == 1
+    assert isinstance(error, Disconnected)
+
+
 async def test_a_mute_stream_is_gone_when_no_pong_comes():
     async with (server := KrakenServer(say(wait=True, pong=False))):
         heard, error = await listen(connection(server, keep_alive=0.05), ["trades"])
@@ -160,14 +172,16 @@ async def test_closing_ends_the_messages():
         await stream.open()
         await stream.subscribe(["BTC/USD"], ["trades"])
         await stream.subscribe(["BTC/USD"], ["trades"])  # asked for already
-        heard = asyncio.Event()
+        came, heard = asyncio.Event(), list[Message]()
 
         async def read() -> None:
-            async for _ in stream.messages():
-                heard.set()
+            async for message in stream.messages():
+                heard.append(message)
+                came.set()
 
         reading = asyncio.create_task(read())
-        await heard.wait()
+        await came.wait()
         await stream.close()
         await stream.close()
-        await reading
+        await reading  # ends, and raises nothing
+    assert heard == [Trade("BTC/USD", 0, 1.0, 2.0, "0")]

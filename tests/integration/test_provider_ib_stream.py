@@ -4,9 +4,12 @@ from typing import Any
 import pytest
 from tests.loopback.tws import Oddity
 from tests.loopback.tws_market import DETAILS, MARKET, REALTIME, TICKS, TwsMarket
+from tests.unit.live_by_hand import SimulatedClock, clock_time
 
 from openbell.core.errors import BadData, ConfigError, Disconnected, OpenbellError, Rejected
 from openbell.core.messages import BarMessage, Message, Quote, Trade, TradingStatus
+from openbell.data.live.items import Connected, Lost, Stale
+from openbell.data.live.opening import make_plan, open_feed
 from openbell.data.providers import ib_stream
 from openbell.data.providers.ib import IbProvider
 
@@ -128,6 +131,30 @@ async def test_tws_that_goes_is_noticed():
     assert "TWS closed the connection" in str(error)
 
 
+async def test_a_mute_tws_is_noticed_by_the_bar_that_is_missing():
+    """The protocol has no heartbeat: a feed knows when a bar is due."""
+    clock = SimulatedClock(clock_time("10:00"))
+    async with (tws := TwsMarket()):
+        provider = IbProvider({}, port=tws.port, timeout=5.0)
+        async with open_feed(provider, make_plan(provider, ["AAPL"]), clock=clock) as feed:
+            items = aiter(feed)
+            assert isinstance(await anext(items), Connected)
+            await tws.wait_for(REALTIME)
+            await clock.go_to(clock_time("10:01:10"))
+            async with asyncio.timeout(5):
+                told = [item async for item in until_lost(items)]
+        await provider.close()
+    assert any(isinstance(item, Stale) and item.symbol == "" for item in told)
+    assert "it was mute at all while the exchange is open" in told[-1].reason
+
+
+async def until_lost(items):
+    async for item in items:
+        yield item
+        if isinstance(item, Lost):
+            return
+
+
 @pytest.mark.parametrize("code", [1100, 1101])
 async def test_tws_that_lost_its_servers_ends_the_stream(code):
     async with (tws := TwsMarket()):
@@ -230,15 +257,17 @@ async def test_no_tws_is_no_connection():
 async def test_closing_ends_the_messages():
     async with (tws := TwsMarket()):
         stream = await opened(tws, "trades")
-        heard = asyncio.Event()
+        came, heard = asyncio.Event(), list[Message]()
 
         async def read() -> None:
-            async for _ in stream.messages():
-                heard.set()
+            async for message in stream.messages():
+                heard.append(message)
+                came.set()
 
         reading = asyncio.create_task(read())
         await tws.say_trade("AAPL", 100, 10.0, 5)
-        await heard.wait()
+        await came.wait()
         await stream.close()
         await stream.close()
-        await reading
+        await reading  # ends, and raises nothing
+    assert heard == [Trade("AAPL", 100 * SECOND, 10.0, 5.0, conditions=("F", "I"))]

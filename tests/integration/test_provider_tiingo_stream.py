@@ -122,6 +122,24 @@ async def test_a_second_subscription_extends_the_first():
     assert asked[0]["eventData"] == {"thresholdLevel": 5, "tickers": ["msft"], "subscriptionId": 61}
 
 
+async def test_trades_that_repeat_or_come_late_are_passed_on():
+    times = (7, 7, 5)
+    async with (server := serve(*[trade("aapl", time, 10.5, 100) for time in times])):
+        heard, _ = await listen(connection(server), channels=("trades",))
+    assert tuple(message.time for message in heard if isinstance(message, Trade)) == times
+
+
+async def test_a_drop_is_told():
+    async def talk(socket):
+        await say(trade("aapl", 1, 1.0, 1), key=CANARY, wait=False)(socket)
+        socket._req.transport.abort()
+
+    async with (server := TiingoServer(talk)):
+        heard, error = await listen(connection(server), channels=("trades",))
+    assert len(heard) == 1
+    assert isinstance(error, Disconnected)
+
+
 async def test_a_mute_stream_is_gone_when_heartbeats_stop():
     async with (server := serve(HEARTBEAT, wait=True)):
         heard, error = await listen(connection(server, heartbeat=0.1))
@@ -190,17 +208,19 @@ async def test_closing_ends_the_messages():
         stream = connection(server)
         await stream.open()
         await stream.subscribe(["AAPL"], ["trades"])
-        heard = asyncio.Event()
+        came, heard = asyncio.Event(), list[Message]()
 
         async def read() -> None:
-            async for _ in stream.messages():
-                heard.set()
+            async for message in stream.messages():
+                heard.append(message)
+                came.set()
 
         reading = asyncio.create_task(read())
-        await heard.wait()
+        await came.wait()
         await stream.close()
         await stream.close()
-        await reading
+        await reading  # ends, and raises nothing
+        assert heard == [Trade("AAPL", 1, 1.0, 1.0, conditions=("odd_lot",))]
         with pytest.raises(Disconnected, match="not open"):
             await stream.subscribe(["AAPL"], ["trades"])
 
