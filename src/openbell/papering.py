@@ -25,7 +25,7 @@ from openbell.run.course import describe_course, ground_of, make_course, with_pa
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
-from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
+from openbell.trading.continuation import check_same, go_on, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox
@@ -34,7 +34,9 @@ from openbell.trading.livecourse import LiveCourse
 from openbell.trading.moments import moments_of
 from openbell.trading.pace import paced, read_speed
 from openbell.trading.pulse import beating
-from openbell.trading.session import Ending, Session, latest_session
+from openbell.trading.record import Record, latest_session
+from openbell.trading.saves import Saves
+from openbell.trading.session import Ending, Session
 
 #: The journal's file in a session's folder.
 JOURNAL = "journal.db"
@@ -146,19 +148,27 @@ async def run_paper(
     path = folder / JOURNAL
     with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
         inbox = Inbox(folder)
-        begun, entries = latest_session(journal)
-        goes_on = begun is not None and not fresh and is_unfinished(entries)
-        if goes_on and begun is not None and changes is not None:
+        record = Record(journal)
+        begun = None if fresh or not is_unfinished(record.of_kind("session")) else record.begun
+        if begun is not None and changes is not None:
             parts = [_as_begun(part, begun.body) for part in parts]
         about = {"strategies": [_about(part) for part in parts]}
         every = 1 if isfinite(speed) else _MOMENTS
-        session = Session([_course(part, journal) for part in parts], journal, requests=inbox, every=every)
+
+        def make() -> Session:
+            return Session([_course(part, journal) for part in parts], journal, requests=inbox, every=every)
+
+        def saves(session: Session) -> Saves:
+            return saves_of(session.courses, [part.found for part in parts], journal)
+
         resumed = 0
-        if goes_on and begun is not None:
+        if begun is not None:
             check_same(begun.body, about, folder)
-            resumed = session.resume(entries)
+            session, resumed = go_on(make, record, saves)
         else:
-            tell_replaced(begun, entries, folder)
+            tell_replaced(record, folder)
+            session = make()
+            session.saves = saves(session)
             session.begin({**about, "command": dict(command or {})}, _actions(parts))
         if changes is not None:
             session.changes = lambda: changes(session)
@@ -189,6 +199,13 @@ def _left(parts: Sequence[Part], *, played: int) -> Iterator[list[BarMessage]]:
     """Yield the moments that have not been played yet, over the bars of all strategies."""
     series = {(one.symbol, one.timeframe): one for part in parts for one in part.series}
     return (bars for bars in moments_of(list(series.values())) if bars[-1].end > played)
+
+
+def saves_of(courses: Sequence[Course | LiveCourse], found: Sequence[Found], journal: Journal) -> Saves:
+    """Return where a session's state is saved; it has not run yet."""
+    strategies = [course.engine.strategy for course in courses]
+    code = {course.name: one.code_hash for course, one in zip(courses, found, strict=True)}
+    return Saves(journal, strategies, code)
 
 
 def folder_name(name: str) -> str:

@@ -25,8 +25,9 @@ from openbell.strategies.registry import find
 from openbell.trading.course import Course
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.moments import moments_of
+from openbell.trading.record import latest_session
 from openbell.trading.scribe import Scribe
-from openbell.trading.session import Ending, Session, latest_session
+from openbell.trading.session import Ending, Session
 
 PINNED = json.loads(Path(__file__).with_name("example_hashes.json").read_text(encoding="utf-8"))
 

@@ -18,7 +18,7 @@ from openbell.run import prepare
 from openbell.run.engines import simulate
 from openbell.storage.journal import Journal
 from openbell.trading.moments import moments_of
-from openbell.trading.session import latest_session
+from openbell.trading.record import latest_session
 
 DAYS = days(60)
 Prepared = tuple[Any, Any, list[Series]]

@@ -15,7 +15,8 @@ from openbell.run.course import ground_of, make_course
 from openbell.storage.journal import Journal
 from openbell.trading.ledger import fold
 from openbell.trading.moments import moments_of
-from openbell.trading.session import Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Session
 
 RISKS = {
     "standard": ob.STANDARD_RISK,

@@ -22,7 +22,8 @@ from openbell.strategies.registry import find
 from openbell.trading.inbox import Nobody
 from openbell.trading.moments import moments_of
 from openbell.trading.parity import Faults, Traded, Word, compare
-from openbell.trading.session import Ending, Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Ending, Session
 
 PINNED = json.loads(Path(__file__).with_name("example_hashes.json").read_text(encoding="utf-8"))
 YEARS: dict[str, Any] = {"start": "2005-01-03", "end": "2006-12-29"}

@@ -18,7 +18,7 @@ from tests.unit.trading_chaos import walk
 from openbell.storage.journal import Journal
 from openbell.trading.inbox import ask_to_stop
 from openbell.trading.ledger import fold
-from openbell.trading.session import latest_session
+from openbell.trading.record import latest_session
 
 ROOT = Path(__file__).parents[2]
 

@@ -21,14 +21,16 @@ from openbell.data.bars import parse_date
 from openbell.data.live.clock import StreamClock
 from openbell.data.providers.synthetic import SyntheticConnection, SyntheticProvider
 from openbell.data.synthetic import MINUTE
-from openbell.operation.live import FRACTION, Account, Live, Venue, run_live
+from openbell.operation.live import Live, run_live
 from openbell.operation.streamed import Stream
+from openbell.operation.venue import FRACTION, Account, Venue
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
 from openbell.trading.ledger import fold
 from openbell.trading.livesession import LiveSession
+from openbell.trading.record import latest_session
 from openbell.trading.sender import Timing
-from openbell.trading.session import Ending, latest_session
+from openbell.trading.session import Ending
 from openbell.utils.ratelimit import Budget
 
 SYMBOLS = ("AAPL", "MSFT")

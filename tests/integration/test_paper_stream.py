@@ -31,7 +31,8 @@ from openbell.papering import Paper
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
 from openbell.trading.recall import moments_in
-from openbell.trading.session import Ending, Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Ending, Session
 
 UNTIL = parse_date("2024-07-01T16:00:00+00:00")
 FAST = {"fast": 2, "slow": 5}

@@ -11,7 +11,7 @@ from openbell.storage.journal import Journal
 from openbell.trading.inbox import Inbox
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reception import Fed
-from openbell.trading.session import latest_session
+from openbell.trading.record import latest_session
 from openbell.utils.ratelimit import Budget
 from tests.loopback.front import SocketBroker
 from tests.unit.trading_by_hand import QUICK, floor_of

@@ -15,7 +15,7 @@ from openbell.storage.journal import Journal
 from openbell.storage.journal import Row as Stored
 from openbell.trading.copying import copy_journal
 from openbell.trading.ledger import Ledger, fold
-from openbell.trading.session import latest_session
+from openbell.trading.record import latest_session
 from openbell.utils.retry import Patience
 from tests.postgres.server import Project, where
 

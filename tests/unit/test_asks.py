@@ -17,7 +17,8 @@ from openbell.storage.journal import Journal
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox, Nobody, ask_of
 from openbell.trading.moments import moments_of
-from openbell.trading.session import Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Session
 from tests.loopback.direct import EVERYTHING, Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, scripted

@@ -11,7 +11,7 @@ from openbell.config import load
 from openbell.config.live import read_live
 from openbell.core.errors import ConfigError
 from openbell.core.types import Instrument
-from openbell.operation.live import FRACTION
+from openbell.operation.venue import FRACTION
 
 LIVE = "broker: mine\nfeed: synthetic\n"
 

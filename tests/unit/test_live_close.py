@@ -9,7 +9,8 @@ from openbell.core.types import OrderStatus
 from openbell.execution.approval import ApprovedOrder
 from openbell.execution.port import Capabilities, Report
 from openbell.trading.ledger import fold
-from openbell.trading.session import Ending, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Ending
 from tests.loopback.direct import EVERYTHING, Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.router_acts import PLAIN, buy, entry

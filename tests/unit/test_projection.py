@@ -11,7 +11,7 @@ from openbell.storage.supabase import tables
 from openbell.storage.supabase.tables import Row, Table
 from openbell.trading.ledger import fold
 from openbell.trading.projection import Projection
-from openbell.trading.session import latest_session
+from openbell.trading.record import latest_session
 
 
 class Breaks(ob.Strategy):

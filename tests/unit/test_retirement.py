@@ -24,8 +24,9 @@ from openbell.storage.journal import Journal
 from openbell.trading import retirement
 from openbell.trading.course import Course
 from openbell.trading.ledger import fold
+from openbell.trading.record import latest_session
 from openbell.trading.scribe import Scribe
-from openbell.trading.session import Session, latest_session
+from openbell.trading.session import Session
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, Life, Scripted, course_of

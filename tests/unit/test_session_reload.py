@@ -19,7 +19,8 @@ from openbell.run.course import describe_course, ground_of, make_course
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
 from openbell.trading.moments import moments_of
-from openbell.trading.session import Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Session
 from openbell.utils.logging import get_logger
 
 YEAR: dict[str, Any] = {"start": "2005-01-03", "end": "2005-12-30"}

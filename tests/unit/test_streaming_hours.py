@@ -15,7 +15,8 @@ from openbell.data.providers.protocol import Offer, Span
 from openbell.operation.streamed import Stream, run_streamed
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
-from openbell.trading.session import Ending, Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Ending, Session
 from tests.unit.live_by_hand import SECOND, ScriptedOrigin, SimulatedClock, bar, clock_time, settle
 
 FRIDAY, MONDAY = "2024-11-29", "2024-12-02"  # the day after Thanksgiving closes at 13:00

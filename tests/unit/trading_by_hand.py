@@ -25,10 +25,10 @@ from openbell.trading.livecourse import LiveCourse
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reception import Fed
 from openbell.trading.reconcile import Policy
+from openbell.trading.record import latest_session
 from openbell.trading.router import Router
 from openbell.trading.scribe import Scribe
 from openbell.trading.sender import Timing
-from openbell.trading.session import latest_session
 from openbell.utils.ratelimit import Budget
 from tests.loopback.direct import EVERYTHING
 from tests.loopback.exchange import Exchange

@@ -14,7 +14,7 @@ from openbell.core.errors import Disconnected, Retryable
 from openbell.core.orders import TERMINAL
 from openbell.execution.port import Capabilities, Heard, Link
 from openbell.trading.ledger import fold
-from openbell.trading.session import latest_session
+from openbell.trading.record import latest_session
 from tests.loopback.direct import EVERYTHING, Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, START, Life

@@ -20,7 +20,8 @@ from openbell.storage.lock import is_held
 from openbell.trading.copying import copied_of
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.pulse import SILENT, Pulse, read_pulse
-from openbell.trading.session import BEGUN, Ending
+from openbell.trading.record import BEGUN
+from openbell.trading.session import Ending
 
 Kept = TypeVar("Kept")
 

@@ -18,9 +18,10 @@ from openbell.config import Loaded
 from openbell.config.live import LiveFile, read_live
 from openbell.core.errors import ConfigError, nearest
 from openbell.execution.factory import open_broker
-from openbell.operation.live import Account, Live, Venue, run_live
+from openbell.operation.live import Live, run_live
 from openbell.operation.standby import spare_of
 from openbell.operation.streamed import Stream
+from openbell.operation.venue import Account, Venue
 from openbell.papering import JOURNAL, folder_name
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reconcile import Policy

@@ -28,7 +28,8 @@ from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
 from openbell.trading.inbox import HOWS, ask_to_stop
 from openbell.trading.pace import read_speed
-from openbell.trading.session import Ending, Session, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Ending, Session
 from openbell.utils.logging import configure, get_logger
 
 

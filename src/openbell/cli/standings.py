@@ -14,7 +14,8 @@ from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
 from openbell.trading.continuation import is_unfinished
 from openbell.trading.ledger import Ledger, fold
-from openbell.trading.session import Ending, latest_session
+from openbell.trading.record import latest_session
+from openbell.trading.session import Ending
 
 #: Where sessions keep their journals, by default.
 STATE = Path("state")

@@ -20,6 +20,20 @@ MOST_ORDERS_AT_ONCE = 10_000
 _UNFILLED, _FILLED = 1, 2  # how an order ended that was let go
 
 
+class Numbers:
+    """Numbers orders, from 1 on."""
+
+    __slots__ = ("last",)
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def __call__(self) -> int:
+        """Return the next number."""
+        self.last += 1
+        return self.last
+
+
 class Blotter:
     """Writes orders out, each on its grid and without a fault, and keeps them by id and by symbol."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
+from functools import partial
 from typing import Any
 
 from openbell.core.account import Account
+from openbell.core.blotter import Numbers
 from openbell.core.desk import Desk
 from openbell.core.errors import Halt
 from openbell.core.market import Bar, Slice
@@ -52,7 +53,7 @@ class Engine:
             market=market,
             sizer=sizer,
             short=short,
-            next_id=count(1).__next__,
+            next_id=Numbers(),
         )
         self.fills: list[Fill] = []
         self.retired = 0  #: orders that were let go
@@ -64,9 +65,7 @@ class Engine:
         self._orders, self._working = self.desk.orders, self.desk.working
         self._hear(strategy)
         self.screen = None if gate is None else Screen(gate, self.desk)  #: what orders pass on their way out
-        self._bars: Callable[[Any], None] = (
-            self._slice if self.screen is None else self._watched(self.screen.watch)
-        )
+        self._bars: Callable[[Any], None] = self._slice if self.screen is None else self._watched
         self._handlers: dict[type, Callable[[Any], None]] = {
             Fill: self._fill,
             OrderUpdate: self._update,
@@ -179,14 +178,11 @@ class Engine:
         self.outbox.clear()
         return commands  # type: ignore[return-value]  # without a gate all is let pass, and costs no call
 
-    def _watched(self, watch: Callable[[], None]) -> Callable[[Slice], None]:
-        """Return a handler of bars that lets the gate look at the account first."""
-
-        def handle(event: Slice) -> None:
-            watch()
-            self._slice(event)
-
-        return handle
+    def _watched(self, event: Slice) -> None:
+        """Take bars after the gate has looked at the account."""
+        assert self.screen is not None  # noqa: S101  # else this is not called
+        self.screen.watch()
+        self._slice(event)
 
     def _slice(self, event: Slice) -> None:
         waiting, on_bar = self.waiting, self._on_bar
@@ -232,13 +228,12 @@ class Engine:
         """Return a handler of corporate actions that lets the gate know of them, if there is one."""
         if self.screen is None:
             return book
-        act = self.screen.gate.act
+        return partial(self._note_action, book)
 
-        def handle(action: Action) -> None:
-            act(action)
-            book(action)
-
-        return handle
+    def _note_action(self, book: Callable[[Any], None], action: Action) -> None:
+        assert self.screen is not None  # noqa: S101  # else this is not called
+        self.screen.gate.act(action)
+        book(action)
 
     def _split(self, split: Split) -> None:
         track = self.market.tracks[split.symbol]

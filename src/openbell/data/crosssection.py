@@ -65,6 +65,13 @@ class CrossSection(Slice):
         self._source = source
         self._moment = moment
 
+    def __getstate__(self) -> tuple[Matrices, Cursor]:
+        """Return what it is made of: its bars are not its own."""
+        return self._source, self._moment
+
+    def __setstate__(self, state: tuple[Matrices, Cursor]) -> None:
+        self._source, self._moment = state
+
     @property
     def bars(self) -> Sequence[Bar]:  # type: ignore[override]  # made where they are asked for
         """The symbols' bars."""

@@ -102,9 +102,25 @@ class Lane:
             self._let_go()
 
     @property
+    def sessions(self) -> Sessions:
+        """The exchange's sessions."""
+        return self._sessions
+
+    @property
     def is_bounded(self) -> bool:
         """Tell whether older bars leave memory."""
         return self._spill is not None
+
+    def wake(self) -> None:
+        """Go on in another process: what only lived in the one before is made again.
+
+        Raises:
+            Halt: Older bars are missing on the disk.
+        """
+        if self._spill is not None:
+            self._spill.check()
+        for line in self._lines.values():
+            line.refill()
 
     def want(self, count: int) -> None:
         """Keep that many bars in memory from now on: somebody looks back so far."""

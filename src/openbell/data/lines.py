@@ -41,6 +41,10 @@ class Line:
             shown.grow(tail)
         self.refill()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the stream, which lives in its process; `refill` makes another."""
+        return {name: one for name, one in vars(self).items() if name != "_stream"}
+
     def refill(self) -> None:
         """Compute everything anew, because the past's prices have other units now."""
         columns = self._columns()

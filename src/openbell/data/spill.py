@@ -31,7 +31,7 @@ class Spill:
         self.rows = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(b"")
+            path.touch()
         except OSError as error:
             raise self._broken("written", error) from error
 
@@ -45,7 +45,9 @@ class Spill:
         for name, values in columns.items():
             block[name] = values
         try:
-            with self._path.open("ab") as file:
+            with self._path.open("r+b") as file:  # what is behind the last row is of another life
+                file.seek(self.rows * ROW.itemsize)
+                file.truncate()
                 file.write(block.tobytes())
         except OSError as error:
             raise self._broken("written", error) from error
@@ -64,6 +66,15 @@ class Spill:
         if len(rows) != last - first:
             raise self._broken("read", EOFError(f"{len(rows)} rows of {last - first}"))
         return np.ascontiguousarray(rows[column])
+
+    def check(self) -> None:
+        """Make sure that the file has all rows.
+
+        Raises:
+            Halt: It is not there any more, or is too short.
+        """
+        if self.rows:
+            self.read("start", self.rows - 1, self.rows)
 
     def _broken(self, what: str, error: Exception) -> Halt:
         return Halt(

@@ -7,6 +7,7 @@ indicators, adjusted as of now, whether all of them were there from the beginnin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,15 @@ class Tape:
         if isinstance(action, SpinOff) and action.child in self.tracks:
             self.tracks[action.child].before = action.price
 
+    def wake(self) -> None:
+        """Go on in another process.
+
+        Raises:
+            Halt: Older bars are missing on the disk.
+        """
+        for lane in self.lanes.values():
+            lane.wake()
+
     # --- core.ports.Market -----------------------------------------------------------------------------
 
     def focus(self, symbol: str) -> None:
@@ -143,7 +153,7 @@ class Tape:
         if symbol or len(self.symbols) == 1:
             return self._lane(symbol or self.symbols[0]).view(recipe)
         views = {name: lane.view(recipe) for name, lane in self.lanes.items()}
-        return Focused(views, lambda: self._focus, lambda: latest_values(self, views))
+        return Focused(views, partial(getattr, self, "_focus"), partial(latest_values, self, views))
 
     def ready(self, recipes: Sequence[Indicator], symbol: str) -> bool:
         """Tell whether every one of the indicators has a value for a symbol now."""
@@ -165,7 +175,7 @@ class Tape:
                 self._check_column(symbol, column, lane)
             matrix = self._matrices[column] = Matrix(
                 len(self.lanes),
-                lambda first, last: self._gather(column, first, last),
+                partial(self._gather, column),
                 moments=self._moment.at + 1,
                 bounded=self._is_bounded,
             )

@@ -3,91 +3,30 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openbell.core.errors import ConfigError
-from openbell.core.types import NANOS_PER_DAY, Instrument
-from openbell.data.bars import Series
-from openbell.data.live.opening import make_plan
-from openbell.data.providers.protocol import Span
-from openbell.execution.port import Balance, Holding, LiveBroker
 from openbell.operation.accountlock import held
 from openbell.operation.broadcast import published
-from openbell.operation.standby import Spare, standing_by
-from openbell.operation.streamed import Job, Stream, begin_of, ground_again, ground_on
+from openbell.operation.liveopening import Opening
+from openbell.operation.standby import standing_by
+from openbell.operation.streamed import Job, Stream
 from openbell.operation.streaming import Streaming
+from openbell.operation.venue import Account, Venue
 from openbell.operation.warmup import Source
 from openbell.papering import JOURNAL, Traded, outcomes_of, stop_on_signals
-from openbell.portfolio.currencies import currency_of
-from openbell.run.course import describe_course, make_live_course, read_course, with_parameters
-from openbell.storage.journal import Entry, Journal
+from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.circumstances import channels_for
-from openbell.trading.clientids import ClientIds, session_id
-from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
-from openbell.trading.floor import Floor
-from openbell.trading.gate import Gate
 from openbell.trading.inbox import Inbox
-from openbell.trading.livecourse import LiveCourse
 from openbell.trading.livesession import LiveSession
 from openbell.trading.pulse import beating
-from openbell.trading.recall import past_of
-from openbell.trading.reconcile import Policy
-from openbell.trading.record import latest_session
-from openbell.trading.router import Router
-from openbell.trading.sender import Timing
 from openbell.trading.session import Ending
-from openbell.utils.ratelimit import Budget
-
-#: The part of a share that is a lot where fractions are traded: brokers' own are finer, and float noise.
-FRACTION = 1e-06
-
-
-@dataclass(frozen=True, slots=True)
-class Venue:
-    """Where orders go.
-
-    Args:
-        broker: The account, not connected yet.
-        budget: How many requests it may make.
-        policy: What to do with differences between account and books that nothing explains.
-        timing: How long to wait for what.
-        spare: What a second connection needs, by which a stop reaches the broker while the session hangs.
-        fractional: Whether shares that can be are traded in parts of one.
-    """
-
-    broker: LiveBroker
-    budget: Budget
-    policy: Policy | None = None
-    timing: Timing | None = None
-    spare: Spare | None = None
-    fractional: bool = False
-
-    def part(self, instrument: Instrument) -> Instrument:
-        """Return an instrument with the lot that it is traded in here."""
-        if not (self.fractional and instrument.fractionable):
-            return instrument
-        return replace(instrument, lot=min(instrument.lot, FRACTION))
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A broker's account, as it is shown before anything is sent."""
-
-    id: str
-    balance: Balance
-    holdings: Sequence[Holding]
-
-    @property
-    def is_real(self) -> bool:
-        """Whether real money is traded: its id does not say that it is on paper."""
-        return ":paper:" not in self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,22 +87,10 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             await kept.enter_async_context(published(path, "", environ))
             inbox = Inbox(folder)
             kept.enter_context(standing_by(folder, venue.spare))
-            begun, entries = latest_session(journal)
-            symbols = _symbols(jobs)
             source = Source(stream.provider, stream.catalog, stream.budget)
-            resumed, since = 0, None
-            if begun is not None and not fresh and is_unfinished(entries):
-                session = _resume(
-                    jobs, journal, venue, inbox, begun=begun, entries=entries, follows=changes is not None
-                )
-                resumed = session.resume(entries)
-                since = _last_bar(entries)
-            else:
-                tell_replaced(begun, entries, folder)
-                session = await _begin(
-                    jobs, journal, venue, inbox, source=source, stream=stream, command=command,
-                    currency=account.balance.currency,
-                )  # fmt: skip
+            opening = Opening(jobs, stream, source, venue, journal, inbox, follows=changes is not None)
+            currency = account.balance.currency
+            session, resumed, since = await opening.open(fresh=fresh, command=command, currency=currency)
             session.guard = guard
             if changes is not None:
                 session.changes = lambda: changes(session)
@@ -171,8 +98,8 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
                 told(session)
             channels = channels_for(stream.provider, [one.risk for _, one, _ in jobs])
             streaming = Streaming(
-                source, symbols, clock=stream.time, folder=folder, requests=inbox, budget=stream.budget,
-                hours=stream.hours, channels=channels, share=stream.share,
+                source, opening.symbols, clock=stream.time, folder=folder, requests=inbox,
+                budget=stream.budget, hours=stream.hours, channels=channels, share=stream.share,
             )  # fmt: skip
             with stop_on_signals(inbox):
                 items = streaming.items(session, since=since)
@@ -182,118 +109,3 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             return Live(ending, folder, account.id, resumed, outcomes_of(courses, journal))
     finally:
         await broker.close()
-
-
-async def _begin(
-    jobs: Sequence[Job],
-    journal: Journal,
-    venue: Venue,
-    inbox: Inbox,
-    *,
-    source: Source,
-    stream: Stream,
-    command: Mapping[str, Any] | None,
-    currency: str,
-) -> LiveSession:
-    """Begin a new session: with the facts of its symbols, in the account's currency, and the bars before."""
-    symbols = _symbols(jobs)
-    feed = make_plan(stream.provider, symbols)
-    now = await begin_of(stream, stream.time, symbols)
-    instruments = {symbol: venue.part(await source.instrument(symbol)) for symbol in symbols}
-    currency_of(instruments.values(), account=currency)
-    past: dict[str, Series] = {}
-    for symbol in symbols if stream.history else ():
-        before = await source.past(symbol, feed, until=now, count=stream.history)
-        if before is not None:
-            past[symbol] = before
-    courses, described = [], []
-    for name, plan, found in jobs:
-        ground = ground_on(plan, stream.provider, instruments, past, now)
-        courses.append(make_live_course(name, plan, found, ground, journal))
-        described.append(describe_course(name, plan, ground))
-    about: dict[str, Any] = {"strategies": described, "id": session_id(time.time_ns())}
-    about["broker"] = venue.broker.name
-    about["command"] = dict(command or {})
-    session = _session(courses, journal, venue, inbox, identity=str(about["id"]))
-    actions = await source.actions(symbols, _span_of_today(now))
-    session.begin(about, actions)
-    return session
-
-
-def _resume(
-    jobs: Sequence[Job],
-    journal: Journal,
-    venue: Venue,
-    inbox: Inbox,
-    *,
-    begun: Entry,
-    entries: Sequence[Entry],
-    follows: bool,
-) -> LiveSession:
-    """Return an interrupted session as it began: what it is told again brings it to where it was.
-
-    With `follows` parameters are taken from a file that is watched, and may be others now.
-
-    Raises:
-        ConfigError: It is another one than the one that is asked for.
-    """
-    asked = {name: (plan, found) for name, plan, found in jobs}
-    latest = max([entry.time for entry in entries], default=0)
-    courses, now = [], []
-    for described in begun.body["strategies"]:
-        name, plan, sources = read_course(described)
-        if name not in asked:
-            raise ConfigError(
-                f"the interrupted session in {str(inbox.folder)!r} has a strategy {name!r}, which is not "
-                "asked; give the same, or begin anew with --new"
-            )
-        mine, found = asked[name]
-        past = past_of(entries, sources)
-        begin = next(entry.time for entry in entries if entry.kind == "strategy" and entry.strategy == name)
-        ground = ground_again(plan, sources, past, begin=begin, latest=latest)
-        parameters = plan.parameters if follows else mine.parameters
-        now.append(describe_course(name, with_parameters(mine, parameters), ground))
-        courses.append(make_live_course(name, plan, found, ground, journal))
-    check_same(begun.body, {"strategies": now}, inbox.folder)
-    return _session(courses, journal, venue, inbox, identity=begun.body["id"])
-
-
-def _session(
-    courses: Sequence[LiveCourse],
-    journal: Journal,
-    venue: Venue,
-    inbox: Inbox,
-    *,
-    identity: str,
-) -> LiveSession:
-    calendar = courses[0].tape.calendar
-
-    def is_open(moment: int) -> bool:
-        return calendar.opens[calendar.index_after(moment)] <= moment
-
-    broker = venue.broker
-    ids = ClientIds(identity, longest=broker.capabilities.id_length)
-    floor = Floor(courses, Router(Gate(broker.capabilities), ids, is_open=is_open))
-    return LiveSession(
-        floor,
-        journal,
-        broker,
-        budget=venue.budget,
-        requests=inbox,
-        policy=venue.policy,
-        timing=venue.timing,
-    )
-
-
-def _symbols(jobs: Sequence[Job]) -> list[str]:
-    return list(dict.fromkeys(symbol for _, plan, _ in jobs for symbol in plan.symbols))
-
-
-def _last_bar(entries: Sequence[Entry]) -> int | None:
-    """Return when the last bar that was taken opened, ns UTC; None if there was none."""
-    moments = [entry for entry in entries if entry.kind == "moment"]
-    return int(moments[-1].body["bars"][-1][1]) if moments else None
-
-
-def _span_of_today(now: int) -> Span:
-    return Span(now - now % NANOS_PER_DAY, now + NANOS_PER_DAY)

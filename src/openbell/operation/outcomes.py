@@ -24,8 +24,8 @@ from openbell.strategies.base import Strategy
 from openbell.strategies.registry import Found
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.recall import moments_in, series_in
+from openbell.trading.record import latest_session
 from openbell.trading.rehearsal import actions_of
-from openbell.trading.session import latest_session
 
 
 class Absent(Strategy):

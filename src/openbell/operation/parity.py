@@ -21,8 +21,9 @@ from openbell.trading.ledger import fold
 from openbell.trading.moments import messages_of, moments_of
 from openbell.trading.parity import Difference, Faults, Traded, changed_ends, compare, late_ends
 from openbell.trading.recall import moments_in, past_of, series_in
+from openbell.trading.record import latest_session
 from openbell.trading.rehearsal import actions_of
-from openbell.trading.session import Ending, latest_session
+from openbell.trading.session import Ending
 
 #: Inputs that a backtest has not: a session with one of them is compared with a course like its own.
 _BEYOND = frozenset({"reload", "leave", "failed", "history", "brake", "ask"})

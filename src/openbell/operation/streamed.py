@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,19 @@ from openbell.data.providers.protocol import Provider
 from openbell.operation.broadcast import published
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Paper, outcomes_of, stop_on_signals
+from openbell.papering import JOURNAL, Paper, outcomes_of, saves_of, stop_on_signals
 from openbell.run.course import Ground, describe_course, make_course, read_course, with_parameters
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Found
 from openbell.trading.circumstances import channels_for
-from openbell.trading.continuation import check_same, is_unfinished, tell_replaced
+from openbell.trading.continuation import check_same, go_on, is_unfinished, tell_replaced
 from openbell.trading.copying import copied
 from openbell.trading.inbox import Inbox
 from openbell.trading.pulse import beating
 from openbell.trading.recall import past_of
-from openbell.trading.record import latest_session
+from openbell.trading.record import Record
+from openbell.trading.saves import Saves
 from openbell.trading.session import Session
 from openbell.utils.ratelimit import Budget
 
@@ -112,19 +114,23 @@ async def run_streamed(
     source = Source(stream.provider, stream.catalog, stream.budget)
     with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
         inbox = Inbox(folder)
-        begun, entries = latest_session(journal)
+        record = Record(journal)
+        begun = None if fresh or not is_unfinished(record.of_kind("session")) else record.begun
         streaming = Streaming(
             source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
             hours=stream.hours, until=stream.until, share=stream.share,
             channels=channels_for(stream.provider, [plan.risk for _, plan, _ in jobs]),
         )  # fmt: skip
-        closes = (one.body["close"] for one in entries if one.kind == "snapshot")
+        closes = (one.body["close"] for one in record.of_kind("snapshot"))
         streaming.closed = max(closes, default=0)
-        if begun is not None and not fresh and is_unfinished(entries):
-            session = _resume(jobs, journal, inbox, begun, entries, follows=changes is not None)
-            resumed = session.resume(entries)
+        if begun is not None:
+            session, resumed = go_on(
+                partial(_resume, jobs, record, inbox, begun, follows=changes is not None),
+                record,
+                partial(_saves, jobs),
+            )
         else:
-            tell_replaced(begun, entries, folder)
+            tell_replaced(record, folder)
             session = await _begin(jobs, journal, inbox, source, stream=stream, clock=clock, command=command)
             resumed = 0
         if changes is not None:
@@ -165,8 +171,14 @@ async def _begin(
         courses.append(make_course(name, plan, found, ground, journal))
         described.append(describe_course(name, plan, ground))
     session = Session(courses, journal, requests=inbox)
+    session.saves = _saves(jobs, session)
     session.begin({"strategies": described, "command": dict(command or {})}, past=past.values())
     return session
+
+
+def _saves(jobs: Sequence[Job], session: Session) -> Saves:
+    found = {name: one for name, _, one in jobs}
+    return saves_of(session.courses, [found[course.name] for course in session.courses], session.journal)
 
 
 async def begin_of(stream: Stream, clock: Clock, symbols: Sequence[str]) -> int:
@@ -194,10 +206,11 @@ def ground_on(
     return Ground(kept, sources, _sessions(calendar, first, now), now, own)
 
 
-def ground_again(
-    plan: Plan, sources: Mapping[str, Identity], past: Mapping[str, Series], *, begin: int, latest: int
-) -> Ground:
+def ground_of_record(plan: Plan, name: str, record: Record, sources: Mapping[str, Identity]) -> Ground:
     """Return the ground that a session began on, with the exchange's sessions beyond its last moment."""
+    past = past_of(record.of_kind("history"), sources)
+    begin = next(entry.time for entry in record.of_kind("strategy") if entry.strategy == name)
+    latest = 0 if record.last is None else record.last.time
     first = min([begin, *(int(series.start[0]) for series in past.values())])
     calendar = next(iter(sources.values())).calendar
     return Ground(plan.instruments, sources, _sessions(calendar, first, max(latest, begin)), begin, past)
@@ -213,15 +226,7 @@ def _sessions(calendar: str, first: int, now: int) -> Sessions:
     return sessions(calendar, first, now + _YEARS[-1] * NANOS_PER_DAY)
 
 
-def _resume(
-    jobs: Sequence[Job],
-    journal: Journal,
-    inbox: Inbox,
-    begun: Entry,
-    entries: Iterable[Entry],
-    *,
-    follows: bool,
-) -> Session:
+def _resume(jobs: Sequence[Job], record: Record, inbox: Inbox, begun: Entry, *, follows: bool) -> Session:
     """Return an interrupted session as it began: what it is told again brings it to where it was.
 
     With `follows` parameters are taken from a file that is watched, and may be others now.
@@ -229,11 +234,9 @@ def _resume(
     Raises:
         ConfigError: It is another one than the one that is asked for.
     """
-    kept = list(entries)
     recorded = begun.body["strategies"]
     asked = {name: (plan, found) for name, plan, found in jobs}
     courses, now = [], []
-    latest = max([entry.time for entry in kept], default=0)
     for described in recorded:
         name, plan, sources = read_course(described)
         if name not in asked:
@@ -242,11 +245,9 @@ def _resume(
                 "asked; give the same, or begin anew with --new"
             )
         mine, found = asked[name]
-        past = past_of(kept, sources)
-        begin = next(entry.time for entry in kept if entry.kind == "strategy" and entry.strategy == name)
-        ground = ground_again(plan, sources, past, begin=begin, latest=latest)
+        ground = ground_of_record(plan, name, record, sources)
         parameters = plan.parameters if follows else mine.parameters
         now.append(describe_course(name, with_parameters(mine, parameters), ground))
-        courses.append(make_course(name, plan, found, ground, journal))
+        courses.append(make_course(name, plan, found, ground, record.journal))
     check_same(begun.body, {"strategies": now}, inbox.folder)
-    return Session(courses, journal, requests=inbox)
+    return Session(courses, record.journal, requests=inbox)

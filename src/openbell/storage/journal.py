@@ -16,46 +16,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from openbell.core.errors import BadData, ConfigError, Halt
+from openbell.storage.entries import Entry, Row
 from openbell.storage.schema import migrate
+
+__all__ = ["Entry", "Journal", "Row"]
 
 _START = b"openbell journal"
 _ROW = "SELECT seq, time, wall, kind, strategy, subject, trace, body, digest FROM event"
 _ABOUT = f"{_ROW} WHERE subject = ? ORDER BY seq"
+_KIND = f"{_ROW} WHERE kind = ? AND seq > ? ORDER BY seq"
 _PAGE = f"{_ROW} WHERE seq > ? ORDER BY seq LIMIT ?"
-
-
-class Entry(NamedTuple):
-    """One event of the journal.
-
-    `time` is the engine's, `wall` the computer's clock, both ns UTC. `subject` is what it is about, such as a
-    client order id; `trace` joins everything that one bar led to.
-    """
-
-    seq: int
-    time: int
-    wall: int
-    kind: str
-    strategy: str
-    subject: str
-    trace: str
-    body: Mapping[str, Any]
-
-
-class Row(NamedTuple):
-    """One event as it is stored: the body as its text, and the digest of it and of all before it."""
-
-    seq: int
-    time: int
-    wall: int
-    kind: str
-    strategy: str
-    subject: str
-    trace: str
-    text: str
-    digest: bytes
 
 
 class Journal:
@@ -179,6 +152,15 @@ class Journal:
                 last = row[0]
         except sqlite3.Error as error:
             raise self._damaged(last + 1, str(error)) from error
+
+    def of_kind(self, kind: str, after: int = 0) -> list[Entry]:
+        """Return the events of a kind after a sequence number, in order."""
+        return [self._entry(row) for row in self._connection.execute(_KIND, (kind, after))]
+
+    def latest(self, kind: str, after: int = 0) -> Entry | None:
+        """Return the last event of a kind after a sequence number; None where there is none."""
+        row = self._connection.execute(f"{_KIND} DESC LIMIT 1", (kind, after)).fetchone()
+        return None if row is None else self._entry(row)
 
     def about(self, subject: str) -> list[Entry]:
         """Return the events about one thing, in order."""

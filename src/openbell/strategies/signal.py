@@ -148,11 +148,17 @@ class SignalStrategy(Strategy):
             else _Constant(_value(inputs[name]))
             for name in names or inputs
         }
-        if names is None:
-            self._ask = lambda: decide(**{name: view[-1] for name, view in views.items()})
-        else:
-            columns = list(views.values())
-            self._ask = lambda: decide(*[view[-1] for view in columns])
+        self._views = views, names is None
+        self._ask = _asking(decide, *self._views)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what asks the function: it follows from the inputs."""
+        return {name: one for name, one in vars(self).items() if name != "_ask"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if "_views" in state:  # it has started
+            self._ask = _asking(self.signal.decide, *self._views)
 
     def on_bar(self, bar: Bar) -> None:
         """Ask for a conviction; act when it changes."""
@@ -193,6 +199,14 @@ class SignalStrategy(Strategy):
             f"strategy {self.name} decided {shown(conviction)} for {bar.symbol} on "
             f"{bar.time:%Y-%m-%d %H:%M} UTC; a conviction is a number from -1 to 1"
         )
+
+
+def _asking(decide: Decision, views: Mapping[str, Any], by_name: bool) -> Callable[[], Any]:  # noqa: FBT001  # as it is kept
+    """Return what asks a function for a conviction on the inputs as they are now."""
+    if by_name:
+        return lambda: decide(**{name: view[-1] for name, view in views.items()})
+    columns = list(views.values())
+    return lambda: decide(*[view[-1] for view in columns])
 
 
 class _Constant:

@@ -1,15 +1,18 @@
-"""Whether a folder's last session is gone on with: it has not ended, and is the one that is asked for."""
+"""Whether and how a folder's last session is gone on with: it has not ended, and is the one that is asked."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, Halt
 from openbell.core.market import as_datetime
 from openbell.storage.journal import Entry
+from openbell.trading.freezing import Unfrozen
+from openbell.trading.record import Record
+from openbell.trading.saves import Saves
 from openbell.trading.session import Ending
 from openbell.utils.logging import get_logger
 
@@ -19,20 +22,70 @@ _MOST = 80  #: letters of a value that is shown
 _MISSING: Any = object()
 
 
-def is_unfinished(entries: Sequence[Entry]) -> bool:
+class Resumable(Protocol):
+    """A session that can be gone on with."""
+
+    saves: Saves | None
+
+    @property
+    def outside(self) -> Mapping[str, object]:
+        """What is not part of its state, by name."""
+
+    def restore(self, state: Any) -> None:
+        """Be as it was when its state was saved."""
+
+    def resume(self, entries: Iterable[Entry]) -> int:
+        """Go through what came later; return how much it had in all."""
+
+
+S = TypeVar("S", bound=Resumable)
+
+
+def go_on(make: Callable[[], S], record: Record, saves: Callable[[S], Saves]) -> tuple[S, int]:
+    """Return an interrupted session where it stopped, and how many moments or inputs it had.
+
+    It goes on from its last save, and where that cannot be used, or does not do again what followed, from its
+    beginning.
+
+    Args:
+        make: Makes it as it began.
+        record: What it did.
+        saves: Opens the saves of a session that has not run.
+
+    Raises:
+        Halt: Its strategies do not do again what they did.
+    """
+    session = make()
+    session.saves = kept = saves(session)
+    saved = kept.latest(record)
+    if saved is not None:
+        try:
+            session.restore(kept.read(saved, session.outside))
+            return session, session.resume(record.after(saved.body["upto"]))
+        except (Unfrozen, Halt) as error:
+            get_logger().warning(
+                f"the save of event {saved.seq} is of no use: {error}; all is gone through again"
+            )
+        session = make()
+        session.saves = kept
+    return session, session.resume(record.after())
+
+
+def is_unfinished(entries: Iterable[Entry]) -> bool:
     """Tell whether a session can be gone on with: its bars have not ended."""
     return not any(
         entry.kind == "session" and entry.body["state"] == Ending.END_OF_DATA.value for entry in entries
     )
 
 
-def tell_replaced(begun: Entry | None, entries: Sequence[Entry], folder: Path) -> None:
+def tell_replaced(record: Record, folder: Path) -> None:
     """Say that a new session begins where another one's journal is, if one is there."""
+    begun = record.begun
     if begun is None:
         return
     names = ", ".join(one["name"] for one in begun.body["strategies"])
-    last = as_datetime(entries[-1].wall if entries else begun.wall)
-    how = "ended" if entries and not is_unfinished(entries) else "was left"
+    last = as_datetime((record.last or begun).wall)
+    how = "was left" if is_unfinished(record.of_kind("session")) else "ended"
     get_logger().info(
         f"a new session is begun in {folder}; the one of {names} that {how} on {last:%Y-%m-%d %H:%M}Z "
         "stays in its journal"

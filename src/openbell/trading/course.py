@@ -97,6 +97,15 @@ class Course:
             if self._retirement.pass_moment(time):
                 self.broker.ambiguities.clear()
 
+    def wake(self) -> None:
+        """Go on in another process, from state that was kept.
+
+        Raises:
+            Halt: Older bars are missing on the disk.
+        """
+        self.tape.wake()
+        self.broker.connect(self.scribe.listen(self.engine.ear(self._tell)))
+
     @property
     def brake_asked(self) -> bool:
         """Tell whether somebody pulls the emergency stop: whether the file that its limits name is there."""

@@ -107,6 +107,14 @@ class LiveCourse:
             self.tuning.pass_bar()
         return asked
 
+    def wake(self) -> None:
+        """Go on in another process, from state that was kept.
+
+        Raises:
+            Halt: Older bars are missing on the disk.
+        """
+        self.tape.wake()
+
     def retire(self) -> int:
         """Let go of what ended long ago; return before when, ns, 0 for nothing."""
         asked = self.failure is None and not self.leaving  # else the gate has not seen what was booked

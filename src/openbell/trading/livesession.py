@@ -15,6 +15,7 @@ from typing import Any
 
 from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.core.types import Action
+from openbell.data.bars import Series
 from openbell.execution.port import Execution, Link, LiveBroker
 from openbell.storage.journal import Entry, Journal
 from openbell.trading.circumstances import CONDITION
@@ -22,12 +23,16 @@ from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
 from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.livecourse import LiveCourse
+from openbell.trading.recall import body_of_past
 from openbell.trading.reception import Fed, Input, Reception
 from openbell.trading.reconcile import Policy, foreign_orders
+from openbell.trading.record import BEGUN
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal
+from openbell.trading.saves import Saves
 from openbell.trading.sender import Sender, Timing
-from openbell.trading.session import BEGUN, Ending
+from openbell.trading.session import Ending
+from openbell.trading.surroundings import outside_of
 from openbell.trading.tasks import Tasks
 from openbell.trading.upkeep import Changes, Upkeep
 from openbell.utils.ratelimit import Budget
@@ -70,6 +75,8 @@ class LiveSession:
         self.guard: Callable[[], object] = bool
         self.timing = timing or Timing()
         self._requests, self._wall = requests or Nobody(), wall
+        self.saves: Saves | None = None  #: where its state is saved, so that going on is quick
+        self.inputs = 0  #: so many were taken
         self._inputs: deque[Any] = deque()
         self._news = asyncio.Event()
         self._actions: list[Action] = []
@@ -87,13 +94,48 @@ class LiveSession:
 
     # --- beginnings ------------------------------------------------------------------------------------
 
-    def begin(self, about: Mapping[str, Any], actions: Iterable[Action] = ()) -> None:
-        """Begin a new session: write down with what. The strategies start when the account is known."""
+    def begin(
+        self, about: Mapping[str, Any], actions: Iterable[Action] = (), past: Iterable[Series] = ()
+    ) -> None:
+        """Begin a new session: write down with what. The strategies start when the account is known.
+
+        Args:
+            about: What makes it another session than others.
+            actions: Corporate actions that will happen.
+            past: The bars that the strategies' tapes began with.
+        """
         self._actions = list(actions)
         self._write("session", {"state": BEGUN, **about})
+        for series in past:
+            self._write("history", body_of_past(series))
         for course in self.floor.courses.values():
             course.begin()
         self.journal.commit(durable=True)
+
+    def restore(self, state: Any) -> None:
+        """Be as a session was when its state was saved; what came later is resumed.
+
+        Raises:
+            Halt: Older bars are missing on the disk.
+        """
+        self.floor, self.inputs = state
+        for course in self.floor.courses.values():
+            course.wake()
+
+    def save(self) -> None:
+        """Save how all stands, where that is worth while."""
+        if self.saves is not None:
+            self.saves.write(
+                (self.floor, self.inputs), self.outside,
+                inputs=self.inputs, time=self.floor.time, wall=self._wall(),
+            )  # fmt: skip
+
+    @property
+    def outside(self) -> Mapping[str, object]:
+        """What is not part of the session's state, by name."""
+        board = self.floor.router.board
+        own = {"capabilities": board.gate.capabilities, "hours": board.is_open}
+        return {**outside_of(list(self.floor.courses.values()), self.journal), **own}
 
     def resume(self, entries: Iterable[Entry]) -> int:
         """Go through an interrupted session's inputs again; nothing is sent. Return how many there were.
@@ -101,22 +143,23 @@ class LiveSession:
         Raises:
             Halt: The strategies do not do again what they did.
         """
-        rehearsal, count = Rehearsal(entries), 0
+        rehearsal = Rehearsal(entries)
         courses = list(self.floor.courses.values())
         for course in courses:
             course.scribe.rehearse(rehearsal)
-            course.begin()
+            if not self.inputs:
+                course.begin()
         for entry in rehearsal.inputs():
             self.floor.apply(entry.kind, entry.body, entry.time)
             self.floor.router.take_outgoing()
-            count += 1
+            self.inputs += 1
         for course in courses:
             course.scribe.rehearse(None)
-        self._write("session", {"state": "resumed", "inputs": count})
+        self._write("session", {"state": "resumed", "inputs": self.inputs})
         if self.floor.left:
             self.take("return", {}, self.floor.time)
         self.journal.commit(durable=True)
-        return count
+        return self.inputs
 
     # --- the run ---------------------------------------------------------------------------------------
 
@@ -247,6 +290,7 @@ class LiveSession:
         trace = str(moment) if kind == "moment" else self.floor.router.trace_of(client_id)
         self.journal.append(kind, body, time=moment, wall=self._wall(), trace=trace)
         self.floor.apply(kind, body, moment)
+        self.inputs += 1
         sends = self.floor.router.take_outgoing()
         self.journal.commit(durable=bool(sends))
         if sends:
@@ -352,6 +396,8 @@ class LiveSession:
             self.alarm(said)
         for course in self.floor.courses.values() if ending is Ending.END_OF_DATA else ():
             course.stop()  # what was only stopped goes on later
+        if ending is Ending.STOPPED:
+            self.save()
         self._write("session", {"state": ending.value})
         self.journal.commit(durable=True)
         return ending

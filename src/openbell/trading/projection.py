@@ -12,7 +12,7 @@ from openbell.storage.journal import Entry
 from openbell.storage.supabase import tables
 from openbell.storage.supabase.tables import Row, Table
 from openbell.trading.ledger import KINDS, Ledger, fold
-from openbell.trading.session import BEGUN
+from openbell.trading.record import BEGUN
 
 #: Of the kinds of events that somebody should look at, how urgent each is.
 _LEVELS = {"failed": "error", "margin_call": "error"}

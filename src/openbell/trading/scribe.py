@@ -37,13 +37,13 @@ class Scribe:
 
     def __init__(self, journal: Log, strategy: str, clock: Callable[[], int] = wall.time_ns) -> None:
         """Take the journal, the strategy's name and the computer's clock (ns UTC)."""
-        self._journal = self._log = journal
-        self.strategy, self._clock = strategy, clock
+        self.journal = self._log = journal
+        self.strategy, self.clock = strategy, clock
         self.trace = ""  #: joins what one bar led to
 
     def rehearse(self, log: Log | None) -> None:
         """Write to a stand-in from now on; None goes back to the journal."""
-        self._log = self._journal if log is None else log
+        self._log = self.journal if log is None else log
 
     def write(self, kind: str, body: Mapping[str, Any], *, time: int, subject: str = "") -> None:
         """Write one event."""
@@ -51,7 +51,7 @@ class Scribe:
             kind,
             body,
             time=time,
-            wall=self._clock(),
+            wall=self.clock(),
             strategy=self.strategy,
             subject=subject,
             trace=self.trace,
@@ -59,7 +59,7 @@ class Scribe:
 
     def say(self, message: str, *, level: str = "INFO", **ids: object) -> None:
         """Log what has happened, with what it belongs to; what is gone through again is not told twice."""
-        if self._log is self._journal:
+        if self._log is self.journal:
             with correlate(strategy=self.strategy, trace=self.trace, **ids):
                 get_logger().log(level, message)
 

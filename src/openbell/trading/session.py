@@ -18,13 +18,13 @@ from openbell.trading.course import Course
 from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.recall import body_of_past
+from openbell.trading.record import BEGUN
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
+from openbell.trading.saves import Saves
+from openbell.trading.surroundings import outside_of
 from openbell.trading.tuning import Tuning
 from openbell.utils.logging import correlate
-
-#: Events that a session is begun with; what a journal has before the last of them is of earlier ones.
-BEGUN = "begun"
 
 
 class Ending(StrEnum):
@@ -63,6 +63,8 @@ class Session:
         self._requests = requests or Nobody()
         self._every, self._taken = every, 0  # moments between two commits: what is lost is played again
         self._wall, self.changes, self._guard = wall, changes, guard
+        self.saves: Saves | None = None  #: where its state is saved, so that going on is quick
+        self.moments = 0  #: so many were taken
         self._started = False  # whether the strategies have prepared
         self._expected: set[Action] = set()
         self._left = False  # whether orders were cancelled because of a request to stop
@@ -90,30 +92,54 @@ class Session:
         self._prepare(expected)
         self.journal.commit(durable=True)
 
+    def restore(self, state: Any) -> None:
+        """Be as a session was when its state was saved; what came later is resumed.
+
+        Raises:
+            Halt: Older bars are missing on the disk.
+        """
+        self.courses, self.circumstances, self._started, self._expected, self._left, self.moments = state
+        for course in self.courses:
+            course.wake()
+
+    def save(self) -> None:
+        """Save how all stands, where that is worth while."""
+        if self.saves is not None:
+            state = (
+                self.courses, self.circumstances, self._started, self._expected, self._left, self.moments,
+            )  # fmt: skip
+            self.saves.write(state, self.outside, inputs=self.moments, time=self.time, wall=self._wall())
+
+    @property
+    def outside(self) -> Mapping[str, object]:
+        """What is not part of the session's state, by name."""
+        return outside_of(self.courses, self.journal)
+
     def resume(self, entries: Iterable[Entry]) -> int:
         """Go through an interrupted session again, up to where it stopped; return how many moments it had.
 
         Raises:
             Halt: The strategies do not do again what they did.
         """
-        rehearsal, moments = Rehearsal(entries), 0
+        rehearsal = Rehearsal(entries)
         for course in self.courses:
             course.scribe.rehearse(rehearsal)
-            course.begin()
+            if not self._started:
+                course.begin()
         for entry in rehearsal.inputs():
             if entry.kind == "moment":
                 self._pass(bars_of(entry))
-                moments += 1
+                self.moments += 1
             else:
                 self._redo(entry)
         for course in self.courses:
             course.scribe.rehearse(None)
-        self._write("session", {"state": "resumed", "moments": moments})
+        self._write("session", {"state": "resumed", "moments": self.moments})
         if self._left:
             self._write("return", {})
             self._return()
         self.journal.commit(durable=True)
-        return moments
+        return self.moments
 
     def _redo(self, entry: Entry) -> None:
         """Take an input again that is no moment."""
@@ -190,6 +216,7 @@ class Session:
         with correlate(trace=trace):
             self._pass(bars)
         self._taken += 1
+        self.moments += 1
         if self._taken % self._every == 0:
             self.journal.commit()
 
@@ -226,6 +253,7 @@ class Session:
         for course in self.courses:
             self._write("snapshot", snapshot_of(course, close), strategy=course.name)
         self.journal.commit(durable=True)
+        self.save()
 
     def note(self, kind: str, body: dict[str, Any]) -> None:
         """Write down what is only to be known, such as a feed's gaps: nothing follows from it."""
@@ -299,6 +327,8 @@ class Session:
             course.moment(bars)
 
     def _end(self, ending: Ending) -> Ending:
+        if ending is Ending.STOPPED:
+            self.save()
         self._write("session", {"state": ending.value})
         self.journal.commit(durable=True)
         return ending
@@ -317,15 +347,3 @@ def snapshot_of(course: Course | LiveCourse, close: int) -> dict[str, Any]:
         "positions": {symbol: p.quantity for symbol, p in account.positions.items() if p.quantity},
         "working": [order.id for orders in desk.working.values() for order in orders.values()],
     }
-
-
-def latest_session(journal: Journal) -> tuple[Entry | None, list[Entry]]:
-    """Return how the last session of a journal began, and all events after that."""
-    begun: Entry | None = None
-    after: list[Entry] = []
-    for entry in journal.read():
-        if entry.kind == "session" and entry.body["state"] == BEGUN:
-            begun, after = entry, []
-        else:
-            after.append(entry)
-    return begun, after

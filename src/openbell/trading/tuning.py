@@ -22,7 +22,7 @@ class Tuning:
     def __init__(self, engine: Engine, scribe: Scribe, parameters: Mapping[str, Any], make: Make) -> None:
         """Take the parts; `parameters` are those that the strategy begins with."""
         self.parameters = dict(parameters)
-        self._engine, self._scribe, self._make = engine, scribe, make
+        self._engine, self._scribe, self.make = engine, scribe, make
         self._trial: Trial | None = None
         self._before = self.parameters
 
@@ -32,11 +32,11 @@ class Tuning:
         Raises:
             ConfigError: One is unknown, has the wrong type, or is out of bounds.
         """
-        self._make(parameters)
+        self.make(parameters)
 
     def change(self, parameters: Mapping[str, Any], time: int) -> None:
         """Give the strategy other parameters, from the next bar on."""
-        trial = Trial(self._engine, self._make(parameters))
+        trial = Trial(self._engine, self.make(parameters))
         try:
             trial.begin()
         except StrategyError as error:

@@ -39,6 +39,9 @@ class Books(Protocol):
     def note(self, kind: str, body: Mapping[str, Any], *, strategy: str = "") -> None:
         """Write down what changes nothing."""
 
+    def save(self) -> None:
+        """Save how all stands."""
+
 
 class Upkeep:
     """Actions of a morning, how strategies stand at a close, new parameters, a link that stays away."""
@@ -66,6 +69,7 @@ class Upkeep:
         def write() -> None:
             for course in self._books.floor.courses.values():
                 self._books.note("snapshot", snapshot_of(course, close), strategy=course.name)
+            self._books.save()
 
         self._books.bring(write)
 

@@ -17,15 +17,14 @@ from openbell.core.orders import Cancel, Order, Refusal, Replace
 from openbell.core.ports import Command
 from openbell.core.types import Action, OrderType, Reason
 from openbell.execution.risk.book import Book, Slot
-from openbell.execution.risk.check import Check, Measure, said
+from openbell.execution.risk.check import said
+from openbell.execution.risk.checks import HAIR, Checks
 from openbell.execution.risk.conditions import Conditions
 from openbell.execution.risk.cutting import cut_to_fit
 from openbell.execution.risk.estimates import Floats
 from openbell.execution.risk.exits import Stewardship
 from openbell.execution.risk.forecast import Forecast
 from openbell.execution.risk.limits import Risk
-from openbell.execution.risk.measures import checks_of
-from openbell.execution.risk.order_checks import collar_check
 from openbell.execution.risk.pulse import Pulse
 from openbell.execution.risk.returns import Returns
 from openbell.execution.risk.trial import Scene, Trial, changed_by, expected_price
@@ -33,7 +32,6 @@ from openbell.execution.risk.worst import Worst
 
 _TRAILING = OrderType.TRAILING_STOP
 _MOST = sys.float_info.max  #: without equity every share of it is infinite, and none is fine
-_HAIR = 1e-9  #: a bound is reached, not passed, by what differs in the last bits
 
 
 def open_gate(risk: Risk, sessions: Sessions) -> RiskGate | None:
@@ -56,10 +54,7 @@ class RiskGate:
         self.conditions = conditions or Conditions()
         self.counts: dict[Reason, int] = {}  #: refused orders by limit
         self._sessions = sessions
-        self._checks = [_row(check) for check in checks_of(risk)]
-        self._quiet = [row for row in self._checks if not row[2].live]
-        collar = collar_check(risk.order)
-        self._closing = [] if collar is None else [_row(collar)]
+        self._checks = Checks(risk)
         self._scene: Scene
         self._built = (-1, -1)  # the time and the ledger's length that the book is of
         self._ahead: set[int] = set()  # orders of this flush that are still to be reviewed
@@ -182,12 +177,12 @@ class RiskGate:
         closing = trial.opens <= rules.DUST
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
             order.reduce_only = True  # with the exits beside it, it could do more than close
-        checks = self._quiet if self.conditions.are_quiet else self._checks
-        for measure, most, check in self._closing if closing else checks:
+        checks = self._checks.quiet if self.conditions.are_quiet else self._checks.every
+        for measure, most, check in self._checks.closing if closing else checks:
             value = measure(trial)
             if value <= most:
                 continue
-            if check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST):
+            if check.before is not None and value <= min(check.before(trial) * (1.0 + HAIR), _MOST):
                 continue  # no worse than it is without the order
             text = said(check, value, order)
             return Refusal(order.id, check.limit, float(value), float(check.bound), text, time)
@@ -292,8 +287,3 @@ class RiskGate:
         for slot in self.book.active.values():
             found[slot.at] = slot.money
         return found
-
-
-def _row(check: Check) -> tuple[Measure, float, Check]:
-    """Return a check with what every order asks of it at hand."""
-    return check.measure, check.bound + _HAIR * abs(check.bound), check
