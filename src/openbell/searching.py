@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from openbell.backtesting.seeking import seek
 from openbell.backtesting.spans import Span, gathered, spread
 from openbell.backtesting.sweep import (
     Chunked,
+    Draw,
+    Drawer,
     Engine,
     Evaluator,
     Progress,
@@ -90,7 +92,9 @@ class Course:
 
     def open_engine(self) -> tuple[Engine, str, str]:
         """Return what runs combinations, its name, and why it was chosen."""
-        return _choose(self.plan, self.found, self.series, self.search, self.spans)
+        chosen = _choose(self.plan, self.found, self.series, self.search, self.spans)
+        self._chosen = chosen
+        return chosen.engine, chosen.name, chosen.reason
 
     def identity(self, engine: str) -> dict[str, Any]:
         """Return everything that decides the figures, as JSON values."""
@@ -123,6 +127,18 @@ class Course:
             )  # fmt: skip
         whole = spread(self.fixed, len(self.spans)) if self.spans else self.fixed
         return explore(whole, engine, unready=self._untried, store=store, progress=progress)
+
+    def draw(self) -> Draw:
+        """Return what draws combinations over all bars; after `open_engine`, as `is_quick` too."""
+        recipe, here = self._chosen.recipe, self._chosen.here
+        if not self.spans and isinstance(here, Drawer):
+            return here.curves
+        return recipe.draw(self.series)
+
+    @property
+    def is_quick(self) -> bool:
+        """Tell whether to draw a combination takes next to nothing: it is compiled."""
+        return self._chosen.recipe.join is not None
 
     def split(self, trials: Trials) -> list[Trials]:
         """Return the trials of each window."""
@@ -189,9 +205,17 @@ def _meant(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {options[0]!r}?" if options else nearest(name, known)
 
 
+class _Chosen(NamedTuple):
+    engine: Engine
+    name: str
+    reason: str
+    recipe: Recipe  #: how to make what measures
+    here: Evaluator  #: what it made in this process
+
+
 def _choose(
     plan: Plan, found: Found, series: Sequence[Series], search: Search, spans: tuple[Span, ...]
-) -> tuple[Engine, str, str]:
+) -> _Chosen:
     """Return an engine, its name, and why it was chosen.
 
     Raises:
@@ -212,10 +236,11 @@ def _choose(
     if search.engine == "ray":
         cluster = Cluster(search.address, search.workers, memory)
         sent, here = (recipe, runs) if compiled is None else compiled
-        return ClusterEngine(sent, here, series, cluster), name, f"on Ray; {why}"
+        return _Chosen(ClusterEngine(sent, here, series, cluster), name, f"on Ray; {why}", sent, here)
     if compiled is None:
-        return EventEngine(runs, workers=search.workers, memory=memory), name, why
-    return Chunked(compiled[1], memory=memory), name, why
+        alone = EventEngine(runs, workers=search.workers, memory=memory)
+        return _Chosen(alone, name, why, recipe, runs)
+    return _Chosen(Chunked(compiled[1], memory=memory), name, why, *compiled)
 
 
 def _compile(

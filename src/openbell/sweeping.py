@@ -20,6 +20,7 @@ from openbell.core.types import Instrument
 from openbell.data.bars import Series
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.sweepfiles import file_name
+from openbell.run.counting import count_sweep
 from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
 
@@ -199,8 +200,10 @@ def search_plan(
     except SweepInterrupted as stopped:
         if stopped.trials.done.any():
             stopped.sweep = show(stopped.trials.finished())
+            count_sweep(stopped.sweep, found=found, series=series)
             stopped.folder = folder.path if folder is not None and folder.begun else None
         raise
+    count_sweep(made, found=found, series=series, draw=course.draw(), quick=course.is_quick)
     if folder is not None:
         made.write(folder.path)
     return made

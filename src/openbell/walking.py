@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+
 from openbell import run
 from openbell.backtesting import checkpoint
 from openbell.backtesting.aims import Aim, Require, read_aims
@@ -16,7 +18,7 @@ from openbell.backtesting.perturbation import cut_off
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.replay import Turn
 from openbell.backtesting.spans import Span
-from openbell.backtesting.sweep import Progress, SweepInterrupted
+from openbell.backtesting.sweep import Progress, SweepInterrupted, describe
 from openbell.backtesting.windows import Scheme, Window
 from openbell.core.costs import Costs
 from openbell.core.engine import Engine
@@ -24,17 +26,22 @@ from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Reviewed, Sizer
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Instrument
-from openbell.data.bars import Series, Times
+from openbell.data.bars import Floats, Series, Times
+from openbell.portfolio.sketch import sketch_of
 from openbell.reporting.result import Result
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.walk import Step, WalkForward
 from openbell.reporting.words import date
+from openbell.run.batches import batch_of_trials, draw_some, ground_of
+from openbell.run.counting import count_batches, count_run, ledger_path
 from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
 from openbell.strategies.trial import Trial
 
 CHOICES = ("plateau", "best")
 BOUNDARIES = ("close", "carry")
+#: What a walk-forward's trials are called in the ledger.
+WALK = "walk-forward"
 
 
 def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a default
@@ -149,6 +156,8 @@ def walk_plan(
     windows = scheme.windows(times)
     steps = fit_windows(plan, found, series, search, times, windows, choose=choose, progress=progress)
     result = trade(plan, found, series, times, steps, boundary=boundary)
+    chosen = [f"{step.window.test}: {describe(step.parameters)}" for step in steps]
+    count_run(result, kind=WALK, chosen={"windows": "; ".join(chosen), "boundary": boundary})
     return WalkForward(
         result, steps, trials=sum(step.trials for step in steps), choose=choose, boundary=boundary
     )
@@ -263,7 +272,31 @@ def search_spans(
             found.name, name, reason, aims.objectives, seen, where, search.samples, require=aims.text
         )
         made.append(Sweep(replace(plan, begin=span.begin), aims.judge(mine), manner, identity))
+    if ledger_path() is not None:
+        _count(course, spans, made)
     return made
+
+
+def _count(course: Course, spans: Sequence[Span], sweeps: Sequence[Sweep]) -> None:
+    """Count the trials of each window: each combination in each has been looked at.
+
+    How alike they are is known from the first window's, drawn once over all bars and cut to each window.
+    """
+    ground = ground_of(course.plan, course.found, course.series)
+    drawn = draw_some(sweeps[0].results, course.draw(), quick=course.is_quick, windows=len(spans))
+    batches = []
+    for span, sweep in zip(spans, sweeps, strict=True):
+        sketch = None if drawn is None else sketch_of(*_between(*drawn, span))
+        own = ground._replace(end=span.known)
+        batches.append(batch_of_trials(sweep.results, own, begin=span.begin, sketch=sketch, kind=WALK))
+    count_batches([batch for batch in batches if batch is not None])
+
+
+def _between(times: Times, curves: Floats, span: Span) -> tuple[Times, Floats]:
+    """Return what of curves lies in a window."""
+    first = 0 if span.begin is None else int(np.searchsorted(times, span.begin))
+    last = int(np.searchsorted(times, span.known, side="right"))
+    return times[first:last], curves[:, first:last]
 
 
 def trade(

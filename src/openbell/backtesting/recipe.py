@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.spans import Span, Spanned, Within
-from openbell.backtesting.sweep import Evaluator
+from openbell.backtesting.sweep import Draw, Drawer, Evaluator
 from openbell.backtesting.trials import EventEvaluator, Simulate
 from openbell.core.errors import ConfigError
 from openbell.data.bars import Series
@@ -49,8 +49,23 @@ class Recipe(NamedTuple):
             return Spanned(
                 lambda window: self._within(window).make(self.spans[window].cut(series), threads=threads)
             )
+        return self._compiled(series, runs, threads)
+
+    def draw(self, series: Sequence[Series]) -> Draw:
+        """Return what draws combinations over all of these series, whatever their windows are."""
+        if self.spans:
+            return self._replace(spans=()).draw(series)
+        runs = self.runs(series)
+        return runs.curves if self.join is None else self._compiled(series, runs, 1).curves
+
+    def _compiled(self, series: Sequence[Series], runs: EventEvaluator, threads: int | None) -> Drawer:
+        """Make what measures in compiled code.
+
+        Raises:
+            ConfigError: The strategy or a setting has no compiled form.
+        """
         form = self.found.form
-        if not isinstance(form, Signal):
+        if self.join is None or not isinstance(form, Signal):
             raise ConfigError(
                 f"strategy {self.found.name} is a class, which decides in Python: only @signal strategies "
                 "compile"

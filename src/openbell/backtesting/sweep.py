@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +39,23 @@ class Evaluator(Protocol):
         A figure that is undefined is NaN.
         """
 
+    def bytes_for(self, count: int) -> int:
+        """Return about how much memory `examine` takes for so many combinations, beside the data."""
+
+
+#: Draws combinations: the moments of statistics, ns UTC, and the equity of each one there.
+Draw = Callable[[Sequence[Mapping[str, Any]]], tuple[Times, Floats]]
+
+
+@runtime_checkable
+class Drawer(Evaluator, Protocol):
+    """Measures combinations, and draws them too."""
+
     def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
         """Return the moments of statistics, ns UTC, and equity there, (combinations, marks).
 
         A combination that fails is NaN throughout.
         """
-
-    def bytes_for(self, count: int) -> int:
-        """Return about how much memory `examine` takes for so many combinations, beside the data."""
 
 
 class Part(NamedTuple):

@@ -14,7 +14,8 @@ from openbell.cli.running import Finished
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
-from openbell.reporting.words import date, shown
+from openbell.reporting.trialcount import as_json, describe_trial
+from openbell.reporting.words import capitalised, date, shown
 
 _COLUMNS = (
     Column("Strategy"), Column("Symbols"), Column("Return", right=True), Column("Hold", right=True),
@@ -74,6 +75,9 @@ def spell_out(one: Finished) -> Iterator[str]:
     yield one.judgement.text
     if one.judgement.detail:
         yield one.judgement.detail
+    which = describe_trial(result)
+    if which:
+        yield f"{capitalised(which)}."
     yield ""
     yield _line("Equity", f"{plan.cash:,.0f} to {result.final_equity:,.2f}")
     yield _line("Return", percent(m["total_return"]))
@@ -111,6 +115,7 @@ def describe(one: Finished, folder: Path) -> dict[str, Any]:
         "metrics": {key: _number(value) for key, value in result.metrics.items()},
         "refusals": {reason.value: count for reason, count in result.refusals.items()},
         "verdict": one.judgement.as_json(),
+        "tried": as_json(result),
         "findings": [notice._asdict() for notice in one.findings],
         "lookahead": None if one.verdict is None else one.verdict.as_json(),
         "ledger_hash": result.hash,

@@ -12,9 +12,11 @@ from openbell.backtesting.measures import Objective, read_objectives
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.sweep import Trials
 from openbell.core.errors import ConfigError
+from openbell.portfolio.tried import Tried
 from openbell.reporting import sweeptable
 from openbell.reporting.html import palette
 from openbell.reporting.sweeptable import Pick, Plateau
+from openbell.reporting.trialcount import describe_tried
 from openbell.reporting.words import count
 
 if TYPE_CHECKING:  # slow to load: only who asks for a frame or a figure waits for them
@@ -44,6 +46,7 @@ class Sweep:
         self.results = results
         self.manner = manner
         self.identity = identity  #: everything that decides the figures, as JSON values
+        self.tried: Tried | None = None  #: of this idea on these data, this sweep included; None: not known
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -155,6 +158,8 @@ class Sweep:
             said.append(f"best: {self.best()}")
         except ConfigError as error:
             return [*said, str(error)]
+        if self.tried is not None:
+            said.append(describe_tried(self.tried))
         if self.results.combinations.method == "grid":
             said.append(f"plateau: {self.plateau()}")
         if self.failed:

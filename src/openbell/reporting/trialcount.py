@@ -7,7 +7,9 @@ so that a run that is written again says what it said the first time.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from openbell.core.errors import ConfigError
 from openbell.portfolio.tried import Tried
@@ -40,18 +42,20 @@ def worth(tried: Tried) -> str:
     return f" (as good as {count(max(round(tried.independent), 1), 'independent one')})"
 
 
+def describe_tried(tried: Tried) -> str:
+    """Return how often an idea was tried on data."""
+    return f"{count(tried.count, 'trial')} of this idea on this data by now{worth(tried)}"
+
+
+def as_json(result: Result) -> dict[str, Any] | None:
+    """Return a run's number and what was tried as JSON values; None where nothing was counted."""
+    return None if result.tried is None else {"trial": result.trial, **asdict(result.tried)}
+
+
 def trial_text(result: Result) -> str | None:
     """Return the text of the file beside a run; None where nothing was counted."""
-    if result.tried is None:
-        return None
-    tried = result.tried
-    values = {
-        "trial": result.trial,
-        "count": tried.count,
-        "independent": tried.independent,
-        "deviation": tried.deviation,
-    }
-    return json.dumps(values, indent=2, allow_nan=False) + "\n"
+    values = as_json(result)
+    return None if values is None else json.dumps(values, indent=2, allow_nan=False) + "\n"
 
 
 def restore_trial(result: Result, folder: Path) -> None:

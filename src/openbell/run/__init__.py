@@ -19,7 +19,8 @@ from openbell.data.bars import Series
 from openbell.data.universe import Universe
 from openbell.execution.risk.limits import Risk
 from openbell.reporting.result import Result
-from openbell.run.counting import CALLER, count_run
+from openbell.run.batches import CALLER
+from openbell.run.counting import count_run
 from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
 from openbell.run.prices import (
     CATALOG,

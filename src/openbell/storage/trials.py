@@ -107,6 +107,20 @@ class TrialLedger:
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
+    def record_all(self, batches: Sequence[Batch], *, wall: int) -> Counted:
+        """Write batches as one, all of what is new or nothing, and return what the last one comes to.
+
+        Raises:
+            ConfigError: The file cannot be written.
+        """
+        try:
+            with self._writing():
+                for batch in batches[:-1]:
+                    self._add(batch, wall)
+                return self._record(batches[-1], wall)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
     def open_holdout(self, batch: Batch, *, since: int, wall: int) -> Seen | Counted:
         """Write the run that opens a holdout, unless its bars were seen before; then return by what.
 
@@ -203,13 +217,17 @@ class TrialLedger:
         self._connection.execute("COMMIT")
 
     def _record(self, batch: Batch, wall: int) -> Counted:
+        self._add(batch, wall)
+        rows = list(self._rows(batch.idea, batch.place, batch.begin, batch.end))
+        return Counted(self._number(batch, rows), sum_up(rows, batch.periods))
+
+    def _add(self, batch: Batch, wall: int) -> None:
+        """Write what of a batch is new."""
         known = self._keys(batch)
         new = ~np.isin(batch.keys, known)
         new[np.setdiff1d(np.arange(len(new)), np.unique(batch.keys, return_index=True)[1])] = False
         if new.any():
             self._insert(batch, new, wall)
-        rows = list(self._rows(batch.idea, batch.place, batch.begin, batch.end))
-        return Counted(self._number(batch, rows), sum_up(rows, batch.periods))
 
     def _insert(self, batch: Batch, new: NDArray[np.bool_], wall: int) -> None:
         codes = np.ascontiguousarray(batch.codes[new], "<i4")

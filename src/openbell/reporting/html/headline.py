@@ -12,6 +12,7 @@ from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.credibility import DAYS_OF_A_YEAR
 from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
+from openbell.reporting.trialcount import describe_trial
 from openbell.reporting.words import (
     commission,
     count,
@@ -73,6 +74,7 @@ def header(result: Result, benchmark: Mapping[str, float], *, described: Mapping
             f"{_PERIODS.get(frame, frame)} bar",
         ),
         ", ".join(f"{name} {value}" for name, value in values.items()),
+        describe_trial(result),
     ]
     told = " · ".join(fact for fact in facts if fact)
     cards = "".join(_card(key, result.metrics[key], benchmark.get(key)) for key in CARDS)
