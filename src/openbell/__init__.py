@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from openbell.core.types import Split as Split
     from openbell.core.types import SymbolChange as SymbolChange
     from openbell.core.types import TimeInForce as TimeInForce
+    from openbell.crossvalidating import crossvalidate as crossvalidate
     from openbell.data.crosssection import CrossSection as CrossSection
     from openbell.data.frames import from_frame as from_frame
     from openbell.data.universe import Universe as Universe
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from openbell.portfolio.sizing import ShareOfEquity as ShareOfEquity
     from openbell.portfolio.sizing import VolatilityTarget as VolatilityTarget
     from openbell.portfolio.weights import weights as weights
+    from openbell.reporting.crossvalidation import CrossValidation as CrossValidation
     from openbell.reporting.montecarlo import MonteCarlo as MonteCarlo
     from openbell.reporting.montecarlo import montecarlo as montecarlo
     from openbell.reporting.result import Result as Result
@@ -107,6 +109,7 @@ _HOMES = {
     "Result": "reporting.result", "Sweep": "reporting.sweep",
     "backtest": "run", "check_lookahead": "run",
     "Strategy": "strategies.base", "param": "strategies.parameters", "signal": "strategies.signal",
+    "CrossValidation": "reporting.crossvalidation", "crossvalidate": "crossvalidating",
     "sweep": "sweeping", "walkforward": "walking", "WalkForward": "reporting.walk",
 }  # fmt: skip
 

@@ -65,6 +65,7 @@ class Search:
     memory: str | int | None = None
     resume: str | Path | None = None
     require: Require | None = None
+    drawn: int = 0  #: marks of each combination's curve, where it is wanted instead of its figures
 
 
 _SEARCHED = tuple(name for name in Search.__dataclass_fields__ if name != "grid")
@@ -227,7 +228,7 @@ def _choose(
     check_workers(search.workers)
     if search.address is not None and search.engine != "ray":
         raise ConfigError(f"address={search.address!r} is a cluster's; it goes with engine='ray' alone")
-    recipe = Recipe(run.simulate, plan, found, search.figures, spans=spans)
+    recipe = Recipe(run.simulate, plan, found, search.figures, spans=spans, drawn=search.drawn)
     runs = recipe.runs(series)
     compiled, why = (
         (None, "it was asked for") if search.engine == "event" else _compile(recipe, series, search)

@@ -126,7 +126,8 @@ class _Reader:
         if isinstance(node, ast.Name) and isinstance(self._known.get(node.id), bool):
             return self._value(node)
         raise ConfigError(
-            f"{self._option}={self._text!r}: {self._said(node)} is no condition; compare, as in {self._such_as!r}"
+            f"{self._option}={self._text!r}: {self._said(node)} is no condition; "
+            f"compare, as in {self._such_as!r}"
         )
 
     def _comparison(self, node: ast.Compare) -> Evaluate:

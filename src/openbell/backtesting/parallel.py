@@ -85,7 +85,9 @@ class EventEngine:
         stack = stack if self._holding is None else self._holding
         evaluator = self._evaluator
         shipment = stack.enter_context(share(evaluator.series))
-        work = Work(evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures)
+        work = Work(
+            evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures, evaluator.drawn
+        )
         workers = stack.enter_context(Workers(pack(work), count))
         if self._holding is not None:
             self._held = count, workers

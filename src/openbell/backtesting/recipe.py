@@ -9,7 +9,7 @@ from typing import NamedTuple
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.spans import Span, Spanned, Within
 from openbell.backtesting.sweep import Draw, Drawer, Evaluator
-from openbell.backtesting.trials import EventEvaluator, Simulate
+from openbell.backtesting.trials import Drawn, EventEvaluator, Simulate
 from openbell.core.errors import ConfigError
 from openbell.data.bars import Series
 from openbell.data.panel import Panel
@@ -30,11 +30,12 @@ class Recipe(NamedTuple):
     join: Join | None = None
     keep: int | None = None  #: bytes of indicators to keep from one combination to the next
     spans: tuple[Span, ...] = ()  #: windows, where each combination names its own
+    drawn: int = 0  #: marks, where combinations are drawn instead of measured
 
     def runs(self, series: Sequence[Series]) -> EventEvaluator:
         """Make what measures through the event engine, over these series."""
         simulate = Within(self.simulate, self.spans) if self.spans else self.simulate
-        return EventEvaluator(simulate, self.plan, self.found, series, figures=self.figures)
+        return EventEvaluator(simulate, self.plan, self.found, series, figures=self.figures, drawn=self.drawn)
 
     def make(self, series: Sequence[Series], *, threads: int | None = None) -> Evaluator:
         """Make it, over these series.
@@ -72,7 +73,7 @@ class Recipe(NamedTuple):
             )
         from openbell.backtesting.kernel.batch import KEPT, Batch  # numba is slow to load
 
-        return Batch(
+        batch = Batch(
             self.join(self.plan, series),
             self.plan,
             form,
@@ -81,6 +82,7 @@ class Recipe(NamedTuple):
             keep=KEPT if self.keep is None else min(KEPT, self.keep),
             figures=self.figures,
         )
+        return Drawn(batch, runs) if self.drawn else batch
 
     def _within(self, window: int) -> Recipe:
         """Return the recipe of one window."""

@@ -11,6 +11,7 @@ import numpy as np
 from openbell.backtesting.measures import MEASURES, measure, measures_of
 from openbell.backtesting.outcome import Outcome
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.sweep import Drawer
 from openbell.core.errors import BadData, OpenbellError
 from openbell.data.bars import Floats, Series, Times
 from openbell.strategies.registry import Found
@@ -27,11 +28,19 @@ class EventEvaluator:
     """Runs each combination through the event engine."""
 
     def __init__(
-        self, simulate: Simulate, plan: Plan, found: Found, series: Sequence[Series], *, figures: str = "all"
+        self,
+        simulate: Simulate,
+        plan: Plan,
+        found: Found,
+        series: Sequence[Series],
+        *,
+        figures: str = "all",
+        drawn: int = 0,
     ) -> None:
-        self.simulate = simulate
-        self.figures, self.measures = figures, measures_of(figures)
-        self._picked = [MEASURES.index(name) for name in self.measures]
+        """Take what is run; with `drawn` marks a combination is drawn instead of measured."""
+        self.simulate, self.drawn = simulate, drawn
+        self.figures, self.measures = figures, marks_of(drawn) if drawn else measures_of(figures)
+        self._picked = [] if drawn else [MEASURES.index(name) for name in self.measures]
         self.plan, self.found, self.series = plan, found, series
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
@@ -76,9 +85,44 @@ class EventEvaluator:
                 f"its indicators never had a value in {bars:,} bars, so that it was never asked; "
                 "widen the range of dates, or shorten the window"
             )
+        if self.drawn:
+            curve: Floats = outcome.equity[np.unique(np.append(0, outcome.daily))]
+            return curve
         picked: Floats = measure(outcome)[self._picked]
         return picked
 
     def _run(self, combination: Mapping[str, Any]) -> Outcome:
         parameters = {**self.plan.parameters, **combination}
         return self.simulate(replace(self.plan, parameters=parameters), self.found, self.series)
+
+
+class Drawn:
+    """Draws combinations by what measures them: their figures are what the account is worth at each mark."""
+
+    def __init__(self, drawer: Drawer, runs: EventEvaluator) -> None:
+        """Take what draws, and what says in its words why a combination has no curve."""
+        self.measures = runs.measures
+        self._drawer, self._runs = drawer, runs
+
+    def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
+        """Return the curves, shape (len(combinations), marks), and why one has none, by its index."""
+        _, values = self._drawer.curves(combinations)
+        errors: dict[int, str] = {}
+        for at in np.flatnonzero(np.isnan(values).all(axis=1)).tolist():
+            mine, why = self._runs.examine([combinations[at]])
+            values[at] = mine[0]
+            errors |= dict.fromkeys([at], why[0]) if why else {}
+        return values, errors
+
+    def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
+        """Return the moments and the curves."""
+        return self._drawer.curves(combinations)
+
+    def bytes_for(self, count: int) -> int:
+        """Return about how much memory they take beside the data."""
+        return self._drawer.bytes_for(count) + count * len(self.measures) * 8
+
+
+def marks_of(count: int) -> tuple[str, ...]:
+    """Return the names of what a drawn combination has instead of measures."""
+    return tuple(f"mark {at}" for at in range(count))

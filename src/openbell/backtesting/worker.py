@@ -33,6 +33,7 @@ class Work(NamedTuple):
     found: Found
     shipment: Shipment
     figures: str = "all"
+    drawn: int = 0
 
 
 class Reply(NamedTuple):
@@ -92,7 +93,7 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
         return
 
     runs = contained(work.simulate)
-    evaluator = EventEvaluator(runs, work.plan, work.found, series, figures=work.figures)
+    evaluator = EventEvaluator(runs, work.plan, work.found, series, figures=work.figures, drawn=work.drawn)
     write_frame(replies, pickle.dumps(Reply()))
     while task := waiting.get():
         combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone

@@ -31,17 +31,21 @@ from openbell.cli.sweepoptions import (
     Boundary,
     Choose,
     Embargo,
+    Folds,
     Gap,
     Grid,
+    Lingering,
     Memory,
     Method,
     Objectives,
+    Purge,
     Refit,
     Require,
     Resume,
     Samples,
     SweepEngine,
     Test,
+    TestFolds,
     Train,
     Where,
     Workers,
@@ -118,3 +122,67 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
     )  # fmt: skip
     scheme = Scheme(train, test, gap, anchored, embargo)
     return run_walk(request, Asked(scheme, typed, choose, boundary, refit))
+
+
+@command(
+    forward,
+    "openbell crossvalidate sma_cross --symbols AAPL --folds 6 --test-folds 2 --purge 5 fast=5,10 slow=20,50",
+)
+def crossvalidate(  # noqa: PLR0913  # each is an option of the command line
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
+    more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
+    *,
+    grid: Grid = None,
+    folds: Folds = 6,
+    test_folds: TestFolds = 2,
+    purge: Purge = 0,
+    embargo: Lingering = 0,
+    choose: Choose = "plateau",
+    where: Where = None,
+    objective: Objectives = None,
+    require: Require = None,
+    method: Method = "grid",
+    samples: Samples = None,
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    parameters: Parameters = None,
+    settings: Settings = None,
+    cash: Cash = None,
+    provider: Provider = None,
+    data: Data = None,
+    timezone: Timezone = None,
+    timeframe: Timeframe = None,
+    costs: Costs = True,
+    seed: Seed = None,
+    engine: SweepEngine = "auto",
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
+    resume: Resume = None,
+    reports: Reports = None,
+    config: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Choose parameters on some folds of the data, test them on the others, and make paths of the tests.
+
+    All choices of test folds are made, so that each fold is tested by several choices: combinatorial purged
+    cross-validation. Written are a page and the figures of each path and each split.
+    """
+    from openbell.backtesting.folds import Division
+    from openbell.cli.crossvalidate import Asked, run_crossvalidation
+    from openbell.cli.jobs import Request
+    from openbell.cli.searches import Typed
+
+    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    request = Request(
+        strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
+        settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
+        env=env,
+    )  # fmt: skip
+    typed = Typed(
+        grid=[*(grid or ()), *(more or ())], where=where, method=method, samples=samples,
+        objectives=objective or (), require=require, engine=engine, address=address, workers=workers,
+        memory=memory, resume=resume,
+    )  # fmt: skip
+    return run_crossvalidation(request, Asked(Division(folds, test_folds, purge, embargo), typed, choose))

@@ -71,3 +71,15 @@ Refit = Annotated[
     str | None,
     typer.Option("--refit", metavar="FILE", help="Only choose, on the newest bars, for a strategies.yaml."),
 ]
+Folds = Annotated[
+    int, typer.Option("--folds", metavar="COUNT", help="Parts that the sessions are divided into.")
+]
+TestFolds = Annotated[
+    int, typer.Option("--test-folds", metavar="COUNT", help="How many are tested at a time; 1 is the k-fold.")
+]
+Purge = Annotated[
+    int, typer.Option("--purge", metavar="SESSIONS", help="Left out of choosing before and after a test.")
+]
+Lingering = Annotated[
+    int, typer.Option("--embargo", metavar="SESSIONS", help="Left out after a test beside those.")
+]

@@ -19,6 +19,7 @@ from openbell.reporting.words import count, figure
 
 #: What has no metric's description.
 _EQUITY = "equity"
+_DIGITS = 12  #: of means that were added in different orders
 
 
 class Pick(NamedTuple):
@@ -180,7 +181,9 @@ def find_plateau(trials: Trials, objective: Objective) -> Plateau:
     means, near = (sums / np.maximum(counts, 1.0))[places], counts[places]
     counted = scores(trials, objective) > -np.inf
     eligible = counted & (near >= near[counted].max() / 2)
-    row = int(np.argmax(np.where(eligible, objective.sign * means, -np.inf)))
+    # On a small grid all have the same neighbours: then its own value decides.
+    ranked = np.where(eligible, np.round(objective.sign * means, _DIGITS), -np.inf)
+    row = int(np.lexsort((-scores(trials, objective), -ranked))[0])
     return Plateau(
         row,
         combinations[row],

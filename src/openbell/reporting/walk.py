@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _YEAR = 365.25 * NANOS_PER_DAY
 FILE, PAGE = "walkforward.json", "walkforward.html"
 #: The figures that are compared between choosing and testing.
-COMPARED = ("total_return", "cagr", "sharpe", "max_drawdown")
+COMPARED = ("cagr", "sharpe")
 
 
 class Step(NamedTuple):
@@ -135,6 +135,7 @@ class WalkForward:
         )
         return [
             first,
+            f"verdict: {str(result.verdict).rstrip('.')}",
             f"out of sample: total return {total}, Sharpe ratio {sharpe}, maximum drawdown {fall}",
             tested,
             f"Sharpe ratio where parameters were chosen {inside} on average, in the tests {outside}",
@@ -149,6 +150,7 @@ class WalkForward:
             "choose": self.choose,
             "boundary": self.boundary,
             "trials": self.trials,
+            "verdict": self.result.verdict.as_json(),
             "efficiency": _plain(self.efficiency),
             "degradation": {
                 name: {"chosen": _plain(inside), "tested": _plain(outside)}

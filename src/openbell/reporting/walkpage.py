@@ -10,6 +10,7 @@ import numpy as np
 
 from openbell.data.bars import Floats
 from openbell.reporting.html import charts, palette
+from openbell.reporting.html.headline import judged
 from openbell.reporting.html.markup import Cell, Column, chart, definitions, section, table
 from openbell.reporting.html.page import whole
 from openbell.reporting.html.points import days, decimals_of, numbers, thin
@@ -35,11 +36,11 @@ def render(made: WalkForward) -> str:
 
 
 def _header(made: WalkForward, title: str) -> str:
-    first, *others = made.words()
+    first, _, *others = made.words()
     badge = "<p class='badge'>Without costs</p>" if made.result.plan.costs.free else ""
     return (
         f"<header><p class='eyebrow'>Openbell walk-forward</p><h1>{escape(title)}</h1>"
-        f"<p class='facts-line'>{escape(first)}.</p>{badge}"
+        f"{judged(made.result.verdict.as_json())}<p class='facts-line'>{escape(first)}.</p>{badge}"
         + "".join(f"<p class='verdict'>{escape(capitalised(line))}.</p>" for line in others)
         + "<p class='costs'>Each window's parameters were chosen on what was known before it. The report "
         "of the tests as one run is <a href='report.html'>report.html</a>.</p></header>\n"
@@ -49,7 +50,7 @@ def _header(made: WalkForward, title: str) -> str:
 def _sections(made: WalkForward) -> str:
     held = "is sold at the next open" if made.boundary == "close" else "is carried over"
     course = "Equity of the tests as one run, and the same symbols held. Lines: where a window ends."
-    drift = "What each window chose, by parameter. A rule whose best values jump about has none."
+    drift = "What each window chose, by parameter. Values that jump about were found in noise."
     kept = "The Sharpe ratio where the parameters were chosen, and in the test that follows."
     return (
         section("course", "Out of sample", chart("course", course, caption=course, css="large"),
