@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from openbell.backtesting.axes import read_axis, span
 from openbell.backtesting.constraint import read_constraint
 from openbell.backtesting.grid import Choice, Combinations, combine
+from openbell.backtesting.spans import spread
 from openbell.core.errors import ConfigError
 
 KNOWN = {"fast": 10, "slow": 30, "share": 0.5}
@@ -146,3 +148,12 @@ def test_a_latin_sample_meets_each_share_of_each_parameter_once(seed, samples):
 
 def test_a_latin_sample_of_few_values_repeats_no_combination():
     assert len(made("latin", 50, fast=[1, 2], slow=[3])) == 2
+
+
+def test_kindred_rows_share_what_takes_the_most_values_and_windows_stay_apart():
+    codes = np.array([[a, b] for a in range(2) for b in range(3)], np.int32)
+    grid = Combinations(("fast", "slow"), ((1, 2), (3, 4, 5)), codes, "grid")
+    order = grid.kindred(np.arange(6))
+    assert codes[order, 1].tolist() == [0, 0, 1, 1, 2, 2]
+    windows = spread(grid, 2)
+    assert windows.kindred(np.arange(12)).tolist() == [*order.tolist(), *(order + 6).tolist()]

@@ -52,8 +52,14 @@ class Combinations:
         return [self[at] for at in range(first, last)]
 
     def kindred(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the places of rows in an order in which neighbours share what takes the most values."""
-        most = np.argsort([-len(values) for values in self.values], kind="stable")
+        """Return the places of rows in an order in which neighbours share what takes the most values.
+
+        Windows come one after the other whatever else is shared: each has data of its own.
+        """
+        sizes = [len(values) for values in self.values]
+        first = max(sizes, default=0) + 1
+        ranks = [first if name == WINDOW else size for name, size in zip(self.names, sizes, strict=True)]
+        most = np.argsort(-np.array(ranks), kind="stable")
         return np.lexsort(self.codes[rows][:, most[::-1]].T)
 
     def column(self, name: str) -> list[Any]:
