@@ -22,28 +22,50 @@ from openbell.trading.gate import Gate
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.livesession import LiveSession
 from openbell.trading.moments import messages_of
+from openbell.trading.reception import Fed
+from openbell.trading.route import Stage
 from openbell.trading.router import Router
 from openbell.trading.scribe import Scribe
 from openbell.utils.ratelimit import Budget
 from tests.conformance.engines import Told, around, calendar_of, instrument_of, result_of, series_of
 from tests.conformance.stages import ExchangeStage, Front
+from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import QUICK, Feed
 
 
-async def live(story: Story, folder: Path, front: Front) -> list[str]:
-    """Return in what a live session differs from a story."""
+class Sent(Feed):
+    """A feed that knows of when the last bar is that it sent."""
+
+    sent = 0
+
+    def send(self, fed: Fed) -> None:
+        """Send the bars of a moment."""
+        super().send(fed)
+        assert isinstance(fed, list)  # of bars, as stories have nothing else
+        self.sent = max(bar.end for bar in fed)
+
+
+async def live(story: Story, folder: Path, front: Front, *, sockets: bool = False) -> list[str]:
+    """Return in what a live session differs from a story; with `sockets` it is heard of later."""
     stage, spans, series = ExchangeStage(front), story.spans(), series_of(story)
     broker = await stage.begin(story, story.bars[0].ohlc[3], spans[0].end)
     with Journal(folder / "journal.db") as journal:
         floor = _floor(story, series, journal, broker.capabilities)
-        feed = Feed()
+        feed = Sent()
         session = LiveSession(
             floor, journal, broker, budget=Budget(10_000, 1.0, burst=5_000), timing=QUICK,
             wall=lambda: 0,
         )  # fmt: skip
         session.begin({})
         task = asyncio.ensure_future(session.run(aiter(feed)))
-        await _rest(journal, task)
+
+        async def rest() -> None:
+            if sockets:
+                await _agree(stage.exchange, floor, journal, task, feed)
+            else:
+                await _rest(journal, task)
+
+        await rest()
         if story.doomed:
             await stage.doom()
         for number, (bar, span, message) in enumerate(
@@ -53,13 +75,13 @@ async def live(story: Story, folder: Path, front: Front) -> list[str]:
                 open_, _, _, close = bar.ohlc
                 await stage.open(open_, bar.volume, span)
                 for price in bar.path:
-                    await _rest(journal, task)
+                    await rest()
                     await stage.trade(price)
-                await _rest(journal, task)
+                await rest()
                 await stage.close(close, span)
-                await _rest(journal, task)
+                await rest()
             feed.send([message])
-            await _rest(journal, task)
+            await rest()
         found = _compare(story, floor.courses["told"].engine)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -91,6 +113,28 @@ async def _rest(journal: Journal, task: asyncio.Task[Any]) -> None:
         still, before = (still + 1 if before == journal.last else 0), journal.last
     if task.done():
         task.result()
+
+
+async def _agree(
+    exchange: Exchange, floor: Floor, journal: Journal, task: asyncio.Task[Any], feed: Sent
+) -> None:
+    """Wait until what the exchange has is what the session knows: over sockets that takes its time."""
+
+    def is_same() -> bool:
+        if not floor.started or min(one.tape.time for one in floor.courses.values()) < feed.sent:
+            return False
+        routes = floor.router.open()
+        there = sum(one.stage in {Stage.SENT, Stage.WORKING} for one in routes)
+        known = sum(len(course.engine.fills) for course in floor.courses.values())
+        answered = not floor.router.unanswered()
+        return answered and (len(exchange.working()), len(exchange.fills)) == (there, known)
+
+    async with asyncio.timeout(10):
+        while True:
+            await _rest(journal, task)
+            if is_same():
+                return
+            await asyncio.sleep(0.002)
 
 
 def _compare(story: Story, engine: Engine) -> list[str]:

@@ -22,6 +22,9 @@ FRONTS: dict[str, tuple[Callable[[], Front], Capabilities]] = {
     "ccxt": (CcxtFront, CCXT),
 }
 
+#: The stories of exits that do not fit the position any more: a broker that tends them does not know of it.
+SHRINKING = [story for story in STORIES if set(story.expected) & {"c", "g"}]
+
 every_story = pytest.mark.parametrize("story", STORIES, ids=[story.name for story in STORIES])
 
 
@@ -48,3 +51,12 @@ async def test_a_broker_tells_the_story(story: Story, front: str) -> None:
     if lack:
         pytest.skip(f"{front} has no {lack}")
     assert await run_story(story, ExchangeStage(make())) == []
+
+
+@pytest.mark.parametrize("front", ["alpaca", "ib"])
+@pytest.mark.parametrize("story", SHRINKING, ids=[story.name for story in SHRINKING])
+async def test_a_live_session_at_a_broker_that_tends_exits_tells_the_story(
+    story: Story, front: str, tmp_path: Path
+) -> None:
+    make, _ = FRONTS[front]
+    assert await live(story, tmp_path, make(), sockets=True) == []

@@ -153,14 +153,15 @@ def test_a_stop_that_is_watched_here_ends_with_its_position(tmp_path: Path) -> N
     assert rig.ended(2) == (S.CANCELLED, Reason.POSITION_CLOSED)
 
 
-def test_a_pair_for_more_than_is_held_goes_as_two_orders(tmp_path: Path) -> None:
+def test_a_pair_for_more_than_is_held_goes_for_what_is_held(tmp_path: Path) -> None:
     rig = held(tmp_path, pair(15), can=EVERYTHING)
-    sends = rig.moment(1, 100)
-    assert [(send.call, size(send)) for send in sends] == [("place", 10), ("place", 10)]
-    assert not any(rig.route(n).native for n in (2, 3))
-    target, stop = working(rig, sends)
-    ends = rig.fill(target.client_id, 10)
-    assert [(send.call, send.target) for send in ends] == [("cancel", stop.client_id)]
+    sent = only(rig.moment(1, 100))
+    assert sent.order is not None
+    assert (size(sent), str(sent.order.stop_loss), rig.order(2).quantity) == (10, "95.00", 15)
+    rig.accept(sent)
+    assert rig.fill(sent.client_id, 10) == []
+    rig.report(f"{sent.client_id}-sl", S.CANCELLED)
+    assert (rig.held, rig.ended(2)) == (0, (S.CANCELLED, Reason.POSITION_CLOSED))
     rig.again()
 
 
@@ -230,3 +231,29 @@ def test_a_closing_order_that_waits_at_the_broker_is_cut_too(tmp_path: Path) -> 
     rig.fill(cut.client_id, 6, whole=6)
     assert (rig.held, rig.route(3).stage) == (0, Stage.ENDED)
     rig.again()
+
+
+def test_a_close_that_waits_for_an_exit_is_for_what_that_leaves(tmp_path: Path) -> None:
+    def ask(s: Scripted, _: int) -> None:
+        s.made["a"] = s.order("A", -10, limit=105, reduce_only=True)
+
+    rig = held(tmp_path, ask, both(cancel, sell()))
+    target = only(working(rig, rig.moment(1, 100)))
+    assert calls(rig.moment(2, 100)) == ["cancel"]
+    rig.fill(target.client_id, 4)
+    close = only(rig.report(target.client_id, S.CANCELLED, 4))
+    assert (size(close), rig.order(3).quantity) == (6, 6)
+    rig.again()
+
+
+def test_of_two_watched_stops_one_goes_and_the_other_needs_no_cancel(tmp_path: Path) -> None:
+    def ask(s: Scripted, _: int) -> None:
+        first = s.order("A", -10, stop=95, reduce_only=True)
+        s.order("A", -10, stop=94, reduce_only=True, oco=first)
+
+    rig = held(tmp_path, ask, can=BARE)
+    assert rig.moment(1, 100) == []
+    sent = only(rig.moment(2, 94.5))
+    assert (sent.call, size(sent)) == ("place", 10)
+    rig.fill(sent.client_id, 10)
+    assert rig.route(3).stage is Stage.ENDED

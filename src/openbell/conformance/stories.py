@@ -341,6 +341,45 @@ _EXITS = (
     ),
 )  # fmt: skip
 
+_BRACKETED = _buy("e", stop_loss=95, take_profit=105)
+_CUT = _sell("c", quantity=4, reduce_only=True)
+_SHRUNK = _HELD | {"c": _filled(101, 4)}
+_STEP = "101 102 100 101"
+
+#: Exits that something beside them makes too large or too small for the position.
+_SHRINKING = (
+    _story(
+        "a bracket's stop is for what a sale beside it has left", _CALM, _STEP, "100 101 95 96",
+        acts={0: [_BRACKETED], 1: [_CUT]}, engine=True,
+        expected=_SHRUNK | {"e-sl": _ended(_S.CANCELLED, 6, 95), "e-tp": _CANCELLED},
+    ),
+    _story(
+        "a bracket's target is for what a sale beside it has left", _CALM, _STEP, "101 105 101 104",
+        acts={0: [_BRACKETED], 1: [_CUT]}, engine=True,
+        expected=_SHRUNK | {"e-tp": _ended(_S.CANCELLED, 6, 105), "e-sl": _CANCELLED},
+    ),
+    _story(
+        "a pair's stop is for what a sale beside it has left", _CALM, _CALM, _STEP, "100 101 95 96",
+        acts={0: [_ENTRY], 1: [_pair(105, 95)], 2: [_CUT]}, engine=True,
+        expected=_SHRUNK | {"p-sl": _ended(_S.CANCELLED, 6, 95), "p": _CANCELLED},
+    ),
+    _story(
+        "exits are cut twice, and then gone with the position", _CALM, _STEP, _STEP, _STEP, "90 91 89 90",
+        acts={
+            0: [_BRACKETED], 1: [_CUT], 2: [_sell("d", quantity=4, reduce_only=True)],
+            3: [_sell("f", quantity=2, reduce_only=True)],
+        },
+        engine=True,
+        expected=_SHRUNK
+        | {"d": _filled(101, 4), "f": _filled(101, 2), "e-sl": _CANCELLED, "e-tp": _CANCELLED},
+    ),
+    _story(
+        "a pair grows with the position as far as it was asked for", _CALM, _CALM, _STEP, "100 101 95 96",
+        acts={0: [_buy("e", quantity=6)], 1: [_pair(105, 95)], 2: [_buy("g", quantity=4)]}, engine=True,
+        expected={"e": _filled(100, 6), "g": _filled(101, 4), "p-sl": _filled(95), "p": _CANCELLED},
+    ),
+)  # fmt: skip
+
 _MONEY = (
     _story(
         "a short sale is covered", _CALM, "95 96 94 95", acts={0: [_sell("e")], 1: [_buy()]},
@@ -370,4 +409,4 @@ _MONEY = (
 )  # fmt: skip
 
 #: All stories, by what they are about.
-STORIES: tuple[Story, ...] = (*_PRICES, *_TIMES, *_CHANGES, *_EXITS, *_MONEY)
+STORIES: tuple[Story, ...] = (*_PRICES, *_TIMES, *_CHANGES, *_EXITS, *_SHRINKING, *_MONEY)

@@ -42,8 +42,8 @@ class Ask:
     """An order. `take_profit` and `stop_loss` are its exits, known as `label-tp` and `label-sl`.
 
     A limit order with `pair` is the target of what is held, and `stop_loss` the stop that it cancels, or is
-    cancelled by. `until` is the bar after which an order ends that is good till a date. An `extended` one works
-    in bars outside of the session too.
+    cancelled by. `until` is the bar after which an order ends that is good till a date. An `extended` one
+    works in bars outside of the session too.
     """
 
     label: str
@@ -78,19 +78,15 @@ class Ask:
 
     def missing(self, can: Capabilities) -> str:
         """Return what a broker lacks for it; empty if nothing."""
-        if self.type not in can.types:
-            return f"{self.type.value} orders"
-        if self.tif not in can.tifs:
-            return f"orders that are {self.tif.value}"
-        if self.extended and not can.extended_hours:
-            return "orders outside of the session"
-        if self.quantity % 1 and not can.fractional:
-            return "fractions of shares"
-        if self.pair and not can.oco:
-            return "pairs of orders that cancel each other"
-        if len(self.labels) > 1 and not self.pair and not can.bracket:
-            return "brackets"
-        return ""
+        lacks = {
+            f"{self.type.value} orders": self.type not in can.types,
+            f"orders that are {self.tif.value}": self.tif not in can.tifs,
+            "orders outside of the session": self.extended and not can.extended_hours,
+            "fractions of shares": self.quantity % 1 != 0 and not can.fractional,
+            "pairs of orders that cancel each other": self.pair and not can.oco,
+            "brackets": len(self.labels) > 1 and not self.pair and not can.bracket,
+        }
+        return next((what for what, is_missing in lacks.items() if is_missing), "")
 
 
 class Cancel(NamedTuple):
@@ -120,7 +116,7 @@ class Bar:
         volume: Shares that can be had in it; None is without end.
         low_first: Which extreme comes first.
         day: The session's number; the bar's own number if it is negative.
-        begin: When it begins in New York; the session's open if empty. From its close on, it is outside of it.
+        begin: When it begins in New York; the session's open if empty. From the close on it is outside.
         end: When it ends; the session's close if empty.
     """
 

@@ -49,6 +49,8 @@ class Capabilities:
         id_length: The longest client order id.
         unique_ids: Whether the broker refuses a client order id that came before: then an order whose
             fate is unknown may be sent again under the same id, as it cannot come twice.
+        reserves: Whether the broker keeps the shares of a position for the orders that are to close it, and
+            takes no others for them: exits make room for a market order then, and follow it.
     """
 
     types: frozenset[OrderType]
@@ -62,6 +64,7 @@ class Capabilities:
     extended_hours: bool = False
     id_length: int = 48
     unique_ids: bool = False
+    reserves: bool = False
 
 
 class Balance(NamedTuple):

@@ -68,6 +68,10 @@ class Board:
     def ask_end(self, route: Route, reason: Reason) -> None:
         """Note that an order is to end: new ones of its strategy and symbol wait for it."""
         route.cancelling = route.cancelling or reason
+        self.await_end(route)
+
+    def await_end(self, route: Route) -> None:
+        """Let new orders of a route's strategy and symbol wait until the broker does not have it any more."""
         self._ending.setdefault(_place(route), {})[route.key] = route
 
     def must_wait(self, route: Route) -> bool:

@@ -104,7 +104,7 @@ class Bookings:
     def _follow(self, leg: Route, report: Report) -> None:
         """Take over the quantity that the broker has given a native exit, as its entry or its pair filled."""
         quantity = report.quantity
-        if leg.booked <= quantity < quantity_of(leg.order.quantity, leg.instrument):
+        if leg.booked <= quantity < min(quantity_of(leg.order.quantity, leg.instrument), leg.sent):
             leg.terms = leg.terms._replace(quantity=float(quantity))
             leg.asked = leg.terms
             self._board.change(leg, Reason.NONE)
@@ -213,13 +213,18 @@ class Bookings:
         if last.status is _S.FILLED:
             self._fill_up(route)
         elif route.again and last.status is _S.CANCELLED:
-            route.again, route.cancel_sent, route.stage = False, False, Stage.KEPT
-            if not route.cancelling:
-                self._board.change(route, Reason.REPLACED)
-            self._steering.steer(route)
+            self.rest(route)
         else:
             self._warn(route)
             self._steering.end(route, last.status, self._why(route, last), last.said)
+
+    def rest(self, route: Route) -> None:
+        """Keep an order here that the broker does not have any more, until it is placed anew."""
+        route.again, route.cancel_sent, route.stage = False, False, Stage.KEPT
+        if not route.cancelling:
+            self._board.change(route, Reason.REPLACED)
+        self._steering.release(route)
+        self._steering.steer(route)
 
     def _warn(self, route: Route) -> None:
         """Say that a position has lost an order that protected it, unless that was wanted."""
@@ -232,11 +237,11 @@ class Bookings:
         """End an order that has filled, or go on with what of it has not been sent yet."""
         if route.booked >= quantity_of(route.order.quantity, route.instrument):
             self._steering.end(route, _S.FILLED, Reason.NONE)
-        elif route.native:
+        elif route.native and route.sent >= quantity_of(route.order.quantity, route.instrument):
             self._board.change(route, Reason.NONE, quantity=float(route.booked))
             self._steering.end(route, _S.FILLED, Reason.NONE)
         else:
-            route.stage = Stage.KEPT
+            route.stage, route.native, route.owner = Stage.KEPT, False, None
             self._steering.steer(route)
 
     def _why(self, route: Route, last: Report) -> Reason:

@@ -18,20 +18,28 @@ from openbell.trading.route import ZERO, Route, Stage
 def allowed(board: Board, route: Route) -> Decimal:
     """Return how much of an order may be filled in all: to reduce, no more than there is to close.
 
-    The exits that a broker tends itself, as part of a bracket or a pair, are the broker's to size.
+    The exits that a broker tends itself, as part of a bracket or a pair, are as many as they were sent for.
     """
-    if not route.order.reduce_only or is_tended(route):
+    if not route.order.reduce_only or route.native:
         return route.wanted
+    if is_tended(route):
+        return min(route.wanted, route.sent - route.taken)
     return min(route.wanted, route.booked + closable(board, route))
 
 
 def closable(board: Board, route: Route) -> Decimal:
-    """Return how much of its position an order may close now."""
-    symbol = route.order.symbol
-    held = route.course.engine.account.quantity(symbol)
-    if closes(route):  # it is as quick as the other market orders, and counts with what they leave
-        held += board.holds.beside(route)
-    return quantity_of(max(-route.order.side * held, 0.0), route.instrument)
+    """Return how much of its position an order may close now.
+
+    A market order is as quick as the others, and counts with what they leave. So does every order where the
+    broker keeps shares for one order at a time.
+    """
+    away = -route.order.side
+    held = away * route.course.engine.account.quantity(route.order.symbol)
+    if closes(route):
+        held += away * board.holds.beside(route)
+    elif board.gate.capabilities.reserves:
+        held += min(away * board.holds.beside(route), 0.0)
+    return quantity_of(max(held, 0.0), route.instrument)
 
 
 def closes(route: Route) -> bool:
@@ -58,8 +66,8 @@ def may_wait(board: Board, route: Route) -> bool:
     parent = route.parent
     if parent is not None and parent.stage is not Stage.ENDED:
         return True
-    if route.ids:
-        return False
+    if route.ids:  # where shares are kept for one order, a market order may have them, and leave some yet
+        return -route.order.side * route.course.engine.account.quantity(route.order.symbol) > 0.0
     order = route.order
     return any(
         other.order.symbol == order.symbol and other.order.side == -order.side and not other.order.reduce_only

@@ -92,6 +92,7 @@ class Route:
     executions: list[str] = field(default_factory=list)  #: their ids
     value: Decimal = ZERO  #: what was paid for what is booked
     taken: Decimal = ZERO  #: filled by the others of its group
+    sent: Decimal = ZERO  #: how much a pair that the broker tends may fill, with what it has filled
     cancelling: Reason = Reason.NONE  #: why it is to end, if it is
     cancel_sent: bool = False
     cancel_refused: int = 0

@@ -247,10 +247,13 @@ class Router:
 
     def _cancelled(self, route: Route, answer: Answer) -> None:
         if (
-            route.stage is Stage.ENDED
+            route.stage in {Stage.ENDED, Stage.KEPT}
             or answer.outcome is Outcome.DONE
             or answer.client_id != route.client_id
         ):
+            return
+        if answer.outcome is Outcome.ABSENT and route.again:
+            self._bookings.rest(route)
             return
         if answer.outcome is Outcome.ABSENT:
             self._steering.end(route, _S.CANCELLED, route.cancelling or Reason.BROKER_CANCELLED, answer.said)

@@ -11,6 +11,7 @@ from openbell.trading.gate import Refusal, Terms
 from openbell.trading.natives import exits_of, is_tended, legs_of
 from openbell.trading.reducing import allowed, closable, closes, is_spent, may_wait
 from openbell.trading.route import Route, Send, Stage, triggered_terms
+from openbell.trading.tying import is_leading, misfits, tie, untie
 
 _S = OrderStatus
 #: What can be watched here where the broker has no such order.
@@ -52,8 +53,8 @@ class Steering:
             if other.triggered and other.stage is Stage.KEPT:
                 self.steer(other)  # it waited for this end
         self.release(route)
-        if not route.order.reduce_only:
-            self.fit(route)  # what waited for it to open a position waits for nothing
+        if not route.order.reduce_only or closes(route):
+            self.fit(route)  # what waited for what it opens or leaves waits for nothing
 
     def fit(self, route: Route) -> None:
         """Fit the orders that only reduce to the position, which an order beside them has changed."""
@@ -101,7 +102,8 @@ class Steering:
                 board.watch(route)
                 board.say(route, _S.ACCEPTED)
         elif not self._must_wait(route) and not self._board.must_wait(route):
-            self._place(route, wanted - route.booked)
+            lead = tie(board, route) if self._can.oco else route
+            self._place(lead, allowed(board, lead) - lead.booked)
 
     def _must_wait(self, route: Route) -> bool:
         """Let a watched stop go only when the other exit of its pair works no more: both may not fill."""
@@ -143,10 +145,8 @@ class Steering:
 
     def _place(self, route: Route, quantity: Decimal) -> None:
         board, legs = self._board, legs_of(route)
-        parted = list(legs.values()) if route.order.reduce_only and quantity < route.wanted else []
-        for leg in parted:  # the pair is for more than is held: each exit goes by itself, fitted to it
-            leg.native = False
-            legs = {}
+        if self._must_make_room(route):
+            return
         standing = board.standing(route)
         if closes(route):
             quantity = min(route.wanted - route.booked, closable(board, route))
@@ -165,13 +165,38 @@ class Steering:
             self.end(route, _S.REJECTED, *verdict)
             return
         board.say(route, _S.SUBMITTED)
+        route.sent = route.booked + route.taken + quantity
         self._set_out(route, client_id)
         for suffix, leg in legs.items():
+            leg.sent = quantity
             self._set_out(leg, client_id + suffix)
         board.power -= board.holds.take(route, float(quantity), standing)
         board.send(route, Send("place", client_id, verdict))
-        for leg in parted:
-            self.steer(leg)
+
+    def _must_make_room(self, route: Route) -> bool:
+        """Let a market order wait until the exits have ended that keep the shares which it is to close.
+
+        They are placed anew behind it, for what it leaves.
+        """
+        board, order = self._board, route.order
+        held = route.course.engine.account.quantity(order.symbol)
+        if not self._can.reserves or route.terms.type is not OrderType.MARKET or held * order.side >= 0.0:
+            return False
+        for other in board.reducing(route):
+            if other is not route and other.stage is Stage.WORKING and not closes(other):
+                self._take_back(other)
+        return board.must_wait(route)
+
+    def _take_back(self, route: Route) -> None:
+        """Cancel an exit, and those that the broker tends with it, to be placed anew."""
+        if route.again or route.cancelling:
+            return  # it is on its way back
+        group = untie(route) if is_leading(route) else [route]
+        for one in group:
+            one.again = True
+            self._board.await_end(one)
+        for one in group:
+            self.cancel(one)
 
     def _set_out(self, route: Route, client_id: str) -> None:
         """Let an order be on its way under a client id."""
@@ -194,7 +219,11 @@ class Steering:
             return  # it is ending, or has ended and its last fills are awaited
         if route.cancelling or (not route.native and route.wanted <= route.booked):
             self.cancel(route)
-            return
+        elif not self._goes_back(route):
+            self._bring_in_line(route)
+
+    def _bring_in_line(self, route: Route) -> None:
+        """Have an order at the broker changed to what is wanted of it."""
         asked, most = route.asked, allowed(self._board, route)
         if is_spent(self._board, route):
             return
@@ -212,6 +241,17 @@ class Steering:
         else:
             route.again = True
             self.cancel(route)
+
+    def _goes_back(self, route: Route) -> bool:
+        """Take an exit back that does not fit, or try again to; tell whether it is on its way."""
+        if route.again and route.cancel_refused >= _CANCELS:  # it stays, and nobody can wait for ever
+            route.again = False
+            self.release(route)
+        elif route.again:
+            self.cancel(route)
+        elif is_leading(route) and misfits(self._board, route):
+            self._take_back(route)
+        return route.again
 
     def cancel(self, route: Route) -> None:
         """Ask the broker for an order's end."""

@@ -29,6 +29,7 @@ CAPABILITIES = Capabilities(
     extended_hours=True,
     id_length=128,
     unique_ids=True,
+    reserves=True,
 )
 
 _LASTING = (_F.DAY, _F.GTC)
