@@ -18,6 +18,7 @@ from openbell.execution.risk.gate import open_gate
 from openbell.portfolio.sizing import FixedQuantity
 from openbell.storage.journal import Journal
 from openbell.trading.clientids import ClientIds
+from openbell.trading.continuation import go_on
 from openbell.trading.floor import Floor
 from openbell.trading.gate import Gate
 from openbell.trading.inbox import How
@@ -25,8 +26,9 @@ from openbell.trading.livecourse import LiveCourse
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reception import Fed
 from openbell.trading.reconcile import Policy
-from openbell.trading.record import latest_session
+from openbell.trading.record import Record
 from openbell.trading.router import Router
+from openbell.trading.saves import Saves
 from openbell.trading.scribe import Scribe
 from openbell.trading.sender import Timing
 from openbell.utils.ratelimit import Budget
@@ -171,22 +173,31 @@ class Life:
         *,
         policy: Policy | None = None,
         timing: Timing = QUICK,
+        saves: Callable[[LiveSession], Saves] | None = None,
         **settings: Any,
     ) -> None:
         self.exchange, self.broker = exchange, broker
         self.journal = open_journal(path / "journal.db", "direct:paper:1")
-        self.floor = floor_of(self.journal, strategies, capabilities=broker.capabilities, **settings)
         self.wish, self.feed = Wish(), Feed()
-        self.session = LiveSession(
-            self.floor, self.journal, broker, budget=Budget(10_000, 1.0, burst=5_000), requests=self.wish,
-            policy=policy, timing=timing, wall=lambda: 0,
-        )  # fmt: skip
-        begun, after = latest_session(self.journal)
+
+        def make() -> LiveSession:
+            return LiveSession(
+                floor_of(self.journal, strategies, capabilities=broker.capabilities, **settings),
+                self.journal, broker, budget=Budget(10_000, 1.0, burst=5_000), requests=self.wish,
+                policy=policy, timing=timing, wall=lambda: 0,
+            )  # fmt: skip
+
+        record = Record(self.journal)
         self.resumed = 0
-        if begun is None:
-            self.session.begin({"strategies": list(strategies)})
+        if record.begun is not None and saves is not None:
+            self.session, self.resumed = go_on(make, record, saves)
         else:
-            self.resumed = self.session.resume(after)
+            self.session = make()
+            if record.begun is None:
+                self.session.begin({"strategies": list(strategies)})
+            else:
+                self.resumed = self.session.resume(record.after())
+        self.floor = self.session.floor
         self.task: asyncio.Task[Any] | None = None
         self._number = 0
 

@@ -213,7 +213,9 @@ class Outputs:
         raise StrategyError(f"{self._describe} has several outputs; choose one: .{', .'.join(self._outputs)}")
 
     def __getattr__(self, name: str) -> Values | Shown:
-        if name.startswith("_") or name not in self._outputs:
+        if name.startswith("_"):
+            raise AttributeError(name)  # of one that is being made: it has no outputs yet
+        if name not in self._outputs:
             raise AttributeError(f"{self._describe} has no output {name!r}{nearest(name, self._outputs)}")
         return self._outputs[name]
 
