@@ -151,3 +151,6 @@ class Gate(Protocol):
 
     def review(self, command: Order | Replace) -> Refusal | None:
         """Return why an order, or a change of one, may not pass; None lets it pass and counts it in."""
+
+    def review_again(self, command: Order | Replace) -> Refusal | None:
+        """Return why what passed, and has not left, may not any more: what was cancelled may have filled."""

@@ -46,6 +46,14 @@ class Screen:
         """Let the gate see a moment's bars, and keep what it warns of."""
         self.refusals += self.gate.watch()
 
+    def review_again(self, command: Order | Replace) -> Refusal | None:
+        """Return why what passed, and has not left, may not leave any more; None where it may."""
+        refusal = self.gate.review_again(command)
+        if refusal is None:
+            return None
+        self.refusals.append(refusal)
+        return refusal if self.gate.enforces else None
+
     def _passes(self, command: Command) -> bool:
         if isinstance(command, Order):
             return self._order_passes(command)

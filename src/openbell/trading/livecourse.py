@@ -10,7 +10,7 @@ from typing import Any
 from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
-from openbell.core.orders import TERMINAL, Order, OrderUpdate
+from openbell.core.orders import TERMINAL, Order, OrderUpdate, Refusal, Replace
 from openbell.core.ports import Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
@@ -121,6 +121,11 @@ class LiveCourse:
         if self.conduct is not None:
             self.conduct.violations(self.engine.account)  # counted while the bookings are there
         return self._retirement.pass_moment(self.tape.time) if asked else 0
+
+    def review_again(self, command: Order | Replace) -> Refusal | None:
+        """Return why its limits do not let pass what has waited; None where they do, or there are none."""
+        screen = self.engine.screen
+        return None if screen is None else screen.review_again(command)
 
     def act(self, before: int) -> None:
         """Let the actions happen that are due before a time: the broker's account has them from then on."""

@@ -61,6 +61,17 @@ def is_spent(board: Board, route: Route) -> bool:
     )
 
 
+def ends_anyway(board: Board, route: Route, filled: Route) -> bool:
+    """Tell whether an exit was never in force, has filled, or is ended by its broker with its group."""
+    if route.stage is Stage.KEPT and not route.ids and not route.watched:
+        return True
+    owner = route.owner or route
+    legs = [one for one in (owner, *owner.children) if one.order.oco == route.order.oco != 0]
+    if is_tended(route) and (filled in legs or sum(one.booked for one in legs) >= route.whole):
+        return True
+    return route.booked >= route.wanted or is_spent(board, route)
+
+
 def may_wait(board: Board, route: Route) -> bool:
     """Tell whether an order that has nothing to close may get something: its entry works yet."""
     parent = route.parent

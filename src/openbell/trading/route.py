@@ -96,6 +96,7 @@ class Route:
     cancelling: Reason = Reason.NONE  #: why it is to end, if it is
     cancel_sent: bool = False
     cancel_refused: int = 0
+    waited: bool = False  #: for the end of others, which may have filled: it is reviewed again
     again: bool = False  #: to be placed again with its new terms when its cancel is through
 
     @property

@@ -8,8 +8,9 @@ from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, Reason
 from openbell.trading.board import Board
 from openbell.trading.gate import Refusal, Terms
-from openbell.trading.natives import exits_of, is_tended, legs_of
-from openbell.trading.reducing import allowed, closable, closes, is_spent, may_wait
+from openbell.trading.natives import exits_of, legs_of
+from openbell.trading.reducing import allowed, closable, closes, ends_anyway, is_spent, may_wait
+from openbell.trading.reviewing import grows, is_same, review_again
 from openbell.trading.route import Route, Send, Stage, triggered_terms
 from openbell.trading.tying import is_leading, misfits, tie, untie
 
@@ -67,20 +68,10 @@ class Steering:
             parent = other.parent
             waits = parent is not None and parent.stage is not Stage.ENDED
             if after * other.order.side >= 0.0 and not (
-                waits or closes(other) or self._ends_anyway(other, route)
+                waits or closes(other) or ends_anyway(self._board, other, route)
             ):
                 self._board.ask_end(other, Reason.POSITION_CLOSED)
                 self.steer(other)
-
-    def _ends_anyway(self, route: Route, filled: Route) -> bool:
-        """Tell whether an exit was never in force, has filled, or is ended by its broker with its group."""
-        if route.stage is Stage.KEPT and not route.ids and not route.watched:
-            return True
-        owner = route.owner or route
-        legs = [one for one in (owner, *owner.children) if one.order.oco == route.order.oco != 0]
-        if is_tended(route) and (filled in legs or sum(one.booked for one in legs) >= route.whole):
-            return True
-        return route.booked >= route.wanted or is_spent(self._board, route)
 
     def release(self, route: Route) -> None:
         """Let those go that waited for an order's end."""
@@ -146,6 +137,10 @@ class Steering:
     def _place(self, route: Route, quantity: Decimal) -> None:
         board, legs = self._board, legs_of(route)
         if self._must_make_room(route):
+            return
+        refused = review_again(route)
+        if refused is not None:
+            self.end(route, _S.REJECTED, refused.limit, refused.text)
             return
         standing = board.standing(route)
         if closes(route):
@@ -232,9 +227,17 @@ class Steering:
             self.cancel(route)
             return
         wanted = route.terms if route.native else route.terms._replace(quantity=float(most))
-        if asked is None or _same(asked, wanted):
+        if asked is not None and not is_same(asked, wanted):
+            self._change(route, wanted)
+
+    def _change(self, route: Route, wanted: Terms) -> None:
+        """Have the terms of an order changed, in its place or by one that is placed anew."""
+        if grows(route, wanted) and self._board.must_wait(route):
             return
-        if self._can.replace:
+        refused = review_again(route, wanted)
+        if refused is not None:
+            self.keep_terms(route, refused.limit, refused.text)
+        elif self._can.replace:
             self._replace(route, wanted)
         elif route.native:
             self.keep_terms(route, Reason.UNSUPPORTED, "the broker does not change the exits of a bracket")
@@ -297,8 +300,3 @@ class Steering:
         route.terms = triggered_terms(route.terms)
         self._board.say(route, _S.TRIGGERED)
         self.steer(route)
-
-
-def _same(one: object, other: object) -> bool:
-    """Compare terms, in which NaN is none."""
-    return repr(one) == repr(other)

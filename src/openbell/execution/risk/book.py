@@ -91,6 +91,7 @@ class Book:
             for at, (symbol, track) in enumerate(tracks.items())
         }
         self.active: dict[str, Slot] = {}
+        self.growth: dict[int, tuple[Order, float]] = {}  #: by id, orders and what changes make of them
         self.sectors: dict[str, float] = {}
         self.groups: dict[str, float] = {}
         self._empty()
@@ -129,6 +130,8 @@ class Book:
     def count(self, slot: Slot, order: Order) -> None:
         """Count a working order in its slot. What settles is said by `settle`."""
         quantity = order.quantity - order.filled
+        if order.id in self.growth:
+            quantity = max(quantity, self.growth[order.id][1] - order.filled)
         if order.reduce_only:
             if self._credit and order.type is _MARKET:
                 self._close(slot, quantity)
@@ -144,6 +147,11 @@ class Book:
             slot.buys += opens
         else:
             slot.sells += opens
+
+    def grow(self, order: Order, quantity: float) -> None:
+        """Count an order as what a change makes of it, from now to its end: a broker takes its time."""
+        self.growth = {number: one for number, one in self.growth.items() if one[0].open}
+        self.growth[order.id] = order, quantity
 
     def settle(self, slot: Slot) -> None:
         """Bring the sums up to a slot's orders."""

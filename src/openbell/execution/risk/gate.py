@@ -116,23 +116,9 @@ class RiskGate:
 
     def _measure(self, equity: float, time: int) -> None:
         """Keep the highest values of what is held now, whatever works."""
-        worst, book = self.worst, self.book
-        worst.note("drawdown", self.pulse.drawdown(equity), time)
-        worst.note("daily_loss", self.pulse.daily_loss(equity), time)
-        if not book.positions:
-            return
-        part = 1.0 / equity if equity > 0.0 else math.inf
-        worst.note("gross_exposure", book.gross, time)
-        worst.note("leverage", book.gross * part, time)
-        worst.note("net_exposure", max(book.above, -book.below) * part, time)
-        worst.note("position_share", book.largest(1) * part, time)
-        worst.note("position_count", book.positions, time)
-        if self.forecast is not None:
+        if self.forecast is not None and self.book.positions:
             self.forecast.hold(self._exposures())
-            tail = self.forecast.tail()
-            worst.note("value_at_risk", tail.var * part, time)
-            worst.note("expected_shortfall", tail.cvar * part, time)
-            worst.note("beta", abs(self.forecast.beta()) * part, time)
+        self.worst.measure(self.book, self.pulse, self.forecast, equity=equity, time=time)
 
     # --- orders ----------------------------------------------------------------------------------------
 
@@ -168,17 +154,19 @@ class RiskGate:
             self._count(command)
         return refusal
 
-    def _judge(self, order: Order) -> Refusal | None:
+    def _judge(self, order: Order, *, again: bool = False) -> Refusal | None:
         slot, time = self.book.slot(order.symbol), self._market.time
         if math.isnan(slot.price):
             text = f"{order.symbol}: no price is known yet, so nothing can be measured"
             return Refusal(order.id, Reason.NO_PRICE, math.nan, 0.0, text, time)
         trial = Trial(order, slot, self._tracks[order.symbol], self._scene)
         closing = trial.opens <= rules.DUST
+        if closing and again:
+            return None
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
             order.reduce_only = True  # with the exits beside it, it could do more than close
-        checks = self._checks.quiet if self.conditions.are_quiet else self._checks.every
-        for measure, most, check in self._checks.closing if closing else checks:
+        quiet = self.conditions.are_quiet
+        for measure, most, check in self._checks.of(closing=closing, again=again, quiet=quiet):
             value = measure(trial)
             if value <= most:
                 continue
@@ -228,13 +216,29 @@ class RiskGate:
         if not grows and math.isnan(change.limit) and math.isnan(change.stop):
             return None
         changed = changed_by(order, change)
+        refusal = self._review_as(order, changed)
+        if grows and (refusal is None or not self.risk.enforce):
+            self.book.grow(order, change.quantity)
+        return refusal
+
+    def review_again(self, command: Order | Replace) -> Refusal | None:
+        """Return why what passed, and has not left, may not any more: what was cancelled may have filled."""
+        self._catch_up(())
+        if isinstance(command, Order):
+            return self._review_as(command, command, again=True)
+        order = self._desk.orders[command.order_id]
+        return self._review_as(order, changed_by(order, command), again=True)
+
+    def _review_as(self, order: Order, changed: Order, *, again: bool = False) -> Refusal | None:
+        """Review an order that is counted already as what it becomes, and count it as that if it may."""
         self._ahead.add(order.id)
         self._recount(order.symbol)  # without the order as it is
-        refusal = self._judge(changed)
+        refusal = self._judge(changed, again=again)
         if refusal is not None:
             self._refused(refusal)
         if refusal is not None and self.risk.enforce:
             changed = order
+            self.book.growth.pop(order.id, None)
         self._ahead.discard(order.id)
         self._put(self.book.slot(order.symbol), changed)
         return refusal

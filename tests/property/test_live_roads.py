@@ -1,0 +1,289 @@
+"""No road leads around the gates of a live session, and no course of fills breaks a limit on sizes.
+
+A strategy, its rebalancer, its stops, somebody who asks by the API, and a session that goes on after a kill
+all ask the router for orders. Whatever the exchange does meanwhile, and in whatever order its words arrive,
+each order that reaches it was made by `approve` for an order that the limits let pass.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.loopback.direct import BARE, EVERYTHING, Direct, execution_of_fill, placed_of
+from tests.loopback.exchange import Event, Exchange, Refusal
+from tests.unit.opened import open_journal
+from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, Scripted, bar, floor_of
+
+import openbell as ob
+from openbell.core.errors import OpenbellError
+from openbell.core.types import OrderStatus, OrderType, TimeInForce
+from openbell.execution import approval
+from openbell.execution.approval import ApprovedOrder
+from openbell.execution.port import Execution, Report
+from openbell.trading import gate as live_gate
+from openbell.trading.floor import Floor
+from openbell.trading.rehearsal import Rehearsal
+from openbell.trading.route import Answer, Outcome, Send
+from openbell.trading.wire import body_of_heard
+
+MOST, SHORT, GROSS = 100, 40, 15_000
+SYMBOLS = st.sampled_from(["A", "B"])
+SIZES = st.integers(1, 150)
+SIDES = st.sampled_from([1, -1])
+LIMITS = ob.Risk(
+    order=ob.OrderLimits(max_quantity=120),
+    position=ob.PositionLimits(max_quantity=MOST),
+    portfolio=ob.PortfolioLimits(max_gross=GROSS),
+    exits=ob.ProtectiveExits(stop_loss=0.1),
+)
+
+
+@contextmanager
+def noting_approvals(made: list[ApprovedOrder]) -> Iterator[None]:
+    """Note what `approve` makes, wherever it is called."""
+
+    def approve(**fields: Any) -> ApprovedOrder:
+        made.append(approval.approve(**fields))
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live_gate, "approve", approve)
+        yield
+
+
+class LiveRoads(RuleBasedStateMachine):
+    """A floor, an exchange at prices that stand still or move, and what it has said and nobody has heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made: list[ApprovedOrder] = []
+        self.noting = noting_approvals(self.made)
+        self.noting.__enter__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.heap: list[Report | Execution | Answer] = []
+        self.acts: dict[int, Callable[[Any, int], object]] = {}
+        self.placed: list[ApprovedOrder] = []
+        self.minute = 0
+
+    @initialize(capable=st.booleans(), moving=st.booleans())
+    def begin(self, *, capable: bool, moving: bool) -> None:
+        self.moving = moving
+        self.capabilities = EVERYTHING if capable else BARE
+        self.x = Exchange(INSTRUMENTS, time=START, margin=None)
+        self.direct = Direct(self.x, self.capabilities)
+        self.x.listeners.append(self.hear_of)
+        self.kind = type("Acting", (Scripted,), {"acts": self.acts})
+        self.journal = open_journal(Path(self.folder.name) / "roads.db", "roads")
+        self.floor = self.new_floor()
+        for symbol in ("A", "B"):
+            self.x.trade(symbol, 100)
+        self.floor.courses["s"].begin()
+        self.take("start", {})
+        self.let_a_minute_pass()
+
+    def new_floor(self) -> Floor:
+        return floor_of(
+            self.journal, {"s": self.kind}, capabilities=self.capabilities, risk=LIMITS, initial=0.01
+        )
+
+    def teardown(self) -> None:
+        self.noting.__exit__(None, None, None)
+        if hasattr(self, "journal"):
+            self.journal.close()
+        self.folder.cleanup()
+
+    # --- between floor and exchange --------------------------------------------------------------------
+
+    def hear_of(self, event: Event) -> None:
+        self.heap.append(self.direct.report_of_order(event.order))
+        if event.fill is not None:
+            self.heap.append(execution_of_fill(event.fill))
+
+    def take(self, kind: str, body: Any) -> None:
+        time = max(self.floor.time, START)
+        self.journal.append(kind, body, time=time, wall=0)
+        self.floor.apply(kind, body, time)
+        for send in self.floor.router.take_outgoing():
+            self.serve(send)
+
+    def serve(self, send: Send) -> None:
+        """Do what the port is asked for, and keep what it was asked with."""
+        outcome, said = Outcome.DONE, ""
+        if send.order is not None:
+            self.placed.append(send.order)
+        try:
+            self.ask_exchange(send)
+        except Refusal as error:
+            outcome, said = Outcome.REFUSED, error.said
+        self.heap.append(Answer(send.call, send.client_id, outcome, self.floor.time, said))
+
+    def ask_exchange(self, send: Send) -> None:
+        if send.call == "place":
+            assert send.order is not None
+            legs = (send.client_id + "-tp", send.client_id + "-sl")
+            exits = {"take_profit": send.order.take_profit, "stop_loss": send.order.stop_loss}
+            self.x.place(placed_of(send.order), **exits, leg_ids=legs)
+            return
+        old = self.x.find(send.target)
+        assert old is not None
+        if send.call == "replace":
+            assert send.order is not None
+            terms = {"quantity": send.order.quantity, "limit": send.order.limit, "stop": send.order.stop}
+            self.x.replace(old.id, send.order.client_id, **terms)
+        else:
+            self.x.cancel(old.id)
+
+    def tell_one(self, which: int, *, stays: bool) -> None:
+        index = which % len(self.heap)
+        heard = self.heap[index] if stays else self.heap.pop(index)
+        kind = {Report: "report", Execution: "execution", Answer: "answer"}[type(heard)]
+        if not isinstance(heard, Answer) or self.floor.router.is_open_question(heard):
+            self.take(kind, body_of_heard(heard))
+
+    def let_a_minute_pass(self) -> None:
+        self.minute += 1
+        self.floor.time = START + (self.minute + 1) * MINUTE
+        bars = [list(bar(self.minute, float(self.x.lines[one].last or 0), one)) for one in ("A", "B")]
+        self.take("moment", {"bars": bars})
+
+    def act(self, act: Callable[[Any, int], object]) -> None:
+        """Let the strategy do something at its next bar."""
+        self.acts[self.minute + 1] = act
+        self.let_a_minute_pass()
+
+    # --- the roads -------------------------------------------------------------------------------------
+
+    @rule(symbol=SYMBOLS, side=SIDES, size=SIZES, limit=st.sampled_from([0, 95, 105]), stop=st.booleans())
+    def order(self, symbol: str, side: int, size: int, limit: int, *, stop: bool) -> None:
+        terms: dict[str, Any] = {"limit": limit} if limit else {}
+        if stop:
+            terms |= {"stop_loss": 80 if side > 0 else 120, "take_profit": 120 if side > 0 else 80}
+        self.act(lambda s, _: s.order(symbol, side * size, **terms))
+
+    @rule(symbol=SYMBOLS, size=st.integers(-150, 150))
+    def target(self, symbol: str, size: int) -> None:
+        self.act(lambda s, _: s.target_quantity(symbol, size))
+
+    @rule(a=st.integers(-4, 4), b=st.integers(-4, 4))
+    def rebalance(self, a: int, b: int) -> None:
+        self.act(lambda s, _: s.rebalance({"A": a / 20, "B": b / 20}))
+
+    @rule(symbol=SYMBOLS)
+    def close(self, symbol: str) -> None:
+        self.act(lambda s, _: s.close(symbol))
+
+    @rule(which=st.integers(0, 9), size=SIZES)
+    def change(self, which: int, size: int) -> None:
+        def change(s: Any, _: int) -> None:
+            able = [one for one in s.working if one.status != OrderStatus.HELD and size > one.filled]
+            if able:
+                s.replace(able[which % len(able)], quantity=float(size))
+
+        self.act(change)
+
+    @rule(which=st.integers(0, 9))
+    def cancel(self, which: int) -> None:
+        self.act(lambda s, _: s.working and s.cancel(s.working[which % len(s.working)]))
+
+    @rule(symbol=SYMBOLS, conviction=st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
+    def ask_for_a_signal(self, symbol: str, conviction: float) -> None:
+        self.take(
+            "ask", {"id": "1", "do": "signal", "strategy": "s", "symbol": symbol, "conviction": conviction}
+        )
+
+    @rule(do=st.sampled_from(["close", "cancel"]), symbol=SYMBOLS, order=st.integers(1, 30))
+    def ask_for_an_end(self, do: str, symbol: str, order: int) -> None:
+        self.take("ask", {"id": "1", "do": do, "strategy": "s", "symbol": symbol, "order": order})
+
+    @rule(symbol=SYMBOLS, price=st.integers(70, 130), size=st.sampled_from([None, 3, 20]))
+    def trade(self, symbol: str, price: int, size: int | None) -> None:
+        self.x.trade(symbol, price if self.moving else 100, size)
+        self.let_a_minute_pass()
+
+    @precondition(lambda self: self.heap)
+    @rule(which=st.integers(0, 50), stays=st.booleans())
+    def tell(self, which: int, *, stays: bool) -> None:
+        self.tell_one(which, stays=stays)
+
+    @rule()
+    def tell_all(self) -> None:
+        for _ in range(200):
+            if not self.heap:
+                return
+            self.tell_one(0, stays=False)
+
+    @rule()
+    def go_on_after_a_kill(self) -> None:
+        """Go through the journal again; what nobody has answered is asked for, and sent if it never came."""
+        self.journal.commit()
+        rehearsal, floor = Rehearsal(list(self.journal.read())), self.new_floor()
+        floor.courses["s"].scribe.rehearse(rehearsal)
+        floor.courses["s"].begin()
+        for entry in rehearsal.inputs():
+            floor.apply(entry.kind, entry.body, entry.time)
+            floor.router.take_outgoing()
+        floor.courses["s"].scribe.rehearse(None)
+        self.floor = floor
+        self.heap = [one for one in self.heap if not isinstance(one, Answer)]
+        for send in floor.router.unanswered():
+            found = self.x.find(send.client_id if send.call != "cancel" else send.target)
+            arrived = found is not None if send.call != "cancel" else found is None or found.status in _ENDED
+            if arrived:
+                self.heap.append(Answer(send.call, send.client_id, Outcome.DONE, floor.time, ""))
+            else:
+                self.serve(send)
+
+    # --- what stays true -------------------------------------------------------------------------------
+
+    @invariant()
+    def what_the_port_was_handed_was_approved(self) -> None:
+        made = {id(one) for one in self.made}
+        assert all(id(one) in made for one in self.placed)
+
+    @invariant()
+    def what_was_placed_is_of_an_order_that_the_limits_let_pass(self) -> None:
+        if not hasattr(self, "floor"):
+            return
+        course, router = self.floor.courses["s"], self.floor.router
+        refused = {one.order_id for one in course.engine.refusals}
+        for one in self.placed:
+            order = router.board.by_client[one.client_id].order
+            assert order.status is not OrderStatus.NEW
+            assert order.id not in refused or order.status is not OrderStatus.REJECTED
+            assert one.quantity <= 120 or order.reduce_only
+
+    @invariant()
+    def no_course_of_fills_breaks_a_limit_on_sizes(self) -> None:
+        if not hasattr(self, "x"):
+            return
+        held = [abs(quantity) for quantity in self.x.positions.values()]
+        assert max(held, default=Decimal(0)) <= MOST
+        if not self.moving:
+            assert sum(held) * 100 <= GROSS
+
+    @invariant()
+    def nothing_failed(self) -> None:
+        if hasattr(self, "floor"):
+            assert self.floor.courses["s"].failure is None
+
+
+_ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED)
+
+TestLiveRoads = LiveRoads.TestCase
+TestLiveRoads.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+
+
+def test_an_order_that_is_not_made_by_approve_is_none() -> None:
+    with pytest.raises(OpenbellError, match="was made around the risk gate"):
+        ApprovedOrder(
+            client_id="x", symbol="A", side=1, type=OrderType.MARKET, tif=TimeInForce.DAY, quantity=Decimal(1)
+        )
