@@ -68,6 +68,7 @@ def crossvalidate(  # noqa: PLR0913  # as a sweep: all named and all with a defa
     provider: str = "bundled",
     timeframe: str = "1d",
     instruments: Sequence[Instrument] = (),
+    holdout: Any = None,
     **grid: Any,
 ) -> CrossValidation:
     """Choose parameters on some folds of the data, test them on the others, and make paths of the tests.
@@ -106,6 +107,7 @@ def crossvalidate(  # noqa: PLR0913  # as a sweep: all named and all with a defa
         provider: Where symbols come from.
         timeframe: The bars that are asked of the provider.
         instruments: Tick, lot and the like.
+        holdout: A date; bars from then on are not seen.
         **grid: What to try of each parameter.
 
     Raises:
@@ -117,7 +119,7 @@ def crossvalidate(  # noqa: PLR0913  # as a sweep: all named and all with a defa
     tried = {**(parameters or {}), **grid}
     plan, found, series = run.prepare(
         strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
-        timeframe=timeframe, seed=seed, instruments=instruments,
+        timeframe=timeframe, seed=seed, instruments=instruments, holdout=holdout,
     )  # fmt: skip
     search = Search(
         tried, method, samples, where, objective, "all", engine, address, workers, memory, resume, require

@@ -63,6 +63,7 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     provider: str = "bundled",
     timeframe: str = "1d",
     instruments: Sequence[Instrument] = (),
+    holdout: Any = None,
     **grid: Any,
 ) -> Sweep | dict[str, Sweep]:
     """Run a strategy with many combinations of parameters, and return what each led to.
@@ -100,6 +101,7 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
         provider: Where symbols come from.
         timeframe: The bars that are asked of the provider.
         instruments: Tick, lot and the like of a symbol.
+        holdout: A date; bars from then on are not seen.
         **grid: What to try of each parameter: a list, a range, `ob.span(...)`, a distribution, one value.
 
     Raises:
@@ -111,7 +113,7 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     tried = _joined(parameters or {}, grid)
     plan, found, series = run.prepare(
         strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
-        timeframe=timeframe, seed=seed, instruments=instruments,
+        timeframe=timeframe, seed=seed, instruments=instruments, holdout=holdout,
     )  # fmt: skip
     search = Search(
         tried, method, samples, where, objective, figures, engine, address, workers, memory, resume, require

@@ -76,6 +76,7 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
     provider: str = "bundled",
     timeframe: str = "1d",
     instruments: Sequence[Instrument] = (),
+    holdout: Any = None,
     **grid: Any,
 ) -> WalkForward:
     """Choose parameters on one window, trade the next with them, and go on so to the end.
@@ -118,6 +119,7 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
         provider: Where symbols come from.
         timeframe: The bars that are asked of the provider.
         instruments: Tick, lot and the like.
+        holdout: A date; bars from then on are not seen.
         **grid: What to try of each parameter.
 
     Raises:
@@ -129,7 +131,7 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
     tried = {**(parameters or {}), **grid}
     plan, found, series = run.prepare(
         strategy, data, start=start, end=end, cash=cash, costs=costs, sizer=sizer, provider=provider,
-        timeframe=timeframe, seed=seed, instruments=instruments,
+        timeframe=timeframe, seed=seed, instruments=instruments, holdout=holdout,
     )  # fmt: skip
     search = Search(
         tried, method, samples, where, objective, "all", engine, address, workers, memory, resume, require

@@ -23,6 +23,7 @@ from openbell.cli.options import (
     End,
     Engine,
     Environment,
+    Holdout,
     Limits,
     NoCheck,
     Overrides,
@@ -38,6 +39,7 @@ from openbell.cli.options import (
     Timeframe,
     Timezone,
     Universe,
+    Unlock,
     command,
 )
 from openbell.cli.reports import reporting
@@ -138,6 +140,8 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
     engine: Engine = "auto",
     reports: Reports = None,
     no_check: NoCheck = False,
+    holdout: Holdout = None,
+    unlock_holdout: Unlock = False,
     config: ConfigFolder = None,
     env: Environment = None,
 ) -> Answer:
@@ -157,13 +161,15 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
         end=end,
         parameters=parameters or (),
         settings=settings or (),
-        flags={**flags, "reports": reports},
+        flags={**flags, "reports": reports, "holdout": holdout},
         data=data,
         timezone=timezone,
         costs=costs,
         config=config,
         env=env,
         risk=risk,
+        research=True,
+        unlock=unlock_holdout,
     )
     return run_backtests(request, check=not no_check, engine=engine)
 

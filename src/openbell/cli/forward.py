@@ -14,6 +14,7 @@ from openbell.cli.options import (
     Data,
     End,
     Environment,
+    Holdout,
     Parameters,
     Provider,
     Reports,
@@ -94,6 +95,7 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
     workers: Workers = None,
     memory: Memory = None,
     resume: Resume = None,
+    holdout: Holdout = None,
     reports: Reports = None,
     config: ConfigFolder = None,
     env: Environment = None,
@@ -110,10 +112,11 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
     from openbell.cli.walk import Asked, run_walk
 
     flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    flags["holdout"] = holdout
     request = Request(
         strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
         settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
-        env=env,
+        env=env, research=True,
     )  # fmt: skip
     typed = Typed(
         grid=[*(grid or ()), *(more or ())], where=where, method=method, samples=samples,
@@ -160,6 +163,7 @@ def crossvalidate(  # noqa: PLR0913  # each is an option of the command line
     workers: Workers = None,
     memory: Memory = None,
     resume: Resume = None,
+    holdout: Holdout = None,
     reports: Reports = None,
     config: ConfigFolder = None,
     env: Environment = None,
@@ -175,10 +179,11 @@ def crossvalidate(  # noqa: PLR0913  # each is an option of the command line
     from openbell.cli.searches import Typed
 
     flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    flags["holdout"] = holdout
     request = Request(
         strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
         settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
-        env=env,
+        env=env, research=True,
     )  # fmt: skip
     typed = Typed(
         grid=[*(grid or ()), *(more or ())], where=where, method=method, samples=samples,

@@ -45,6 +45,8 @@ class Request:
     risk: str | None = None  #: limits by name or file, instead of what the settings say
     feed: str | None = None  #: whose stream brings the bars, instead of stored ones
     dates: tuple[str, str] = ("--start", "--end")  #: the options that gave `start` and `end`
+    research: bool = False  #: whether the holdout of the settings is withheld
+    unlock: bool = False  #: whether it is opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,7 @@ def _check_dates(request: Request) -> None:
 def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: str) -> dict[str, Any]:
     """Return the fields of a plan that settings decide."""
     settings = loaded.settings
+    holdout = settings.research.holdout if request.research else None
     return {
         "provider": request.feed
         or choose_provider(loaded, symbols, timezone=request.timezone, listed=listed),
@@ -239,6 +242,8 @@ def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: 
         "risk": read_limits(request.risk, settings.risk),
         "benchmark": settings.benchmark,
         "seed": settings.seed,
+        "holdout": None if holdout is None else str(holdout),
+        "opened": request.unlock,
     }
 
 

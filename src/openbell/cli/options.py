@@ -80,6 +80,13 @@ Limits = Annotated[
     typer.Option("--risk", metavar="LIMITS", help="standard, none or FILE.yaml; else what settings say."),
 ]
 Seed = Annotated[str | None, typer.Option("--seed", metavar="NUMBER", help="Of what is random.")]
+Holdout = Annotated[
+    str | None,
+    typer.Option("--holdout", metavar="DATE", help="Let nothing see the bars from this day on."),
+]
+Unlock = Annotated[
+    bool, typer.Option("--unlock-holdout", help="See the holdout after all: once, and on record.")
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, or how its name begins.")]
 
 #: What each exit code means, in few words, for `--help`.

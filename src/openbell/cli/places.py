@@ -20,6 +20,7 @@ OPTIONS = {
     "benchmark": "benchmark",
     "seed": "seed",
     "reports": "reports.folder",
+    "holdout": "research.holdout",
 }
 _KEYS = {"--data": "data.provider", **{f"--{name}": key for name, key in OPTIONS.items()}}
 #: Places as a caller in Python knows them, and as they are typed here.

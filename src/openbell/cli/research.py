@@ -14,6 +14,7 @@ from openbell.cli.options import (
     Data,
     End,
     Environment,
+    Holdout,
     Parameters,
     Provider,
     Reports,
@@ -84,6 +85,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     memory: Memory = None,
     top: Top = 10,
     resume: Resume = None,
+    holdout: Holdout = None,
     reports: Reports = None,
     config: ConfigFolder = None,
     env: Environment = None,
@@ -97,6 +99,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     from openbell.cli.sweeps import Asked, run_sweep
 
     flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
+    flags["holdout"] = holdout
     request = Request(
         strategy,
         symbols=symbols or (),
@@ -110,6 +113,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
         costs=costs,
         config=config,
         env=env,
+        research=True,
     )
     return run_sweep(
         request,

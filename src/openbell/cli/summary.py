@@ -12,6 +12,7 @@ from openbell.backtesting.verdict import Kind, Verdict
 from openbell.cli.answer import Column, Table
 from openbell.cli.running import Finished
 from openbell.portfolio.summary import DESCRIPTIONS
+from openbell.reporting.holdout import describe_holdout
 from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
 from openbell.reporting.trialcount import as_json, describe_trial
@@ -75,9 +76,9 @@ def spell_out(one: Finished) -> Iterator[str]:
     yield one.judgement.text
     if one.judgement.detail:
         yield one.judgement.detail
-    which = describe_trial(result)
-    if which:
-        yield f"{capitalised(which)}."
+    for line in (describe_trial(result), describe_holdout(result)):
+        if line:
+            yield f"{capitalised(line)}."
     yield ""
     yield _line("Equity", f"{plan.cash:,.0f} to {result.final_equity:,.2f}")
     yield _line("Return", percent(m["total_return"]))

@@ -88,9 +88,7 @@ def _search(
     job: Job, grid: Mapping[str, Any], asked: Asked, reports: Path, tell: Callable[[int, int], None]
 ) -> list[tuple[Sweep, Path]]:
     plan = job.plan
-    series = run.load(
-        list(plan.symbols), provider=plan.provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
-    )
+    series = run.load_plan(plan)
     search = Search(
         grid=grid,
         method=asked.method,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: The sections of the settings that a strategy's item may hold.
-OWN_SECTIONS = ("account.", "costs.", "sizing.", "risk.")
+OWN_SECTIONS = ("account.", "costs.", "sizing.", "risk.", "research.")
 
 
 class Entry(NamedTuple):

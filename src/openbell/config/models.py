@@ -97,6 +97,12 @@ class Account(Section):
     currency: Annotated[str, AfterValidator(_check_currency)] = "USD"
 
 
+class Research(Section):
+    """What research may see: nothing from the day `holdout` on, until one run opens it."""
+
+    holdout: date | None = None
+
+
 class Reports(Section):
     """Where reports are written. A relative folder counts from the working directory."""
 
@@ -120,6 +126,7 @@ class Settings(Section):
     costs: Costs = Field(default_factory=Costs)
     sizing: Sizing = Field(default_factory=ShareOfEquity)
     risk: Risk = Field(default_factory=Risk)
+    research: Research = Field(default_factory=Research)
     reports: Reports = Field(default_factory=Reports)
     logging: Logging = Field(default_factory=Logging)
     seed: int = Field(default=0, ge=0)

@@ -14,6 +14,7 @@ from openbell.backtesting.sweep import Trials
 from openbell.core.errors import ConfigError
 from openbell.portfolio.tried import Tried
 from openbell.reporting import sweeptable
+from openbell.reporting.holdout import withheld
 from openbell.reporting.html import palette
 from openbell.reporting.sweeptable import Pick, Plateau
 from openbell.reporting.trialcount import describe_tried
@@ -158,6 +159,8 @@ class Sweep:
             said.append(f"best: {self.best()}")
         except ConfigError as error:
             return [*said, str(error)]
+        if withheld(self.plan):
+            said.append(withheld(self.plan))
         if self.tried is not None:
             said.append(describe_tried(self.tried))
         if self.results.combinations.method == "grid":

@@ -19,7 +19,9 @@ from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import Floats
 from openbell.portfolio import drawdown, metrics
 from openbell.reporting import place, words
+from openbell.reporting.holdout import describe_holdout
 from openbell.reporting.result import Result
+from openbell.reporting.trialcount import describe_trial
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +138,7 @@ class WalkForward:
         return [
             first,
             f"verdict: {str(result.verdict).rstrip('.')}",
+            *(line for line in (describe_trial(result), describe_holdout(result)) if line),
             f"out of sample: total return {total}, Sharpe ratio {sharpe}, maximum drawdown {fall}",
             tested,
             f"Sharpe ratio where parameters were chosen {inside} on average, in the tests {outside}",

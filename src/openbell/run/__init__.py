@@ -22,6 +22,7 @@ from openbell.reporting.result import Result
 from openbell.run.batches import CALLER
 from openbell.run.counting import count_run
 from openbell.run.engines import Progress, panel_of, run_plan, simulate, simulate_compiled
+from openbell.run.holdout import check_closed, open_holdout, withhold
 from openbell.run.prices import (
     CATALOG,
     FILES,
@@ -59,6 +60,8 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
     seed: int = 0,
     instruments: Sequence[Instrument] = (),
     risk: Risk | None = None,
+    holdout: Any = None,
+    unlock_holdout: bool = False,
     engine: str = "auto",
     progress: Progress | None = None,
 ) -> Result:
@@ -84,6 +87,8 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
         seed: Of `self.random`.
         instruments: Tick, lot and the like of a symbol, instead of what its provider says.
         risk: Limits that each order must pass; the default is none. `STANDARD_RISK` is a set to begin with.
+        holdout: A date; bars from then on are not seen.
+        unlock_holdout: See them after all: once for an idea on its data, on record in the ledger of trials.
         engine: `event`, bar by bar; `compiled`, for `@signal` strategies; or `auto`, which compiles what is
             long and can be. The result is the same, and says which it was.
         progress: Called with (moments done, moments in all) now and then, by the event engine.
@@ -96,6 +101,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
     settings = Settings(
         start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer, benchmark=benchmark,
         provider=provider, timeframe=timeframe, seed=seed, instruments=instruments, risk=risk,
+        holdout=holdout, opened=unlock_holdout,
     )  # fmt: skip
     plan, found, series = prepare(strategy, data, finer=finer, **settings)
     return execute(
@@ -118,6 +124,8 @@ class Settings(TypedDict, total=False):
     seed: int
     instruments: Sequence[Instrument]
     risk: Risk | None
+    holdout: Any
+    opened: bool
 
 
 def prepare(
@@ -135,6 +143,7 @@ def prepare(
             raise ConfigError(f"a backtest has no setting {name!r}{nearest(name, Settings.__annotations__)}")
     found = find(strategy)
     place = {name: given.pop(name) for name in ("provider", "timeframe", "start", "end") if name in given}
+    given["holdout"] = _written(given.pop("holdout", None))
     series = load(data, **place)
     for name in ("parameters", "costs", "sizer", "risk"):
         if given.get(name, ...) is None:
@@ -150,6 +159,8 @@ def prepare(
         universe=data if isinstance(data, Universe) else None,
         **given,
     )
+    series = withhold(series, plan)
+    plan = replace(plan, symbols=tuple(dict.fromkeys(s.symbol for s in series)))
     inputs.check_traded("instruments", [one.symbol for one in plan.instruments], plan.symbols)
     inputs.check_traded("finer", plan.finer, plan.symbols)
     return plan, found, series
@@ -246,10 +257,15 @@ def execute(
         other = load(
             plan.benchmark, provider=provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
         )
+        other = withhold(other, plan)
+    if counted and plan.opened:
+        check_closed(plan, found, series)
     outcome, way = run_plan(plan, found, series, engine=engine, finer=finer, progress=progress)
     curve = outcome.growth_of(other[0]) * plan.cash if other else outcome.hold_benchmark()
     result = Result(plan, found, outcome, curve, compared=other, finer=finer, way=way)
-    if counted:
+    if counted and plan.opened:
+        open_holdout(result)
+    elif counted:
         count_run(result)
     return result
 
@@ -262,7 +278,8 @@ def load_plan(plan: Plan) -> list[Series]:
         BadData: The data break a rule.
     """
     place = {"provider": plan.provider, "timeframe": plan.timeframe}
-    return load(plan.universe or list(plan.symbols), **place, start=plan.start, end=plan.end)
+    series = load(plan.universe or list(plan.symbols), **place, start=plan.start, end=plan.end)
+    return withhold(series, plan)
 
 
 def _written(moment: Any) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from openbell.core.types import NANOS_PER_DAY
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.credibility import DAYS_OF_A_YEAR
+from openbell.reporting.holdout import describe_holdout
 from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
 from openbell.reporting.trialcount import describe_trial
@@ -75,6 +76,7 @@ def header(result: Result, benchmark: Mapping[str, float], *, described: Mapping
         ),
         ", ".join(f"{name} {value}" for name, value in values.items()),
         describe_trial(result),
+        describe_holdout(result),
     ]
     told = " · ".join(fact for fact in facts if fact)
     cards = "".join(_card(key, result.metrics[key], benchmark.get(key)) for key in CARDS)
