@@ -141,7 +141,7 @@ def test_what_one_combination_raises_is_said_and_the_others_go_on(address):
 
 
 def test_a_combination_that_kills_every_worker_is_named(address, monkeypatch):
-    monkeypatch.setattr(cluster, "_TRIES", 1)
+    monkeypatch.setattr(cluster, "TRIES", 1)
     with pytest.raises(StrategyError, match=r"2 workers of the cluster died over .*fast.*2"):
         ob.sweep(Leaves, "AAPL", engine="ray", address=address, fast=[2], **YEARS)
 

@@ -24,7 +24,7 @@ from openbell.data.bars import Floats, Series
 from openbell.strategies.faults import said
 
 #: How often a piece is begun anew when its worker or its whole machine dies.
-_TRIES = 8
+TRIES = 8
 _PIECE_SECONDS = 0.5  #: how long a piece should take: far longer than it takes to hand it out
 _GROWTH = 8  #: times a piece's size, at most
 _AHEAD = 2  #: pieces that lie ready for each worker
@@ -134,7 +134,7 @@ class ClusterEngine:
     def _spread(
         self, ray: Any, store: list[Any], combinations: Combinations, rows: Rows
     ) -> Generator[Part, None, None]:
-        options: dict[str, Any] = {"num_cpus": 1, "max_retries": _TRIES}
+        options: dict[str, Any] = {"num_cpus": 1, "max_retries": TRIES}
         if self._cluster.memory is not None:
             options["memory"] = self._cluster.memory + WORKER_BYTES
         examine = ray.remote(**options)(_examine)
@@ -205,7 +205,7 @@ def _answer(ray: Any, ready: Any, rows: Rows, combinations: Combinations) -> Ans
     except ray.exceptions.RayError as error:
         one = combinations[int(rows[0])]
         raise StrategyError(
-            f"{_TRIES + 1} workers of the cluster died over the same combinations (from {dict(one)} on): "
+            f"{TRIES + 1} workers of the cluster died over the same combinations (from {dict(one)} on): "
             f"{type(error).__name__}; try those with workers=1, or give a worker more memory"
         ) from error
     return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from openbell.backtesting.scattered import Run, Spread, Threads
 from openbell.backtesting.splitmix import STEP, begin, kept, share_of, shared
 from openbell.data.bars import Floats
 
@@ -28,35 +29,30 @@ class Draws(NamedTuple):
     points: Floats  #: (points,) how many periods have passed at each
 
 
-def redraw_returns(
-    returns: Floats, *, draws: int, length: float, years: float, periods_per_year: float, seed: int = 0
+def redraw_returns(  # all named
+    returns: Floats,
+    *,
+    draws: int,
+    length: float,
+    years: float,
+    periods_per_year: float,
+    seed: int = 0,
+    spread: Spread | None = None,
 ) -> Draws:
     """Draw returns, (n,), anew in blocks by the stationary bootstrap, and measure each course.
 
     Politis and Romano (1994): a block begins anywhere, goes round the end, and has a geometric length of the
-    mean `length`; 1 draws each return by itself. The figures are defined as in `openbell.portfolio`.
+    mean `length`; 1 draws each return by itself. The figures are defined as in `openbell.portfolio`. `spread`
+    says who makes the draws, which are the same whoever does.
     """
-    count = len(returns)
-    points = _points(count)
-
-    def run(first: int, last: int, figures: Floats, curves: Floats) -> None:
-        _redraw(
-            returns,
-            first,
-            last,
-            1.0 / length,
-            np.uint64(seed),
-            points,
-            years,
-            periods_per_year,
-            figures,
-            curves,
-        )
-
-    return _shared(run, draws, points)
+    points = _points(len(returns))
+    run = partial(_of_returns, returns, 1.0 / length, np.uint64(seed), points, years, periods_per_year)
+    return _shared(run, draws, points, spread)
 
 
-def reorder_trades(gains: Floats, *, draws: int, drop: float = 0.0, seed: int = 0) -> Draws:
+def reorder_trades(
+    gains: Floats, *, draws: int, drop: float = 0.0, seed: int = 0, spread: Spread | None = None
+) -> Draws:
     """Let trades follow each other in other orders, each left out with the probability `drop`.
 
     Args:
@@ -64,16 +60,27 @@ def reorder_trades(gains: Floats, *, draws: int, drop: float = 0.0, seed: int = 
         draws: How many orders.
         drop: The probability.
         seed: Of the orders.
+        spread: Who makes the draws; None is the threads of this process.
 
     Returns:
         Figures that need a calendar are NaN; fall and lowest value are of the account after each trade.
     """
     points = _points(len(gains))
+    return _shared(partial(_of_trades, gains, drop, np.uint64(seed), points), draws, points, spread)
 
-    def run(first: int, last: int, figures: Floats, curves: Floats) -> None:
-        _reorder(gains, first, last, drop, np.uint64(seed), points, figures, curves)
 
-    return _shared(run, draws, points)
+def _of_returns(  # noqa: PLR0913  # what a worker elsewhere is sent, and compiled code takes
+    returns: Floats, ends: float, seed: np.uint64, points: Floats, years: float, periods: float,
+    first: int, last: int, figures: Floats, curves: Floats,
+) -> None:  # fmt: skip
+    _redraw(returns, first, last, ends, seed, points, years, periods, figures, curves)
+
+
+def _of_trades(  # the same
+    gains: Floats, drop: float, seed: np.uint64, points: Floats, first: int, last: int, figures: Floats,
+    curves: Floats,
+) -> None:  # fmt: skip
+    _reorder(gains, first, last, drop, seed, points, figures, curves)
 
 
 def redraw_trades(profits: Floats, *, draws: int, seed: int = 0) -> Floats:
@@ -113,10 +120,9 @@ def _points(count: int) -> Floats:
     return np.unique(np.linspace(0, count, min(count, _MOST_POINTS) + 1).round())
 
 
-def _shared(run: Callable[[int, int, Floats, Floats], None], draws: int, points: Floats) -> Draws:
-    """Share draws over the processors."""
-    figures, curves = np.empty((max(draws, 0), _WIDTH)), np.empty((max(draws, 0), len(points)))
-    shared(lambda first, last: run(first, last, figures, curves), draws)
+def _shared(run: Run, draws: int, points: Floats, spread: Spread | None) -> Draws:
+    """Have draws made."""
+    figures, curves = (spread or Threads())(run, draws, (_WIDTH, len(points)))
     return Draws(figures, curves, points)
 
 
@@ -184,7 +190,7 @@ def _redraw(  # noqa: PLR0913  # compiled code takes plain values
         mark = 0
         for passed in range(count):
             if passed == points[mark]:
-                curves[draw, mark] = value
+                curves[draw - first, mark] = value
                 mark += 1
             state += STEP
             if at < 0 or share_of(state) < ends:
@@ -201,9 +207,9 @@ def _redraw(  # noqa: PLR0913  # compiled code takes plain values
             squares += r * r
             if r < 0.0:
                 below += r * r
-        curves[draw, mark] = value
-        _judge(value, total, squares, below, fall, count, years, periods, figures[draw])
-        figures[draw, LOWEST] = lowest
+        curves[draw - first, mark] = value
+        _judge(value, total, squares, below, fall, count, years, periods, figures[draw - first])
+        figures[draw - first, LOWEST] = lowest
 
 
 @kept
@@ -222,7 +228,7 @@ def _reorder(
         mark = 0
         for passed in range(count):
             if passed == points[mark]:
-                curves[draw, mark] = value
+                curves[draw - first, mark] = value
                 mark += 1
             state += STEP
             other = passed + int(share_of(state) * (count - passed))
@@ -234,11 +240,11 @@ def _reorder(
             peak = max(peak, value)
             fall = min(fall, value / peak - 1.0)
             lowest = min(lowest, value)
-        curves[draw, mark] = value
-        figures[draw, :] = np.nan
-        figures[draw, 0] = value - 1.0
-        figures[draw, 5] = fall
-        figures[draw, LOWEST] = lowest
+        curves[draw - first, mark] = value
+        figures[draw - first, :] = np.nan
+        figures[draw - first, 0] = value - 1.0
+        figures[draw - first, 5] = fall
+        figures[draw - first, LOWEST] = lowest
 
 
 @kept

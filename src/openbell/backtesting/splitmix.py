@@ -48,15 +48,15 @@ def share_of(state: np.uint64) -> float:
     return float(_mixed(state) >> np.uint64(11)) * _PARTS
 
 
-def shared(run: Callable[[int, int], None], draws: int) -> None:
-    """Let `run(first, last)` make draws, a share of them on each processor.
+def shared(run: Callable[[int, int], None], draws: int, *, threads: int | None = None) -> None:
+    """Let `run(first, last)` make draws, a share of them on each processor, or on so many threads.
 
     Raises:
         ConfigError: There are none to make.
     """
     if draws < 1:
         raise ConfigError(f"draws={draws} must be 1 or more")
-    threads = min(processors(), draws)
+    threads = min(threads or processors(), draws)
     if threads == 1:
         run(0, draws)
         return

@@ -141,7 +141,7 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     "openbell montecarlo reports/sma_cross-AAPL-1a2b3c4d",
     "openbell montecarlo sma_cross-IBM --draws 50000 --ruin 0.5",
 )
-def montecarlo(
+def montecarlo(  # noqa: PLR0913  # each is an option of the command line
     run: Run,
     *,
     draws: Annotated[int, typer.Option("--draws", metavar="COUNT", help="How many courses.")] = 10_000,
@@ -154,6 +154,11 @@ def montecarlo(
         float, typer.Option("--confidence", metavar="SHARE", help="Of the figures' intervals.")
     ] = 0.95,
     seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Of the draws.")] = 0,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="auto draws here, ray on a cluster.")
+    ] = "auto",
+    address: Address = None,
+    workers: Workers = None,
     reports: Reports = None,
 ) -> Answer:
     """Draw other courses that a recorded run could have taken.
@@ -161,7 +166,8 @@ def montecarlo(
     Its sessions are drawn anew in blocks, its trades in other orders. Written beside the run: how often such
     courses lose, how deep they fall, and how exact the run's figures are.
     """
-    from openbell.cli.montecarlo import draw_courses
+    from openbell.cli.montecarlo import Typed, draw_courses
     from openbell.reporting.montecarlo import Asked
 
-    return draw_courses(run, reports, Asked(draws, block, ruin, drop, confidence, seed))
+    asked = Asked(draws, block, ruin, drop, confidence, seed)
+    return draw_courses(run, reports, asked, Typed(engine, address, workers))

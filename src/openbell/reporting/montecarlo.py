@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from openbell.backtesting import redrawn
 from openbell.backtesting.redrawn import FIGURES, LOWEST, Draws
+from openbell.backtesting.scattered import Spread, choose_spread
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import Floats
@@ -76,13 +78,13 @@ class MonteCarlo:
     run's own where none is missed.
     """
 
-    def __init__(self, result: Result, asked: Asked) -> None:
-        """Take a run.
+    def __init__(self, result: Result, asked: Asked, spread: Spread | None = None) -> None:
+        """Take a run, and who makes the draws.
 
         Raises:
             BadData: The run has too few sessions, or lost everything.
         """
-        self.result, self.asked = result, asked
+        self.result, self.asked, self._spread = result, asked, spread
         curve = result.daily_equity
         if len(curve) <= _FEWEST_DAYS or not (curve > 0.0).all():
             raise BadData(
@@ -101,13 +103,22 @@ class MonteCarlo:
         #: what each trade did to the account, of which closed trades alone are counted
         self.gains = np.divide(self.profits, before, out=np.full(len(before), -1.0), where=before > 0.0)
 
+    def draw(self) -> None:
+        """Make the draws now, while who makes them is there; else they are made when they are asked for.
+
+        Raises:
+            ConfigError: No cluster answers.
+        """
+        with self._spread.held() if self._spread is not None else nullcontext():
+            _ = self.of_days, self.of_trades
+
     @cached_property
     def of_days(self) -> Draws:
         """Courses made of the run's days."""
         asked = self.asked
         return redrawn.redraw_returns(
             self.daily, draws=asked.draws, length=self.block, years=self.years,
-            periods_per_year=self.result.periods_per_year, seed=asked.seed,
+            periods_per_year=self.result.periods_per_year, seed=asked.seed, spread=self._spread,
         )  # fmt: skip
 
     @cached_property
@@ -116,7 +127,9 @@ class MonteCarlo:
         if len(self.profits) < _FEWEST_TRADES:
             return None
         asked = self.asked
-        return redrawn.reorder_trades(self.gains, draws=asked.draws, drop=asked.drop, seed=asked.seed)
+        return redrawn.reorder_trades(
+            self.gains, draws=asked.draws, drop=asked.drop, seed=asked.seed, spread=self._spread
+        )
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
@@ -234,7 +247,7 @@ class MonteCarlo:
         return "\n".join([first, *(f"  {line}" for line in others)])
 
 
-def montecarlo(
+def montecarlo(  # noqa: PLR0913  # all named and all with a default
     result: Result,
     *,
     draws: int = 10_000,
@@ -243,6 +256,9 @@ def montecarlo(
     drop: float = 0.1,
     confidence: float = 0.95,
     seed: int = 0,
+    engine: str = "auto",
+    address: str | None = None,
+    workers: int | None = None,
 ) -> MonteCarlo:
     """Draw other courses that a run could have taken, and give its figures their intervals.
 
@@ -254,9 +270,15 @@ def montecarlo(
         drop: The share of trades that is missed where trades are reordered.
         confidence: Of the intervals.
         seed: Of the draws: the same seed gives the same figures, on however many processors.
+        engine: `auto` draws in this process, `ray` on a cluster.
+        address: Of a Ray cluster, such as `"auto"`; None starts one on this machine, for `ray` alone.
+        workers: How many work at a time; None is as many as there are processors.
 
     Raises:
         BadData: The run has too few sessions, or lost everything.
-        ConfigError: A value is out of its range.
+        ConfigError: A value is out of its range, or no cluster answers.
     """
-    return MonteCarlo(result, Asked(draws, block, ruin, drop, confidence, seed))
+    spread = choose_spread(engine, address, workers)
+    made = MonteCarlo(result, Asked(draws, block, ruin, drop, confidence, seed), spread)
+    made.draw()
+    return made
