@@ -42,6 +42,15 @@ def test_ledoit_wolf_over_a_sliding_window_is_scikit_learns():
     assert made.entry(3) == pytest.approx(expected[3, 3])
 
 
+def test_ledoit_wolf_gives_the_published_example():
+    drawn = np.random.RandomState(0).multivariate_normal([0.0, 0.0], [[0.4, 0.2], [0.2, 0.8]], 50)
+    made = LedoitWolf(2)
+    for row in drawn - drawn.mean(axis=0):
+        made.push(row, None)
+    published = [[0.4406, 0.1616], [0.1616, 0.8022]]  # scikit-learn's manual, LedoitWolf: cut, not rounded
+    np.testing.assert_allclose(np.floor(1e4 * made.matrix) / 1e4, published)
+
+
 def test_without_returns_nothing_is_shrunk_or_known():
     assert LedoitWolf(2).shrinkage == 0.0
     empty = EwmaCovariance(0.9, 2)
