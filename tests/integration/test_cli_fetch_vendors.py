@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,6 +16,9 @@ from tests.loopback import alpaca, alphavantage, ccxt, tiingo, tws_market, yahoo
 from tests.loopback.cases import CANARY
 from tests.loopback.thread import beside
 
+from openbell.core.types import Dividend, Split
+from openbell.data.bars import Source
+from openbell.data.catalog import Catalog
 from openbell.data.providers import BUILT_IN
 
 DAYS = [str(day) for day in np.arange("2024-01-01", "2024-06-29", dtype="datetime64[D]")]
@@ -148,6 +152,30 @@ def test_prices_are_fetched_and_a_backtest_runs_on_them(name, tmp_path, monkeypa
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert name.encode() in kept
     assert not any(key.encode() in kept for key in vendor.keys.values())
+
+
+def test_actions_that_were_written_before_the_first_fetch_stay(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ex = second("2024-03-04") * 10**9
+    paid = Dividend("AAPL", second("2024-05-10") * 10**9, 0.25)
+    mine = [Split("AAPL", ex, 2, 1), paid]
+    Catalog("data/catalog").write_actions(Source("yahoo", "yahoo"), "AAPL", mine)
+    server = serve_yahoo()
+    server.splits["AAPL"] = [("2024-03-04", 4, 1)]
+    words = ("data", "fetch", "AAPL", "--provider", "yahoo", "--start", "2024-01-01", "--end", "2024-06-28",
+             "--set", "providers.yahoo.cache=yfinance", "--set", "providers.yahoo.rate=60000")  # fmt: skip
+    with beside(server):
+        monkeypatch.setenv("OPENBELL_PROVIDERS__YAHOO__URL", server.url)
+        fetched = run(*words)
+        assert fetched.code == 0, fetched.err
+        assert "the split (new 2, old 1) of 2024-03-04 14:30:00Z was written by hand and stays" in fetched.err
+        kept = [type(one).__name__ for one in Catalog("data/catalog").actions("yahoo", "AAPL")]
+        assert kept == ["Split", "Dividend"]
+        assert run(*words, "--revise").err == ""
+    split, dividend = Catalog("data/catalog").actions("yahoo", "AAPL")
+    assert isinstance(split, Split)
+    assert (split.new, split.old) == (4, 1)
+    assert dividend == replace(paid, ex=dividend.ex)
 
 
 def test_every_provider_is_among_them():

@@ -11,6 +11,7 @@ from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import Dividend, Instrument, Split
 from openbell.data.bars import parse_date
 from openbell.data.catalog import Catalog, Key, Origin, Span, changes, store
+from openbell.data.catalog.facts import disputes
 from openbell.data.catalog.key import folder_of, key_of
 from openbell.data.catalog.manifest import write_document
 from tests.unit.catalog_by_hand import TAPE, days, rows
@@ -62,6 +63,46 @@ def test_actions_that_differ_are_refused_unless_they_are_revised(catalog):
     assert catalog.actions("vendor", "ACME") == (Dividend("ACME", ex, 0.6),)
     facts = catalog.facts("vendor", "ACME")
     assert [told.replaced for told in facts.told] == [(), (Dividend("ACME", ex, 0.5),)]
+
+
+def test_what_was_written_by_hand_stays_where_the_provider_has_nothing(catalog):
+    split, dividend = Split("ACME", int(days().start[3]), 2, 1), Dividend("ACME", int(days().start[6]), 0.5)
+    catalog.write_actions(TAPE, "ACME", [split])
+    january = span("2024-01-01", "2024-01-31")
+    for revise in (False, True):
+        catalog.write_actions(TAPE, "ACME", [dividend], origin=ORIGIN, covers=january, revise=revise)
+        facts = catalog.facts("vendor", "ACME")
+        assert facts.actions == (split, dividend)
+        assert facts.own == (split,)
+        assert facts.covered == (january,)
+    with pytest.raises(BadData, match="otherwise or not at all"):
+        catalog.write_actions(TAPE, "ACME", [split], origin=ORIGIN, covers=january)  # its own is missed
+
+
+def test_what_was_written_by_hand_stays_where_the_provider_has_it_otherwise_until_a_revision(catalog):
+    ex, january = int(days().start[3]), span("2024-01-01", "2024-01-31")
+    mine, theirs = Split("ACME", ex, 4, 1), Split("ACME", ex, 2, 1)
+    catalog.write_actions(TAPE, "ACME", [mine])
+    catalog.write_actions(TAPE, "ACME", [theirs], origin=ORIGIN, covers=january)
+    facts = catalog.facts("vendor", "ACME")
+    assert (facts.actions, facts.own) == ((mine,), (mine,))
+    (said,) = disputes(facts, [theirs, Split("ACME", ex + 1, 3, 1)])
+    assert said == (
+        "ACME: the split (new 4, old 1) of 2024-01-05 14:30:00Z was written by hand and stays; the provider "
+        "has the split (new 2, old 1), which --revise takes"
+    )
+    catalog.write_actions(TAPE, "ACME", [theirs], origin=ORIGIN, covers=january, revise=True)
+    facts = catalog.facts("vendor", "ACME")
+    assert (facts.actions, facts.own, disputes(facts, [theirs])) == ((theirs,), (), [])
+
+
+def test_what_the_provider_says_too_is_its_own_word(catalog):
+    split = Split("ACME", int(days().start[3]), 2, 1)
+    catalog.write_actions(TAPE, "ACME", [split])
+    catalog.write_actions(TAPE, "ACME", [split], origin=ORIGIN)
+    assert catalog.facts("vendor", "ACME").own == ()
+    with pytest.raises(BadData, match="otherwise or not at all"):
+        catalog.write_actions(TAPE, "ACME", [], origin=ORIGIN, covers=span("2024-01-01", "2024-01-31"))
 
 
 def test_an_action_of_a_later_version_is_named(catalog, tmp_path):

@@ -57,7 +57,7 @@ def import_files(
     for symbol in split_symbols(symbols) or list_symbols(Path(path)):
         read = files.load(symbol, reading.timeframe or "1d")
         series = replace(read, source=Source(provider, feed, calendar=read.source.calendar))
-        origin = Origin(provider, time.time_ns(), f"file {read.source.feed}")
+        origin = Origin(provider, time.time_ns(), f"file {read.source.feed}", hand=True)
         catalog.write(series, origin=origin, revise=revise)
         first, last = written(int(series.start[0]))[:10], written(int(series.start[-1]))[:10]
         lines.append(f"{key_of(series)}: {len(series):,} bars, {first} to {last}")

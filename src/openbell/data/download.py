@@ -18,6 +18,7 @@ from openbell.data.budgets import Spent
 from openbell.data.catalog import Catalog, Key, Origin, series_of
 from openbell.data.catalog.apart import put_apart
 from openbell.data.catalog.caveats import write_caveats
+from openbell.data.catalog.facts import disputes, place_actions
 from openbell.data.catalog.spans import subtract
 from openbell.data.providers.protocol import Batch, Deeds, Provider, Span, Wary
 from openbell.data.quarantine import describe, sift
@@ -134,6 +135,9 @@ class Download:
                     revise=self._asking.revise,
                 )  # fmt: skip
                 await asyncio.to_thread(write_caveats, catalog.root, source, self._symbol, caveats, part)
+            if not self._asking.revise:
+                known = catalog.facts(source.provider, self._symbol)
+                self.notes += disputes(known, place_actions(found, source.calendar))
             self.notes += [one.said for one in caveats]
 
     async def _deeds(self, span: Span) -> Deeds:

@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from html import escape
 
 from openbell.core.market import as_datetime
+from openbell.data.bars import FindingKind
 from openbell.data.health import Health
 from openbell.reporting.html import palette
 from openbell.reporting.html.markup import Cell, Column, section, table
 from openbell.reporting.html.page import own
 
+#: What a run books wrongly.
+_SERIOUS = {"damaged", FindingKind.UNRECORDED_SPLIT, FindingKind.UNBOOKED_ACTION}
+#: A kind is longer than a notice's level elsewhere, and a path has no place to break at.
+_STYLE = """
+.notices li { grid-template-columns: 9.5rem 1fr; overflow-wrap: anywhere; }
+@media (max-width: 40rem) { .notices li { grid-template-columns: 1fr; gap: 0; } }
+"""
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
@@ -27,7 +35,8 @@ def render(healths: Sequence[Health], *, catalog: str) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
         "<meta name='color-scheme' content='light dark'>\n<link rel='icon' href='data:,'>\n"
-        f"<title>Data health: Openbell</title>\n<style>{palette.css()}{own('style.css')}</style>\n</head>\n"
+        "<title>Data health: Openbell</title>\n"
+        f"<style>{palette.css()}{own('style.css')}{_STYLE}</style>\n</head>\n"
         "<body>\n<main>\n<header><p class='eyebrow'>Openbell data health</p>"
         f"<h1>{escape(catalog)}</h1><p class='verdict'>{escape(verdict)}</p></header>\n"
         f"{_series(healths)}{_findings(healths)}{_apart(healths)}</main>\n</body>\n</html>\n"
@@ -36,14 +45,16 @@ def render(healths: Sequence[Health], *, catalog: str) -> str:
 
 def _series(healths: Sequence[Health]) -> str:
     columns = [
-        Column("Series"), Column("Bars", number=True), Column("First"), Column("Last"),
-        Column("Splits", number=True), Column("Dividends", number=True),
-        Column("Findings", number=True), Column("Apart", number=True),
+        Column("Series"), Column("Findings", number=True), Column("Apart", number=True),
+        Column("Bars", number=True), Column("First"), Column("Last"), Column("Splits", number=True),
+        Column("Dividends", number=True),
     ]  # fmt: skip
     rows = [
         [Cell(name_of(one)), *(Cell(text) for text in (
-            f"{one.bars:,}", day(one.first), day(one.last), f"{one.splits:,}", f"{one.dividends:,}",
-            f"{len(one.findings) + bool(one.damage):,}", f"{len(one.apart):,}",
+            "damaged" if one.damage else f"{len(one.findings):,}", f"{len(one.apart):,}",
+            *(("–",) * 5 if one.damage else (
+                f"{one.bars:,}", day(one.first), day(one.last), f"{one.splits:,}", f"{one.dividends:,}",
+            )),
         ))]
         for one in healths
     ]  # fmt: skip
@@ -51,25 +62,47 @@ def _series(healths: Sequence[Health]) -> str:
 
 
 def _findings(healths: Sequence[Health]) -> str:
-    rows = [[Cell("damaged"), Cell(one.damage)] for one in healths if one.damage]
-    rows += [[Cell(found.kind.value), Cell(found.message)] for one in healths for found in one.findings]
-    if not rows:
-        return ""
-    columns = [Column("Kind"), Column("What was noticed")]
-    return section("findings", "Findings", table("What was noticed", columns, rows))
+    told = [
+        (name_of(one), [
+            *([("damaged", one.damage)] if one.damage else []),
+            *((found.kind.value, found.message) for found in one.findings),
+        ])
+        for one in healths
+    ]  # fmt: skip
+    return _notices("findings", "Findings", told, lead="What was noticed, each with what to do about it.")
 
 
 def _apart(healths: Sequence[Health]) -> str:
-    rows = [
-        list(map(Cell, (name_of(one), f"{as_datetime(bar.time):%F %H:%M}Z", bar.kind.value, bar.reason)))
+    told = [
+        (name_of(one), [
+            (f"{as_datetime(bar.time):%F %H:%M}Z", f"{_words(bar.kind)}: {bar.reason}")
+            for bar in one.apart
+        ])
         for one in healths
-        for bar in one.apart
-    ]
-    if not rows:
-        return ""
-    columns = [Column("Series"), Column("Bar of"), Column("Kind"), Column("Reason")]
-    lead = "Bars that were sent and are not used."
-    return section("apart", "Quarantine", table("Bars that are kept apart", columns, rows), lead=lead)
+    ]  # fmt: skip
+    return _notices("apart", "Quarantine", told, lead="Bars that were sent and are not used, and why.")
+
+
+def _notices(
+    anchor: str, title: str, told: Sequence[tuple[str, Sequence[tuple[str, str]]]], *, lead: str
+) -> str:
+    """Return a section with a list for each series that has something; nothing if none has."""
+    lists = "".join(
+        f"<h3>{escape(name)}</h3><ul class='notices'>"
+        + "".join(
+            f"<li class='{'serious' if kind in _SERIOUS else 'caution'}'>"
+            f"<span class='level'>{escape(_words(kind))}</span><span>{escape(words)}</span></li>"
+            for kind, words in notices
+        )
+        + "</ul>"
+        for name, notices in told
+        if notices
+    )
+    return section(anchor, title, lists, lead=lead) if lists else ""
+
+
+def _words(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def name_of(one: Health) -> str:

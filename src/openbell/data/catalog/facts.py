@@ -39,6 +39,7 @@ class Facts:
     told: tuple[Told, ...] = ()
     instrument: Instrument | None = None
     caveats: tuple[Caveat, ...] = ()  #: what was told and no action says
+    own: tuple[Action, ...] = ()  #: those of the actions that somebody wrote by hand, and not the provider
 
     def with_instrument(self, instrument: Instrument) -> Facts:
         """Return the same with other facts of the instrument."""
@@ -71,6 +72,7 @@ def read_facts(root: Path, provider: str, symbol: str) -> Facts:
             ),
             None if body["instrument"] is None else Instrument(**body["instrument"]),
             tuple(Caveat(**one) for one in body.get("caveats", ())),  # files of before have none
+            tuple(_action(one, path) for one in body.get("own", ())),  # as with these
         )
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, f"{type(error).__name__}: {error}") from error
@@ -87,6 +89,7 @@ def write_facts(root: Path, provider: str, symbol: str, known: Facts) -> None:
         ],
         "instrument": None if known.instrument is None else asdict(known.instrument),
         "caveats": [asdict(one) for one in known.caveats],
+        "own": [_described(action) for action in known.own],
     }
     write_document(facts_path(root, provider, symbol), body)
 
@@ -131,18 +134,23 @@ def merge_actions(
 ) -> Facts:
     """Lay new actions over those that are known, by the rule of `merging`.
 
-    Two actions are the same if all is the same; they differ if they are of one kind on one date.
+    Two actions are the same if all is the same; they differ if they are of one kind on one date. What
+    somebody wrote by hand stays where the provider has nothing, and where it differs, until a revision.
 
     Raises:
         BadData: Actions differ and `revise` is not given; names the first.
     """
+    if not origin.hand and not revise:
+        held = {(type(action), action.ex) for action in known.own}
+        actions = [a for a in actions if a in known.actions or (type(a), a.ex) not in held]
     same = set(known.actions) & set(actions)
     taken = {(type(action), action.ex) for action in actions}
     lost = [
         action
         for action in known.actions
         if action not in same
-        if (type(action), action.ex) in taken or (covers and covers.start <= action.ex < covers.end)
+        if (type(action), action.ex) in taken
+        or (covers and covers.start <= action.ex < covers.end and (origin.hand or action not in known.own))
     ]
     if lost and not revise:
         first = lost[0]
@@ -153,12 +161,29 @@ def merge_actions(
     kept = [action for action in known.actions if action not in lost]
     added = [action for action in dict.fromkeys(actions) if action not in same]
     covered = unite([*known.covered, *([covers] if covers else [])])
-    if not added and not lost and covered == known.covered:
+    own = tuple(a for a in known.own if a in kept and (origin.hand or a not in same))
+    own += tuple(added) if origin.hand else ()
+    if not added and not lost and covered == known.covered and own == known.own:
         return known
-    told = Told(origin, len(actions), tuple(lost))
     return replace(
-        known, actions=tuple(sorted([*kept, *added], key=_order)), covered=covered, told=(*known.told, told)
+        known,
+        actions=tuple(sorted([*kept, *added], key=_order)),
+        covered=covered,
+        told=(*known.told, Told(origin, len(actions), tuple(lost))),
+        own=own,
     )
+
+
+def disputes(known: Facts, actions: Iterable[Action]) -> list[str]:
+    """Say which of a provider's actions, as placed, are otherwise in what somebody wrote by hand."""
+    held = {(type(action), action.ex): action for action in known.own}
+    pairs = [(held.get((type(action), action.ex)), action) for action in actions]
+    return [
+        f"{own.symbol}: {_shown(own)} of {moment(own.ex)} was written by hand and stays; the provider has "
+        f"{_shown(other)}, which --revise takes"
+        for own, other in pairs
+        if own is not None and own != other
+    ]
 
 
 def _shown(action: Action) -> str:

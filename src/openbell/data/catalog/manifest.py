@@ -30,11 +30,13 @@ class Origin:
         provider: Who gave them.
         fetched: When, ns UTC; 0 where that is not known.
         request: What was asked, such as `AAPL 1m 2024-01-02 to 2024-01-05`, or a file's name. No secrets.
+        hand: Whether it was not the provider that was asked, but somebody who wrote it in its name.
     """
 
     provider: str
     fetched: int = 0
     request: str = ""
+    hand: bool = False
 
 
 class Part(NamedTuple):

@@ -75,7 +75,7 @@ class Catalog:
             BadData: Bars break a rule, or differ from what is stored.
             ConfigError: The folder cannot be written.
         """
-        key, came = key_of(series), origin or Origin(series.source.provider)
+        key, came = key_of(series), origin or Origin(series.source.provider, hand=True)
         folder = folder_of(self.root, key)
         if series.actions:
             self.write_actions(series.source, series.symbol, series.actions, origin=came, revise=revise)
@@ -157,7 +157,9 @@ class Catalog:
     ) -> None:
         """Add a symbol's splits, dividends and the like to what its provider has said before.
 
-        An ex-date that is a date's midnight in UTC becomes the open of its session, or of the next.
+        What is written without an origin, or with one that says so, is by hand: a later fetch neither misses
+        nor overwrites it, unless it revises. An ex-date that is a date's midnight in UTC becomes the open of
+        its session, or of the next.
 
         Args:
             source: Its provider, and the calendar.
@@ -171,7 +173,7 @@ class Catalog:
             BadData: An action differs from what is stored, or is stored in `covers` and not given.
             ConfigError: The folder cannot be written.
         """
-        came, provider = origin or Origin(source.provider), source.provider
+        came, provider = origin or Origin(source.provider, hand=True), source.provider
         placed = place_actions(actions, source.calendar)
         with lock(facts_path(self.root, provider, symbol).parent):
             known = self.facts(provider, symbol)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -97,6 +98,7 @@ class YahooProvider:
         self._cache = cache or str(cache_folder("yahoo") or "")
         if not self._cache:
             raise ConfigError("yahoo: there is no home for a cache; set providers.yahoo.cache to a folder")
+        self._cache = str(Path(self._cache).absolute())  # yfinance opens it whenever it likes
         self._wire = Wire(url, timeout)
         self._days: dict[str, tuple[int, Frame | None]] = {}
         self._placed = False
