@@ -120,7 +120,7 @@ def test_events_are_told_once_also_by_a_watcher_that_comes_later(hook: Hook, tmp
     look()
     words = ["paper", "sma_cross", "--symbols", "AAPL", "--replay", "2012-01-03", "--until", "2012-03-30"]
     assert run(*words, "--state", str(tmp_path / "state/one")).code == 0
-    Book(tmp_path / "state").keep_places({"one": 0})
+    Book(tmp_path / "state").places.keep({"one": 0})
     look()
     look()
     (message,) = [one["message"] for one in hook.heard]

@@ -78,6 +78,7 @@ TESTED_APART = (
     ("dashboard",),
     ("serve",),
     ("alerts",),  # test_alerts
+    ("traces",),  # test_traces
 )
 
 

@@ -42,3 +42,21 @@ def serve(
     from openbell.cli.serve import run_server
 
     return run_server(state=state, reports=reports, host=host, port=port, dashboard=False)
+
+
+@command(serving, "openbell traces --to http://127.0.0.1:4318")
+def traces(
+    *,
+    to: Annotated[
+        str, typer.Option("--to", metavar="URL", help="A collector, by OTLP over HTTP.")
+    ],
+    state: State = None,
+) -> Answer:
+    """Send what each bar led to as OpenTelemetry's traces, until Ctrl-C.
+
+    A trace joins a bar, its orders, their acceptance and their fills. It reads the sessions' journals: no
+    session waits for it. Headers, such as a key, are in OTEL_EXPORTER_OTLP_HEADERS.
+    """
+    from openbell.cli.traces import send_traces
+
+    return send_traces(to, state)

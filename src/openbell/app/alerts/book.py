@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from openbell.app.places import Places
 from openbell.utils.jsonlines import read_lines
 from openbell.utils.logging import hide
 
@@ -20,7 +21,8 @@ class Book:
     """The book of alerts of one folder of sessions."""
 
     def __init__(self, folder: Path) -> None:
-        self.path, self._places = folder / NAME, folder / _PLACES
+        self.path = folder / NAME
+        self.places = Places(folder / _PLACES)  #: up to which event each session was looked at
 
     def note(self, target: str, outcome: str, *, title: str, body: str, why: str = "") -> None:
         """Write down what became of a message: `sent`, `failed` (it is tried again) or `lost`."""
@@ -39,18 +41,3 @@ class Book:
     def counts(self) -> Counter[tuple[str, str]]:
         """Return how many messages there were, by target and outcome."""
         return Counter((line["target"], line["outcome"]) for line in read_lines(self.path))
-
-    def places(self) -> dict[str, int]:
-        """Return up to which event each session was looked at."""
-        try:
-            found: dict[str, int] = json.loads(self._places.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # nobody has looked yet
-            return {}
-        return found
-
-    def keep_places(self, places: Mapping[str, int]) -> None:
-        """Keep up to which event each session was looked at."""
-        self._places.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._places.with_suffix(".new")
-        fresh.write_text(json.dumps(places), encoding="utf-8")
-        fresh.replace(self._places)

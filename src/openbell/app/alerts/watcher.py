@@ -46,7 +46,7 @@ class Watcher:
             self._boxes[name] = box = Postbox(target, rules)
             self._outlets[name] = Outlet(sender.send, self._told_of(name, box))
         self._stages, self._watch = Stages(rules.drawdown), Watch()
-        self._places = self._book.places()
+        self._places = self._book.places.read()
         self._summed = _next(rules.summary, clock()) if rules.summary is not None else None
         self._pinged = 0.0
         self._is_first = True
@@ -93,7 +93,7 @@ class Watcher:
                 self._put(finding, now)
         self._is_first = False
         if moved:
-            self._book.keep_places(self._places)
+            self._book.places.keep(self._places)
         self._ping(now)
         self.post()
 
