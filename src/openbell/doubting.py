@@ -11,7 +11,7 @@ import numpy as np
 from openbell import run
 from openbell.backtesting.harder import Harder, harder_ways
 from openbell.backtesting.histories import observe
-from openbell.backtesting.laws import law, permute_bars, worlds
+from openbell.backtesting.laws import fit, permute_bars, worlds
 from openbell.backtesting.measures import MEASURES, measure
 from openbell.backtesting.pairing import Paired, pair_anew
 from openbell.backtesting.plan import Plan
@@ -20,7 +20,7 @@ from openbell.core.errors import BadData, ConfigError, StrategyError
 from openbell.data.bars import Floats, Series
 from openbell.execution.brokers.hindered import Hindrance
 from openbell.reporting.result import Result
-from openbell.reporting.robustness import Asked, Rerun, Robustness
+from openbell.reporting.robustness import Asked, History, Rerun, Robustness
 from openbell.run.engines import WORTH_COMPILING, Progress
 
 #: Orders of the returns that positions are held against: cheap, as nothing is run again.
@@ -81,15 +81,16 @@ def examine(result: Result, asked: Asked, *, progress: Progress | None = None) -
             "whose strategy decides the same each time"
         )
     reruns = [runner.trade(way) for way in ways]
-    drawn: dict[str, Floats] = {}
+    drawn: dict[str, History] = {}
     permuted: Floats = np.empty((0, len(MEASURES)))
     count = 0
     if laws or asked.permutations:
         observed = observe(series)
         count = observed.sessions
         for name in laws:
-            draw = law(name, observed, block=asked.block)
-            drawn[name] = runner.over(worlds(draw, asked.histories, seed=asked.seed), name)
+            law = fit(name, observed, block=asked.block)
+            made = runner.over(worlds(law.draw, asked.histories, seed=asked.seed), name)
+            drawn[name] = History(made, law.told)
         shuffled = worlds(partial(permute_bars, observed), asked.permutations, seed=asked.seed)
         permuted = runner.over(shuffled, "permutation")
     return Robustness(result, asked, own, reruns, drawn, permuted, _paired(result, asked), count)

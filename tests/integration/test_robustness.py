@@ -62,11 +62,11 @@ def test_scaled_costs_scale_every_part_and_nothing_else():
 
 def test_histories_and_permutations_are_judged_by_the_figure_that_is_asked(made, result):
     assert set(made.histories) == set(LABELS)
-    assert all(values.shape == (4, len(MEASURES)) for values in made.histories.values())
+    assert all(values.shape == (4, len(MEASURES)) for values, _ in made.histories.values())
     assert made.permuted.shape == (9, len(MEASURES))
     other = ob.robustness(result, figure="volatility", prices="gbm", **FEW)
     at = MEASURES.index("volatility")
-    low = np.mean(other.histories["gbm"][:, at] <= other.own[at])
+    low = np.mean(other.histories["gbm"].values[:, at] <= other.own[at])
     assert other.place("gbm") == pytest.approx(low)  # of volatility less is better
     assert "volatility" in repr(other)
 
@@ -82,8 +82,8 @@ def test_compiled_runs_say_what_events_say(result, monkeypatch, made):
     monkeypatch.setattr("openbell.doubting.WORTH_COMPILING", 1)
     compiled = ob.robustness(result, **FEW)
     np.testing.assert_allclose(compiled.permuted, made.permuted, rtol=1e-9)
-    for law, values in made.histories.items():
-        np.testing.assert_allclose(compiled.histories[law], values, rtol=1e-9)
+    for law, history in made.histories.items():
+        np.testing.assert_allclose(compiled.histories[law].values, history.values, rtol=1e-9)
 
 
 def test_a_class_runs_through_events_whatever_there_is_to_do(monkeypatch):

@@ -10,7 +10,7 @@ from tests.unit.fill_desk import intraday, series
 
 import openbell as ob
 from openbell.backtesting.histories import observe
-from openbell.backtesting.laws import law, permute_bars, worlds
+from openbell.backtesting.laws import fit, permute_bars, worlds
 from openbell.backtesting.regimes import fit_regimes
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import Dividend, Split
@@ -25,7 +25,7 @@ def observed():
 
 
 def draws(name, seen):
-    return law(name, seen) if name != "permuted" else lambda random: permute_bars(seen, random)
+    return fit(name, seen).draw if name != "permuted" else lambda random: permute_bars(seen, random)
 
 
 def moves(made):
@@ -57,12 +57,12 @@ def test_the_same_seed_and_number_give_the_same_history(name):
 
 def test_brownian_motion_has_the_means_and_covariances_of_the_returns():
     real = observed().parts.moves[1:]
-    drawn = np.concatenate([moves(made) for made in worlds(law("gbm", observed()), 100, seed=1)])
+    drawn = np.concatenate([moves(made) for made in worlds(fit("gbm", observed()).draw, 100, seed=1)])
     error = real.std(axis=0) / np.sqrt(len(drawn))
     assert (np.abs(drawn.mean(axis=0) - real.mean(axis=0)) < 4.0 * error).all()
     assert np.cov(drawn.T) == pytest.approx(np.cov(real.T), rel=0.02)
     gaps = np.concatenate([
-        np.log(made[0].open[1:] / made[0].close[:-1]) for made in worlds(law("gbm", observed()), 30, seed=1)
+        np.log(made[0].open[1:] / made[0].close[:-1]) for made in worlds(draws("gbm", observed()), 30, seed=1)
     ])  # fmt: skip
     parts = observed().parts
     night, day = parts.gap[1:, 0].var(), parts.body[1:, 0].var()
@@ -72,7 +72,7 @@ def test_brownian_motion_has_the_means_and_covariances_of_the_returns():
 def test_blocks_keep_what_moves_together_and_shuffling_keeps_every_bar():
     real = observed().parts.moves[1:]
     together = np.corrcoef(real.T)[0, 1]
-    drawn = np.concatenate([moves(made) for made in worlds(law("blocks", observed()), 40, seed=2)])
+    drawn = np.concatenate([moves(made) for made in worlds(fit("blocks", observed()).draw, 40, seed=2)])
     assert np.corrcoef(drawn.T)[0, 1] == pytest.approx(together, abs=0.02)
     pairs = {tuple(row) for row in real.round(9).tolist()}
     assert {tuple(row) for row in drawn.round(9).tolist()} <= pairs
@@ -98,7 +98,7 @@ def test_two_regimes_are_found_where_there_are_two():
 
 def test_regimes_have_the_fat_tails_that_one_law_has_not():
     def kurtosis(name):
-        drawn = np.concatenate([moves(made)[:, 0] for made in worlds(law(name, observed()), 20, seed=6)])
+        drawn = np.concatenate([moves(made)[:, 0] for made in worlds(fit(name, observed()).draw, 20, seed=6)])
         return float((((drawn - drawn.mean()) / drawn.std()) ** 4).mean())
 
     assert kurtosis("gbm") == pytest.approx(3.0, abs=0.15)
@@ -128,7 +128,7 @@ def test_sessions_of_minutes_are_drawn_whole():
     seen = observe([series(rows, spans=spans, timeframe="30m")])
     assert seen.width == 13
     assert seen.sessions == len(opens) - 1
-    (made,) = worlds(law("blocks", seen, block=2.0), 1, seed=1)
+    (made,) = worlds(fit("blocks", seen, block=2.0).draw, 1, seed=1)
     real = np.log(seen.series[0].close / seen.series[0].open).reshape(-1, 13).round(9)
     drawn = np.log(made[0].close / made[0].open).reshape(-1, 13).round(9)
     assert {tuple(row) for row in drawn.tolist()} <= {tuple(row) for row in real.tolist()}
@@ -138,14 +138,14 @@ def test_what_cannot_be_drawn_from_is_refused():
     with pytest.raises(BadData, match="5 whole sessions that X has"):
         observe([series(["1 2 1 2"] * 5)])
     with pytest.raises(ConfigError, match="did you mean 'blocks'"):
-        law("block", observed())
+        fit("block", observed())
     rows = [f"{p} {p} {p} {p}" for p in range(100, 140)]
     base = series(rows)
     known = type(base)(**{
         **{name: getattr(base, name) for name in base.__dataclass_fields__}, "extra": {"pe": base.close}
     })  # fmt: skip
     with pytest.raises(ConfigError, match="column 'pe'"):
-        law("gbm", observe([known]))
-    assert next(worlds(law("blocks", observe([known])), 1, seed=0))[0].extra["pe"].shape == (40,)
+        fit("gbm", observe([known]))
+    assert next(worlds(fit("blocks", observe([known])).draw, 1, seed=0))[0].extra["pe"].shape == (40,)
     with pytest.raises(BadData, match="no positive number"):
         observe([series(["1 1 0 1"] * 40)])

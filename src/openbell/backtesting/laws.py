@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,8 +27,15 @@ def worlds(draw: Draw, count: int, *, seed: int) -> Iterator[list[Series]]:
         yield draw(np.random.default_rng([seed, number]))
 
 
-def law(name: str, observed: Observed, *, block: float | None = None) -> Draw:
-    """Fit a law to what was observed, and return what draws from it.
+class Law(NamedTuple):
+    """A fitted law."""
+
+    draw: Draw
+    told: Mapping[str, float]  #: what was fitted, by name; returns are logarithms, of a bar
+
+
+def fit(name: str, observed: Observed, *, block: float | None = None) -> Law:
+    """Fit a law to what was observed.
 
     Args:
         name: `gbm`, `regimes` or `blocks`.
@@ -40,17 +48,18 @@ def law(name: str, observed: Observed, *, block: float | None = None) -> Draw:
     """
     if name not in LAWS:
         raise ConfigError(f"prices={name!r} is unknown{nearest(name, LAWS)}")
-    fit = LAWS[name]
-    if fit is None:
+    fitting = LAWS[name]
+    if fitting is None:
         length = block_length(observed.market) if block is None else block
-        return partial(draw_blocks, observed, min(length, float(observed.sessions - 1)))
+        length = min(length, float(observed.sessions - 1))
+        return Law(partial(draw_blocks, observed, length), {"block": length})
     extra = [column for one in observed.series for column in one.extra]
     if extra:
         raise ConfigError(
             f"prices={name!r} cannot make the column {extra[0]!r}, which the bars have beside their prices; "
             "use prices='blocks'"
         )
-    return fit(observed)
+    return fitting(observed)
 
 
 def draw_blocks(observed: Observed, length: float, random: np.random.Generator) -> list[Series]:
@@ -83,15 +92,17 @@ def permute_bars(observed: Observed, random: np.random.Generator) -> list[Series
     return observed.build(made, bodies)
 
 
-def fit_brownian(observed: Observed) -> Draw:
+def fit_brownian(observed: Observed) -> Law:
     """Fit a geometric Brownian motion: normal log returns with the means and covariances of the real ones."""
     moves = observed.parts.moves[1:]
     mean, root = moves.mean(axis=0), _root(_covariance(moves, np.ones(len(moves))))
     states = np.zeros(len(moves), np.int64)
-    return lambda random: _walk(observed, random, states, mean[None], root[None])
+    market = moves.mean(axis=1)
+    told = {"mean": float(market.mean()), "deviation": float(market.std(ddof=1))}
+    return Law(lambda random: _walk(observed, random, states, mean[None], root[None]), told)
 
 
-def fit_switching(observed: Observed) -> Draw:
+def fit_switching(observed: Observed) -> Law:
     """Fit two regimes of the market, which all symbols share, and each symbol's law in both.
 
     The chain is fitted to the mean of the symbols' returns by `fit_regimes`; means and covariances are those
@@ -101,11 +112,25 @@ def fit_switching(observed: Observed) -> Draw:
     found = fit_regimes(moves.mean(axis=1))
     means = np.array([found.shares[:, k] @ moves / found.shares[:, k].sum() for k in range(2)])
     roots = np.array([_root(_covariance(moves, found.shares[:, k])) for k in range(2)])
-    return lambda random: _walk(observed, random, _chain(found, len(moves), random), means, roots)
+    told = {
+        f"{state}_{name}": float(value)
+        for name, values in (
+            ("mean", found.means), ("deviation", found.deviations), ("bars", 1.0 / (1.0 - found.stays)),
+        )
+        for state, value in zip(("calm", "wild"), values, strict=True)
+    }  # fmt: skip
+    draw = partial(_switch, observed, found, means, roots)
+    return Law(draw, told)
+
+
+def _switch(
+    observed: Observed, found: Regimes, means: Floats, roots: Floats, random: np.random.Generator
+) -> list[Series]:
+    return _walk(observed, random, _chain(found, len(observed.parts.gap) - 1, random), means, roots)
 
 
 #: What fits each law; blocks have none.
-LAWS: Mapping[str, Callable[[Observed], Draw] | None] = {
+LAWS: Mapping[str, Callable[[Observed], Law] | None] = {
     "gbm": fit_brownian, "regimes": fit_switching, "blocks": None,
 }  # fmt: skip
 

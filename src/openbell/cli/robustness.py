@@ -36,7 +36,7 @@ def _table(made: Robustness) -> Table:
     """Return every run in a row, or the quantiles of many."""
     own = dict(zip(MEASURES, made.own.tolist(), strict=True))
     rows = [("as recorded", own), *((one.name, one.middle) for one in made.reruns)]
-    many = [(LABELS[law], values) for law, values in made.histories.items()]
+    many = [(LABELS[law], history.values) for law, history in made.histories.items()]
     if len(made.permuted):
         many.append(("prices in other orders", made.permuted))
     for name, values in many:

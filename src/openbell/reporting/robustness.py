@@ -85,6 +85,27 @@ class Rerun(NamedTuple):
         return dict(zip(SHOWN, spread_of(self.values)[:, 1].tolist(), strict=True))
 
 
+class History(NamedTuple):
+    """A law's histories, and what the strategy did over them."""
+
+    values: Floats  #: (histories, measures)
+    told: Mapping[str, float]  #: what was fitted, by name
+
+    @property
+    def words(self) -> str:
+        """What was fitted, in words: returns are logarithms, of a bar."""
+        told = self.told
+        if "block" in told:
+            return f"blocks of {told['block']:.1f} sessions on average"
+        if "mean" in told:
+            return f"mean {told['mean']:.3%}, deviation {told['deviation']:.2%}"
+        return "; ".join(
+            f"{state}: mean {told[f'{state}_mean']:.3%}, deviation {told[f'{state}_deviation']:.2%}, for "
+            f"{told[f'{state}_bars']:,.0f} bars"
+            for state in ("calm", "wild")
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Robustness:
     """A run beside what became of it elsewhere."""
@@ -93,7 +114,7 @@ class Robustness:
     asked: Asked
     own: Floats  #: (measures,) of the run
     reruns: Sequence[Rerun]
-    histories: Mapping[str, Floats]  #: by law, (histories, measures)
+    histories: Mapping[str, History]  #: by law
     permuted: Floats  #: (permutations, measures)
     paired: Paired | None  #: None where nothing was held
     sessions: int  #: that histories are drawn from
@@ -112,7 +133,7 @@ class Robustness:
 
     def place(self, name: str) -> float:
         """Return the share of a law's histories over which the run would have done as well or better."""
-        return float(np.mean(self.scores(self.histories[name]) >= self.scores(self.own)))
+        return float(np.mean(self.scores(self.histories[name].values) >= self.scores(self.own)))
 
     @cached_property
     def probability(self) -> float | None:
@@ -147,7 +168,7 @@ class Robustness:
             lines.append(f"under harder trading it is {shown(name, worst[1])} at worst, with {worst[0].name}")
         if self.result.plan.costs.free:
             lines.append("the run has no costs, and three times none is none: run it with costs")
-        for law, values in self.histories.items():
+        for law, (values, _) in self.histories.items():
             low, middle, high = (
                 shown(name, value)
                 for value in np.nanquantile(self.scores(values), SPREAD) * self.asked.objective.sign
@@ -185,8 +206,10 @@ class Robustness:
             },
             "quantiles": list(SPREAD),
             "histories": {
-                law: {"runs": len(values), "reach": self.place(law), **_quantiles(values)}
-                for law, values in self.histories.items()
+                law: {
+                    "runs": len(values), "fitted": dict(told), "reach": self.place(law), **_quantiles(values),
+                }
+                for law, (values, told) in self.histories.items()
             },
             "permutation": None if self.probability is None else {
                 "runs": len(self.permuted), "p": self.probability, **_quantiles(self.permuted),

@@ -58,11 +58,15 @@ def _stress(made: Robustness) -> str:
 
 def _histories(made: Robustness, drawn: dict[str, Any]) -> str:
     body = ""
-    for law, values in made.histories.items():
+    for law, history in made.histories.items():
+        values = history.values
         name = f"history-{law}"
         drawn[name] = _spread(made, made.scores(values) * made.asked.objective.sign)
         words = f"{capitalised(made.figure)} over {len(values):,} histories by {LABELS[law]}"
-        facts = [("Reach the run's own", f"{made.place(law):.0%} of the histories")]
+        facts = [
+            ("Reach the run's own", f"{made.place(law):.0%} of the histories"),
+            ("Fitted", history.words),
+        ]
         rows = _quantiles(values)
         caption = f"The strategy over {LABELS[law]}: so many of the histories are below"
         body += (
