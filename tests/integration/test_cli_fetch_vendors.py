@@ -158,7 +158,7 @@ def test_actions_that_were_written_before_the_first_fetch_stay(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     ex = second("2024-03-04") * 10**9
     paid = Dividend("AAPL", second("2024-05-10") * 10**9, 0.25)
-    mine = [Split("AAPL", ex, 2, 1), paid]
+    mine: list[Split | Dividend] = [Split("AAPL", ex, 2, 1), paid]
     Catalog("data/catalog").write_actions(Source("yahoo", "yahoo"), "AAPL", mine)
     server = serve_yahoo()
     server.splits["AAPL"] = [("2024-03-04", 4, 1)]
