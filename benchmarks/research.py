@@ -87,7 +87,7 @@ def bars() -> Series:
 class Work(NamedTuple):
     """What is timed, and by how much a time has to be multiplied where less than all of it is done."""
 
-    run: Callable[[], object]
+    run: Callable[[], Any]
     times: float = 1.0
 
 
@@ -186,7 +186,7 @@ def measure(size: Size, *, rounds: int) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _clock(run: Callable[[], object]) -> float:
+def _clock(run: Callable[[], Any]) -> float:
     began = time.perf_counter()
     run()
     return time.perf_counter() - began
