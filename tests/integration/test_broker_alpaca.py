@@ -295,6 +295,10 @@ async def test_an_order_of_another_life_is_replaced_and_cancelled_by_its_id():
         other = again(d)
         await other.cancel("ob-2")
         await d.ear.until_status("ob-2", S.CANCELLED)
+        replaced, cancelled = d.x.orders.values()
+        assert [one.limit for one in (replaced, cancelled)] == [90, 91]
+        assert replaced.replaced_by == cancelled.id
+        assert (cancelled.client_id, cancelled.status) == ("ob-2", S.CANCELLED)
         for broker in (fresh, other):
             await broker.close()
 

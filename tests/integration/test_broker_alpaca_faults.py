@@ -115,6 +115,8 @@ async def test_a_stream_that_breaks_comes_back_and_says_so():
         await d.ear.until_links(True, False, True)
         await d.broker.place(order("ob-1"))
         await d.ear.until_status("ob-1", S.FILLED)
+        fill = await d.ear.until(lambda h: isinstance(h, Execution))
+        assert (fill.client_id, fill.quantity) == ("ob-1", 10)
 
 
 async def test_fills_while_the_stream_is_down_are_told_when_asked_for():
@@ -231,6 +233,7 @@ async def test_closing_twice_does_nothing():
     async with desk() as d:
         await d.broker.close()
         await d.broker.close()
+        assert [one async for one in d.broker.events() if not isinstance(one, Link)] == []  # they have ended
 
 
 @pytest.mark.parametrize(

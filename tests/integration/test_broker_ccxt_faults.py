@@ -16,7 +16,7 @@ from openbell.core.errors import BadData, ConfigError, Rejected, Retryable
 from openbell.core.types import Instrument, OrderStatus, TimeInForce
 from openbell.execution.brokers import ccxt_stream
 from openbell.execution.brokers.ccxt import CcxtBroker
-from openbell.execution.port import Report
+from openbell.execution.port import Execution, Report
 
 S = OrderStatus
 
@@ -121,7 +121,9 @@ async def test_a_stream_that_drops_comes_back() -> None:
         scene.server.deaf = False
         await scene.ear.until_link(up=True)
         await scene.broker.place(order("a"))
-        await scene.ear.until(is_fill)
+        (fill,) = await scene.ear.until(is_fill)
+        assert isinstance(fill, Execution)
+        assert (fill.client_id, fill.quantity) == ("a", Decimal("0.5"))  # no look at the account is due
 
 
 async def test_a_mute_stream_is_noticed() -> None:

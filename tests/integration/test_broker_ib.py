@@ -206,6 +206,9 @@ async def test_an_entry_may_have_a_target_alone() -> None:
         await scene.broker.place(order("a", take_profit=110))
         scene.x.trade("AAPL", 111)
         await scene.ear.until_status("a-tp", S.FILLED)
+        assert [order.client_id for order in scene.x.orders.values()] == ["a", "a-tp"]
+        assert await scene.broker.holdings() == []
+        assert [fill.price for fill in scene.x.fills] == [100, 111]
 
 
 async def test_a_pair_whose_stop_fills_at_once_is_refused_with_its_target() -> None:
@@ -214,6 +217,7 @@ async def test_a_pair_whose_stop_fills_at_once_is_refused_with_its_target() -> N
         with pytest.raises(Rejected, match="error 110"):
             await scene.broker.place(order("p", side=-1, limit="110.001", stop_loss=105, reduce_only=True))
         await scene.ear.until_status("p-sl", S.FILLED)
+        assert await scene.broker.holdings() == []
 
 
 # --- refusals ---------------------------------------------------------------------------------------------

@@ -98,6 +98,9 @@ async def test_tws_restarts_and_the_orders_are_still_ours() -> None:
         await scene.ear.until_link(up=True)
         await scene.broker.cancel("a")
         await scene.ear.until_status("a", S.CANCELLED)
+        (ours,) = scene.x.orders.values()
+        assert (ours.client_id, ours.status) == ("a", S.CANCELLED)
+        assert list(scene.tws.clients) == [81]  # it came back by the number that its orders belong to
 
 
 async def test_a_tws_that_comes_back_with_another_account_ends_it() -> None:
