@@ -18,7 +18,7 @@ from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.portfolio.sketch import sketch_of
 from openbell.storage import trials as ledgers
-from openbell.storage.trialrecords import Batch, Seen
+from openbell.storage.trialrecords import Batch, Seen, sum_up
 from openbell.storage.trials import TrialLedger
 
 DAYS = (14_000 + np.arange(401)) * NANOS_PER_DAY
@@ -84,12 +84,10 @@ def test_trials_count_where_their_bars_overlap(path: Path) -> None:
         other = batch(6)._replace(idea="another (b.py)")
         assert ledger.record(other, wall=5).tried.count == 1
         assert ledger.record(batch(6)._replace(place="IBM 1d bundled"), wall=6).tried.count == 1
-        assert ledger.tried("nobody's", "AAPL 1d bundled", begin=0, end=2**62, periods=9) is None
-        known = ledger.tried(
-            "cross (a.py)", "AAPL 1d bundled", begin=int(DAYS[0]), end=int(DAYS[9]), periods=9
-        )
-        assert known is not None
-        assert known.count == 2
+        assert ledger.rows("nobody's", "AAPL 1d bundled") == []
+        known = ledger.rows("cross (a.py)", "AAPL 1d bundled")
+        assert [row.size for row in known] == [2, 1, 1, 1]
+        assert sum_up(known, 400).count == 5
 
 
 def test_ratios_of_shorter_records_count_for_less(path: Path) -> None:
@@ -261,7 +259,7 @@ def test_damage_is_one_line(path: Path) -> None:
         for ask in (
             ledger.ideas,
             lambda: ledger.seen("", "", 0),
-            lambda: ledger.tried("", "", begin=0, end=1, periods=1),
+            lambda: ledger.rows("", ""),
         ):
             with pytest.raises(ConfigError, match="no such table"):
                 ask()

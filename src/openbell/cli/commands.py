@@ -9,6 +9,7 @@ import typer
 import openbell
 from openbell.cli.alerting import alerts
 from openbell.cli.answer import Answer, Exit
+from openbell.cli.counting import trials
 from openbell.cli.datalive import data
 from openbell.cli.db import db
 from openbell.cli.doubts import doubts
@@ -64,6 +65,7 @@ app.add_typer(data, name="data")
 app.add_typer(db, name="db")
 app.add_typer(reporting, name="report")
 app.add_typer(risk, name="risk")
+app.add_typer(trials, name="trials")
 app.add_typer(research)
 app.add_typer(doubts)
 app.add_typer(forward)

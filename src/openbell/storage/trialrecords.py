@@ -91,7 +91,7 @@ class Found(NamedTuple):
 
 
 class Row(NamedTuple):
-    """Trials as they were written, without what would tell one from another."""
+    """Trials as they were written together, without what tells one from another."""
 
     seq: int
     wall: int  #: when, ns UTC
@@ -102,6 +102,7 @@ class Row(NamedTuple):
     periods: int
     sharpes: Floats
     sketch: Sketch | None
+    note: str = ""
 
 
 class Seen(NamedTuple):

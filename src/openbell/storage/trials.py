@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from openbell.core.errors import BadData, ConfigError
 from openbell.portfolio.sketch import Sketch
-from openbell.portfolio.tried import Tried
 from openbell.storage.schema import migrate
 from openbell.storage.trialrecords import (
     HOLDOUT,
@@ -38,7 +37,10 @@ from openbell.storage.trialrecords import (
 
 #: How long to wait for other processes, in seconds.
 _PATIENCE = 10.0
-_ROW = "SELECT seq, wall, kind, begin, end, size, periods, sharpes, shift, first, rows, sketch FROM trial"
+_ROW = (
+    "SELECT seq, wall, kind, begin, end, size, periods, sharpes, shift, first, rows, sketch, note FROM trial"
+)
+_EVER = 2**62
 _OF = "WHERE idea = ? AND place = ? AND begin < ? AND end > ? ORDER BY seq"
 
 
@@ -146,24 +148,16 @@ class TrialLedger:
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
-    def tried(self, idea: str, place: str, *, begin: int, end: int, periods: int) -> Tried | None:
-        """Return what was tried of an idea on bars between two moments; None if nothing was.
-
-        Args:
-            idea: Which.
-            place: On which data.
-            begin: Trials that end before this have seen other bars.
-            end: As have those that begin after this.
-            periods: Of a run's returns. The deviation is for Sharpe ratios of as many.
+    def rows(self, idea: str, place: str) -> list[Row]:
+        """Return the trials of an idea on data as they were written; `sum_up` says what they come to.
 
         Raises:
             ConfigError: The file cannot be read.
         """
         try:
-            rows = list(self._rows(idea, place, begin, end))
+            return list(self._rows(idea, place, -_EVER, _EVER))
         except sqlite3.Error as error:
             raise self._unusable(error) from error
-        return sum_up(rows, periods) if rows else None
 
     def ideas(self) -> list[tuple[str, str]]:
         """Return the ideas and what they were tried on, in the order in which they were first tried.
@@ -265,12 +259,12 @@ class TrialLedger:
 
     def _rows(self, idea: str, place: str, first: int, last: int) -> Iterator[Row]:
         for row in self._connection.execute(f"{_ROW} {_OF}", (idea, place, last, first)):
-            seq, wall, kind, begin, end, size, periods, sharpes, shift, start, rows, sketch = row
+            seq, wall, kind, begin, end, size, periods, sharpes, shift, start, rows, sketch, note = row
             drawn = None
             if sketch is not None:
                 drawn = Sketch(shift, start, np.frombuffer(sketch, "<f4").astype(np.float64), rows)
             ratios = np.frombuffer(sharpes, "<f8")
-            yield Row(seq, wall, kind, begin, end, size, periods, ratios, drawn)
+            yield Row(seq, wall, kind, begin, end, size, periods, ratios, drawn, note)
 
     def _seen(self, idea: str, place: str, since: int) -> Seen | None:
         of = "FROM trial WHERE idea = ? AND place = ? AND end > ?"
