@@ -110,7 +110,7 @@ async def test_what_the_server_says_of_its_limit_is_followed():
 
 async def test_a_stream_that_breaks_comes_back_and_says_so():
     async with desk() as d:
-        d.server.drop()
+        d.server.updates.drop()
         await d.ear.until(lambda h: isinstance(h, Link) and not h.up)
         await d.ear.until_links(True, False, True)
         await d.broker.place(order("ob-1"))
@@ -122,11 +122,11 @@ async def test_a_stream_that_breaks_comes_back_and_says_so():
 async def test_fills_while_the_stream_is_down_are_told_when_asked_for():
     async with desk() as d:
         await d.broker.place(order("ob-1", kind=T.LIMIT, limit=99))
-        d.server.taken = True
-        d.server.drop()
+        d.server.updates.taken = True
+        d.server.updates.drop()
         await d.ear.until(lambda h: isinstance(h, Link) and not h.up)
         d.x.trade("A", 99)
-        d.server.taken = False
+        d.server.updates.taken = False
         await d.ear.until_links(True, False, True)
         assert d.ear.fills == []
         (fill,) = await d.broker.executions(0)
@@ -150,22 +150,22 @@ async def test_a_stream_that_is_open_elsewhere_is_waited_for():
 @pytest.mark.parametrize("deaf", [False, True])
 async def test_a_mute_stream_is_left(deaf):
     async with desk(silence=0.3) as d:
-        d.server.muted = True
+        d.server.updates.muted = True
         await d.broker.place(order("ob-1", kind=T.LIMIT, limit=90))
-        d.server.deaf = deaf
+        d.server.updates.deaf = deaf
         lost = await d.ear.until(lambda h: isinstance(h, Link) and not h.up)
         assert "said nothing for 0.3 s" in lost.why
-        d.server.muted = d.server.deaf = False
+        d.server.updates.muted = d.server.updates.deaf = False
         await d.ear.until_links(True, False, True)
 
 
 async def test_doubled_and_turned_events_say_the_same_in_the_end():
     async with desk() as d:
-        d.server.doubled, d.server.held_back = True, []
+        d.server.updates.doubled, d.server.updates.held_back = True, []
         await d.broker.place(order("ob-1", kind=T.LIMIT, limit=99))
         d.x.trade("A", 99, 4)
         d.x.trade("A", 99, 6)
-        d.server.release(turned=True)
+        d.server.updates.release(turned=True)
         await d.ear.until(lambda h: isinstance(h, Execution) and h.quantity == 4)
         await d.ear.until(lambda _: len(d.ear.heard) >= 1 + 6 + 4)
         told = [h for h in d.ear.heard if isinstance(h, Report)]
@@ -178,8 +178,8 @@ async def test_doubled_and_turned_events_say_the_same_in_the_end():
 )
 async def test_a_frame_that_is_no_message_begins_the_stream_anew(frame):
     async with desk() as d:
-        assert d.server.stream is not None
-        await d.server.stream.send_bytes(frame)
+        assert d.server.updates.stream is not None
+        await d.server.updates.stream.send_bytes(frame)
         await d.ear.until_links(True, False, True)
 
 
@@ -205,7 +205,7 @@ async def test_refused_keys_end_the_login_and_the_stream():
         fresh = again(d)
         with pytest.raises(ConfigError, match="check ALPACA_API_KEY and ALPACA_SECRET_KEY"):
             await fresh.connect()
-        d.server.drop()
+        d.server.updates.drop()
         with pytest.raises(ConfigError, match="the stream refuses the login"):
             await d.ear.until_links(True, False, True)
         await fresh.close()
@@ -219,7 +219,7 @@ async def test_keys_show_in_no_error_no_log_and_no_repr(caplog, capsys):
         d.server.fail(Fault(403, echo))
         with pytest.raises(Rejected) as caught:
             await d.broker.place(order("ob-1"))
-        d.server.drop()
+        d.server.updates.drop()
         await d.ear.until_links(True, False, True)
         shown = [str(caught.value), repr(caught.value), repr(d.broker), repr(vars(d.broker))]
     lines = [record.getMessage() for record in caplog.records]
