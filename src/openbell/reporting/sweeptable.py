@@ -141,9 +141,10 @@ def pick(trials: Trials, objectives: Sequence[Objective]) -> Pick:
     row = int(order(trials, objectives)[0])
     name = objectives[0].name
     if not np.isfinite(scores(trials, objectives[0])[row]):
-        if trials.allowed is not None and not trials.allowed.any():
+        known = int(np.isfinite(trials.values[:, trials.measures.index(name)]).sum())
+        if trials.allowed is not None and known:
             raise ConfigError(
-                f"none of {count(len(trials.combinations), 'combination')} meets what is required; "
+                f"none of the {count(known, 'combination')} that have a {name} meets what is required; "
                 "loosen it, or try others"
             )
         raise ConfigError(
