@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import sys
 import tempfile
 import time
-import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -31,25 +29,18 @@ from tests.loopback.alpaca_broker import AlpacaBrokerServer
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, Scripted, floor_of
 
-import openbell as ob
 from benchmarks.faultweek import WEEK, run_week
-from benchmarks.measure import machine, resident
-from openbell.core.engine import Engine
+from benchmarks.longrun import measure_days, measure_resume
+from benchmarks.measure import machine
 from openbell.core.messages import BarMessage
-from openbell.data.calendar import sessions
-from openbell.data.tape import Tape
-from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.factory import open_broker
 from openbell.storage.journal import Journal
-from openbell.trading.course import Course
 from openbell.trading.livesession import LiveSession
-from openbell.trading.scribe import Scribe
-from openbell.trading.session import Session
 from openbell.utils.ratelimit import Budget
 
 RESULTS = Path(__file__).resolve().parent / "trading.json"
 _WARM = 30  #: bars that are not counted
-_DAY = 390
+_MONTH = 21  #: sessions
 
 
 class Each(Scripted):
@@ -127,64 +118,6 @@ async def measure_latency(count: int, folder: Path) -> dict[str, float]:
     }
 
 
-def measure_days(days: int, folder: Path, *, trades: bool = True) -> dict[str, float]:
-    """Return how memory grows over days of minute bars in a paper session, in kB a day."""
-    calendar = sessions("24/7", START, START + (days + 2) * 86_400_000_000_000)
-    tape = Tape(INSTRUMENTS[:1], timeframe="1m", sessions=calendar, begin=START, folder=folder / "tape")
-    strategy: Any = Averages()
-    engine = Engine(strategy, market=tape, cash=1e9, sizer=ob.FixedQuantity(10), short=False)
-    strategy.bind(engine.desk, seed=0)
-    broker = SimulatedBroker(
-        strategy="s", account=engine.account, market=tape, sessions=tape.calendar, costs=ob.Costs()
-    )
-    held, resident_mb, began = [], [], time.perf_counter()
-    with Journal(folder / "journal.db") as journal:
-        session = Session([Course(engine, broker, Scribe(journal, "s"), tape=tape)], journal)
-        session.begin({})
-        tracemalloc.start()
-        for number in range(days * _DAY):
-            begin = START + number * MINUTE
-            price = 100.0 + 5.0 * float(np.sin(number / 40.0)) * trades
-            session.take([BarMessage("A", begin, begin + MINUTE, price, price, price, price, 1e5)])
-            if number % _DAY == _DAY - 1:
-                session.snapshot(begin + MINUTE)
-                gc.collect()
-                held.append(tracemalloc.get_traced_memory()[0])
-                resident_mb.append(resident())
-        tracemalloc.stop()
-    late = np.arange(len(held)) >= len(held) // 4
-    slope = float(np.polyfit(np.arange(len(held))[late], np.array(held)[late], 1)[0])
-    return {
-        "days": days,
-        "orders": len(journal_orders(folder)),
-        "slope_kb_a_day": round(slope / 1024, 2),
-        "resident_first_mb": round(resident_mb[0], 1),
-        "resident_last_mb": round(resident_mb[-1], 1),
-        "seconds": round(time.perf_counter() - began, 1),
-    }
-
-
-class Averages(ob.Strategy):
-    """Hold while the fast average is above the slow one."""
-
-    def on_start(self) -> None:
-        """Declare the averages."""
-        self.fast, self.slow = self.indicator(ob.SMA(10)), self.indicator(ob.EMA(30))
-
-    def on_bar(self, bar: ob.Bar) -> None:
-        """Decide."""
-        if self.fast[-1] > self.slow[-1]:
-            self.buy(bar.symbol)
-        else:
-            self.close(bar.symbol)
-
-
-def journal_orders(folder: Path) -> list[int]:
-    """Return the events of orders in a journal."""
-    with Journal(folder / "journal.db", read_only=True) as journal:
-        return [entry.seq for entry in journal.read() if entry.kind == "order"]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and keep the figures; 1 if a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trading", description=__doc__)
@@ -198,11 +131,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for part in ("latency", "quiet", "memory", "week"):
+        for part in ("latency", "quiet", "memory", "many", "resume", "week"):
             (root / part).mkdir()
         found["latency"] = asyncio.run(measure_latency(given.orders, root / "latency"))
         found["memory_without_orders"] = measure_days(given.days, root / "quiet", trades=False)
         found["memory"] = measure_days(given.days, root / "memory")
+        found["memory_with_many_orders"] = measure_days(given.days, root / "many", every=2)
+        found["resume"] = measure_resume(min(given.days, _MONTH), root / "resume")
         found["week"] = asyncio.run(run_week(root / "week", minutes=given.minutes))
     print(json.dumps(found, indent=1))
     if not given.quick:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.faultweek import Week, run_week
-from benchmarks.trading import measure_days, measure_latency
+from benchmarks.longrun import measure_days, measure_resume
+from benchmarks.trading import measure_latency
 
 
 async def test_an_order_is_timed_from_its_bar_to_the_wire(tmp_path: Path) -> None:
@@ -17,6 +18,14 @@ def test_memory_is_measured_over_days(tmp_path: Path) -> None:
     found = measure_days(3, tmp_path)
     assert found["orders"] > 3
     assert found["slope_kb_a_day"] < 100
+
+
+def test_going_on_is_timed_from_a_save_and_without_one(tmp_path: Path) -> None:
+    found = measure_resume(2, tmp_path)
+    assert found["bars"] == 585
+    assert found["orders"] > 60
+    assert found["from_save_s"] > 0
+    assert found["whole_s"] > 0
 
 
 async def test_minutes_without_a_fault_are_acted_on(tmp_path: Path) -> None:

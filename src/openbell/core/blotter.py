@@ -9,6 +9,7 @@ from typing import Any
 from openbell.core import rules
 from openbell.core.errors import StrategyError
 from openbell.core.faults import change_fault, fault
+from openbell.core.marks import Marks
 from openbell.core.orders import Cancel, Order, Replace, on_lots
 from openbell.core.ports import Command, Market
 from openbell.core.requests import Exits, Ticket, order_type
@@ -16,8 +17,6 @@ from openbell.core.types import BUY, SELL, Reason, Side
 
 #: More commands than this at one moment is a loop, not a decision.
 MOST_ORDERS_AT_ONCE = 10_000
-
-_UNFILLED, _FILLED = 1, 2  # how an order ended that was let go
 
 
 class Numbers:
@@ -44,7 +43,7 @@ class Blotter:
         self.outbox: list[Command] = []
         self._market = market
         self._next_id = next_id
-        self._retired = bytearray()  # of each order that was let go, whether it filled: a byte for each id
+        self._retired, self._filled = Marks(), Marks()  # orders that were let go; those of them that filled
 
     # Arguments are handed on by position here, as every order comes this way.
 
@@ -154,20 +153,18 @@ class Blotter:
         gone = [one for one in ended if one.life[-1].time < before]
         for order in gone:
             del self.orders[order.id]
-            self._retired.extend(bytes(max(order.id + 1 - len(self._retired), 0)))
-            self._retired[order.id] = _FILLED if order.filled > 0.0 else _UNFILLED
+            self._retired.add(order.id)
+            if order.filled > 0.0:
+                self._filled.add(order.id)
         return gone
 
     def has_retired(self, order: Order) -> bool:
         """Tell whether an order was let go of here."""
-        return order.strategy == self.name and not order.open and self._fate(order.id) != 0
+        return order.strategy == self.name and not order.open and order.id in self._retired
 
     def has_filled(self, order_id: int) -> bool:
         """Tell whether an order was let go of that had filled: what hangs on it waits for nothing."""
-        return self._fate(order_id) == _FILLED
-
-    def _fate(self, order_id: int) -> int:
-        return self._retired[order_id] if order_id < len(self._retired) else 0
+        return order_id in self._filled
 
     def take_back(self) -> None:
         """Unmake what was asked and nobody has sent: a decision that was broken off is none."""

@@ -9,6 +9,7 @@ from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.clock import Sessions
 from openbell.core.market import Track
+from openbell.core.marks import Marks
 from openbell.core.orders import Order, OrderUpdate, Replace
 from openbell.core.ports import Ear
 from openbell.core.types import OrderStatus, Phase, Reason, Split, TimeInForce
@@ -39,7 +40,7 @@ class Book:
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._children: dict[int, list[Working]] = {}
         self.delisted: set[str] = set()  #: symbols that are not traded any more
-        self._with_fills: set[int] = set()  #: orders that ended with a fill: a later child need not wait
+        self._with_fills = Marks()  #: orders that ended with a fill: a later child need not wait
         self._account = account
         self._tracks = tracks
         self._sessions = sessions
