@@ -7,23 +7,31 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, overload
 
+import numpy as np
+
 from openbell import run
 from openbell.backtesting import checkpoint
 from openbell.backtesting.aims import Aim, Require, read_aims
 from openbell.backtesting.measures import measures_of
+from openbell.backtesting.outcome import hold, last_of_sessions
+from openbell.backtesting.parallel import EventEngine
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.sweep import Progress, SweepInterrupted, Trials
 from openbell.core.costs import Costs
 from openbell.core.errors import ConfigError
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
-from openbell.data.bars import Series
+from openbell.data.bars import Floats, Series, Times
+from openbell.data.panel import Panel
+from openbell.reporting.selection import Rerun
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.sweepfiles import file_name
 from openbell.run.counting import count_sweep
 from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
 
+#: The values of curves that are kept, 8 bytes each.
+MOST_KEPT = 4_000_000
 #: Names a folder for a sweep by what decides it.
 Place = Callable[[Mapping[str, Any]], Path]
 
@@ -182,6 +190,8 @@ def search_plan(
     if search.resume is not None:
         checkpoint.check_place(search.resume)  # before anything is compiled
     engine, name, reason = course.open_engine()
+    if isinstance(engine, EventEngine) and len(course.fixed) * max(map(len, series)) <= MOST_KEPT:
+        engine.keep_curves()
     identity = course.identity(name)
     span = min(int(one.start[0]) for one in series), max(int(one.known[-1]) for one in series)
     folder = None
@@ -205,10 +215,38 @@ def search_plan(
             count_sweep(stopped.sweep, found=found, series=series)
             stopped.folder = folder.path if folder is not None and folder.begun else None
         raise
+    made.rerun = _rerun(plan, series, course, made.results)
     count_sweep(made, found=found, series=series, draw=course.draw(), quick=course.is_quick)
     if folder is not None:
         made.write(folder.path)
     return made
+
+
+def _rerun(plan: Plan, series: Sequence[Series], course: Course, results: Trials) -> Rerun:
+    """Return where the curves of a sweep's combinations come from: compiled ones are quick to make again."""
+    calendar = series[0].source.calendar
+
+    def panel_from() -> tuple[Panel, int]:
+        panel = run.panel_of(plan, series)
+        return panel, panel.after(plan.begin)
+
+    def held(times: Times) -> Floats:
+        panel, first = panel_from()
+        curve: Floats = hold(panel, plan.cash, first=first)[np.searchsorted(panel.times[first:], times)]
+        return curve
+
+    def kept(rows: Sequence[int]) -> tuple[Times, Floats]:
+        panel, first = panel_from()
+        times = panel.times[first:]
+        marks = times[np.unique(np.append(0, last_of_sessions(times, panel)))]
+        return marks, np.array([results.curves[row] for row in rows])
+
+    def again(rows: Sequence[int]) -> tuple[Times, Floats]:
+        return course.draw()([results.combinations[row] for row in rows])
+
+    if course.is_quick:
+        return Rerun(again, held, calendar, sum(map(len, series)))
+    return Rerun(kept, held, calendar, rows=results.curves)
 
 
 def _joined(parameters: Mapping[str, Any], grid: Mapping[str, Any]) -> dict[str, Any]:

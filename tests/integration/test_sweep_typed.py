@@ -47,6 +47,8 @@ def test_the_command_writes_a_table_and_a_map_and_shows_the_best():
     assert written.name.startswith("sweep-sma_cross-AAPL-")
     assert f"Map: {written / 'heatmap.html'}" in ended.out
     lines = ended.out.splitlines()
+    assert lines[3].startswith(("Not distinguishable", "The choice was luck", "No evidence"))
+    lines = lines[lines.index("", 3) - 2 :]
     assert lines[3].split() == ["fast", "slow", "Sharpe", "Return", "Max", "DD", "Trades", "Costs"]
     assert lines[7] == ""
     assert "the best of 6 combinations tried" in ended.out

@@ -43,6 +43,15 @@ def test_luck_is_said_with_the_ratio_after_all_trials():
     assert "in 62.0% of the splits." in found.detail
 
 
+def test_a_gain_may_be_more_than_luck_and_the_choice_not():
+    found = said(2.0, tried=Tried(11, 5.0, 0.01), overfitting=split(0.63))
+    assert found.standing == Standing.LUCK
+    assert found.text == (
+        "The choice was luck, PBO 0.63, though not what all have in common: "
+        "deflated Sharpe ratio above 0.99 after 11 trials."
+    )
+
+
 def test_without_a_ledger_it_counts_as_the_only_trial_and_says_so():
     found = said(0.3)
     assert found.text == (

@@ -124,13 +124,7 @@ class Outcome:
 
     def hold_benchmark(self) -> Floats:
         """(moments,) the cash split equally over the symbols and held, dividends reinvested, no costs."""
-        cash = self.account.initial_cash
-        total = np.zeros(len(self.times))
-        for symbol in self.panel.symbols:
-            grown = self.panel.growth(symbol)[self.first :]
-            # What was worth nothing before the run began could not be bought: its share stays cash.
-            total += cash / len(self.panel.symbols) * (grown / grown[0] if grown[0] > 0.0 else 1.0)
-        return total
+        return hold(self.panel, self.account.initial_cash, first=self.first)
 
     def growth_of(self, series: Series) -> Floats:
         """(moments,) what one unit of cash has become in another series, dividends reinvested."""
@@ -139,6 +133,16 @@ class Outcome:
         at = np.searchsorted(series.known, self.times, side="right") - 1
         grown: Floats = np.where(at >= 0, value[np.maximum(at, 0)] / value[max(int(at[0]), 0)], 1.0)
         return grown
+
+
+def hold(panel: Panel, cash: float, *, first: int = 0) -> Floats:
+    """(moments,) cash that is split equally over a panel's symbols at its moment `first`, and held."""
+    total = np.zeros(len(panel) - first)
+    for symbol in panel.symbols:
+        grown = panel.growth(symbol)[first:]
+        # What was worth nothing before the run began could not be bought: its share stays cash.
+        total += cash / len(panel.symbols) * (grown / grown[0] if grown[0] > 0.0 else 1.0)
+    return total
 
 
 def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 
@@ -15,6 +15,7 @@ from openbell.backtesting.trials import EventEvaluator
 from openbell.backtesting.worker import Work
 from openbell.backtesting.workers import Task, Workers, can_start, pack, processors
 from openbell.core.errors import ConfigError
+from openbell.data.bars import Floats
 
 #: What a worker process takes before it has any data: Python, numpy, TA-Lib and what it loads.
 WORKER_BYTES = 120_000_000
@@ -39,6 +40,10 @@ class EventEngine:
         self._holding: ExitStack | None = None
         self._held: tuple[int, Workers] | None = None
         self._seconds: float | None = None  #: what one combination took here
+
+    def keep_curves(self) -> None:
+        """Keep each combination's curve from now on, beside its figures."""
+        self._evaluator.kept = True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -68,15 +73,18 @@ class EventEngine:
 
     def _here(self, combinations: Combinations, rows: Rows) -> Part:
         values, errors = self._evaluator.examine([combinations[at] for at in rows.tolist()])
-        return Part(rows, values, {int(rows[at]): why for at, why in errors.items()})
+        return self._part(rows, values, errors)
 
     def _there(self, combinations: Combinations, pieces: list[Rows], count: int) -> Iterator[Part]:
         tasks = [Task(piece, combinations) for piece in pieces]
         with ExitStack() as stack:
             for task, reply in self._workers(stack, count).run(tasks):
-                errors = {int(task.rows[at]): why for at, why in reply.errors.items()}
-                values = np.asarray(reply.values, np.float64)
-                yield Part(task.rows, values, errors)
+                yield self._part(task.rows, np.asarray(reply.values, np.float64), reply.errors)
+
+    def _part(self, rows: Rows, values: Floats, errors: Mapping[int, str]) -> Part:
+        width = len(self.measures)
+        curves = values[:, width:] if self._evaluator.kept else None
+        return Part(rows, values[:, :width], {int(rows[at]): why for at, why in errors.items()}, curves)
 
     def _workers(self, stack: ExitStack, count: int) -> Workers:
         """Return workers that last as long as a stack, or those that are held."""
@@ -86,8 +94,9 @@ class EventEngine:
         evaluator = self._evaluator
         shipment = stack.enter_context(share(evaluator.series))
         work = Work(
-            evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures, evaluator.drawn
-        )
+            evaluator.simulate, evaluator.plan, evaluator.found, shipment, evaluator.figures, evaluator.drawn,
+            evaluator.kept,
+        )  # fmt: skip
         workers = stack.enter_context(Workers(pack(work), count))
         if self._holding is not None:
             self._held = count, workers

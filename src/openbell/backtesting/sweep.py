@@ -64,6 +64,7 @@ class Part(NamedTuple):
     rows: Rows  #: (n,) which combinations
     values: Floats  #: (n, measures)
     errors: dict[int, str]  #: why a row has no figures, by the row
+    curves: Floats | None = None  #: (n, marks) what the account was worth, where that is kept
 
 
 class Engine(Protocol):
@@ -100,12 +101,15 @@ class Trials:
     done: NDArray[np.bool_]
     errors: dict[int, str] = field(default_factory=dict)  #: by row
     allowed: NDArray[np.bool_] | None = None  #: which meet what is required; None where nothing is
+    curves: dict[int, Floats] = field(default_factory=dict)  #: (marks,) by row, of those that are kept
 
     def take(self, part: Part) -> None:
         """Note some rows' figures."""
         self.values[part.rows] = part.values
         self.done[part.rows] = True
         self.errors.update(part.errors)
+        if part.curves is not None and part.curves.shape[1]:
+            self.curves.update(zip(part.rows.tolist(), part.curves, strict=True))
 
     def finished(self) -> Trials:
         """Return those alone that are done."""

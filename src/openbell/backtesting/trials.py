@@ -39,19 +39,27 @@ class EventEvaluator:
     ) -> None:
         """Take what is run; with `drawn` marks a combination is drawn instead of measured."""
         self.simulate, self.drawn = simulate, drawn
+        self.kept = False  #: whether each curve stands behind its figures
         self.figures, self.measures = figures, marks_of(drawn) if drawn else measures_of(figures)
         self._picked = [] if drawn else [MEASURES.index(name) for name in self.measures]
         self.plan, self.found, self.series = plan, found, series
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
-        """Return the figures, shape (len(combinations), len(measures)), and by its index why one has none."""
-        values = np.full((len(combinations), len(self.measures)), np.nan)
+        """Return the figures, shape (len(combinations), len(measures)), and by its index why one has none.
+
+        Where curves are kept, the account's value at each mark follows the figures.
+        """
+        rows: dict[int, Floats] = {}
         errors: dict[int, str] = {}
         for at, combination in enumerate(combinations):
             try:
-                values[at] = self._measure(combination)
+                rows[at] = self._measure(combination)
             except OpenbellError as error:
                 errors[at] = " ".join(str(error).split())
+        width = max((len(row) for row in rows.values()), default=len(self.measures))
+        values = np.full((len(combinations), width), np.nan)
+        for at, row in rows.items():
+            values[at] = row
         return values, errors
 
     def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
@@ -86,14 +94,19 @@ class EventEvaluator:
                 "widen the range of dates, or shorten the window"
             )
         if self.drawn:
-            curve: Floats = outcome.equity[np.unique(np.append(0, outcome.daily))]
-            return curve
+            return _curve(outcome)
         picked: Floats = measure(outcome)[self._picked]
-        return picked
+        return np.append(picked, _curve(outcome)) if self.kept else picked
 
     def _run(self, combination: Mapping[str, Any]) -> Outcome:
         parameters = {**self.plan.parameters, **combination}
         return self.simulate(replace(self.plan, parameters=parameters), self.found, self.series)
+
+
+def _curve(outcome: Outcome) -> Floats:
+    """Return what the account is worth before anything is traded, and at the end of each session."""
+    curve: Floats = outcome.equity[np.unique(np.append(0, outcome.daily))]
+    return curve
 
 
 class Drawn:

@@ -34,6 +34,7 @@ class Work(NamedTuple):
     shipment: Shipment
     figures: str = "all"
     drawn: int = 0
+    kept: bool = False
 
 
 class Reply(NamedTuple):
@@ -94,6 +95,7 @@ def answer(waiting: queue.SimpleQueue[bytes], replies: BinaryIO) -> None:
 
     runs = contained(work.simulate)
     evaluator = EventEvaluator(runs, work.plan, work.found, series, figures=work.figures, drawn=work.drawn)
+    evaluator.kept = work.kept
     write_frame(replies, pickle.dumps(Reply()))
     while task := waiting.get():
         combinations: Sequence[Mapping[str, Any]] = pickle.loads(task)  # noqa: S301  # from the parent alone

@@ -18,7 +18,7 @@ from openbell.cli.objectives import read_aims
 from openbell.cli.terminal import Progress, progress
 from openbell.config.yamlfile import read_scalar
 from openbell.core.errors import ConfigError, OpenbellError
-from openbell.reporting.sweep import Sweep
+from openbell.reporting.sweep import VERDICT, Sweep
 from openbell.reporting.sweepfiles import PAGE, default_name, describe, file_name, joint_name
 from openbell.reporting.sweeptable import name_of, order, shown
 from openbell.reporting.words import count, date
@@ -227,10 +227,14 @@ def _spell_out(sweep: Sweep, path: Path, top: int) -> list[str | Table]:
     first, last = (date(time) for time in sweep.manner.span)
     free = ", WITHOUT COSTS" if sweep.plan.costs.free else ""
     tried = count(sweep.trials, "combination")
-    said = [f"{line[:1].upper()}{line[1:]}" for line in sweep.words()[1:]]
+    lines = [line for line in sweep.words()[1:] if not line.startswith(VERDICT)]
+    said = [f"{line[:1].upper()}{line[1:]}" for line in lines]
     return [
         f"{sweep.title}, {first} to {last}{free}",
         f"{tried} tried with the {sweep.manner.engine} engine ({sweep.manner.reason})",
+        "",
+        sweep.verdict.text,
+        *([sweep.verdict.detail] if sweep.verdict.detail else []),
         "",
         _table(sweep, top),
         "",

@@ -26,20 +26,21 @@ MONTHS_WITHOUT_LOSS = 24
 #: In fewer sessions a rising curve may be chance.
 FEWEST_SESSIONS = 20
 DAYS_OF_A_YEAR = 365
+WITHOUT_COSTS = Notice(
+    "serious",
+    "Without costs: no commission and no slippage.",
+    "Nobody trades for free. The more a strategy trades, the more these figures flatter it.",
+    "no_costs",
+    0.0,
+    "Run it with the costs of your broker; the default ones are a beginning.",
+)
 _SUSPECT = "Look for a value from the future, missing costs or faulty prices first."
 
 
 def costs(result: Result) -> Iterator[Notice]:
     """Say that a run had no costs."""
     if result.plan.costs.free:
-        yield Notice(
-            "serious",
-            "Without costs: no commission and no slippage.",
-            "Nobody trades for free. The more a strategy trades, the more these figures flatter it.",
-            "no_costs",
-            0.0,
-            "Run it with the costs of your broker; the default ones are a beginning.",
-        )
+        yield WITHOUT_COSTS
 
 
 def ruin(result: Result) -> Iterator[Notice]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from openbell.portfolio.evidence import Evidence, Standing
+from openbell.portfolio.evidence import CONFIDENCE, Evidence, Standing
 from openbell.reporting.html.headline import benchmark_name
 from openbell.reporting.notices import LOOK_AHEAD, Notice
 from openbell.reporting.result import Result
@@ -96,7 +96,7 @@ def _said(e: Evidence, year: float, against: str, serious: Sequence[Notice]) -> 
     texts = {
         Standing.NOTHING: "Nothing to judge: too few returns, or none that vary.",
         Standing.LOSS: f"No evidence of a gain: the Sharpe ratio is {_ratio(e.sharpe, year)} a year.",
-        Standing.LUCK: f"Not distinguishable from luck: {_odds(e)}.",
+        Standing.LUCK: _luck(e),
         Standing.BENCHMARK: f"More than luck, {_odds(e)}; but not shown to be {than}.",
         Standing.SUPPORTED: f"Unlikely to be luck: {_odds(e)}" + (f"; {than}." if known else "."),
     }
@@ -112,6 +112,14 @@ _DECIDED = {
     ),
     "ruin": (Standing.LOSS.value, "No evidence of a gain: the account was wiped out."),
 }
+
+
+def _luck(e: Evidence) -> str:
+    """Return whether it is the gain that may be luck, or the choice alone."""
+    if e.deflated < CONFIDENCE or e.overfitting is None:
+        return f"Not distinguishable from luck: {_odds(e)}."
+    gain = _odds(e).partition(", PBO")[0]
+    return f"The choice was luck, PBO {_chance(e.overfitting)}, though not what all have in common: {gain}."
 
 
 def _odds(e: Evidence) -> str:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:  # slow to load: only who asks for a frame or a figure waits f
     import pandas as pd
     from plotly.graph_objects import Figure
 
+    from openbell.reporting.judgement import Judgement
+    from openbell.reporting.selection import Rerun
+
+
+#: How the line of the verdict begins.
+VERDICT = "verdict: "
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -47,6 +54,7 @@ class Sweep:
         self.results = results
         self.manner = manner
         self.identity = identity  #: everything that decides the figures, as JSON values
+        self.rerun: Rerun | None = None  #: runs combinations again; None where that cannot be
         self.tried: Tried | None = None  #: of this idea on these data, this sweep included; None: not known
 
     @cached_property
@@ -146,6 +154,16 @@ class Sweep:
 
         return write_sweep(self, folder)
 
+    @cached_property
+    def verdict(self) -> Judgement:
+        """What the evidence supports that is in the best combination, after all that were tried.
+
+        Combinations are run again for their returns, at most 256 of them: it takes a second or two.
+        """
+        from openbell.reporting.selection import judge_sweep
+
+        return judge_sweep(self)
+
     @property
     def title(self) -> str:
         """What was swept on what."""
@@ -156,9 +174,10 @@ class Sweep:
         tried = f"{count(self.trials, 'combination')} tried with the {self.manner.engine} engine"
         said = [f"{self.title}: {tried}{', without costs' if self.plan.costs.free else ''}"]
         try:
-            said.append(f"best: {self.best()}")
+            best = f"best: {self.best()}"
         except ConfigError as error:
             return [*said, str(error)]
+        said += [f"{VERDICT}{str(self.verdict).rstrip('.')}", best]
         if withheld(self.plan):
             said.append(withheld(self.plan))
         if self.tried is not None:

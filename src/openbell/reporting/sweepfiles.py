@@ -82,6 +82,7 @@ def describe(sweep: Sweep) -> dict[str, Any]:
         "measures": list(sweep.results.measures),
         "trials": sweep.trials,
         "failed": sweep.failed,
+        "verdict": sweep.verdict.as_json(),
         "best": best_of(sweep),
         "plateau": plateau_of(sweep),
     }

@@ -9,9 +9,10 @@ import numpy as np
 
 from openbell.reporting import sweepmap, sweeptable
 from openbell.reporting.html import palette
+from openbell.reporting.html.headline import judged
 from openbell.reporting.html.markup import Cell, Column, definitions, section, table
 from openbell.reporting.html.page import own, plotly_script
-from openbell.reporting.sweep import Sweep
+from openbell.reporting.sweep import VERDICT, Sweep
 from openbell.reporting.words import capitalised, commission, count, date, slippage
 
 #: Nothing may be loaded from anywhere: the browser holds the page to it.
@@ -51,14 +52,14 @@ def render(sweep: Sweep) -> str:
 
 def _header(sweep: Sweep) -> str:
     badge = "<p class='badge'>Without costs</p>" if sweep.plan.costs.free else ""
-    said = [f"{capitalised(line)}." for line in sweep.words()[1:]]
+    said = [f"{capitalised(line)}." for line in sweep.words()[1:] if not line.startswith(VERDICT)]
     caution = (
         f"The best of {count(sweep.trials, 'combination')} is the luckiest of them too: expect less of it, "
         "and test it on data that the sweep has not seen."
     )
     return (
         f"<header><p class='eyebrow'>Openbell sweep</p><h1>{escape(sweep.title)}</h1>"
-        f"<p class='facts-line'>{escape(_facts(sweep))}</p>{badge}"
+        f"{judged(sweep.verdict.as_json())}<p class='facts-line'>{escape(_facts(sweep))}</p>{badge}"
         + "".join(f"<p class='verdict'>{escape(line)}</p>" for line in said)
         + f"<p class='costs'>{escape(caution)}</p></header>\n"
     )
