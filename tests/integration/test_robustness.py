@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.integration.cli_runs import run
+from tests.unit.fill_desk import series
 
 import openbell as ob
 from openbell.backtesting.harder import harder_ways, scale_costs
@@ -116,6 +117,19 @@ def test_nothing_drawn_leaves_the_stress_alone(result, tmp_path):
     assert "Positions: p" in text
 
 
+def test_what_is_held_at_no_close_has_no_positions_to_permute():
+    class Scalps(ob.Strategy):
+        def on_bar(self, bar):
+            self.buy(bar.symbol, take_profit=bar.close + 1.0)
+
+    rows = ["100 103 99 100"] * 40
+    result = ob.backtest(Scalps, [series(rows)])
+    assert len(result.trades) > 10
+    made = ob.robustness(result, histories=0, permutations=0, drops=0)
+    assert made.pairing is None
+    assert made.document()["positions"] is None
+
+
 def test_a_run_without_costs_is_told_so():
     result = ob.backtest("sma_cross", "AAPL", costs=ob.NO_COSTS, **SPAN)
     said = repr(ob.robustness(result, histories=0, permutations=0, drops=0))
@@ -184,7 +198,7 @@ def test_the_command_writes_beside_the_run(tmp_path, monkeypatch):
     )
     assert done.code == 0
     assert set(done.document["histories"]) == set(LABELS)
-    told = run("robustness", "sma_cross-AAPL", "--histories", "0", "--permutations", "3", "--drops", "2")
+    told = run("robustness", "sma_cross-AAPL", "--histories", "0", "--permutations", "0", "--drops", "0")
     assert "Entries 1 bar late" in told.out
     assert "robustness.html" in told.out
     wrong = run("robustness", "sma_cross-AAPL", "--prices", "gmb")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.fill_desk import intraday, series
 
 import openbell as ob
+from openbell.backtesting import regimes
 from openbell.backtesting.histories import observe
 from openbell.backtesting.laws import fit, permute_bars, worlds
 from openbell.backtesting.regimes import fit_regimes
@@ -94,6 +95,15 @@ def test_two_regimes_are_found_where_there_are_two():
     assert ((found.shares[:, 1] > 0.5) == states).mean() > 0.98
     with pytest.raises(BadData, match="do not vary"):
         fit_regimes(np.zeros(50))
+
+
+def test_what_is_compiled_of_regimes_does_what_is_written(monkeypatch):
+    returns = observed().market[:200]
+    compiled = fit_regimes(returns)
+    for name in ("_climb", "_persist", "_filter", "_smooth"):
+        monkeypatch.setattr(regimes, name, getattr(regimes, name).py_func)
+    for one, other in zip(fit_regimes(returns), compiled, strict=True):
+        assert one == pytest.approx(other, rel=1e-6)
 
 
 def test_regimes_have_the_fat_tails_that_one_law_has_not():

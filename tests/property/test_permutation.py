@@ -10,6 +10,7 @@ from tests.unit.fill_desk import costs, days, series
 
 import openbell as ob
 from openbell import run
+from openbell.backtesting import pairing, splitmix
 from openbell.backtesting.histories import observe
 from openbell.backtesting.laws import permute_bars, worlds
 from openbell.backtesting.pairing import pair_anew, positions_of
@@ -93,6 +94,18 @@ def test_positions_are_those_held_and_earn_what_the_run_earned():
     assert returns[:, 0] == pytest.approx(close[1:] / close[:-1] - 1.0)
     held = result.outcome.holdings["X"][:-1] > 0.0
     assert ((weights[:, 0] > 0.0) == held).all()
+
+
+def test_what_is_compiled_does_what_is_written(monkeypatch):
+    outcome = walk(5, memory=0.3).outcome
+    compiled = pair_anew(outcome, draws=6, seed=2)
+    for name in ("begin", "share_of", "_measure", "_pair"):
+        monkeypatch.setattr(pairing, name, getattr(pairing, name).py_func)
+    monkeypatch.setattr(splitmix, "processors", lambda: 1)
+    with np.errstate(over="ignore"):  # the generator counts modulo 2⁶⁴
+        written = pair_anew(outcome, draws=6, seed=2)
+    assert written.own == pytest.approx(compiled.own)
+    assert written.others == pytest.approx(compiled.others)
 
 
 def test_the_same_seed_makes_the_same_orders_and_nothing_held_is_refused():

@@ -27,7 +27,8 @@ def test_a_table_has_each_goal_and_what_it_is_compared_with():
     seconds = {"first": 2.0, "seconds": [0.5, 0.4]}
     results = {
         "date": "2026-01-02", "machine": {"processor": "one", "cores": 2}, "size": Size()._asdict(),
-        "rounds": 2, "load": 1.0, "figures": {**{goal.name: seconds for goal in GOALS}, "cscv.numpy": seconds},
+        "rounds": 2, "load": 1.0,
+        "figures": {**{goal.name: seconds for goal in GOALS}, "cscv.numpy": seconds},
     }  # fmt: skip
     text = research.section(results)
     assert f"20 windows × 1,000 combinations × {DAYS:,} bars | **0.4** s | ≤ 2 s | yes | 2 s" in text

@@ -151,6 +151,7 @@ def test_trades_without_a_loss_have_no_profit_factor():
     left = redrawn.leave_each_trade_out(np.array([1.0, 2.0, -1.0]))
     assert np.isnan(left[2, 1])
     assert acceleration(left[:, 1]) == acceleration(left[:2, 1])
+    assert acceleration(np.full(3, np.nan)) == 0.0
 
 
 def test_no_draws_are_refused():
