@@ -84,6 +84,8 @@ def read_objectives(given: Any, measures: Sequence[str] = MEASURES) -> tuple[Obj
         sign = {"-": -1, "+": 1}.get(name[:1])
         name = name[1:] if sign else name
         if name in MEASURES and name not in measures:
+            if tuple(measures) != TRADE_MEASURES:
+                raise ConfigError(f"objective={text!r} is not measured here{nearest(name, measures)}")
             raise ConfigError(
                 f"objective={text!r} is not measured with figures='trades', which has {', '.join(measures)}; "
                 "leave figures out"
