@@ -78,7 +78,8 @@ def list_ideas() -> Answer:
     names = Counter(name for name, _ in {(one.name, one.idea) for one in known})
     rows = [
         [
-            one.name if names[one.name] == 1 else one.idea, one.place, f"{one.tried.count:,}", f"{one.tried.independent:,.0f}",
+            one.name if names[one.name] == 1 else one.idea, one.place,
+            f"{one.tried.count:,}", f"{one.tried.independent:,.0f}",
             shown("sharpe", one.best), date(one.last),
         ]
         for one in known
