@@ -184,6 +184,7 @@ def test_a_provider_that_follows_is_named_by_the_setting(server, home, monkeypat
 
 def test_yahoos_prices_are_fetched_and_a_backtest_runs_on_them(home, monkeypatch):
     with beside(YahooServer()) as server:
+        server.facts["AAPL"] = {"sector": "Technology"}
         days = weekdays("2024-01-01", "2024-06-28")
         server.days["AAPL"] = [day(one.isoformat(), 50.0 + n % 30) for n, one in enumerate(days)]
         server.splits["AAPL"] = [("2024-03-04", 4, 1)]
@@ -214,7 +215,7 @@ def test_a_feed_is_chosen(server):
         (("--provider", "synthetic:foo"), "--provider: synthetic has no feed 'foo'; valid names: synthetic"),
         (("--provider", "synthetic", "--start", "0001-01-01"), "--start: 0001-01-01 is before 1678-01-01"),
         (("--provider", "alpaca", "--feed", "siip"), "--feed: alpaca has no feed 'siip'; did you mean 'sip'"),
-        (("--provider", "yahoo", "--timeframe", "1w"), "--timeframe: yahoo has no 1w bars"),
+        (("--provider", "yahoo", "--timeframe", "30s"), "--timeframe: yahoo has no 30s bars, and none that"),
         (("--provider", "alpaca", "--start", "2024-13-01"), "--start='2024-13-01' is no date"),
         (("--provider", "alpaca", "--start", "2999-01-01"), "--start: 2999-01-01 is not before the end"),
         (("--provider", "alpaca", "--catalog", " "), "--catalog: ' ' must name a folder"),

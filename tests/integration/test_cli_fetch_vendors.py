@@ -76,6 +76,7 @@ def serve_alpaca() -> Any:
 
 def serve_yahoo() -> Any:
     server = yahoo.YahooServer()
+    server.facts["AAPL"] = {"sector": "Technology"}
     server.days["AAPL"] = [yahoo.day(day, price(number)) for number, day in enumerate(SESSIONS)]
     return server
 
@@ -152,6 +153,20 @@ def test_prices_are_fetched_and_a_backtest_runs_on_them(name, tmp_path, monkeypa
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert name.encode() in kept
     assert not any(key.encode() in kept for key in vendor.keys.values())
+
+
+@pytest.mark.parametrize(("timeframe", "bars"), [("1w", 26), ("1mo", 6)])
+def test_what_a_provider_has_not_is_made_of_what_it_has(timeframe, bars, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TIINGO_API_KEY", CANARY)
+    with beside(serve_tiingo()) as server:
+        monkeypatch.setenv("OPENBELL_PROVIDERS__TIINGO__DATA_URL", server.url)
+        fetched = run("data", "fetch", "AAPL", "--provider", "tiingo", "--timeframe", timeframe,
+                      "--start", "2024-01-01", "--end", "2024-06-30")  # fmt: skip
+    assert fetched.code == 0
+    assert f"{timeframe} bars are made of 1d ones, which are what is fetched of tiingo" in fetched.line
+    assert run("data", "export", "AAPL", "--timeframe", timeframe, "--to", "a.csv").code == 0
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + bars
 
 
 def test_actions_that_were_written_before_the_first_fetch_stay(tmp_path, monkeypatch):

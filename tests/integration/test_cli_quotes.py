@@ -150,11 +150,17 @@ def test_without_redis_a_process_goes_on_with_its_own(redis: Server, alpaca: Alp
         (("--set", "data.cache=rediss"), "must be 'auto', 'process' or 'redis'"),
         (("--watch", "1"), "--watch listens to a stream; name whose"),
         (("--provider", "synthetic"), "SYMBOL is missing"),
-        (("AAPL", "--provider", "yahoo"), "provider 'yahoo' has no latest quote; `openbell data providers`"),
+        (
+            ("AAPL", "--provider", "alphavantage"),
+            "provider 'alphavantage' has no latest quote; `openbell data providers`",
+        ),
         (("AAPL", "--provider", "sintetic"), "did you mean 'synthetic'?"),
     ],
 )
-def test_wrong_words_are_one_line(home: Path, words: tuple[str, ...], said: str) -> None:
+def test_wrong_words_are_one_line(
+    home: Path, words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALPHAVANTAGE_API_KEY", "key-of-nobody-0123")
     ended = run("data", "quotes", *words)
     assert ended.code == 2
     assert said in ended.line

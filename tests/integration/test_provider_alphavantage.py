@@ -225,7 +225,7 @@ async def test_facts_are_of_the_overview_or_the_search():
             {"1. symbol": "SPY.LON", "8. currency": "GBX"},
         ]
         vendor = provider(server)
-        assert await vendor.instrument("IBM") == Instrument("IBM", sector="Technology")
+        assert await vendor.instrument("IBM") == Instrument("IBM", sector="Technology", exchange="NYSE")
         assert await vendor.instrument("SPY.LON") == Instrument("SPY.LON", currency="GBX")
         with pytest.raises(ConfigError, match="symbol 'SPX' is unknown; did you mean 'SPY'"):
             await vendor.instrument("SPX")

@@ -195,7 +195,9 @@ async def test_a_bar_that_comes_twice_is_bad_data():
 async def test_facts_follow_the_exchanges_way_to_state_precision():
     async with (server := KrakenServer()):
         vendor = provider(server)
-        expected = Instrument("BTC/USD", tick=0.1, lot=1e-8, currency="USD", shortable=True)
+        expected = Instrument(
+            "BTC/USD", tick=0.1, lot=1e-8, currency="USD", shortable=True, exchange="kraken"
+        )
         assert await vendor.instrument("BTC/USD") == expected
         market = vendor._ccxt.markets["BTC/USD"]
         vendor._ccxt.precisionMode = 2  # decimal places

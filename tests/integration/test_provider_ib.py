@@ -231,7 +231,7 @@ async def test_facts_are_the_contracts():
         facts = await ib.instrument("BRK.B")
         await ib.instrument("BRK.B")
         await ib.close()
-    assert facts == Instrument("BRK.B", tick=0.01, lot=0.0001, sector="Technology")
+    assert facts == Instrument("BRK.B", tick=0.01, lot=0.0001, sector="Technology", exchange="NYSE")
     assert len(tws.of(DETAILS)) == 1
 
 

@@ -192,7 +192,7 @@ async def test_facts_give_the_currency(exchange, currency):
     async with (server := TiingoServer()):
         server.facts["exchangeCode"] = exchange
         tiingo = provider(server)
-        assert await tiingo.instrument("AAPL") == Instrument("AAPL", currency=currency)
+        assert await tiingo.instrument("AAPL") == Instrument("AAPL", currency=currency, exchange=exchange)
         with pytest.raises(ConfigError, match="symbol 'NONE' is unknown"):
             await tiingo.instrument("NONE")
         await tiingo.close()

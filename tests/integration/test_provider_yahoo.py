@@ -14,10 +14,12 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFException
 
 from openbell.core.errors import BadData, ConfigError, Rejected, Retryable
+from openbell.core.messages import Quote
 from openbell.core.types import Dividend, Instrument, Split
 from openbell.data.providers import open_provider
 from openbell.data.providers.protocol import Span
 from openbell.data.providers.yahoo_wire import Wire, read_frame
+from openbell.utils.logging import get_logger
 
 
 def at(text: str) -> int:
@@ -182,9 +184,49 @@ async def test_days_are_asked_anew_each_time_for_there_may_be_new_ones(server, p
     assert await provider.actions("AAPL", JANUARY) == []
 
 
-async def test_facts_have_the_currency_and_the_exchange(provider):
+QUOTE = {"bid": 9.5, "ask": 10, "bidSize": 2, "askSize": 3, "regularMarketTime": 1_704_205_800}
+
+
+async def test_facts_have_the_currency_the_exchange_and_the_sector(server, provider):
+    server.facts["AAPL"] = {"sector": "Technology"}
+    expected = Instrument("AAPL", currency="USD", exchange="NMS", sector="Technology")
+    assert await provider.instrument("AAPL") == expected
+
+
+async def test_a_sector_that_cannot_be_had_is_told_and_the_rest_is_known(server, provider):
+    lines: list[str] = []
+    number = get_logger().add(lambda message: lines.append(message.record["message"]), level="WARNING")
     assert await provider.instrument("AAPL") == Instrument("AAPL", currency="USD", exchange="NMS")
-    with pytest.raises(ConfigError, match="yahoo has no latest quote"):
+    get_logger().remove(number)
+    (line,) = lines
+    assert line.startswith("yahoo does not know the symbol 'AAPL'")
+    assert line.endswith("; the other facts of AAPL are known")
+
+
+async def test_a_quote_has_the_time_of_the_last_price(server, provider):
+    server.facts["AAPL"] = QUOTE
+    assert await provider.quote("AAPL") == Quote("AAPL", at("2024-01-02T14:30"), 9.5, 10.0, 2.0, 3.0)
+    server.facts["AAPL"] = {**QUOTE, "bid": None}
+    assert (await provider.quote("AAPL")).bid == 0.0
+    server.facts["AAPL"] = {**QUOTE, "bid": 0, "ask": 0}
+    with pytest.raises(Rejected, match="it has none now; the market is closed"):
+        await provider.quote("AAPL")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "said"),
+    [
+        (Fault(404, b'{"quoteSummary": {}}', times=2), ConfigError, "does not know the symbol 'AAPL'"),
+        (Fault(429, b"Too Many Requests", {"Retry-After": "9"}, times=2), Retryable, "quote of AAPL: .*429"),
+        (Fault(500, b"oops", times=2), Retryable, "500"),
+        (Fault(body=b"<html>Will be right back</html>"), BadData, "is no JSON"),
+        (Fault(body=b'{"quoteSummary": 5}'), BadData, "there are no facts in it"),
+    ],
+)
+async def test_a_quote_that_fails_says_what_must_happen_next(server, provider, fault, kind, said):
+    server.facts["AAPL"] = QUOTE
+    server.wrong_facts = [fault] * fault.times
+    with pytest.raises(kind, match=said):
         await provider.quote("AAPL")
 
 

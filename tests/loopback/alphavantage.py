@@ -47,7 +47,9 @@ class AlphaVantageServer(Loopback):
         self.days: dict[str, Any] = {}
         self.minutes: dict[str, Any] = {}
         self.rows: dict[str, list[dict[str, str]]] = {"DIVIDENDS": [], "SPLITS": []}
-        self.overview: dict[str, str] = {"Symbol": "IBM", "Currency": "USD", "Sector": "TECHNOLOGY"}
+        self.overview: dict[str, str] = {
+            "Symbol": "IBM", "Currency": "USD", "Sector": "TECHNOLOGY", "Exchange": "NYSE",
+        }  # fmt: skip
         self.matches: list[dict[str, str]] = []
         self.sentence: tuple[str, str] | None = None
         self.reply: Any = None

@@ -34,6 +34,8 @@ class YahooServer(Loopback):
         self.intraday: dict[str, list[Row]] = {}
         self.splits: dict[str, list[tuple[str, int, int]]] = {}  #: date, new, old
         self.dividends: dict[str, list[tuple[str, float]]] = {}
+        self.facts: dict[str, dict[str, Any]] = {}  #: of profiles and quotes, by symbol
+        self.wrong_facts: list[Fault] = []  #: of the next questions for them
         self.wrong: list[Fault] = []  #: of the next charts
         self.charts: list[Mapping[str, str]] = []  #: what was asked of charts
         self.crumb_status = 200
@@ -43,6 +45,9 @@ class YahooServer(Loopback):
         self.on("GET", "/consent", self._cookie)
         self.on("GET", "/v1/test/getcrumb", self._crumb)
         self.on("GET", "/v8/finance/chart/{symbol}", self._chart)
+        self.on("GET", "/v10/finance/quoteSummary/{symbol}", self._summary)
+        self.on("GET", "/v7/finance/quote", self._quotes)
+        self.on("GET", "/ws/fundamentals-timeseries/v1/finance/timeseries/{symbol}", self._series)
         self.on_socket("/stream", self._stream)
 
     async def _cookie(self, _request: web.Request) -> web.Response:
@@ -60,6 +65,27 @@ class YahooServer(Loopback):
             error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return web.json_response({"chart": {"result": None, "error": error}}, status=404)
         return web.json_response({"chart": {"result": [self._result(symbol, request.query)], "error": None}})
+
+    async def _summary(self, request: web.Request) -> web.StreamResponse:
+        symbol = request.match_info["symbol"]
+        if self.wrong_facts:
+            return await self._misbehave(request, self.wrong_facts.pop(0))
+        if symbol not in self.facts:
+            error = {"code": "Not Found", "description": f"Quote not found for symbol: {symbol}"}
+            return web.json_response({"quoteSummary": {"result": None, "error": error}}, status=404)
+        profile = {"sector": self.facts[symbol]["sector"]} if "sector" in self.facts[symbol] else {}
+        result = {"assetProfile": profile, "quoteType": {"quoteType": "EQUITY", "symbol": symbol}}
+        return web.json_response({"quoteSummary": {"result": [result], "error": None}})
+
+    async def _quotes(self, request: web.Request) -> web.StreamResponse:
+        found = [
+            {"symbol": s, **self.facts[s]} for s in request.query["symbols"].split(",") if s in self.facts
+        ]
+        return web.json_response({"quoteResponse": {"result": found, "error": None}})
+
+    async def _series(self, request: web.Request) -> web.StreamResponse:
+        meta = {"symbol": [request.match_info["symbol"]], "type": ["trailingPegRatio"]}
+        return web.json_response({"timeseries": {"result": [{"meta": meta}], "error": None}})
 
     def _result(self, symbol: str, query: Mapping[str, str]) -> dict[str, Any]:
         daily = query["interval"] == "1d"

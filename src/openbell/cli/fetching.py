@@ -17,6 +17,7 @@ from openbell.config import Loaded, Override
 from openbell.core.errors import ConfigError, OpenbellError, Retryable, nearest
 from openbell.data.bars import format_timeframe, parse_date, parse_timeframe
 from openbell.data.catalog import Catalog
+from openbell.data.catalog.coarser import serving
 from openbell.data.fetch import Outcome, Plan, Supply, fetch, supply
 from openbell.data.providers import offer_of, open_provider, provider_names
 from openbell.data.providers.protocol import Provider, Span
@@ -148,10 +149,10 @@ def _names(given: str, loaded: Loaded) -> list[str]:
 
 def _check_timeframe(one: Supply, plan: Plan) -> None:
     offered = one.provider.offer.timeframes
-    if plan.timeframe not in offered:
+    if serving(offered, plan.timeframe) is None:
         raise ConfigError(
-            f"--timeframe: {one.provider.name} has no {plan.timeframe} bars; it has {', '.join(offered)}, of "
-            "which a backtest makes longer ones"
+            f"--timeframe: {one.provider.name} has no {plan.timeframe} bars, and none that make them; it has "
+            f"{', '.join(offered)}"
         )
 
 

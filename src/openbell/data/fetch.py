@@ -11,6 +11,7 @@ from openbell.core.errors import BadData, ConfigError, OpenbellError, RemoteErro
 from openbell.data.bars import FindingKind, Policy
 from openbell.data.budgets import budget_of
 from openbell.data.catalog import Catalog
+from openbell.data.catalog.coarser import serving
 from openbell.data.download import Asking, Download
 from openbell.data.providers.protocol import Provider, Span
 from openbell.data.ranges import finished_until, within_reach
@@ -30,7 +31,7 @@ class Plan:
 
     Args:
         symbols: Which.
-        timeframe: Such as `1d`.
+        timeframe: Such as `1d`. Where a provider has none of it, the bars are fetched that make them.
         span: The range; what is not finished at `now` is left out.
         now: The time, ns UTC.
         revise: Whether all is asked again, and replaces what is stored where it differs.
@@ -162,7 +163,13 @@ async def _fetch_symbol(
         if error is not None:
             notes.append(f"{symbol}: {error}; {one.provider.name} is asked for the rest")
         error = None
-        download = Download(one.provider, one.budget, asking, symbol, plan.timeframe)
+        timeframe = serving(one.provider.offer.timeframes, plan.timeframe) or plan.timeframe
+        if timeframe != plan.timeframe:
+            notes.append(
+                f"{symbol}: {plan.timeframe} bars are made of {timeframe} ones, which are what is fetched of "
+                f"{one.provider.name}"
+            )
+        download = Download(one.provider, one.budget, asking, symbol, timeframe)
         try:
             one.check()
             await _fetch_from(one.provider, download, wanted, plan, progress)

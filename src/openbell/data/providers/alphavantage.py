@@ -127,7 +127,9 @@ class AlphaVantageProvider:
         if facts:
             currency = str(read_field(facts, "Currency", where))
             sector = str(read_field(facts, "Sector", where))
-            return Instrument(symbol, currency=currency, sector="" if sector == "None" else sector.title())
+            sector = "" if sector == "None" else sector.title()
+            exchange = str(facts.get("Exchange") or "")
+            return Instrument(symbol, currency=currency, sector=sector, exchange=exchange)
         found = await self._ask("SYMBOL_SEARCH", {"keywords": symbol}, asked)
         currencies = {
             str(read_field(match, "1. symbol", where)): str(read_field(match, "8. currency", where))

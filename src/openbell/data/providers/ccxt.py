@@ -122,6 +122,7 @@ class CcxtProvider:
             lot=await self._step(market, "amount", where),
             currency=str(market["settle"] or market["quote"]),
             shortable=bool(market.get("margin") or market.get("contract")),
+            exchange=self._exchange,
         )
 
     async def quote(self, symbol: str) -> Quote:

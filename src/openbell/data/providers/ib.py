@@ -143,6 +143,7 @@ class IbProvider:
             lot=details.sizeIncrement or 1.0,
             currency=details.contract.currency,
             sector=details.industry,
+            exchange=details.contract.primaryExchange,
         )
 
     async def quote(self, symbol: str) -> Quote:

@@ -154,7 +154,7 @@ class TiingoProvider:
             f"/tiingo/daily/{_escape(symbol)}", {}, asked=asked, missing=_unknown(symbol)
         )
         exchange = str(read_field(facts, "exchangeCode", f"tiingo: {asked}"))
-        return Instrument(symbol, currency=_CURRENCIES.get(exchange, "USD"))
+        return Instrument(symbol, currency=_CURRENCIES.get(exchange, "USD"), exchange=exchange)
 
     async def quote(self, symbol: str) -> Quote:
         """Return the best bid and ask on IEX."""

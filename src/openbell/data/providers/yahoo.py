@@ -6,19 +6,20 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import BadData, ConfigError, Rejected, RemoteError, nearest
 from openbell.core.messages import Quote
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, Instrument
 from openbell.data.bars import Source
-from openbell.data.providers.answers import check_timeframe, cut_batch, read_field
+from openbell.data.providers.answers import check_timeframe, cut_batch, read_field, read_number
 from openbell.data.providers.http import TIMEOUT
 from openbell.data.providers.protocol import Batch, Limit, Offer, Pace, Span
 from openbell.data.providers.yahoo_wire import Frame, Wire, read_actions, read_frame, splits_of, unadjust
 from openbell.utils.cache import cache_folder
+from openbell.utils.logging import get_logger
 
 if TYPE_CHECKING:
     from openbell.data.providers.yahoo_stream import YahooConnection
@@ -65,10 +66,11 @@ class YahooProvider:
         reach=MappingProxyType({"1m": 29, "5m": 59, "15m": 59, "30m": 59, "1h": 729}),
         actions=True,
         instruments=True,
+        quotes=True,
         channels=("quotes", "trades"),
         limit=Limit(60, 60.0),
-        lacks="a contract: it is unofficial, and changes or refuses at will; a latest quote; lots, shortable "
-        "and sectors; weeks and months (make them from days)",
+        lacks="a contract: it is unofficial, and changes or refuses at will; lots and whether shares can be "
+        "sold short; quotes are delayed, and none while the market is closed",
     )
 
     def __init__(
@@ -147,7 +149,9 @@ class YahooProvider:
         return [action for action in found if span.start <= action.ex < span.end]
 
     async def instrument(self, symbol: str) -> Instrument:
-        """Return the currency and the exchange, in Yahoo's words; tick and lot are those of US stocks.
+        """Return currency, exchange and sector, in Yahoo's words; tick and lot are those of US stocks.
+
+        The sector is asked for apart, and refused more often: without it the rest is told all the same.
 
         Raises:
             ConfigError: Yahoo does not know the symbol.
@@ -163,15 +167,30 @@ class YahooProvider:
         if facts is None:
             raise ConfigError(f"yahoo has no prices of {symbol!r} in these days; check its spelling")
         currency = str(read_field(facts, "currency", asked))
-        return Instrument(symbol, currency=currency, exchange=str(facts.get("exchangeName") or ""))
+        sector = ""
+        try:
+            sector = str((await self._facts(symbol, f"yahoo: sector of {symbol}")).get("sector") or "")
+        except (ConfigError, RemoteError, BadData) as error:
+            get_logger().warning(f"{error}; the other facts of {symbol} are known")
+        exchange = str(facts.get("exchangeName") or "")
+        return Instrument(symbol, currency=currency, sector=sector, exchange=exchange)
 
     async def quote(self, symbol: str) -> Quote:
-        """Refuse: Yahoo has no bid and ask of a moment.
+        """Return the delayed bid and ask, with the time of the last price: Yahoo gives them none.
 
         Raises:
-            ConfigError: Always.
+            ConfigError: Yahoo does not know the symbol.
+            Rejected: It has none now.
         """
-        return _have_no_quote(symbol)
+        asked = f"yahoo: quote of {symbol}"
+        facts = await self._facts(symbol, asked)
+        bid, ask, bid_size, ask_size = (
+            read_number(facts.get(name) or 0.0, asked) for name in ("bid", "ask", "bidSize", "askSize")
+        )
+        if not (bid or ask):
+            raise Rejected(f"{asked}: it has none now; the market is closed, or nobody quotes it there")
+        time = round(read_number(read_field(facts, "regularMarketTime", asked), asked)) * NANOS_PER_SECOND
+        return Quote(symbol, time, bid, ask, bid_size, ask_size)
 
     def connect(self) -> YahooConnection:
         """Return a connection to its stream."""
@@ -183,6 +202,13 @@ class YahooProvider:
         """Let go of connections, and forget."""
         self._days.clear()
         self._wire.close()
+
+    async def _facts(self, symbol: str, asked: str) -> Mapping[str, Any]:
+        def ask(ticker: Any) -> Mapping[str, Any]:
+            told: Mapping[str, Any] = ticker.info
+            return told
+
+        return await self._call(ask, symbol, asked) or {}
 
     async def _daily(self, symbol: str, start: int) -> Frame | None:
         """Return the days from a date on until now, which hold all splits since; None if there are none."""
@@ -224,10 +250,6 @@ def _exchange(symbol: str) -> tuple[str, str]:
             "a share's class is written with a hyphen, as in BRK-B"
         )
     return EXCHANGES[suffix]
-
-
-def _have_no_quote(symbol: str) -> NoReturn:
-    raise ConfigError(f"yahoo has no latest quote of {symbol!r}; ask alpaca or tiingo")
 
 
 def _moment(nanos: int, interval: str) -> str | datetime:

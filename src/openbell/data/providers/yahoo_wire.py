@@ -23,17 +23,19 @@ from openbell.data.providers.protocol import Batch, Pace, no_pace
 Result = TypeVar("Result")
 
 _CHART = "/finance/chart/"
+_ANSWERS = (_CHART, "/finance/quoteSummary/", "/finance/quote")  #: whose failures are looked at
 _CHANGED = "the answer's format has changed"
 _NOTHING = "doesn't exist for startDate"  #: Yahoo's words for a range without prices
 _DIGITS = 7  #: that a 32-bit float holds
 
 
 class _Answer(NamedTuple):
-    """The latest answer to a request for a chart."""
+    """The latest answer to a request for a chart or for facts."""
 
     status: int
     headers: Mapping[str, str]
     text: str
+    chart: bool
 
 
 class Wire:
@@ -112,14 +114,15 @@ class Wire:
         wire = self
 
         class Rerouted(requests.Session):  # type: ignore[type-arg]  # of responses as they are
-            """Asks another host if one is given, and keeps what came of charts."""
+            """Asks another host if one is given, and keeps what came."""
 
             def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
                 kwargs["timeout"] = wire._timeout
                 asyncio.run_coroutine_threadsafe(_wait(wire.pace), wire._kept.loop).result()
                 answer = super().request(method, wire._lead(url), *args, **kwargs)
-                if _CHART in url:
-                    wire._kept.answer = _Answer(answer.status_code, dict(answer.headers), answer.text)
+                if any(part in url for part in _ANSWERS):
+                    status, headers = answer.status_code, dict(answer.headers)
+                    wire._kept.answer = _Answer(status, headers, answer.text, _CHART in url)
                 return answer
 
         return Rerouted(impersonate="chrome")
@@ -144,7 +147,7 @@ class Wire:
         found = refuse(answer.status, asked, headers=headers, said=answer.text)
         if found is not None:
             return found
-        return _blame_chart(answer.text, asked)
+        return _blame_chart(answer.text, asked) if answer.chart else _blame_facts(answer.text, asked)
 
 
 async def _wait(pace: Pace) -> None:
@@ -173,6 +176,14 @@ def _blame_chart(text: str, asked: str) -> OpenbellError | None:
         return BadData(f"{asked}: there is no chart in it; {_CHANGED}")
     empty = not result.get("timestamp")
     return None if empty else BadData(f"{asked}: there are times and no prices; {_CHANGED}")
+
+
+def _blame_facts(text: str, asked: str) -> OpenbellError:
+    try:
+        decode(text, asked)
+    except (BadData, Retryable) as error:
+        return error
+    return BadData(f"{asked}: there are no facts in it; {_CHANGED}")
 
 
 def _blame_connection(error: OSError, asked: str, timeout: float) -> OpenbellError:
