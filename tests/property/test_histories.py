@@ -85,6 +85,17 @@ def test_blocks_keep_what_moves_together_and_shuffling_keeps_every_bar():
         assert np.corrcoef(moves(made).T)[0, 1] == pytest.approx(together, abs=0.08)
 
 
+def test_blocks_keep_calm_and_wild_times_as_single_sessions_do_not():
+    def lasting(block):
+        found = fit("blocks", observed(), block=block)
+        sizes = [np.abs(moves(made)[:, 0]) for made in worlds(found.draw, 20, seed=7)]
+        return float(np.mean([np.corrcoef(one[1:], one[:-1])[0, 1] for one in sizes]))
+
+    assert fit("blocks", observed()).told["block"] > 20.0
+    assert lasting(None) > 0.15
+    assert abs(lasting(1.0)) < 0.02
+
+
 def test_two_regimes_are_found_where_there_are_two():
     random = np.random.default_rng(4)
     states = np.repeat([0, 1, 0, 1, 0, 1, 0], 400)

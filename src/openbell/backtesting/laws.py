@@ -40,7 +40,8 @@ def fit(name: str, observed: Observed, *, block: float | None = None) -> Law:
     Args:
         name: `gbm`, `regimes` or `blocks`.
         observed: The bars.
-        block: Of blocks, the mean length in sessions; None chooses it from the market's returns.
+        block: Of blocks, the mean length in sessions; None chooses it from the market's returns and from
+            their sizes: the longer of what keeps the one and the other.
 
     Raises:
         ConfigError: There is no such law, or the bars have further columns, of which it knows nothing.
@@ -50,7 +51,8 @@ def fit(name: str, observed: Observed, *, block: float | None = None) -> Law:
         raise ConfigError(f"prices={name!r} is unknown{nearest(name, LAWS)}")
     fitting = LAWS[name]
     if fitting is None:
-        length = block_length(observed.market) if block is None else block
+        market = observed.market  # whose returns may follow each other by chance while their sizes do not
+        length = max(block_length(market), block_length(np.abs(market))) if block is None else block
         length = min(length, float(observed.sessions - 1))
         return Law(partial(draw_blocks, observed, length), {"block": length})
     extra = [column for one in observed.series for column in one.extra]
