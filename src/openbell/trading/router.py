@@ -151,6 +151,8 @@ class Router:
     def _take(self, course: LiveCourse, commands: Sequence[Reviewed], trace: str) -> None:
         fresh = [self._register(course, one, trace) for one in commands if isinstance(one, Order)]
         self._tie(fresh)
+        if course.gate is not None:  # what is cancelled may fill yet: orders that open wait for its end
+            commands = sorted(commands, key=lambda one: not isinstance(one, Cancel))
         new = {route.order.id: route for route in fresh}
         for command in commands:
             if isinstance(command, Order):
