@@ -107,6 +107,7 @@ class _Course:
     def _walk(self, first: int, stop: int) -> None:
         """Take moments one after the other."""
         panel = self._panel
+        panel.conceal()  # what a ride before has shown
         step, advance, common, bars = self._engine.step, panel.advance, panel.common, panel.slice
         due = self._due
         for at in range(first, stop):

@@ -214,13 +214,21 @@ class Panel:
         To be used where nobody looks at them between a step and the cursor's. All of it happens without a
         call of Python, so that a strategy's `[-1]` costs what a look into a dictionary costs.
         """
-        shown = [
+        steps = [values.reveal(first, stop) for values in self._shown()]
+        return zip(repeat(None, stop - first), *steps, strict=True)
+
+    def conceal(self) -> None:
+        """Let indicators follow the cursor again, after `reveal` has shown the values of its last moment."""
+        for values in self._shown():
+            values.clear()
+
+    def _shown(self) -> list[Shown]:
+        return [
             values
             for view in self._parts[self.symbols[0]].views.values()
             for values in (view.each() if isinstance(view, Outputs) else (view,))
+            if isinstance(values, Shown)
         ]
-        steps = [values.reveal(first, stop) for values in shown if isinstance(values, Shown)]
-        return zip(repeat(None, stop - first), *steps, strict=True)
 
     def next_reach(self, symbol: str, falls: float, rises: float, time: float) -> int:
         """Return the first moment whose bar falls to one price, rises to another, or is at a time or later.
