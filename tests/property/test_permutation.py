@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -116,6 +117,14 @@ def test_the_same_seed_makes_the_same_orders_and_nothing_held_is_refused():
     never = ob.backtest(follow, [series(["10 10 10 10"] * 30)]).outcome
     with pytest.raises(BadData, match="cannot be judged"):
         pair_anew(never, draws=5)
+
+
+def test_the_probability_of_fishers_example():
+    """Fisher (1935), The Design of Experiments, 21: Darwin's maize, 863 of the 32,768 signs are as good."""
+    eighths = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48])
+    signs = np.array(list(product((1, -1), repeat=15)))
+    others = signs[(signs != np.sign(eighths)).any(axis=1)] @ np.abs(eighths)
+    assert permutation_p(float(eighths.sum()), others.astype(float)) == pytest.approx(863 / 32_768)
 
 
 def test_a_probability_is_never_zero_and_needs_numbers():
