@@ -44,7 +44,7 @@ from openbell.strategies.registry import Found
 OPTIONS = (
     "each",
     "progress",
-    *(name for name in run.Settings.__annotations__ if name not in ("benchmark", "risk", "opened")),
+    *(name for name in run.Settings.__annotations__ if name not in ("benchmark", "risk", "unlock_holdout")),
 )
 ENGINES = ("auto", "event", "compiled", "ray")
 

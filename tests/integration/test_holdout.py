@@ -102,7 +102,7 @@ def test_of_two_that_open_it_at_once_one_sees_it():
     made = []
     for fast in (5, 10):
         plan, found, series = wiring.prepare(
-            "sma_cross", "AAPL", parameters={"fast": fast}, holdout=SINCE, opened=True
+            "sma_cross", "AAPL", parameters={"fast": fast}, holdout=SINCE, unlock_holdout=True
         )
         made.append(wiring.execute(plan, found=found, series=series))
     open_holdout(made[0])
@@ -182,3 +182,15 @@ def test_without_a_record_it_stays_locked(place, why, monkeypatch):
 
 def test_a_sweep_cannot_open_it():
     assert "--unlock-holdout" in run("sweep", *WORDS, "fast=5,10", "--unlock-holdout").line
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"holdout": 5}, "holdout='5' is no date"),
+        ({"holdout": SINCE, "unlock_holdout": "yes"}, "unlock_holdout='yes' must be True or False"),
+    ],
+)
+def test_arguments_that_are_none(given: Any, line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        ob.backtest("sma_cross", "AAPL", **given)

@@ -39,9 +39,9 @@ SETTINGS = {
     "costs.slippage.bps: 3\n": "1: costs.slippage.bps: unknown key; write its sections as nested"
     " lines, not with dots",
     "12: 5\n": "1: 12: unknown key; valid names: account, benchmark, costs, data, logging,"
-    " providers, reports, risk, seed, sizing",
+    " providers, reports, research, risk, seed, sizing",
     '"a\\nb": 5\n': "1: 'a\\nb': unknown key; valid names: account, benchmark, costs, data,"
-    " logging, providers, reports, risk, seed, sizing",
+    " logging, providers, reports, research, risk, seed, sizing",
     "account:\n\tcash: 5\n": "2: a tab indents this line; YAML allows spaces only",
     "seed:\t- 5\n": "1: a tab stands in this line; YAML allows spaces only",
     "seed: 1\naccount: {}\nseed: 2\n": "3: 'seed' is set twice; line 1 has it too, remove one",
@@ -111,7 +111,7 @@ STRATEGIES = {
     "strategies:\n  - name: a\n": "2: strategies[0].strategy: missing; it has no default",
     ITEM + "    paramters: {}\n": "5: strategies[0].paramters: unknown key; did you mean 'parameters'?",
     ITEM + "    place: here\n": "5: strategies[0].place: unknown key; valid names: account,"
-    " costs, end, name, parameters, risk, sizing, start, strategy, symbols",
+    " costs, end, name, parameters, research, risk, sizing, start, strategy, symbols",
     ITEM + "    seed: 5\n": "5: strategies[0].seed: unknown key; did you mean 'end'?",
     ITEM + "    parameters: [1]\n": "5: strategies[0].parameters: [1] must be a mapping:"
     " lines of `key: value`",

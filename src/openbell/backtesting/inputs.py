@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from openbell.core.costs import Commission, Costs, Margin, Slippage
 from openbell.core.errors import ConfigError, nearest
-from openbell.core.inputs import real, shown, takes, whole
+from openbell.core.inputs import flag, real, shown, takes, whole
 from openbell.core.ports import Sizer
 from openbell.data.bars import Series
 from openbell.data.universe import Universe
@@ -51,6 +51,18 @@ def count_of(name: str, value: object) -> int:
     if number is None or number < 0:
         raise ConfigError(f"{name}={shown(value)} must be a whole number, zero or more")
     return number
+
+
+def flag_of(name: str, value: object) -> bool:
+    """Return a yes or no.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    answer = flag(value)
+    if answer is None:
+        raise ConfigError(f"{name}={shown(value)} must be True or False")
+    return answer
 
 
 def text_of(name: str, value: object, *, such_as: str) -> str:

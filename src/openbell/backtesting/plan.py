@@ -43,8 +43,8 @@ class Plan:
     universe: Universe | None = None  #: who may be bought when; the symbols are those with prices
     risk: Risk = field(default_factory=Risk)
     begin: int | None = None  #: ns UTC; bars that are known by then serve indicators, and are not traded on
-    holdout: str | None = None  #: a date; bars from then on are not seen, unless the holdout is `opened`
-    opened: bool = False
+    holdout: str | None = None  #: a date; bars from then on are not seen
+    unlock_holdout: bool = False  #: they are seen after all
 
     def __post_init__(self) -> None:
         text_of("strategy", self.strategy, such_as="'sma_cross'")
@@ -94,7 +94,8 @@ class Plan:
             **({} if self.universe is None else {"universe": self.universe.as_json()}),
             **({"risk": self.risk.as_json()} if self.risk.active else {}),
             **({} if self.begin is None else {"begin": self.begin}),
-            **({} if self.holdout is None else {"holdout": self.holdout, "opened": self.opened}),
+            **({} if self.holdout is None else {"holdout": self.holdout}),
+            **({"unlock_holdout": True} if self.unlock_holdout else {}),
         }
 
     @property

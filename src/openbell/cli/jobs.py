@@ -243,7 +243,7 @@ def _common(request: Request, loaded: Loaded, symbols: tuple[str, ...], listed: 
         "benchmark": settings.benchmark,
         "seed": settings.seed,
         "holdout": None if holdout is None else str(holdout),
-        "opened": request.unlock,
+        "unlock_holdout": request.unlock,
     }
 
 

@@ -14,14 +14,18 @@ from openbell.reporting.words import count, shown
 def describe_holdout(result: Result) -> str:
     """Return what a run saw of its holdout; nothing where it has none."""
     plan = result.plan
-    if plan.holdout is None or not plan.opened:
+    if plan.holdout is None or not plan.unlock_holdout:
         return withheld(plan)
     return f"holdout from {plan.holdout} on opened, which works once: {describe_opening(result)}"
 
 
 def withheld(plan: Plan) -> str:
     """Return which bars nothing has seen; nothing where there are none."""
-    return "" if plan.holdout is None or plan.opened else f"held out: no bar from {plan.holdout} on was seen"
+    return (
+        ""
+        if plan.holdout is None or plan.unlock_holdout
+        else f"held out: no bar from {plan.holdout} on was seen"
+    )
 
 
 def describe_opening(result: Result) -> str:

@@ -101,7 +101,7 @@ def backtest(  # noqa: PLR0913  # a run has many settings, all named and all wit
     settings = Settings(
         start=start, end=end, parameters=parameters, cash=cash, costs=costs, sizer=sizer, benchmark=benchmark,
         provider=provider, timeframe=timeframe, seed=seed, instruments=instruments, risk=risk,
-        holdout=holdout, opened=unlock_holdout,
+        holdout=holdout, unlock_holdout=unlock_holdout,
     )  # fmt: skip
     plan, found, series = prepare(strategy, data, finer=finer, **settings)
     return execute(
@@ -125,7 +125,7 @@ class Settings(TypedDict, total=False):
     instruments: Sequence[Instrument]
     risk: Risk | None
     holdout: Any
-    opened: bool
+    unlock_holdout: bool
 
 
 def prepare(
@@ -143,7 +143,9 @@ def prepare(
             raise ConfigError(f"a backtest has no setting {name!r}{nearest(name, Settings.__annotations__)}")
     found = find(strategy)
     place = {name: given.pop(name) for name in ("provider", "timeframe", "start", "end") if name in given}
+    inputs.check_date("holdout", given.get("holdout"))
     given["holdout"] = _written(given.pop("holdout", None))
+    given["unlock_holdout"] = inputs.flag_of("unlock_holdout", given.get("unlock_holdout", False))
     series = load(data, **place)
     for name in ("parameters", "costs", "sizer", "risk"):
         if given.get(name, ...) is None:
@@ -258,12 +260,12 @@ def execute(
             plan.benchmark, provider=provider, timeframe=plan.timeframe, start=plan.start, end=plan.end
         )
         other = withhold(other, plan)
-    if counted and plan.opened:
+    if counted and plan.unlock_holdout:
         check_closed(plan, found, series)
     outcome, way = run_plan(plan, found, series, engine=engine, finer=finer, progress=progress)
     curve = outcome.growth_of(other[0]) * plan.cash if other else outcome.hold_benchmark()
     result = Result(plan, found, outcome, curve, compared=other, finer=finer, way=way)
-    if counted and plan.opened:
+    if counted and plan.unlock_holdout:
         open_holdout(result)
     elif counted:
         count_run(result)

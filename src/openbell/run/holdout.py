@@ -31,7 +31,7 @@ def withhold(series: Sequence[Series], plan: Plan) -> list[Series]:
         ConfigError: Nothing is left.
     """
     since = since_of(plan)
-    if since is None or plan.opened:
+    if since is None or plan.unlock_holdout:
         return list(series)
     kept = [cut_off(one, since) for one in series if known_until(one, since)]
     if not kept:
