@@ -56,7 +56,7 @@ EXAMPLES = {
     "sma_cross": "AAPL", "rsi_reversion": "AAPL", "bollinger_breakout": "AAPL", "donchian_trend": "AAPL",
     "pairs_trade": ["MSFT", "IBM"], "momentum_rotation": TRIO, "dollar_cost_averaging": TRIO,
     "buy_and_hold": TRIO, "volatility_trend": TRIO, "risk_parity": TRIO, "drawdown_staged": TRIO,
-    "sector_neutral_momentum": [*TRIO, "GOOG"],
+    "sector_neutral_momentum": [*TRIO, "GOOG"], "mined_noise": "AAPL",
 }  # fmt: skip
 
 

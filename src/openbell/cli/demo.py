@@ -28,6 +28,7 @@ SYMBOLS = {
     "drawdown_staged": ("AAPL", "IBM", "MSFT"),
     "dollar_cost_averaging": ("AAPL", "IBM", "MSFT"),
     "buy_and_hold": ("AAPL", "IBM", "MSFT"),
+    "mined_noise": ("AAPL",),
 }
 #: What sells short needs a margin account.
 MARGIN = {"pairs_trade": REG_T, "sector_neutral_momentum": REG_T}

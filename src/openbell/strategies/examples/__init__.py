@@ -8,6 +8,7 @@ from openbell.strategies.examples.buy_and_hold import BuyAndHold
 from openbell.strategies.examples.dollar_cost_averaging import DollarCostAveraging
 from openbell.strategies.examples.donchian_trend import DonchianTrend
 from openbell.strategies.examples.drawdown_staged import DrawdownStaged
+from openbell.strategies.examples.mined_noise import mined_noise
 from openbell.strategies.examples.momentum_rotation import MomentumRotation
 from openbell.strategies.examples.pairs_trade import PairsTrade
 from openbell.strategies.examples.risk_parity import RiskParity
@@ -30,4 +31,5 @@ BY_NAME: dict[str, type[Strategy] | Signal] = {
     "drawdown_staged": DrawdownStaged,
     "dollar_cost_averaging": DollarCostAveraging,
     "buy_and_hold": BuyAndHold,
+    "mined_noise": mined_noise,
 }
