@@ -29,6 +29,7 @@ from openbell.portfolio.settlement import day_trades
 from openbell.reporting.conduct import pattern
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange, Placed
+from tests.unit.router_rig import Rig
 from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, scripted
 
 DAY = 86_400 * NANOS_PER_SECOND
@@ -191,3 +192,15 @@ class Scalp(ob.Strategy):
     def on_bar(self, bar: Any) -> None:
         if 30 <= bar.index < 36:
             self.order(bar.symbol, 10, stop_loss=bar.close * 0.999)
+
+
+def test_before_the_broker_has_told_its_equity_that_of_all_strategies_counts(tmp_path: Path) -> None:
+    kinds = {"s": scripted({1: hold}), "other": scripted({})}
+    for cash, status in ((10_000.0, OrderStatus.REJECTED), (13_000.0, OrderStatus.SUBMITTED)):
+        folder = tmp_path / str(cash)
+        folder.mkdir()
+        rig = Rig(folder, {}, kinds=kinds, cash=cash, initial=0.5)
+        rig.course.conduct = Conduct(PATTERN, rig.course.tape.calendar)
+        rig.floor.router.board.day_trades = 3
+        rig.moment(0, 100)
+        assert rig.order(1).status is status

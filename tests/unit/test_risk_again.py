@@ -1,0 +1,162 @@
+"""What passed the limits and waited is held against them again; growth on its way counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openbell as ob
+from openbell.core.orders import Order, Replace
+from openbell.core.requests import NO_EXITS, Ticket
+from openbell.core.types import OrderStatus, Reason
+from openbell.execution.risk.limits import OrderLimits, PositionLimits
+from openbell.trading.route import Outcome
+from tests.unit.risk_by_hand import GuardedSeat
+from tests.unit.router_acts import PLAIN, REPLACING, both, calls, only
+from tests.unit.router_rig import Rig
+from tests.unit.trading_by_hand import Scripted
+
+MOST = PositionLimits(max_quantity=100)
+
+
+def seat_with(quantity: float, *parts: object, enforce: bool = True) -> tuple[GuardedSeat, Order]:
+    """Return a seat, and an order of it that passed and waits."""
+    seat = GuardedSeat(MOST, *parts, enforce=enforce)
+    return seat, seat.order("A", quantity, limit=90.0)
+
+
+def again(seat: GuardedSeat, command: Order | Replace) -> Reason | None:
+    assert seat.engine.screen is not None
+    refusal = seat.engine.screen.review_again(command)
+    return None if refusal is None else refusal.limit
+
+
+def test_an_order_that_waited_is_refused_where_what_was_cancelled_has_filled():
+    seat, order = seat_with(60)
+    assert again(seat, order) is None
+    seat.hold("A", 50)
+    assert again(seat, order) is Reason.POSITION_QUANTITY
+    assert [one.limit for one in seat.refusals] == [Reason.POSITION_QUANTITY]
+    assert seat.gate.counts == {Reason.POSITION_QUANTITY: 1}
+
+
+def test_what_is_only_recorded_is_not_held_back():
+    seat, order = seat_with(60, enforce=False)
+    seat.hold("A", 50)
+    assert again(seat, order) is None
+    assert [one.limit for one in seat.refusals] == [Reason.POSITION_QUANTITY]
+
+
+def test_what_an_order_is_held_against_once_is_not_asked_again():
+    seat, order = seat_with(60, OrderLimits(duplicate_seconds=60, max_per_session=1))
+    assert again(seat, order) is None
+    seat.hold("A", 200)
+    closing = seat.desk.order("A", -50, NO_EXITS, Ticket())
+    seat.pass_on()
+    assert again(seat, closing) is None  # what closes passes
+
+
+def test_a_change_that_grows_counts_until_the_broker_has_made_it():
+    seat, order = seat_with(50)
+    seat.desk.blotter.replace(order, Replace(order.id, quantity=100.0))
+    assert len(seat.pass_on()) == 1
+    assert seat.order("A", 10, limit=90.0).reason is Reason.POSITION_QUANTITY
+    seat.move()
+    assert seat.order("A", 10, limit=90.0).reason is Reason.POSITION_QUANTITY
+    assert again(seat, Replace(order.id, quantity=100.0)) is None
+    seat.hold("A", 20)
+    assert again(seat, Replace(order.id, quantity=100.0)) is Reason.POSITION_QUANTITY
+    assert seat.order("A", 30, limit=90.0).status is OrderStatus.ACCEPTED  # it stays 50
+
+
+def test_an_order_that_has_ended_grows_no_more():
+    seat, order = seat_with(50)
+    other = seat.order("B", 50, limit=90.0)
+    seat.desk.blotter.replace(order, Replace(order.id, quantity=100.0))
+    seat.pass_on()
+    order.move(OrderStatus.CANCELLED, seat.market.time, Reason.ASKED)
+    seat.desk.blotter.replace(other, Replace(other.id, quantity=60.0))
+    seat.pass_on()
+    assert list(seat.gate.book.growth) == [other.id]
+
+
+# --- on the way to a broker ------------------------------------------------------------------------------
+
+LIMITS = ob.Risk(position=MOST)
+
+
+def buy(symbol: str, quantity: float):
+    return lambda s, _: s.made.update({symbol: s.order(symbol, quantity, limit=100)})
+
+
+def target(quantity: float):
+    return lambda s, _: s.target_quantity("A", quantity)
+
+
+def test_a_fill_of_what_was_cancelled_refuses_what_waited_for_its_end(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: buy("A", 80), 2: target(50)}, capabilities=PLAIN, risk=LIMITS)
+    first = only(rig.moment(0, 100))
+    rig.accept(first, 80)
+    assert calls(rig.moment(1, 100)) == ["cancel"]  # the 50 wait
+    assert rig.fill(first.client_id, 80, whole=80) == []
+    assert rig.held == 80
+    assert rig.ended(2) == (OrderStatus.REJECTED, Reason.POSITION_QUANTITY)
+    rig.again()
+
+
+def test_what_was_cancelled_in_time_lets_it_go(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: buy("A", 80), 2: target(50)}, capabilities=PLAIN, risk=LIMITS)
+    first = only(rig.moment(0, 100))
+    rig.accept(first, 80)
+    rig.moment(1, 100)
+    sent = only(rig.report(first.client_id, OrderStatus.CANCELLED, quantity=80))
+    assert sent.order is not None
+    assert sent.order.quantity == 50
+    rig.again()
+
+
+def test_an_order_of_another_symbol_waits_too(tmp_path: Path) -> None:
+    def turn(s: Scripted, _: int) -> None:
+        s.cancel(s.made["A"])
+        s.order("B", 10, limit=100)
+
+    acts = {1: buy("A", 80), 2: turn}
+    for risk, expected in ((LIMITS, ["cancel"]), (None, ["cancel", "place"])):
+        folder = tmp_path / str(len(expected))
+        folder.mkdir()
+        rig = Rig(folder, acts, capabilities=PLAIN, risk=risk)
+        rig.take("moment", {"bars": [["B", 0, 1, 100.0, 100.0, 100.0, 100.0, 1.0]]})
+        first = only(rig.moment(0, 100))
+        rig.accept(first, 80)
+        assert calls(rig.moment(1, 100)) == expected
+        rig.report(first.client_id, OrderStatus.CANCELLED, quantity=80)
+        assert [send.call for send in rig.sent] == ["place", "cancel", "place"]
+
+
+def test_an_order_grows_when_what_is_cancelled_has_ended_and_not_filled(
+    tmp_path: Path,
+) -> None:
+    def swap(s: Scripted, _: int) -> None:
+        s.cancel(s.made["A"])
+        s.replace(s.made["other"], quantity=90.0)
+
+    def other(s: Scripted, _: int) -> None:
+        s.made["other"] = s.order("A", 10, limit=99)
+
+    for fills in (False, True):
+        folder = tmp_path / str(fills)
+        folder.mkdir()
+        rig = Rig(folder, {1: both(buy("A", 80), other), 2: swap}, capabilities=REPLACING, risk=LIMITS)
+        first, second = rig.moment(0, 100)
+        rig.accept(first, 80)
+        rig.accept(second, 10)
+        assert calls(rig.moment(1, 100)) == ["cancel"]
+        if fills:
+            assert rig.fill(first.client_id, 80, whole=80) == []
+            assert rig.order(2).quantity == 10
+        else:
+            sent = only(rig.report(first.client_id, OrderStatus.CANCELLED, quantity=80))
+            assert sent.order is not None
+            assert (sent.call, float(sent.order.quantity)) == ("replace", 90.0)
+            rig.answer(sent, Outcome.DONE)
+            assert rig.order(2).quantity == 90
+        rig.again()
