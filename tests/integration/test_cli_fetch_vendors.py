@@ -1,10 +1,12 @@
 """What the pages of providers promise: prices are fetched, and a backtest runs on them."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -21,6 +23,7 @@ from openbell.data.bars import Source
 from openbell.data.catalog import Catalog
 from openbell.data.providers import BUILT_IN
 
+PAGES = Path(__file__).parents[2] / "docs/reference/providers"
 DAYS = [str(day) for day in np.arange("2024-01-01", "2024-06-29", dtype="datetime64[D]")]
 CLOSED = {"2024-01-01", "2024-01-15", "2024-02-19", "2024-03-29", "2024-05-27", "2024-06-19"}
 SESSIONS = [day for day in DAYS if np.is_busday(day) and day not in CLOSED]
@@ -63,21 +66,23 @@ def serve_tws() -> Any:
 def serve_alpaca() -> Any:
     server = alpaca.AlpacaServer(page=30)
     zone = ZoneInfo("America/New_York")
-    server.bars["AAPL"] = [
+    server.bars["AAPL"] = server.bars["MSFT"] = [
         alpaca.make_bar(
             f"{datetime.fromisoformat(day).replace(tzinfo=zone).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             price(number),
         )
         for number, day in enumerate(SESSIONS)
     ]
-    server.assets["AAPL"] = {"symbol": "AAPL", "shortable": True}
+    server.assets |= {symbol: {"symbol": symbol, "shortable": True} for symbol in ("AAPL", "MSFT")}
     return server
 
 
 def serve_yahoo() -> Any:
     server = yahoo.YahooServer()
-    server.facts["AAPL"] = {"sector": "Technology"}
-    server.days["AAPL"] = [yahoo.day(day, price(number)) for number, day in enumerate(SESSIONS)]
+    server.facts |= {symbol: {"sector": "Technology"} for symbol in ("AAPL", "MSFT")}
+    server.days["AAPL"] = server.days["MSFT"] = [
+        yahoo.day(day, price(number)) for number, day in enumerate(SESSIONS)
+    ]
     return server
 
 
@@ -153,6 +158,24 @@ def test_prices_are_fetched_and_a_backtest_runs_on_them(name, tmp_path, monkeypa
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert name.encode() in kept
     assert not any(key.encode() in kept for key in vendor.keys.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, vendor in VENDORS.items() if vendor.serve is not None])
+def test_the_first_command_of_a_providers_page_works(name, tmp_path, monkeypatch):
+    vendor = VENDORS[name]
+    text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    (command, *_) = re.findall(r"^openbell (data fetch .*)$", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    for variable, key in vendor.keys.items():
+        monkeypatch.setenv(variable, key)
+    with served(vendor) as server:
+        (tmp_path / "config").mkdir()
+        section = vendor.settings(server) | {"rate": 60_000}
+        (tmp_path / "config" / "settings.yaml").write_text(yaml.safe_dump({"providers": {name: section}}))
+        ended = run(*command.split(), "--json")
+    assert ended.code == 0, ended.err
+    assert all(one["complete"] for one in ended.document["symbols"])
 
 
 @pytest.mark.parametrize(("timeframe", "bars"), [("1w", 26), ("1mo", 6)])

@@ -50,7 +50,9 @@ def reference(ticker: str, time: str, price: float) -> dict[str, Any]:
 
 
 class TiingoServer(Loopback):
-    """Knows AAPL. `days` and `minutes` are its rows, `facts` and `top` its answers, `talk` its stream.
+    """Knows AAPL and MSFT, which are alike.
+
+    `days` and `minutes` are its rows, `facts` and `top` its answers, `talk` its stream.
 
     With `reply`, that is its answer to whoever asks for prices.
     """
@@ -62,9 +64,10 @@ class TiingoServer(Loopback):
         self.facts = {"ticker": "AAPL", "exchangeCode": "NASDAQ", "name": "Apple", "startDate": "1980-12-12"}
         self.top: list[dict[str, Any]] = []
         self.reply: Any = None
-        self.on_json("GET", "/tiingo/daily/AAPL/prices", lambda r: self._between(self.days, r))
-        self.on_json("GET", "/tiingo/daily/AAPL", lambda _: self.facts)
-        self.on_json("GET", "/iex/AAPL/prices", lambda r: self._between(self.minutes, r))
+        for symbol in ("AAPL", "MSFT"):
+            self.on_json("GET", f"/tiingo/daily/{symbol}/prices", lambda r: self._between(self.days, r))
+            self.on_json("GET", f"/tiingo/daily/{symbol}", lambda _: self.facts)
+            self.on_json("GET", f"/iex/{symbol}/prices", lambda r: self._between(self.minutes, r))
         self.on_json("GET", "/iex/", lambda r: [t for t in self.top if t["ticker"] == r.query["tickers"]])
         if talk is not None:
             self.on_socket("/stream", talk)
