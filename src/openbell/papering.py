@@ -21,7 +21,7 @@ from openbell.core.orders import Order
 from openbell.core.types import Action, Fill
 from openbell.data.bars import Series
 from openbell.run import Settings, load_plan, prepare
-from openbell.run.course import describe_course, ground_of, make_course, with_parameters
+from openbell.run.course import as_begun, describe_course, ground_of, make_course, read_course
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
@@ -185,7 +185,7 @@ def _as_begun(part: Part, begun: Mapping[str, Any]) -> Part:
     """Return a part with the parameters that it began with: those of now come as a change."""
     for described in begun["strategies"]:
         if described["name"] == part.name:
-            return replace(part, plan=with_parameters(part.plan, described["parameters"]))
+            return replace(part, plan=as_begun(part.plan, read_course(described)[1]))
     return part
 
 

@@ -26,6 +26,11 @@ from openbell.cli.options import (
     command,
 )
 
+State = Annotated[
+    str | None,
+    typer.Option("--state", metavar="FOLDER", help="The session's folder, or one with several; else state."),
+]
+
 risk = typer.Typer(help="Say what limits of risk do.", rich_markup_mode=None)
 
 
@@ -81,3 +86,21 @@ def check(  # noqa: PLR0913  # each is an option of the command line
         risk=risk,
     )
     return check_risk(request)
+
+
+@command(risk, "openbell risk loosen sma-cross-aapl --state state/live-alpaca")
+def loosen(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name in the session.")],
+    *,
+    state: State = None,
+    yes: Annotated[
+        bool, typer.Option("--yes-trade-real-money", help="Do not ask whether that is wanted.")
+    ] = False,
+) -> Answer:
+    """Agree that a session with real money loosens a strategy's limits as its edited file has them.
+
+    What binds more counts without it.
+    """
+    from openbell.cli.loosening import agree_to_loosen
+
+    return agree_to_loosen(strategy, state, agreed=yes)

@@ -81,7 +81,10 @@ def open_stream(
 
 def reloads_of(request: Request) -> Reloads | None:
     """Return a watch on the strategies.yaml that a request names; None where it names none."""
-    return Reloads(Path(request.strategy).parent, request.env) if _is_file(request) else None
+    if not _is_file(request):
+        return None
+    typed = request.risk is not None or any(one.strip().startswith("risk.") for one in request.settings)
+    return Reloads(Path(request.strategy).parent, request.env, limits=not typed)
 
 
 def _folder(request: Request) -> str | None:

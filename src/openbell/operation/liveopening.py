@@ -18,7 +18,7 @@ from openbell.operation.venue import Venue
 from openbell.operation.warmup import Source
 from openbell.papering import saves_of
 from openbell.portfolio.currencies import currency_of
-from openbell.run.course import describe_course, make_live_course, read_course, with_parameters
+from openbell.run.course import as_begun, describe_course, make_live_course, read_course
 from openbell.storage.entries import Entry
 from openbell.storage.journal import Journal
 from openbell.trading.clientids import ClientIds, session_id
@@ -125,8 +125,7 @@ class Opening:
                 )
             mine, found = asked[name]
             ground = ground_of_record(plan, name, record, sources)
-            parameters = plan.parameters if self.follows else mine.parameters
-            now.append(describe_course(name, with_parameters(mine, parameters), ground))
+            now.append(describe_course(name, as_begun(mine, plan) if self.follows else mine, ground))
             courses.append(make_live_course(name, plan, found, ground, self.journal))
         check_same(begun.body, {"strategies": now}, self.inbox.folder)
         return self._session(courses, begun.body["id"])

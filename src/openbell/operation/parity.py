@@ -26,7 +26,7 @@ from openbell.trading.rehearsal import actions_of
 from openbell.trading.session import Ending
 
 #: Inputs that a backtest has not: a session with one of them is compared with a course like its own.
-_BEYOND = frozenset({"reload", "leave", "failed", "history", "brake", "ask"})
+_BEYOND = frozenset({"reload", "limits", "leave", "failed", "history", "brake", "ask"})
 
 
 @dataclass(frozen=True, slots=True)

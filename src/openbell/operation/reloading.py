@@ -1,4 +1,4 @@
-"""Parameters out of a strategies.yaml that somebody edits while its session runs."""
+"""Parameters and limits out of YAML files that somebody edits while their session runs."""
 
 from __future__ import annotations
 
@@ -6,52 +6,115 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from openbell.config import StrategyEntry, load
+from openbell.config import Loaded, StrategyEntry, load
 from openbell.core.errors import ConfigError
+from openbell.execution.risk.changes import Changed, changes_of
+from openbell.execution.risk.gate import gate_of
+from openbell.execution.risk.limits import Risk
 from openbell.trading.livesession import LiveSession
 from openbell.trading.session import Session
 from openbell.trading.tuning import describe_change
 from openbell.utils.logging import get_logger
 
 _FILE = "strategies.yaml"
+_FILES = (_FILE, "settings.yaml")
 
 
 class Reloads:
-    """Looks at the file between two moments: a change of its time or size is enough, on any file system.
+    """Looks at the files between two moments: a change of a time or size is enough, on any file system.
 
-    What is wrong in it is said once, and changes nothing. Of what is right, parameters count at once; all
-    else waits for the next session, which is said too.
+    What is wrong in them is said once, and changes nothing. Of what is right, parameters and limits count at
+    once, but where money is real, limits are loosened when somebody has agreed. All else waits for the next
+    session, which is said too.
     """
 
-    def __init__(self, folder: Path, env: str | None = None) -> None:
-        """Take the folder of the file, and the environment of its settings."""
-        self._folder, self._env = folder, env
-        self._seen: tuple[int, int] | None = None
+    def __init__(self, folder: Path, env: str | None = None, *, limits: bool = True) -> None:
+        """Take the folder of the files, the environment of its settings, and whether limits are followed."""
+        self._folder, self._env, self._limits = folder, env, limits
+        self._seen: object = None
         self._entries: Mapping[str, StrategyEntry] = {}
+        self._waiting: dict[str, Risk] = {}  # limits that somebody has to agree to
 
     def __call__(self, session: Session | LiveSession) -> Mapping[str, Mapping[str, Any]]:
-        """Return the strategies' parameters that have changed since they were last asked for."""
+        """Have limits changed; return the strategies' parameters that have changed since the last call."""
+        for name in [one for one in self._waiting if one in session.loosening]:
+            session.loosening.discard(name)
+            risk = self._waiting.pop(name)
+            self._limit(session, name, list(changes_of(_risk_of(session, name), risk)), risk)
         try:
-            found = (self._folder / _FILE).stat()
+            seen = self._look()
         except OSError as error:
             if self._seen != (0, 0):
                 self._seen = (0, 0)
                 self._warn(f"cannot be read ({error.strerror})")
             return {}
-        if self._seen == (found.st_mtime_ns, found.st_size):
+        if self._seen == seen:
             return {}
-        self._seen = (found.st_mtime_ns, found.st_size)
+        self._seen = seen
         try:
-            entries = load(str(self._folder), self._env).strategies
+            loaded = load(str(self._folder), self._env)
         except ConfigError as error:
             self._warn(str(error))
             return {}
-        before, self._entries = self._entries, entries
+        before, self._entries = self._entries, loaded.strategies
+        for course in session.courses if self._limits else ():
+            if course.name in loaded.strategies:
+                self._compare_limits(session, course, loaded)
         return {
-            course.name: dict(entries[course.name].parameters)
+            course.name: dict(loaded.strategies[course.name].parameters)
             for course in session.courses
             if self._has_changed(course, before)
         }
+
+    def _look(self) -> object:
+        """Return what tells whether the files have changed.
+
+        Raises:
+            OSError: That of the strategies is not there.
+        """
+        found = [(self._folder / _FILE).stat()]
+        settings = self._folder / _FILES[1]
+        found += [settings.stat()] if settings.exists() else []
+        return [(one.st_mtime_ns, one.st_size) for one in found]
+
+    # --- limits ----------------------------------------------------------------------------------------
+
+    def _compare_limits(self, session: Session | LiveSession, course: Any, loaded: Loaded) -> None:
+        """Have a strategy's limits changed as the files say, as far as that can be."""
+        name = course.name
+        risk = loaded.for_strategy(name).settings.risk
+        gate = gate_of(course.engine)
+        if gate is None:
+            if risk.active:
+                self._warn(f"{name!r} runs without limits; those of the file wait for the next session")
+            return
+        found = list(changes_of(gate.risk, risk))
+        self._waiting.pop(name, None)
+        if not found:
+            return
+        later = [str(one) for one in found if one.waits]
+        if later:
+            self._warn(
+                f"limits of {name!r}: {', '.join(later)}: that waits for the next session, with the rest"
+            )
+            return
+        loose = [str(one) for one in found if one.loosens]
+        if loose and session.asks_to_loosen:
+            self._waiting[name] = risk
+            self._warn(
+                f"limits of {name!r} would be looser: {', '.join(loose)}; the old ones count until "
+                f"`openbell risk loosen {name}` agrees to it"
+            )
+            return
+        self._limit(session, name, found, risk)
+
+    def _limit(self, session: Session | LiveSession, name: str, found: list[Changed], risk: Risk) -> None:
+        loosened = [one.name for one in found if one.loosens]
+        session.limit(name, risk, loosened)
+        said = f"{self._folder / _FILE}: limits of {name}: {', '.join(map(str, found))}"
+        get_logger().log("WARNING" if loosened else "INFO", f"{said}{' (looser)' if loosened else ''}")
+
+    # --- parameters ------------------------------------------------------------------------------------
 
     def _has_changed(self, course: Any, before: Mapping[str, StrategyEntry]) -> bool:
         entry = self._entries.get(course.name)
@@ -62,7 +125,7 @@ class Reloads:
         if then is not None and _rest(then) != _rest(entry):
             self._warn(f"of {course.name!r} more than parameters changed; that waits for the next session")
         tuning = course.tuning
-        if dict(entry.parameters) == tuning.parameters:
+        if tuning is None or dict(entry.parameters) == tuning.parameters:
             return False
         try:
             tuning.check(entry.parameters)
@@ -75,6 +138,12 @@ class Reloads:
 
     def _warn(self, said: str) -> None:
         get_logger().warning(f"{self._folder / _FILE}: {said}")
+
+
+def _risk_of(session: Session | LiveSession, name: str) -> Risk:
+    course = next(one for one in session.courses if one.name == name)
+    gate = gate_of(course.engine)
+    return Risk() if gate is None else gate.risk
 
 
 def _rest(entry: StrategyEntry) -> tuple[Any, ...]:

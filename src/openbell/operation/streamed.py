@@ -23,7 +23,7 @@ from openbell.operation.broadcast import published
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
 from openbell.papering import JOURNAL, Paper, outcomes_of, saves_of, stop_on_signals
-from openbell.run.course import Ground, describe_course, make_course, read_course, with_parameters
+from openbell.run.course import Ground, as_begun, describe_course, make_course, read_course
 from openbell.storage.journal import Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Found
@@ -246,8 +246,7 @@ def _resume(jobs: Sequence[Job], record: Record, inbox: Inbox, begun: Entry, *, 
             )
         mine, found = asked[name]
         ground = ground_of_record(plan, name, record, sources)
-        parameters = plan.parameters if follows else mine.parameters
-        now.append(describe_course(name, with_parameters(mine, parameters), ground))
+        now.append(describe_course(name, as_begun(mine, plan) if follows else mine, ground))
         courses.append(make_course(name, plan, found, ground, record.journal))
     check_same(begun.body, {"strategies": now}, inbox.folder)
     return Session(courses, record.journal, requests=inbox)

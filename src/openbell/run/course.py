@@ -157,6 +157,6 @@ def read_course(described: Mapping[str, Any]) -> tuple[str, Plan, Mapping[str, S
     return described["name"], plan_from_json({**plain, **_OPEN}), sources
 
 
-def with_parameters(plan: Plan, parameters: Mapping[str, Any]) -> Plan:
-    """Return a plan with other parameters."""
-    return replace(plan, parameters=dict(parameters))
+def as_begun(mine: Plan, begun: Plan) -> Plan:
+    """Return a plan with the parameters and limits that it began with: those of now come as changes."""
+    return replace(mine, parameters=dict(begun.parameters), risk=begun.risk)

@@ -92,5 +92,7 @@ def _signal(engine: Engine, asked: Body) -> None:
 _STEPS: Mapping[str, Callable[[Engine, Body], None]] = {
     "cancel": _cancel, "close": _close, "pause": _pause, "go_on": _go_on, "signal": _signal,
 }  # fmt: skip
-#: What can be asked of a strategy; `set` gives it other parameters, which its session does.
-DOS = (*_STEPS, "set")
+#: Agrees that a strategy's limits are loosened as its file has them.
+LOOSEN = "loosen"
+#: What can be asked of a strategy; `set` gives it other parameters, which its session does, as it loosens.
+DOS = (*_STEPS, "set", LOOSEN)

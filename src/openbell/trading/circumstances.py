@@ -36,7 +36,7 @@ class Circumstances:
 
     def __init__(self, gates: Mapping[str, RiskGate]) -> None:
         """Take the gates of the session's strategies by their names."""
-        self._gates = gates
+        self.gates = gates
         self._conditions = [gate.conditions for gate in gates.values()]
         limits = [gate.risk.operation for gate in gates.values()]
         self._spreads = sorted({one.max_spread_bps for one in limits if one.max_spread_bps is not None})
@@ -46,7 +46,7 @@ class Circumstances:
     def take(self, body: Mapping[str, Any], time: int) -> None:
         """Let an input count, at a time in ns: for one strategy where it is named, else for all."""
         name = body.get("strategy", "")
-        for gate in [self._gates[name]] if name else self._gates.values():
+        for gate in [self.gates[name]] if name else self.gates.values():
             gate.conditions.take(body, time)
 
     def news(self, came: object) -> Mapping[str, Any] | None:
@@ -83,7 +83,7 @@ class Circumstances:
 
     def brakes(self) -> Iterator[Mapping[str, Any]]:
         """Yield the bodies of inputs that pull or release emergency stops, as the files are there or not."""
-        for name, gate in self._gates.items():
+        for name, gate in self.gates.items():
             stop = gate.stop_file_is_there
             if stop is not gate.conditions.stop:
                 yield {"what": "stop", "strategy": name, "stop": stop}

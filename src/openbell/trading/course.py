@@ -19,6 +19,7 @@ from openbell.core.types import Action, Delisting, Reason, SymbolChange
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.execution.risk.gate import gate_of
+from openbell.execution.risk.limits import Risk
 from openbell.strategies.blame import blame
 from openbell.trading.asks import carry_out
 from openbell.trading.retirement import Retirement
@@ -123,6 +124,12 @@ class Course:
         gate = gate_of(self.engine)
         if gate is not None:
             gate.conditions.stop = stop
+
+    def limit(self, risk: Risk) -> None:
+        """Hold its orders against other limits from now on."""
+        gate = gate_of(self.engine)
+        assert gate is not None  # noqa: S101  # who asks has looked
+        gate.limit(risk)
 
     @property
     def is_flat(self) -> bool:

@@ -15,6 +15,7 @@ from openbell.core.errors import BadData
 from openbell.core.messages import BarMessage
 from openbell.core.orders import OrderUpdate
 from openbell.core.types import Action, OrderStatus, Reason
+from openbell.execution.risk.limits import risk_from_json
 from openbell.trading.circumstances import CONDITION, Circumstances
 from openbell.trading.livecourse import LiveCourse, fill_of_execution
 from openbell.trading.records import action_of
@@ -43,7 +44,7 @@ class Floor:
         self.started = self.left = False
         self.expected: set[Action] = set()  #: corporate actions that strategies have taken note of
         self._steps: Mapping[str, Callable[[Body, int], None]] = {
-            "reload": self._reload,
+            "reload": self._reload, "limits": self._limit,
             "moment": self._moment, "expect": self._expect, "start": self._start, "leave": self._leave,
             "return": self._return, "report": self._report, "execution": self._execution,
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
@@ -129,6 +130,11 @@ class Floor:
         course = self.courses[body["strategy"]]
         assert course.tuning is not None  # noqa: S101  # who asks has looked
         course.tuning.change(body["parameters"], time)
+
+    def _limit(self, body: Body, _time: int) -> None:
+        """Hold a strategy's orders against other limits."""
+        self.courses[body["strategy"]].limit(risk_from_json(body["risk"]))
+        self.circumstances = Circumstances(self.gates)
 
     def _report(self, body: Body, time: int) -> None:
         self.router.hear(report_of(body), time)

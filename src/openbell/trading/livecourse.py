@@ -16,6 +16,7 @@ from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
 from openbell.data.tape import Tape
 from openbell.execution.risk.gate import RiskGate, gate_of
+from openbell.execution.risk.limits import Risk
 from openbell.portfolio.conduct import Conduct
 from openbell.strategies.blame import blame
 from openbell.trading.asks import carry_out
@@ -107,6 +108,12 @@ class LiveCourse:
             self.tuning.pass_bar()
         return asked
 
+    def limit(self, risk: Risk) -> None:
+        """Hold its orders against other limits from now on."""
+        gate = gate_of(self.engine)
+        assert gate is not None  # noqa: S101  # who asks has looked
+        gate.limit(risk)
+
     def wake(self) -> None:
         """Go on in another process, from state that was kept.
 
@@ -186,7 +193,10 @@ class LiveCourse:
         if how == "flatten":
             for symbol in desk.active():
                 desk.target(symbol, 0.0, NO_EXITS, Ticket(tag=Reason.STOPPED.value))
-        return self.engine.flush()
+        asked = list(self.engine.flush())
+        if asked:
+            self.scribe.intend(asked, self.tape.time)
+        return asked
 
     def do(self, asked: Mapping[str, Any]) -> Sequence[Reviewed]:
         """Return what is to be sent because of what somebody asks; what cannot be done is written down."""

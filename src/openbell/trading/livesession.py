@@ -17,7 +17,9 @@ from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.core.types import Action
 from openbell.data.bars import Series
 from openbell.execution.port import Execution, Link, LiveBroker
+from openbell.execution.risk.limits import Risk
 from openbell.storage.journal import Entry, Journal
+from openbell.trading.asks import LOOSEN
 from openbell.trading.circumstances import CONDITION
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
@@ -73,6 +75,7 @@ class LiveSession:
         self.changes: Changes = dict  #: asked between two inputs for strategies' new parameters
         #: called before anything is written or sent: it raises `Halt` when the account is not ours any more
         self.guard: Callable[[], object] = bool
+        self.loosening: set[str] = set()  #: strategies whose limits somebody has agreed to loosen
         self.timing = timing or Timing()
         self._requests, self._wall = requests or Nobody(), wall
         self.saves: Saves | None = None  #: where its state is saved, so that going on is quick
@@ -222,11 +225,13 @@ class LiveSession:
             said = f"strategy {asked['strategy']!r} is not in this session"
         elif asked["do"] == "set":
             said = self._upkeep.change(asked)
+        elif asked["do"] == LOOSEN:
+            self.loosening.add(asked["strategy"])
         elif self.floor.left:
             said = "the session is stopping"
         if said:
             self.note("asked", {**asked, "declined": said})
-        elif asked["do"] == "set":
+        elif asked["do"] in {"set", LOOSEN}:
             self.note("asked", asked)
         else:
             self.take("ask", dict(asked), self.floor.time)
@@ -345,6 +350,15 @@ class LiveSession:
             ConfigError: One is unknown, has the wrong type, or is out of bounds; nothing has changed.
         """
         self._upkeep.reload(name, parameters)
+
+    def limit(self, name: str, risk: Risk, loosened: Sequence[str] = ()) -> None:
+        """Hold a strategy's orders against other limits; what is loosened is named in the journal."""
+        self._upkeep.limit(name, risk, loosened)
+
+    @property
+    def asks_to_loosen(self) -> bool:
+        """Tell whether limits may be loosened by somebody who agrees to it alone: money is real here."""
+        return ":paper:" not in self.journal.account
 
     @property
     def courses(self) -> list[LiveCourse]:

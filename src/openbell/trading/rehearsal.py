@@ -13,7 +13,7 @@ from openbell.trading.records import action_of
 #: What comes from outside; everything else follows from it.
 _INPUTS = (
     "moment", "expect", "leave", "start", "return", "report", "execution", "answer", "settle", "touch",
-    "power", "base", "adopt", "open", "act", "reload", "brake", "ask", "condition",
+    "power", "base", "adopt", "open", "act", "reload", "limits", "brake", "ask", "condition",
 )  # fmt: skip
 #: What neither comes from outside nor follows: it is passed over.
 _ASIDE = (

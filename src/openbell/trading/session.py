@@ -12,7 +12,9 @@ from openbell.core.messages import BarMessage
 from openbell.core.types import Action
 from openbell.data.bars import Series
 from openbell.execution.risk.gate import gate_of
+from openbell.execution.risk.limits import Risk, risk_from_json
 from openbell.storage.journal import Entry, Journal
+from openbell.trading.asks import LOOSEN
 from openbell.trading.circumstances import CONDITION, Circumstances
 from openbell.trading.course import Course
 from openbell.trading.inbox import Nobody, Requests
@@ -67,6 +69,7 @@ class Session:
         self.moments = 0  #: so many were taken
         self._started = False  # whether the strategies have prepared
         self._expected: set[Action] = set()
+        self.loosening: set[str] = set()  #: nobody has to agree on paper
         self._left = False  # whether orders were cancelled because of a request to stop
         self._told = False  # whether that request is written down
         gates = {course.name: gate_of(course.engine) for course in self.courses}
@@ -155,6 +158,8 @@ class Session:
             self.circumstances.take(entry.body, entry.time)
         elif entry.kind == "ask":
             self._course(entry.strategy).do(entry.body)
+        elif entry.kind == "limits":
+            self._limit(entry.strategy, risk_from_json(entry.body["risk"]))
         else:
             self._change(entry.strategy, entry.body["parameters"], entry.time)
 
@@ -248,6 +253,24 @@ class Session:
         self._change(name, parameters, self.time)
         self.journal.commit(durable=True)
 
+    def limit(self, name: str, risk: Risk, loosened: Sequence[str] = ()) -> None:
+        """Hold a strategy's orders against other limits; what is loosened is named in the journal."""
+        gate = gate_of(self._course(name).engine)
+        before = {} if gate is None else gate.risk.as_json()
+        body = {"risk": risk.as_json(), "before": before, "loosened": list(loosened)}
+        self._write("limits", body, strategy=name)
+        self._limit(name, risk)
+        self.journal.commit(durable=True)
+
+    def _limit(self, name: str, risk: Risk) -> None:
+        self._course(name).limit(risk)
+        self.circumstances = Circumstances(self.circumstances.gates)
+
+    @property
+    def asks_to_loosen(self) -> bool:
+        """Tell whether limits may be loosened by somebody who agrees to it alone; on paper anybody may."""
+        return False
+
     def snapshot(self, close: int) -> None:
         """Write down how each strategy stands at a session's close."""
         for course in self.courses:
@@ -286,6 +309,8 @@ class Session:
                 self._decline(asked, f"strategy {name!r} is not in this session")
             elif asked["do"] == "set":
                 self._set(asked)
+            elif asked["do"] == LOOSEN:
+                self._decline(asked, "on paper limits are loosened as their file says, unasked")
             else:
                 self._write("ask", dict(asked), strategy=name, subject=asked["id"])
                 self._course(name).do(asked)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.types import Action
 from openbell.execution.port import Link, LiveBroker
+from openbell.execution.risk.limits import Risk
 from openbell.trading.floor import Floor
 from openbell.trading.records import body_of_action
 from openbell.trading.sender import Timing
@@ -86,6 +87,12 @@ class Upkeep:
         tuning.check(parameters)
         body = {"strategy": name, "parameters": dict(parameters), "before": tuning.parameters}
         self._books.take("reload", body, floor.time)
+
+    def limit(self, name: str, risk: Risk, loosened: Sequence[str] = ()) -> None:
+        """Hold a strategy's orders against other limits, from the next order on."""
+        floor = self._books.floor
+        body = {"strategy": name, "risk": risk.as_json(), "loosened": list(loosened)}
+        self._books.take("limits", {**body, "before": floor.gates[name].risk.as_json()}, floor.time)
 
     def look_for_changes(self, changes: Changes) -> None:
         """Give strategies the parameters that have changed."""

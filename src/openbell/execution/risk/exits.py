@@ -16,10 +16,14 @@ class Stewardship:
     """Orders at the desk that no strategy asked for. They pass the gate like any other."""
 
     def __init__(self, risk: Risk, desk: Desk, pulse: Pulse) -> None:
-        self._exits, self._portfolio = risk.exits, risk.portfolio
-        self._enforces = risk.enforce
+        self.limit(risk)
         self._desk, self._pulse = desk, pulse
         self._stage = 0  # 1 when warned, 2 when reducing only, 3 when halted
+
+    def limit(self, risk: Risk) -> None:
+        """Take the limits, or others."""
+        self._exits, self._portfolio = risk.exits, risk.portfolio
+        self._enforces = risk.enforce
 
     def tend(self, equity: float, time: int) -> Sequence[Refusal]:
         """Look at what is held, after a moment's bars; return what to warn of."""

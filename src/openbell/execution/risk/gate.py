@@ -79,6 +79,11 @@ class RiskGate:
         self._steward = Stewardship(risk, desk, self.pulse)
         self.worst = Worst()  #: the highest value of each measure so far
 
+    def limit(self, risk: Risk) -> None:
+        """Hold orders against other limits from now on; what was counted goes on."""
+        self.risk, self._checks = risk, Checks(risk)
+        self._steward.limit(risk)
+
     @property
     def enforces(self) -> bool:
         """Tell whether what is refused is held back, and not only recorded."""
