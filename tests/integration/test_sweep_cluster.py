@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -118,6 +119,100 @@ def test_the_workers_are_killed_in_the_middle_and_nothing_is_lost(address, tmp_p
     assert os.getpid() not in killed
     assert len(list(tmp_path.iterdir())) > len(killed)  # others came in their place
     same(there, ob.sweep(Marked, "AAPL", engine="event", workers=1, parameters=fixed, **YEARS, **GRID))
+
+
+def test_a_walk_forward_is_that_of_one_process_though_its_workers_are_killed(address, tmp_path):
+    asked: dict[str, Any] = {"train": "9m", "test": "6m", "parameters": {"folder": str(tmp_path)}, **YEARS}
+    grid: dict[str, Any] = {"fast": [3, 5, 8], "slow": [20, 30]}
+    killed: list[int] = []
+
+    def kill(done: int, total: int) -> None:
+        if done and not killed:
+            killed.extend(int(file.name) for file in tmp_path.iterdir())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    there = ob.walkforward(Marked, "AAPL", engine="ray", address=address, progress=kill, **asked, **grid)
+    assert killed
+    here = ob.walkforward(Marked, "AAPL", engine="event", workers=1, **asked, **grid)
+    assert there.table.equals(here.table)
+    assert there.result.hash == here.result.hash
+
+
+@pytest.mark.slow
+def test_a_search_that_learns_stays_connected_and_tries_the_same(address):
+    asked: dict[str, Any] = {"method": "optuna", "samples": 12, **YEARS, **GRID}
+    same(
+        ob.sweep(Cross, "AAPL", engine="ray", address=address, **asked),
+        ob.sweep(Cross, "AAPL", engine="event", workers=1, **asked),
+    )
+
+
+@pytest.mark.slow
+def test_a_cross_validation_has_the_same_paths(address):
+    asked: dict[str, Any] = {"folds": 4, "test_folds": 2, **YEARS, "fast": [3, 5], "slow": [20, 30]}
+    for form in (Cross, "sma_cross"):
+        there = ob.crossvalidate(form, "AAPL", engine="ray", address=address, **asked)
+        assert np.array_equal(there.paths, ob.crossvalidate(form, "AAPL", workers=1, **asked).paths)
+
+
+class Dies:
+    """Draws, and ends the first process that does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, first, last, figures, curves):
+        mark = self.folder / "died"
+        if not mark.exists():
+            mark.touch()
+            os._exit(9)
+        figures[:] = np.arange(first, last)[:, None]
+        curves[:] = first
+
+
+def test_monte_carlo_draws_are_those_of_one_process(address):
+    result = ob.backtest("sma_cross", "AAPL", **YEARS)
+    here = ob.montecarlo(result, draws=5_000, workers=1)
+    for there in (
+        ob.montecarlo(result, draws=5_000, engine="ray", address=address),
+        ob.montecarlo(result, draws=5_000, workers=2),
+    ):
+        assert np.array_equal(there.of_days.figures, here.of_days.figures)
+        assert np.array_equal(there.of_days.curves, here.of_days.curves)
+        assert there.intervals == here.intervals
+
+
+def test_a_worker_that_dies_over_draws_loses_nothing(address, tmp_path):
+    from openbell.backtesting.scattered import Scattered
+
+    figures, curves = Scattered(Cluster(address), piece=30)(Dies(tmp_path), 100, (2, 3))
+    assert (tmp_path / "died").exists()
+    assert figures[:, 1].tolist() == list(range(100))
+    assert curves[:, 2].tolist() == [at - at % 30 for at in range(100)]
+
+
+def test_draws_that_cannot_be_made_are_said(address, monkeypatch):
+    from openbell.backtesting import scattered
+
+    def raises(first, last, figures, curves):
+        raise ValueError("no such thing")
+
+    def leaves(first, last, figures, curves):
+        os._exit(9)
+
+    spread = scattered.Scattered(Cluster(address))
+    with pytest.raises(ConfigError, match="a worker of the cluster failed: ValueError: no such thing"):
+        spread(raises, 10, (2, 3))
+    monkeypatch.setattr(scattered, "TRIES", 0)
+    with pytest.raises(StrategyError, match="1 workers of the cluster died over the same draws"):
+        spread(leaves, 10, (2, 3))
+    with pytest.raises(ConfigError, match="draws=0"):
+        spread(raises, 0, (2, 3))
+    with pytest.raises(ConfigError, match="engine='rai' is unknown"):
+        scattered.choose_spread("rai", None, None)
+    with pytest.raises(ConfigError, match="goes with engine='ray' alone"):
+        scattered.choose_spread("auto", "auto", None)
 
 
 def test_what_a_worker_does_is_what_is_done_here(address):
