@@ -103,6 +103,11 @@ async def test_orders_reach_the_account_and_a_stop_leaves_it_flat(
     assert not any(secret in (out + err).decode() for secret in ENVIRON.values())
     assert not server.exchange.positions.get("AAPL")
     assert not server.exchange.working()
+    compared = await asyncio.to_thread(run, "parity", "live-mine", "--json")
+    found = compared.document
+    assert (found["simulated"], found["fills"]) == (False, len(server.exchange.fills))
+    assert compared.code == (1 if found["unexplained"] else 0)
+    assert all(one["word"] and one["said"] for one in found["differences"])
 
 
 async def test_a_killed_session_goes_on_with_what_the_account_has(
@@ -130,13 +135,50 @@ async def test_real_money_is_not_traded_unasked(server: AlpacaBrokerServer, tmp_
     process = await begin(tmp_path)
     _, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 2
-    assert "trades real money: say --yes-trade-real-money" in err.decode()
+    said = [line.partition("INFO     ")[2] or line for line in err.decode().splitlines()]
+    assert said[:4] == [
+        "account alpaca:live:PA3TEST00001: REAL MONEY",
+        "  cash 100,000.00 USD, equity 100,000.00, buying power 100,000.00",
+        "  sma_cross: AAPL, capital 20,000.00",
+        "    limits: none",
+    ]
+    assert "trades real money: say --yes-trade-real-money" in said[-1]
     assert server.exchange.orders == {}
     agreed = await begin(tmp_path, "--yes-trade-real-money")
     await until(lambda: server.exchange.orders, agreed)
     agreed.terminate()
     await asyncio.wait_for(agreed.communicate(), 30)
-    assert "REAL MONEY" not in err.decode() or agreed.returncode == 0
+    assert agreed.returncode == 0
+
+
+@pytest.mark.parametrize("typed", ["yes", "alpaca:live:PA3TEST00001"])
+async def test_at_a_terminal_the_accounts_id_is_asked_for(
+    server: AlpacaBrokerServer, tmp_path: Path, typed: str
+) -> None:
+    configure(tmp_path, server, paper="false")
+    here, there = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "openbell.cli", *WORDS, *SPEED,
+        cwd=tmp_path, env={**os.environ, **ENVIRON},
+        stdin=there, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    os.close(there)
+    assert process.stderr is not None
+    said = b""
+    while b"to trade real money (" not in said:
+        said += await asyncio.wait_for(process.stderr.read(200), 30)
+    assert server.exchange.orders == {}
+    os.write(here, typed.encode() + b"\n")
+    if typed == "yes":
+        _, err = await asyncio.wait_for(process.communicate(), 30)
+        assert (process.returncode, server.exchange.orders) == (2, {})
+        assert b"nobody agreed to trade on it" in err
+    else:
+        await until(lambda: server.exchange.orders, process)
+        process.terminate()
+        await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode == 0
+    os.close(here)
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,23 @@ async def test_what_filled_last_is_protected(tmp_path: Path) -> None:
     life, x = await stopped(tmp_path, entry, PLAIN)
     assert life.floor.held() == x.positions == {"A": Decimal(10)}
     assert [(one.type.value, one.quantity) for one in x.working()] == [("stop", Decimal(10))]
+
+
+async def test_the_orders_of_a_stop_are_in_the_journal_like_any_other(tmp_path: Path) -> None:
+    x = Exchange(INSTRUMENTS, time=START)
+    x.trade("A", 98)
+    life = Life(tmp_path, x, Direct(x, EVERYTHING), {"s": scripted({1: buy})})
+    life.start()
+    await life.moment(0, 98)
+    life.wish.how = "flatten"
+    assert await life.finish() is Ending.STOPPED
+    (ledger,) = fold(latest_session(life.journal)[1]).values()
+    orders = life.floor.courses["s"].engine.desk.orders
+    assert {number: one.life for number, one in ledger.orders.items()} == {
+        number: one.life for number, one in orders.items()
+    }
+    assert [(one.tag, one.status.value) for one in ledger.orders.values()] == [
+        ("", "filled"),
+        ("stopped", "filled"),
+    ]
+    assert x.positions == {"A": 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from openbell.cli.places import placed
@@ -36,6 +36,27 @@ def read_limits(given: str | None, configured: Risk) -> Risk:
     values = strip(read_yaml(path))
     with placed(given):
         return risk_from_json(values.get("risk", {}) if set(values) == {"risk"} else values)
+
+
+def describe_limits(risk: Risk) -> str:
+    """Return the limits that are set, in one line: `position.max_share 0.2, portfolio.max_drawdown 0.1`."""
+    if not risk.active:
+        return "none"
+    found = []
+    for section in ("order", "position", "exits", "portfolio", "operation"):
+        limits = getattr(risk, section)
+        usual = type(limits)()
+        for field in fields(limits):
+            value = getattr(limits, field.name)
+            if value != getattr(usual, field.name):
+                found.append(f"{section}.{field.name} {_shown(value)}")
+    return ", ".join(found) + ("" if risk.enforce else " (only recorded)")
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def only_recorded(risk: Risk) -> Risk:

@@ -11,6 +11,7 @@ from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.jobs import STRATEGIES, Job, Request, read_jobs
+from openbell.cli.limits import describe_limits
 from openbell.cli.places import check_named, load_settings
 from openbell.cli.standings import STATE
 from openbell.cli.streaming import check_stream, open_stream, reloads_of
@@ -158,8 +159,8 @@ def _show_and_ask(account: Account, jobs: Sequence[Job], *, agreed: bool) -> boo
     lines += [f"  holds {one.quantity:f} {one.symbol} at {one.average:f}" for one in account.holdings]
     for job in jobs:
         plan = job.plan
-        limits = f"capital {plan.cash:,.2f}, limits: {plan.risk or 'none'}"
-        lines.append(f"  {job.name}: {', '.join(plan.symbols)}, {limits}")
+        lines.append(f"  {job.name}: {', '.join(plan.symbols)}, capital {plan.cash:,.2f}")
+        lines.append(f"    limits: {describe_limits(plan.risk)}")
     for line in lines:
         get_logger().info(line)
     if agreed or not account.is_real:
