@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,15 +84,41 @@ def test_the_figures_are_those_of_the_journal(text: str) -> None:
     assert value('openbell_running{session="one"}') == 0
 
 
-@pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").glob("*.service")), ids=lambda path: path.name)
-def test_units_start_commands_that_there_are(unit: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
-    words = command.partition("/bin/openbell ")[2].split()
+def started() -> Iterator[tuple[str, list[str]]]:
+    """Yield each command that a unit or a container starts, and by what."""
+    for unit in sorted((DEPLOY / "systemd").glob("*.service")):
+        command = next(line for line in unit.read_text().splitlines() if line.startswith("ExecStart="))
+        yield unit.name, command.partition("/bin/openbell ")[2].split()
+    compose = yaml.safe_load((DEPLOY / "container/compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        yield f"container {name}", service["command"].split()
+
+
+@pytest.mark.parametrize("words", [pytest.param(words, id=by) for by, words in started()])
+def test_what_is_started_are_commands_that_there_are(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     at = next((i for i, word in enumerate(words) if "/" in word or word.startswith("-")), len(words))
     assert main([*words[:at], "--help"]) == 0
     shown = capsys.readouterr().out
     for option in (word for word in words if word.startswith("--")):
         assert option in shown
+
+
+def test_an_image_is_built_of_what_there_is_and_of_extras_that_there_are() -> None:
+    root = DEPLOY.parent
+    lines = (DEPLOY / "container/Dockerfile").read_text().splitlines()
+    copied = [word for line in lines if line.startswith("COPY ") and "--from" not in line
+              for word in line.split()[1:-1]]  # fmt: skip
+    ignored = (root / ".dockerignore").read_text().splitlines()
+    assert copied
+    for name in copied:
+        assert (root / name).exists()
+        assert f"!{name}" in ignored  # everything else, a .env above all, stays outside
+    assert "*" in ignored
+    extras = next(line for line in lines if line.startswith("ARG EXTRAS=")).partition("=")[2].split(",")
+    known = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(extras) <= set(known)
 
 
 def test_prometheus_takes_the_rules() -> None:
