@@ -9,8 +9,6 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
-import numpy as np
-
 from openbell.execution.risk.estimates import Floats
 
 _NORMAL = NormalDist()
@@ -40,7 +38,9 @@ def tail_of_gains(gains: Floats, level: float) -> Tail:
     if count == 0:
         return NO_TAIL
     worst = count - math.ceil(level * count - _HAIR) + 1
-    ends = sorted((np.partition(gains, worst - 1)[:worst] if worst < count else gains).tolist())
+    order = gains.copy()
+    order.partition(worst - 1)
+    ends = sorted(order[:worst].tolist())
     edge = ends[-1]
     mass = (1.0 - level) * count
     beyond = sum(ends[:-1])
