@@ -41,16 +41,20 @@ class BinanceServer(Loopback):
     """Knows one pair of coins. `mishaps` happen to the next orders, one each.
 
     Args:
-        exchange: With the one instrument, priced in USDT whatever its name.
+        exchange: With the one instrument, priced in `quote` whatever its name.
         muddle: What becomes of the messages of one event: doubled, turned round, lost.
+        quote: What it is priced in.
     """
 
-    def __init__(self, exchange: Exchange, *, muddle: Callable[[list[Any]], list[Any]] = list) -> None:
+    def __init__(
+        self, exchange: Exchange, *, muddle: Callable[[list[Any]], list[Any]] = list, quote: str = "USDT"
+    ) -> None:
         super().__init__()
         self.exchange, self.muddle = exchange, muddle
         (self.symbol,) = exchange.lines
         self.coin = self.symbol.partition("/")[0]
-        self.pair = f"{self.coin}USDT"
+        self.pair = f"{self.coin}{quote}"
+        self.quote = quote
         self.mishaps: list[Mishap] = []
         self.mute = False  #: whether the stream is silent, and answers no ping
         self.deaf = False  #: whether no stream is let in
@@ -113,7 +117,7 @@ class BinanceServer(Loopback):
         one = self.exchange.lines[self.symbol].instrument
         tick, lot = f"{one.tick:.8f}", f"{one.lot:.8f}"
         return {
-            "symbol": self.pair, "status": "TRADING", "baseAsset": self.coin, "quoteAsset": "USDT",
+            "symbol": self.pair, "status": "TRADING", "baseAsset": self.coin, "quoteAsset": self.quote,
             "baseAssetPrecision": 8, "quotePrecision": 8, "isSpotTradingAllowed": True,
             "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT"],
             "permissions": ["SPOT"],
@@ -133,7 +137,7 @@ class BinanceServer(Loopback):
         working = [one for one in x.working() if one.limit is not None]
         locked = sum((one.remaining * (one.limit or 0) for one in working if one.side > 0), Decimal(0))
         coins = x.positions.get(self.symbol, Decimal(0))
-        rows = (("USDT", x.cash - locked, locked), (self.coin, coins, Decimal(0)))
+        rows = ((self.quote, x.cash - locked, locked), (self.coin, coins, Decimal(0)))
         return {"balances": [{"asset": a, "free": str(f), "locked": str(held)} for a, f, held in rows]}
 
     def _open(self, query: dict[str, str]) -> list[Any]:
@@ -153,7 +157,7 @@ class BinanceServer(Loopback):
     def _trades(self, query: dict[str, str]) -> list[Any]:
         since, limit = int(query.get("startTime", 0)), int(query.get("limit", 500))
         found = [fill for fill in self.exchange.fills if fill.time // 1_000_000 >= since]
-        return [{"symbol": self.pair, **_trade(fill)} for fill in found[:limit]]
+        return [{"symbol": self.pair, **_trade(fill, self.quote)} for fill in found[:limit]]
 
     def _cancel(self, query: dict[str, str]) -> dict[str, Any]:
         order = self._one(query, "unknown")
@@ -238,21 +242,22 @@ class BinanceServer(Loopback):
             "x": _status(order) if ended else kinds[event.kind], "X": _status(order),
             "r": "NONE", "i": int(order.id[1:]), "z": str(order.filled), "Z": str(order.value),
             "O": order.submitted // 1_000_000, "T": event.time // 1_000_000, "t": -1, "m": False,
-            **(_filled(fill) if fill is not None else {"l": "0", "L": "0", "n": "0", "N": None}),
+            **(_filled(fill, self.quote) if fill is not None else {"l": "0", "L": "0", "n": "0", "N": None}),
         }  # fmt: skip
 
 
-def _filled(fill: Executed) -> dict[str, Any]:
+def _filled(fill: Executed, quote: str) -> dict[str, Any]:
     return {
-        "l": str(fill.quantity), "L": str(fill.price), "n": str(fill.fee), "N": "USDT", "t": int(fill.id[1:]),
+        "l": str(fill.quantity), "L": str(fill.price), "n": str(fill.fee), "N": quote,
+        "t": int(fill.id[1:]),
     }  # fmt: skip
 
 
-def _trade(fill: Executed) -> dict[str, Any]:
+def _trade(fill: Executed, quote: str) -> dict[str, Any]:
     return {
         "id": int(fill.id[1:]), "orderId": int(fill.order_id[1:]), "orderListId": -1,
         "price": str(fill.price), "qty": str(fill.quantity), "quoteQty": str(fill.quantity * fill.price),
-        "commission": str(fill.fee), "commissionAsset": "USDT", "time": fill.time // 1_000_000,
+        "commission": str(fill.fee), "commissionAsset": quote, "time": fill.time // 1_000_000,
         "isBuyer": fill.side > 0, "isMaker": False, "isBestMatch": True,
     }  # fmt: skip
 

@@ -15,13 +15,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openbell.core.errors import Disconnected, OpenbellError, Rejected, Retryable
+from openbell.core.orders import TERMINAL
 from openbell.execution.factory import broker_offer, open_broker
 from openbell.execution.port import LiveBroker, Report
 from openbell.papering import JOURNAL
@@ -124,16 +125,21 @@ class Standby:
             return
         get_logger().error("the session does not answer a request to stop; its orders are cancelled for it")
         try:
-            count = await self._cancel()
+            asked, left = await self._cancel()
         except (Retryable, Disconnected) as error:
             get_logger().error(f"cancelling failed, and is tried again: {error}")
             await asyncio.sleep(_AGAIN)
             return
         self._done = since
         get_logger().error(
-            f"{count} orders were asked to be cancelled; positions stay until the session goes on, or close "
+            f"{asked} orders were asked to be cancelled; positions stay until the session goes on, or close "
             "them at the broker"
         )
+        if left:
+            get_logger().error(
+                f"{len(left)} orders cannot be cancelled from here beside those of others ({left[0]}); "
+                "cancel them at the broker"
+            )
 
     def _was_taken(self, since: float) -> bool:
         """Tell whether the session's journal has that it is being left."""
@@ -142,20 +148,27 @@ class Standby:
             latest = journal.read(max(newest - _LATEST, 0))
             return any(entry.kind == "leave" and entry.wall >= since * 1e9 for entry in latest)
 
-    async def _cancel(self) -> int:
-        """Cancel all at once, or one by one where somebody else's orders work in the account."""
+    async def _cancel(self) -> tuple[int, list[str]]:
+        """Cancel all at once, or one by one where somebody else's orders work in the account.
+
+        Returns how many were asked to be cancelled, and what was said of each that works on.
+        """
         working = await self._broker.working()
         own = [one for one in working if is_own(one.client_id)]
         if len(own) == len(working):
             await self._broker.cancel_all()
-        else:
-            await self._cancel_each(own)
-        return len(own)
+            return len(own), []
+        left = [said for one in own if (said := await self._cancel_one(one))]
+        return len(own) - len(left), left
 
-    async def _cancel_each(self, own: Sequence[Report]) -> None:
-        for one in own:
-            with suppress(Rejected):  # it has ended meanwhile
-                await self._broker.cancel(one.client_id)
+    async def _cancel_one(self, order: Report) -> str:
+        """Cancel an order; return what the broker says if it works on."""
+        try:
+            await self._broker.cancel(order.client_id)
+        except Rejected as error:
+            found = await self._broker.find(order.client_id)
+            return "" if found is None or found.status in TERMINAL else str(error)
+        return ""
 
 
 async def _stand_by(folder: Path, spare: Spare, ended: threading.Event) -> None:
