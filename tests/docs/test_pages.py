@@ -37,6 +37,7 @@ def ids(page: Path) -> str:
 def afternoon(tmp_path, monkeypatch):
     """A user's folder: empty but for the configuration that the pages speak of."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENBELL_TRIALS")  # what a page tries is counted here, as a user's is
     (tmp_path / "config").mkdir()
     for name in ("settings.yaml", "strategies.yaml", "brokers.yaml"):
         (tmp_path / "config" / name).write_text(
