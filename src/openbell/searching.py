@@ -93,7 +93,11 @@ class Course:
 
     def open_engine(self) -> tuple[Engine, str, str]:
         """Return what runs combinations, its name, and why it was chosen."""
-        chosen = _choose(self.plan, self.found, self.series, self.search, self.spans)
+        recipe = Recipe(
+            run.simulate, self.plan, self.found, self.search.figures, spans=self.spans,
+            drawn=self.search.drawn,
+        )  # fmt: skip
+        chosen = choose(recipe, self.series, self.search)
         self._chosen = chosen
         return chosen.engine, chosen.name, chosen.reason
 
@@ -206,7 +210,9 @@ def _meant(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {options[0]!r}?" if options else nearest(name, known)
 
 
-class _Chosen(NamedTuple):
+class Chosen(NamedTuple):
+    """What runs combinations, and why."""
+
     engine: Engine
     name: str
     reason: str
@@ -214,10 +220,10 @@ class _Chosen(NamedTuple):
     here: Evaluator  #: what it made in this process
 
 
-def _choose(
-    plan: Plan, found: Found, series: Sequence[Series], search: Search, spans: tuple[Span, ...]
-) -> _Chosen:
-    """Return an engine, its name, and why it was chosen.
+def choose(recipe: Recipe, series: Sequence[Series], search: Search) -> Chosen:
+    """Return an engine for what a recipe makes, its name, and why it was chosen.
+
+    Of the search its engine, address, workers and memory count.
 
     Raises:
         ConfigError: The engine is unknown, or the compiled one cannot take the strategy; the reason is named.
@@ -228,7 +234,6 @@ def _choose(
     check_workers(search.workers)
     if search.address is not None and search.engine != "ray":
         raise ConfigError(f"address={search.address!r} is a cluster's; it goes with engine='ray' alone")
-    recipe = Recipe(run.simulate, plan, found, search.figures, spans=spans, drawn=search.drawn)
     runs = recipe.runs(series)
     compiled, why = (
         (None, "it was asked for") if search.engine == "event" else _compile(recipe, series, search)
@@ -237,11 +242,11 @@ def _choose(
     if search.engine == "ray":
         cluster = Cluster(search.address, search.workers, memory)
         sent, here = (recipe, runs) if compiled is None else compiled
-        return _Chosen(ClusterEngine(sent, here, series, cluster), name, f"on Ray; {why}", sent, here)
+        return Chosen(ClusterEngine(sent, here, series, cluster), name, f"on Ray; {why}", sent, here)
     if compiled is None:
         alone = EventEngine(runs, workers=search.workers, memory=memory)
-        return _Chosen(alone, name, why, recipe, runs)
-    return _Chosen(Chunked(compiled[1], memory=memory), name, why, *compiled)
+        return Chosen(alone, name, why, recipe, runs)
+    return Chosen(Chunked(compiled[1], memory=memory), name, why, *compiled)
 
 
 def _compile(

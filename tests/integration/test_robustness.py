@@ -79,17 +79,27 @@ def test_the_same_seed_says_the_same(made, result):
     assert ob.robustness(result, seed=1, **FEW).document() != made.document()
 
 
-def test_compiled_runs_say_what_events_say(result, monkeypatch, made):
-    monkeypatch.setattr("openbell.doubting.WORTH_COMPILING", 1)
-    compiled = ob.robustness(result, **FEW)
-    np.testing.assert_allclose(compiled.permuted, made.permuted, rtol=1e-9)
+def test_compiled_runs_say_what_events_say(result, made):
+    events = ob.robustness(result, engine="event", workers=1, **FEW)
+    np.testing.assert_allclose(events.permuted, made.permuted, rtol=1e-9)
     for law, history in made.histories.items():
-        np.testing.assert_allclose(compiled.histories[law].values, history.values, rtol=1e-9)
+        np.testing.assert_allclose(events.histories[law].values, history.values, rtol=1e-9)
 
 
-def test_a_class_runs_through_events_whatever_there_is_to_do(monkeypatch):
-    monkeypatch.setattr("openbell.doubting.WORTH_COMPILING", 1)
+def test_workers_say_the_same_as_none(result):
+    few: dict[str, Any] = {"histories": 0, "permutations": 4, "drops": 0, "engine": "event"}
+    one, two = (ob.robustness(result, workers=count, **few) for count in (1, 2))
+    np.testing.assert_array_equal(one.permuted, two.permuted)
 
+
+@pytest.mark.slow
+def test_a_cluster_says_the_same(result, made):
+    pytest.importorskip("ray")
+    other = ob.robustness(result, **FEW, engine="ray", workers=2)
+    assert other.document() == made.document()
+
+
+def test_a_class_runs_through_events_and_tells_how_far_it_is():
     class Thrice(ob.Strategy):
         def on_bar(self, bar):
             (self.buy if int(bar.close) % 3 else self.sell)(bar.symbol)
@@ -97,15 +107,14 @@ def test_a_class_runs_through_events_whatever_there_is_to_do(monkeypatch):
     result = ob.backtest(Thrice, ["AAPL", "IBM"], **SPAN)
     told: list[tuple[int, int]] = []
     made = ob.robustness(
-        result,
-        histories=1,
-        permutations=2,
-        drops=0,
-        prices=["blocks"],
+        result, histories=1, permutations=2, drops=0, prices=["blocks"],
         progress=lambda *now: told.append(now),
-    )
+    )  # fmt: skip
     assert made.probability in {1 / 3, 2 / 3, 1.0}
-    assert told == [(at, 12) for at in range(12)]
+    assert told == sorted(told)
+    assert told[-1] == (12, 12)
+    with pytest.raises(ob.ConfigError, match="is a class"):
+        ob.robustness(result, histories=1, permutations=2, drops=0, engine="compiled")
 
 
 def test_nothing_drawn_leaves_the_stress_alone(result, tmp_path):
@@ -185,7 +194,7 @@ def test_a_strategy_that_raises_over_other_prices_names_the_history():
             self.buy(bar.symbol)
 
     result = ob.backtest(Knows, "IBM", **SPAN)
-    with pytest.raises(ob.StrategyError, match=r"gbm \d+: .*so dear a share"):
+    with pytest.raises(ob.StrategyError, match=r"gbm history \d+: .*so dear a share"):
         ob.robustness(result, histories=200, prices="gbm", permutations=0, drops=0)
 
 

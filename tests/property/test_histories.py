@@ -11,8 +11,9 @@ from tests.unit.fill_desk import intraday, series
 import openbell as ob
 from openbell.backtesting import regimes
 from openbell.backtesting.histories import observe
-from openbell.backtesting.laws import fit, permute_bars, worlds
+from openbell.backtesting.laws import Permutation, fit
 from openbell.backtesting.regimes import fit_regimes
+from openbell.backtesting.worlds import Worlds
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import Dividend, Split
 
@@ -25,8 +26,14 @@ def observed():
     return observe(made.outcome.panel.series)
 
 
-def draws(name, seen):
-    return fit(name, seen).draw if name != "permuted" else lambda random: permute_bars(seen, random)
+def law(name):
+    return Permutation() if name == "permuted" else fit(name, observed())
+
+
+def worlds(law, count, *, seed, seen=None):
+    drawn = Worlds(law, seed)
+    series = (seen or observed()).series
+    return [drawn.of(series, number) for number in range(count)]
 
 
 def moves(made):
@@ -37,7 +44,7 @@ def moves(made):
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_a_bars_high_is_its_highest_and_its_low_its_lowest(name, seed):
-    (made,) = worlds(draws(name, observed()), 1, seed=seed)
+    (made,) = worlds(law(name), 1, seed=seed)
     for one, real in zip(made, observed().series, strict=True):
         assert (one.low <= np.minimum(one.open, one.close)).all()
         assert (one.high >= np.maximum(one.open, one.close)).all()
@@ -50,20 +57,20 @@ def test_a_bars_high_is_its_highest_and_its_low_its_lowest(name, seed):
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_the_same_seed_and_number_give_the_same_history(name):
-    three = list(worlds(draws(name, observed()), 3, seed=5))
-    again = [made[0].close.tolist() for made in worlds(draws(name, observed()), 3, seed=5)]
+    three = list(worlds(law(name), 3, seed=5))
+    again = [made[0].close.tolist() for made in worlds(law(name), 3, seed=5)]
     assert [made[0].close.tolist() for made in three] == again
     assert again[0] != again[1]
 
 
 def test_brownian_motion_has_the_means_and_covariances_of_the_returns():
     real = observed().parts.moves[1:]
-    drawn = np.concatenate([moves(made) for made in worlds(fit("gbm", observed()).draw, 100, seed=1)])
+    drawn = np.concatenate([moves(made) for made in worlds(law("gbm"), 100, seed=1)])
     error = real.std(axis=0) / np.sqrt(len(drawn))
     assert (np.abs(drawn.mean(axis=0) - real.mean(axis=0)) < 4.0 * error).all()
     assert np.cov(drawn.T) == pytest.approx(np.cov(real.T), rel=0.02)
     gaps = np.concatenate([
-        np.log(made[0].open[1:] / made[0].close[:-1]) for made in worlds(draws("gbm", observed()), 30, seed=1)
+        np.log(made[0].open[1:] / made[0].close[:-1]) for made in worlds(law("gbm"), 30, seed=1)
     ])  # fmt: skip
     parts = observed().parts
     night, day = parts.gap[1:, 0].var(), parts.body[1:, 0].var()
@@ -73,11 +80,11 @@ def test_brownian_motion_has_the_means_and_covariances_of_the_returns():
 def test_blocks_keep_what_moves_together_and_shuffling_keeps_every_bar():
     real = observed().parts.moves[1:]
     together = np.corrcoef(real.T)[0, 1]
-    drawn = np.concatenate([moves(made) for made in worlds(fit("blocks", observed()).draw, 40, seed=2)])
+    drawn = np.concatenate([moves(made) for made in worlds(law("blocks"), 40, seed=2)])
     assert np.corrcoef(drawn.T)[0, 1] == pytest.approx(together, abs=0.02)
     pairs = {tuple(row) for row in real.round(9).tolist()}
     assert {tuple(row) for row in drawn.round(9).tolist()} <= pairs
-    for made in worlds(draws("permuted", observed()), 5, seed=3):
+    for made in worlds(law("permuted"), 5, seed=3):
         for one, mine in zip(made, observed().series, strict=True):
             bodies = np.sort(np.log(one.close / one.open))
             assert bodies == pytest.approx(np.sort(np.log(mine.close / mine.open)), abs=1e-9)
@@ -88,7 +95,7 @@ def test_blocks_keep_what_moves_together_and_shuffling_keeps_every_bar():
 def test_blocks_keep_calm_and_wild_times_as_single_sessions_do_not():
     def lasting(block):
         found = fit("blocks", observed(), block=block)
-        sizes = [np.abs(moves(made)[:, 0]) for made in worlds(found.draw, 20, seed=7)]
+        sizes = [np.abs(moves(made)[:, 0]) for made in worlds(found, 20, seed=7)]
         return float(np.mean([np.corrcoef(one[1:], one[:-1])[0, 1] for one in sizes]))
 
     assert fit("blocks", observed()).told["block"] > 20.0
@@ -119,7 +126,7 @@ def test_what_is_compiled_of_regimes_does_what_is_written(monkeypatch):
 
 def test_regimes_have_the_fat_tails_that_one_law_has_not():
     def kurtosis(name):
-        drawn = np.concatenate([moves(made)[:, 0] for made in worlds(fit(name, observed()).draw, 20, seed=6)])
+        drawn = np.concatenate([moves(made)[:, 0] for made in worlds(law(name), 20, seed=6)])
         return float((((drawn - drawn.mean()) / drawn.std()) ** 4).mean())
 
     assert kurtosis("gbm") == pytest.approx(3.0, abs=0.15)
@@ -149,7 +156,7 @@ def test_sessions_of_minutes_are_drawn_whole():
     seen = observe([series(rows, spans=spans, timeframe="30m")])
     assert seen.width == 13
     assert seen.sessions == len(opens) - 1
-    (made,) = worlds(fit("blocks", seen, block=2.0).draw, 1, seed=1)
+    (made,) = worlds(fit("blocks", seen, block=2.0), 1, seed=1, seen=seen)
     real = np.log(seen.series[0].close / seen.series[0].open).reshape(-1, 13).round(9)
     drawn = np.log(made[0].close / made[0].open).reshape(-1, 13).round(9)
     assert {tuple(row) for row in drawn.tolist()} <= {tuple(row) for row in real.tolist()}
@@ -167,6 +174,8 @@ def test_what_cannot_be_drawn_from_is_refused():
     })  # fmt: skip
     with pytest.raises(ConfigError, match="column 'pe'"):
         fit("gbm", observe([known]))
-    assert next(worlds(fit("blocks", observe([known])).draw, 1, seed=0))[0].extra["pe"].shape == (40,)
+    assert worlds(fit("blocks", observe([known])), 1, seed=0, seen=observe([known]))[0][0].extra[
+        "pe"
+    ].shape == (40,)
     with pytest.raises(BadData, match="no positive number"):
         observe([series(["1 1 0 1"] * 40)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -12,9 +11,9 @@ from tests.unit.fill_desk import costs, days, series
 import openbell as ob
 from openbell import run
 from openbell.backtesting import pairing, splitmix
-from openbell.backtesting.histories import observe
-from openbell.backtesting.laws import permute_bars, worlds
+from openbell.backtesting.laws import Permutation
 from openbell.backtesting.pairing import pair_anew, positions_of
+from openbell.backtesting.worlds import Worlds
 from openbell.core.errors import BadData
 from openbell.portfolio.permutation import permutation_p
 
@@ -42,16 +41,16 @@ def walk(seed: int, *, memory: float) -> ob.Result:
 
 def shuffled(result: ob.Result, count: int) -> float:
     """Return the probability by bars in other orders, without all else that a run is put through."""
-    seen = observe(result.outcome.panel.series)
+    series, orders = result.outcome.panel.series, Worlds(Permutation(), 0)
     others = [
-        run.simulate(result.plan, result.found, made).equity[-1]
-        for made in worlds(partial(permute_bars, seen), count, seed=0)
+        run.simulate(result.plan, result.found, orders.of(series, number)).equity[-1]
+        for number in range(count)
     ]
     return permutation_p(result.final_equity, np.array(others))
 
 
 def test_a_signal_that_knows_the_next_move_is_found_out():
-    made = ob.robustness(walk(1, memory=0.8), histories=0, drops=0, permutations=49)
+    made = ob.robustness(walk(1, memory=0.8), histories=0, drops=0, permutations=49, engine="event")
     assert made.probability == pytest.approx(1 / 50)
     assert made.pairing is not None
     assert made.pairing < 0.01

@@ -1,37 +1,121 @@
-"""Other histories of the same symbols: by a law that is fitted to the bars, in blocks of them, or shuffled.
-
-Each history has a random generator of its own, seeded by the seed and its number.
-"""
+"""Other histories of the same symbols: by a law that is fitted to the bars, in blocks, or shuffled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
 from openbell.backtesting.histories import Observed, Parts, Rows
-from openbell.backtesting.regimes import Regimes, fit_regimes
+from openbell.backtesting.regimes import fit_regimes
 from openbell.core.errors import ConfigError, nearest
 from openbell.data.bars import Floats, Series
 from openbell.portfolio.bootstrap import block_length, stationary_rows
 
-#: Draws a history from a random generator.
-Draw = Callable[[np.random.Generator], list[Series]]
+
+class Law(Protocol):
+    """What histories are drawn by. It has what was fitted and no bars, so that it can be sent."""
+
+    @property
+    def told(self) -> Mapping[str, float]:
+        """What was fitted, by name; returns are logarithms, of a bar."""
+
+    def draw(self, observed: Observed, random: np.random.Generator) -> list[Series]:
+        """Draw a history of what was observed."""
 
 
-def worlds(draw: Draw, count: int, *, seed: int) -> Iterator[list[Series]]:
-    """Yield so many histories."""
-    for number in range(count):
-        yield draw(np.random.default_rng([seed, number]))
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Sessions in blocks by the stationary bootstrap, the same ones for all symbols.
+
+    So what moves together goes on to. The first session stays as it is.
+    """
+
+    length: float  #: of a block, in sessions on average
+
+    @property
+    def told(self) -> Mapping[str, float]:
+        """The length."""
+        return {"block": self.length}
+
+    def draw(self, observed: Observed, random: np.random.Generator) -> list[Series]:
+        """Draw a history."""
+        count = observed.sessions - 1
+        (found,) = stationary_rows(count, self.length, 1, seed=int(random.integers(2**63)))
+        rows = observed.rows_of(np.concatenate([[0], found + 1]))
+        return observed.build(observed.parts.pick(rows), rows)
 
 
-class Law(NamedTuple):
-    """A fitted law."""
+@dataclass(frozen=True, slots=True)
+class Permutation:
+    """The bars in another order, the same one for all symbols: the end stays, what led to it does not.
 
-    draw: Draw
-    told: Mapping[str, float]  #: what was fitted, by name; returns are logarithms, of a bar
+    Masters (2020), Permutation and Randomization Tests for Trading System Development: bodies, each with its
+    high and low, in one order, and gaps in another; the first bar stays. Gaps over night are put in the
+    place of such gaps, those inside a session of such.
+    """
+
+    @property
+    def told(self) -> Mapping[str, float]:
+        """Nothing: there is nothing to fit."""
+        return {}
+
+    def draw(self, observed: Observed, random: np.random.Generator) -> list[Series]:
+        """Draw an order."""
+        parts, width = observed.parts, observed.width
+        count = len(parts.gap)
+        bodies = np.concatenate([[0], 1 + random.permutation(count - 1)])
+        gaps = np.arange(count)
+        nights = np.arange(width, count, width)
+        inside = np.setdiff1d(gaps[1:], nights)
+        for kind in (nights, inside):
+            gaps[kind] = random.permutation(kind)
+        made = Parts(parts.gap[gaps], parts.up[bodies], parts.down[bodies], parts.body[bodies])
+        return observed.build(made, bodies)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normal:
+    """Normal log returns, in one state or in two that a Markov chain switches between, for all symbols.
+
+    Inside a bar prices take a Brownian path to its close, of whose variance the gap has the share that the
+    real gaps have. High and low are drawn from the law of such a path's extremes, given its ends
+    (Karatzas and Shreve, 1991, 4.3.40).
+    """
+
+    means: Floats  #: (states, symbols)
+    roots: Floats  #: (states, symbols, symbols) whose squares the covariances are
+    stays: Floats  #: (states,) the probability that a state goes on for another bar
+    told: Mapping[str, float] = field(default_factory=dict)
+
+    def draw(self, observed: Observed, random: np.random.Generator) -> list[Series]:
+        """Draw a history."""
+        parts = observed.parts
+        states = self._states(len(parts.gap) - 1, random)
+        shocks = random.standard_normal((len(states), len(observed.series)))
+        moves = np.empty_like(shocks)
+        for state, (mean, root) in enumerate(zip(self.means, self.roots, strict=True)):
+            mine = states == state
+            moves[mine] = mean + shocks[mine] @ root.T
+        variance = (self.roots**2).sum(axis=2)[states]
+        drawn = _inside(parts, moves, variance, random)
+        whole = (np.concatenate([a[:1], b]) for a, b in zip(parts, drawn, strict=True))
+        return observed.build(Parts(*whole))
+
+    def _states(self, count: int, random: np.random.Generator) -> Rows:
+        """Draw the states of so many bars."""
+        states = np.zeros(count, np.int64)
+        if len(self.stays) == 1:
+            return states
+        calm = (1.0 - self.stays[1]) / (2.0 - self.stays.sum())
+        state = int(random.random() >= calm)
+        changes = (random.random((2, count)) >= self.stays[:, None]).tolist()
+        for at in range(count):
+            states[at] = state
+            state ^= changes[state][at]
+        return states
 
 
 def fit(name: str, observed: Observed, *, block: float | None = None) -> Law:
@@ -53,8 +137,7 @@ def fit(name: str, observed: Observed, *, block: float | None = None) -> Law:
     if fitting is None:
         market = observed.market  # whose returns may follow each other by chance while their sizes do not
         length = max(block_length(market), block_length(np.abs(market))) if block is None else block
-        length = min(length, float(observed.sessions - 1))
-        return Law(partial(draw_blocks, observed, length), {"block": length})
+        return Blocks(min(length, float(observed.sessions - 1)))
     extra = [column for one in observed.series for column in one.extra]
     if extra:
         raise ConfigError(
@@ -64,47 +147,16 @@ def fit(name: str, observed: Observed, *, block: float | None = None) -> Law:
     return fitting(observed)
 
 
-def draw_blocks(observed: Observed, length: float, random: np.random.Generator) -> list[Series]:
-    """Draw sessions in blocks by the stationary bootstrap, the same ones for all symbols.
-
-    So what moves together goes on to. The first session stays as it is.
-    """
-    count = observed.sessions - 1
-    (found,) = stationary_rows(count, length, 1, seed=int(random.integers(2**63)))
-    rows = observed.rows_of(np.concatenate([[0], found + 1]))
-    return observed.build(observed.parts.pick(rows), rows)
-
-
-def permute_bars(observed: Observed, random: np.random.Generator) -> list[Series]:
-    """Put the bars in another order, the same one for all symbols: the end stays, what led to it does not.
-
-    Masters (2020), Permutation and Randomization Tests for Trading System Development: bodies, each with its
-    high and low, in one order, and gaps in another; the first bar stays. Gaps over night are put in the
-    place of such gaps, those inside a session of such.
-    """
-    parts, width = observed.parts, observed.width
-    count = len(parts.gap)
-    bodies = np.concatenate([[0], 1 + random.permutation(count - 1)])
-    gaps = np.arange(count)
-    nights = np.arange(width, count, width)
-    inside = np.setdiff1d(gaps[1:], nights)
-    for kind in (nights, inside):
-        gaps[kind] = random.permutation(kind)
-    made = Parts(parts.gap[gaps], parts.up[bodies], parts.down[bodies], parts.body[bodies])
-    return observed.build(made, bodies)
-
-
-def fit_brownian(observed: Observed) -> Law:
+def fit_brownian(observed: Observed) -> Normal:
     """Fit a geometric Brownian motion: normal log returns with the means and covariances of the real ones."""
     moves = observed.parts.moves[1:]
-    mean, root = moves.mean(axis=0), _root(_covariance(moves, np.ones(len(moves))))
-    states = np.zeros(len(moves), np.int64)
-    market = moves.mean(axis=1)
+    market, one = moves.mean(axis=1), np.ones(1)
     told = {"mean": float(market.mean()), "deviation": float(market.std(ddof=1))}
-    return Law(lambda random: _walk(observed, random, states, mean[None], root[None]), told)
+    root = _root(_covariance(moves, np.ones(len(moves))))
+    return Normal(moves.mean(axis=0)[None], root[None], one, told)
 
 
-def fit_switching(observed: Observed) -> Law:
+def fit_switching(observed: Observed) -> Normal:
     """Fit two regimes of the market, which all symbols share, and each symbol's law in both.
 
     The chain is fitted to the mean of the symbols' returns by `fit_regimes`; means and covariances are those
@@ -121,14 +173,7 @@ def fit_switching(observed: Observed) -> Law:
         )
         for state, value in zip(("calm", "wild"), values, strict=True)
     }  # fmt: skip
-    draw = partial(_switch, observed, found, means, roots)
-    return Law(draw, told)
-
-
-def _switch(
-    observed: Observed, found: Regimes, means: Floats, roots: Floats, random: np.random.Generator
-) -> list[Series]:
-    return _walk(observed, random, _chain(found, len(observed.parts.gap) - 1, random), means, roots)
+    return Normal(means, roots, found.stays, told)
 
 
 #: What fits each law; blocks have none.
@@ -152,41 +197,13 @@ def _root(covariance: Floats) -> Floats:
     return root
 
 
-def _chain(found: Regimes, count: int, random: np.random.Generator) -> Rows:
-    """Draw the regimes of so many bars."""
-    calm = (1.0 - found.stays[1]) / (2.0 - found.stays.sum())
-    state = int(random.random() >= calm)
-    changes = (random.random((2, count)) >= found.stays[:, None]).tolist()
-    states = np.empty(count, np.int64)
-    for at in range(count):
-        states[at] = state
-        state ^= changes[state][at]
-    return states
-
-
-def _walk(
-    observed: Observed, random: np.random.Generator, states: Rows, means: Floats, roots: Floats
-) -> list[Series]:
-    """Draw bars of normal returns, (states, symbols) and (states, symbols, symbols), by each bar's state.
-
-    Inside a bar prices take a Brownian path to its close, of whose variance the gap has the share that the
-    real gaps have. High and low are drawn from the law of such a path's extremes, given its ends
-    (Karatzas and Shreve, 1991, 4.3.40).
-    """
-    parts = observed.parts
-    shocks = random.standard_normal((len(states), len(observed.series)))
-    moves = np.empty_like(shocks)
-    for state, (mean, root) in enumerate(zip(means, roots, strict=True)):
-        mine = states == state
-        moves[mine] = mean + shocks[mine] @ root.T
-    variance = (roots**2).sum(axis=2)[states]
+def _inside(parts: Parts, moves: Floats, variance: Floats, random: np.random.Generator) -> Parts:
+    """Draw what is inside of bars that move so far, (bars, symbols), with such variances."""
     gap, body = parts.gap[1:].var(axis=0), parts.body[1:].var(axis=0)
     share = np.divide(gap, gap + body, out=np.zeros_like(gap), where=gap + body > 0.0)
     gaps = share * moves + np.sqrt(share * (1.0 - share) * variance) * random.standard_normal(moves.shape)
     bodies = moves - gaps
     reach = -2.0 * (1.0 - share) * variance * np.log(1.0 - random.random((2, *moves.shape)))
-    up, down = (
-        0.5 * (bodies + sign * np.sqrt(bodies**2 + one)) for sign, one in zip((1, -1), reach, strict=True)
-    )
-    drawn = Parts(gaps, up, down, bodies)
-    return observed.build(Parts(*(np.concatenate([a[:1], b]) for a, b in zip(parts, drawn, strict=True))))
+    up = 0.5 * (bodies + np.sqrt(bodies**2 + reach[0]))
+    down = 0.5 * (bodies - np.sqrt(bodies**2 + reach[1]))
+    return Parts(gaps, up, down, bodies)

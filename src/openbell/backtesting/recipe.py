@@ -10,6 +10,7 @@ from openbell.backtesting.plan import Plan
 from openbell.backtesting.spans import Span, Spanned, Within
 from openbell.backtesting.sweep import Draw, Drawer, Evaluator
 from openbell.backtesting.trials import Drawn, EventEvaluator, Simulate
+from openbell.backtesting.worlds import Elsewhere, Over, Worlds
 from openbell.core.errors import ConfigError
 from openbell.data.bars import Series
 from openbell.data.panel import Panel
@@ -31,10 +32,12 @@ class Recipe(NamedTuple):
     keep: int | None = None  #: bytes of indicators to keep from one combination to the next
     spans: tuple[Span, ...] = ()  #: windows, where each combination names its own
     drawn: int = 0  #: marks, where combinations are drawn instead of measured
+    worlds: Worlds | None = None  #: other histories, where each combination names its own
 
     def runs(self, series: Sequence[Series]) -> EventEvaluator:
         """Make what measures through the event engine, over these series."""
         simulate = Within(self.simulate, self.spans) if self.spans else self.simulate
+        simulate = simulate if self.worlds is None else Over(simulate, self.worlds)
         return EventEvaluator(simulate, self.plan, self.found, series, figures=self.figures, drawn=self.drawn)
 
     def make(self, series: Sequence[Series], *, threads: int | None = None) -> Evaluator:
@@ -46,6 +49,9 @@ class Recipe(NamedTuple):
         runs = self.runs(series)
         if self.join is None:
             return runs
+        if self.worlds is not None:
+            here = self._replace(worlds=None)
+            return Elsewhere(self.worlds, series, lambda other: here.make(other, threads=1))
         if self.spans:
             return Spanned(
                 lambda window: self._within(window).make(self.spans[window].cut(series), threads=threads)

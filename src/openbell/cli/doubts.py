@@ -8,6 +8,7 @@ import typer
 
 from openbell.cli.answer import Answer
 from openbell.cli.options import Reports, Run, command
+from openbell.cli.sweepoptions import Address, Memory, SweepEngine, Workers
 
 doubts = typer.Typer(rich_markup_mode=None)
 
@@ -41,6 +42,10 @@ def robustness(  # noqa: PLR0913  # each is an option of the command line
         float | None, typer.Option("--block", metavar="SESSIONS", help="Mean length of a block; else chosen.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="NUMBER", help="Of all that is drawn.")] = 0,
+    engine: SweepEngine = "auto",
+    address: Address = None,
+    workers: Workers = None,
+    memory: Memory = None,
     reports: Reports = None,
 ) -> Answer:
     """Run a recorded run again: dearer, late, over other histories, over shuffled prices.
@@ -50,7 +55,9 @@ def robustness(  # noqa: PLR0913  # each is an option of the command line
     """
     from openbell.cli.robustness import doubt
     from openbell.reporting.robustness import Asked
+    from openbell.searching import Search
 
     laws = tuple(name.strip() for name in prices.split(","))
     asked = Asked(laws, histories, permutations, drop, drops, figure, block, seed)
-    return doubt(run, reports, asked)
+    search = Search(engine=engine, address=address, workers=workers, memory=memory)
+    return doubt(run, reports, asked, search)

@@ -11,9 +11,10 @@ from openbell.doubting import examine
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.robustness import LABELS, SHOWN, SPREAD, Asked, Robustness, spread_of
 from openbell.reporting.words import capitalised, shown
+from openbell.searching import Search
 
 
-def doubt(name: str, reports: str | None, asked: Asked) -> Answer:
+def doubt(name: str, reports: str | None, asked: Asked, search: Search) -> Answer:
     """Run a recorded run again under doubt, and write the page into its folder.
 
     Raises:
@@ -24,7 +25,7 @@ def doubt(name: str, reports: str | None, asked: Asked) -> Answer:
     recorded = read_recorded(name, reports)
     result = run_again(recorded)
     with progress() as tell:
-        made = examine(result, asked, progress=lambda done, total: tell(done / total, "runs"))
+        made = examine(result, asked, search, progress=lambda done, total: tell(done / total, "runs"))
     page = made.write(recorded.folder)
     first, *said = made.words()
     document = {"run": str(recorded.folder), "page": str(page), **made.document()}
