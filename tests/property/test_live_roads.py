@@ -287,3 +287,13 @@ def test_an_order_that_is_not_made_by_approve_is_none() -> None:
         ApprovedOrder(
             client_id="x", symbol="A", side=1, type=OrderType.MARKET, tif=TimeInForce.DAY, quantity=Decimal(1)
         )
+
+
+def test_orders_are_approved_by_the_gate_and_by_the_stories_that_try_a_broker_alone() -> None:
+    package = Path(ob.__file__).parent
+    found = {
+        str(path.relative_to(package))
+        for path in package.rglob("*.py")
+        if "approve(" in path.read_text("utf-8")
+    }
+    assert found == {"execution/approval.py", "trading/gate.py", "conformance/runner.py"}

@@ -33,6 +33,21 @@ def test_the_lots_hold_what_the_account_holds_and_brought_what_it_brought(events
     assert gains + paper + carry == pytest.approx(whole, abs=tolerance(account) + 1e-6)
 
 
+@given(st.lists(bookings, min_size=2, max_size=3))
+def test_the_parts_of_strategies_add_up_to_their_accounts(several):
+    accounts = {f"s{number}": booked(events) for number, events in enumerate(several)}
+    whole = math.fsum(one.equity(PRICES.__getitem__) - CASH for one in accounts.values())
+    near = sum(map(tolerance, accounts.values())) + 1e-6
+    ledgers = {name: one.entries for name, one in accounts.items()}
+    parts = attribute(ledgers, PRICES, sectors={"A": "Energy"})
+    by_strategy = divide(parts, "strategy")
+    for name, one in accounts.items():
+        assert by_strategy.get(name, 0.0) == pytest.approx(one.equity(PRICES.__getitem__) - CASH, abs=near)
+    for way in WAYS:
+        cents = in_cents(divide(parts, way))
+        assert math.fsum(cents.values()) == pytest.approx(whole, abs=0.005 + near)
+
+
 @given(bookings)
 def test_the_parts_of_a_profit_add_up_to_it_and_to_its_cents(events):
     account = booked(events)
