@@ -95,9 +95,11 @@ def test_a_database_that_never_answers_holds_no_session_up(
 
 
 def test_without_a_database_nothing_is_started(source: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(subprocess, "Popen", None)
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "Popen", started.append)
     with copied(source, {}):
-        pass
+        assert started == []
+    assert started == []
 
 
 def test_a_missing_driver_is_one_line(source: Path, monkeypatch: pytest.MonkeyPatch):

@@ -220,8 +220,8 @@ def test_a_lock_that_somebody_holds_is_waited_out(project: Project, tmp_path: Pa
         copier.close()
 
 
-def kill_at_random(project: Project, tmp_path: Path, source: Path, *, kills: int) -> None:
-    """Copy a growing journal by processes that are killed; then let one finish."""
+def kill_at_random(project: Project, tmp_path: Path, source: Path, *, kills: int) -> Path:
+    """Copy a growing journal by processes that are killed; then let one finish. Return the journal's path."""
     draw, rows = random.Random(kills), stored(source)
     words = [sys.executable, "-m", "openbell.trading.copying", str(tmp_path / "journal.db")]
     with part(tmp_path, source, 2) as journal:
@@ -240,7 +240,7 @@ def kill_at_random(project: Project, tmp_path: Path, source: Path, *, kills: int
         write_again(journal, rows[done:])
         last = subprocess.run(words, env=environment(project), stdin=subprocess.DEVNULL, check=False)
         assert last.returncode == 0
-    assert_copied(project, journal.path)
+    return journal.path
 
 
 def environment(project: Project) -> dict[str, str]:
@@ -248,7 +248,8 @@ def environment(project: Project) -> dict[str, str]:
 
 
 def test_a_copier_killed_at_random_loses_and_doubles_nothing(project: Project, tmp_path: Path, source: Path):
-    kill_at_random(project, tmp_path, source, kills=8)
+    path = kill_at_random(project, tmp_path, source, kills=8)
+    assert_copied(project, path)
 
 
 @pytest.mark.slow
@@ -256,4 +257,5 @@ def test_a_copier_killed_at_random_loses_and_doubles_nothing(project: Project, t
 def test_a_copier_killed_two_hundred_times_loses_and_doubles_nothing(
     project: Project, tmp_path: Path, source: Path
 ):
-    kill_at_random(project, tmp_path, source, kills=200)
+    path = kill_at_random(project, tmp_path, source, kills=200)
+    assert_copied(project, path)

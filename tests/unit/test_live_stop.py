@@ -1,0 +1,64 @@
+"""A stop that is asked from another process reaches the broker within a second, however much works."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import openbell as ob
+from openbell.core.messages import BarMessage
+from openbell.trading.inbox import How, Inbox, ask_to_stop
+from tests.loopback.direct import BARE, EVERYTHING, Direct
+from tests.loopback.exchange import Exchange
+from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, bar
+
+RESTING = 300
+
+
+class Rests(ob.Strategy):
+    """Leaves many orders far from the market, and holds ten shares."""
+
+    def on_start(self) -> None:
+        self.count = 0
+
+    def on_bar(self, bar: Any) -> None:
+        self.count += 1
+        if self.count == 1:
+            self.order("A", 10)
+            for number in range(RESTING):
+                self.order("A", 1, limit=10.0 + number / 100)
+
+
+@pytest.mark.parametrize(("how", "bare"), [("cancel", False), ("flatten", False), ("cancel", True)])
+async def test_all_orders_end_within_a_second_of_the_request(how: How, bare: bool, tmp_path: Path) -> None:
+    x = Exchange(INSTRUMENTS, time=START, margin=None)
+    x.trade("A", 100)
+    life = Life(tmp_path, x, Direct(x, BARE if bare else EVERYTHING), {"s": Rests})
+    life.session._requests = Inbox(tmp_path)
+    life.start()
+    await life.rest()
+    await life.moment(0, 100.0)
+    async with asyncio.timeout(10):
+        while len(x.working()) < RESTING:  # noqa: ASYNC110  # an exchange that tells nobody
+            await asyncio.sleep(0.01)
+    ask_to_stop(tmp_path, how)
+    began = time.monotonic()
+    number = 1
+    while x.working():
+        life.feed.send([one(number)])  # the feed goes on meanwhile
+        number += 1
+        await asyncio.sleep(0.005)
+    took = time.monotonic() - began
+    await life.finish()
+    assert took < 1.0
+    assert x.positions["A"] == (0 if how == "flatten" else 10)
+    assert x.audit() == []
+    life.journal.close()
+
+
+def one(number: int) -> BarMessage:
+    return bar(number, 100.0)
