@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from openbell.core import rules
@@ -36,13 +35,13 @@ class Numbers:
 class Blotter:
     """Writes orders out, each on its grid and without a fault, and keeps them by id and by symbol."""
 
-    def __init__(self, name: str, *, market: Market, next_id: Callable[[], int]) -> None:
+    def __init__(self, name: str, *, market: Market, numbers: Numbers) -> None:
         self.name = name
         self.orders: dict[int, Order] = {}
         self.working: dict[str, dict[int, Order]] = {}
         self.outbox: list[Command] = []
         self._market = market
-        self._next_id = next_id
+        self._numbers = numbers
         self._retired, self._filled = Marks(), Marks()  # orders that were let go; those of them that filled
 
     # Arguments are handed on by position here, as every order comes this way.
@@ -64,7 +63,7 @@ class Blotter:
         instrument = market.tracks[symbol].instrument
         side: Side = SELL if quantity < 0 else BUY
         size = abs(quantity)
-        order_id = self._next_id()
+        self._numbers.last = order_id = self._numbers.last + 1
         if ticket:
             order = self._ticketed(order_id, symbol, side, size, ticket, aim, reduce_only)
             reduce_only = order.reduce_only
@@ -86,7 +85,7 @@ class Blotter:
 
     def protect(self, symbol: str, held: float, exits: Exits, *, parent: int) -> None:
         """Send the exits of a position: they reduce only, and the first to fill cancels the others."""
-        group = self._next_id() if len(exits) > 1 else 0
+        group = self._numbers() if len(exits) > 1 else 0
         for ticket in exits.tickets():
             ticket["parent"], ticket["oco"] = parent, group
             self.send(symbol, -held, ticket, False, True)
@@ -97,7 +96,7 @@ class Blotter:
         It has been at the market already; what it filled is told as fills, like any other's.
         """
         side: Side = SELL if quantity < 0 else BUY
-        order = Order(self._next_id(), self.name, symbol, side, abs(quantity), self._market.time, tag=tag)
+        order = Order(self._numbers(), self.name, symbol, side, abs(quantity), self._market.time, tag=tag)
         self.orders[order.id] = order
         self.working.setdefault(symbol, {})[order.id] = order
         return order
@@ -135,7 +134,7 @@ class Blotter:
             check_pair(first.symbol, one, "oco")
             if not one.open:
                 raise StrategyError(f"order {one.id} ({one.describe()}) is {one.status}: it cannot be paired")
-        group = first.oco or second.oco or self._next_id()
+        group = first.oco or second.oco or self._numbers()
         joined = {first.oco, second.oco} - {0}
         for order in self.working.get(first.symbol, {}).values():
             if order.oco in joined:

@@ -8,7 +8,7 @@ from typing import Any
 
 from openbell.core import rules
 from openbell.core.account import Account
-from openbell.core.blotter import Blotter, check_pair
+from openbell.core.blotter import Blotter, Numbers, check_pair
 from openbell.core.errors import StrategyError, nearest
 from openbell.core.inputs import real, shown
 from openbell.core.market import Track
@@ -33,7 +33,7 @@ class Desk:
         market: Market,
         sizer: Sizer,
         short: bool,
-        next_id: Callable[[], int],
+        numbers: Numbers,
     ) -> None:
         self.name = name
         self.account = account
@@ -42,7 +42,7 @@ class Desk:
         self._informed = sizer if isinstance(sizer, InformedSizer) else None
         self.short = short  #: whether the account may hold shorts
         self.notes: dict[Reason, int] = {}  #: decisions that led to no order, counted by reason
-        self.blotter = blotter = Blotter(name, market=market, next_id=next_id)
+        self.blotter = blotter = Blotter(name, market=market, numbers=numbers)
         self.orders, self.working, self.outbox = blotter.orders, blotter.working, blotter.outbox
         self.cancel, self.replace, self.pair = blotter.cancel, blotter.replace, blotter.pair
         self._send, self._protect = blotter.send, blotter.protect
@@ -83,7 +83,9 @@ class Desk:
             amount = None
         if self.holds(symbol, conviction, amount):
             return None
-        self._remember(symbol, conviction, amount)
+        self._conviction[symbol] = conviction
+        if amount is not None or self._amounts or self.tell_signal is not None:
+            self._remember(symbol, conviction, amount)
         if conviction == 0.0:
             return self.target(symbol, 0.0, NO_EXITS, ticket)
         track = self.tracks[symbol]
@@ -106,10 +108,10 @@ class Desk:
         return self._aim_for(symbol, wanted, exits, ticket)
 
     def _remember(self, symbol: str, conviction: float, amount: Amount | None) -> None:
-        self._conviction[symbol] = conviction
+        """Keep the amount that a signal asked for, or forget the one before; tell who wants to hear of it."""
         if amount is not None:
             self._amounts[symbol] = amount
-        elif self._amounts:
+        else:
             self._amounts.pop(symbol, None)
         if self.tell_signal is not None:
             self.tell_signal(symbol, conviction)

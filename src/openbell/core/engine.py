@@ -53,7 +53,7 @@ class Engine:
             market=market,
             sizer=sizer,
             short=short,
-            next_id=Numbers(),
+            numbers=Numbers(),
         )
         self.fills: list[Fill] = []
         self.retired = 0  #: orders that were let go

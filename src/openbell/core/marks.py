@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_ROOM = 1024  #: marks for which room is made at a time
+
 
 class Marks:
     """A set of numbers of orders, which are counted from 1 on."""
@@ -13,10 +15,11 @@ class Marks:
 
     def add(self, number: int) -> None:
         """Mark an order."""
-        missing = number + 1 - len(self._marks)
-        if missing > 0:
-            self._marks.extend(bytes(missing))
-        self._marks[number] = 1
+        try:
+            self._marks[number] = 1
+        except IndexError:  # rare, as there is room for many more each time
+            self._marks.extend(bytes(number + _ROOM - len(self._marks)))
+            self._marks[number] = 1
 
     def __contains__(self, number: int) -> bool:
         return number < len(self._marks) and self._marks[number] == 1

@@ -58,7 +58,11 @@ class Matching:
         start, open_ = track.start[at], track.open[at]
         if working.expires <= start:
             self._book.expire(working)
-        elif working.since <= start and not math.isnan(open_) and self._is_tradable(working, start):
+        elif (
+            working.since <= start
+            and not math.isnan(open_)
+            and (not working.confined or self._sessions.is_open(start))
+        ):
             self._fills.begin()
             self._fills.fill(working, at, open_, _OPEN)
 
@@ -74,7 +78,7 @@ class Matching:
             start = track.start[at]
             if working.expires <= start:
                 book.expire(working)
-            elif working.since <= start and self._is_tradable(working, start):
+            elif working.since <= start and (not working.confined or self._sessions.is_open(start)):
                 if working.trails:
                     trailing.append((working, at))
                 if working.plain or not working.is_missed(track.high[at], track.low[at]):
@@ -88,10 +92,6 @@ class Matching:
                 self._close(later, time)
         _trail(trailing)
 
-    def _is_tradable(self, working: Working, start: int) -> bool:
-        """Tell whether an order works in a bar that begins at `start`: not each does outside of a session."""
-        return not working.confined or self._sessions.is_open(start)
-
     # --- the open --------------------------------------------------------------------------------------
 
     def _open(self, queue: list[_Item], trailing: list[_Item]) -> None:
@@ -103,7 +103,8 @@ class Matching:
             if working.active:
                 self._at_open(working, at)
             if joined:
-                new = [(child, at) for child in joined if self._is_tradable(child, child.track.start[at])]
+                opens = self._sessions.is_open
+                new = [(c, at) for c in joined if not c.confined or opens(c.track.start[at])]
                 turns.extend(new)
                 queue.extend(item for item in new if item not in queue)
                 trailing.extend(item for item in new if item[0].trails)
