@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from openbell import run
+from openbell.backtesting.cluster import Cluster
 from openbell.backtesting.harder import Harder, harder_ways
 from openbell.backtesting.histories import observe
 from openbell.backtesting.laws import Law, Permutation, fit
@@ -26,6 +28,7 @@ from openbell.searching import Search, choose
 
 #: Orders of the returns that positions are held against: cheap, as nothing is run again.
 ORDERS = 10_000
+_HERE = Search()
 
 
 def robustness(  # noqa: PLR0913  # all named and all with a default
@@ -75,7 +78,7 @@ def robustness(  # noqa: PLR0913  # all named and all with a default
 
 
 def examine(
-    result: Result, asked: Asked, search: Search | None = None, *, progress: Progress | None = None
+    result: Result, asked: Asked, search: Search = _HERE, *, progress: Progress | None = None
 ) -> Robustness:
     """Do the same for what is asked; of the search its engine counts. Errors as of `robustness`."""
     own = measure(result.outcome)
@@ -84,7 +87,7 @@ def examine(
     ways = list(harder_ways(result.plan.costs, drop=asked.drop, drops=asked.drops, seed=asked.seed))
     laws = asked.prices if asked.histories else ()
     total = sum(len(way.hindrances) for way in ways) + len(laws) * asked.histories + asked.permutations
-    runner = _Runner(result, search or Search(), asked.seed, total, progress)
+    runner = _Runner(result, search, asked.seed, total, progress)
     if not np.allclose(runner.trade(Harder("again", result.plan.costs)).values[0], own, equal_nan=True):
         raise ConfigError(
             f"{result.found.name} does not run again as it did: robustness takes the result of one backtest, "
@@ -97,12 +100,20 @@ def examine(
     if laws or asked.permutations:
         observed = observe(result.outcome.panel.series)
         count = observed.sessions
-        for name in laws:
-            law = fit(name, observed, block=asked.block)
-            drawn[name] = History(runner.over(law, asked.histories, f"{name} history"), law.told)
-        if asked.permutations:
-            permuted = runner.over(Permutation(), asked.permutations, "permutation")
+        with _joined(search):
+            for name in laws:
+                law = fit(name, observed, block=asked.block)
+                drawn[name] = History(runner.over(law, asked.histories, f"{name} history"), law.told)
+            if asked.permutations:
+                permuted = runner.over(Permutation(), asked.permutations, "permutation")
     return Robustness(result, asked, own, reruns, drawn, permuted, _paired(result, asked), count)
+
+
+def _joined(search: Search) -> AbstractContextManager[object]:
+    """Join a cluster once for all that is run on it; elsewhere there is nothing to join."""
+    if search.engine != "ray":
+        return nullcontext()
+    return Cluster(search.address, search.workers).connected()
 
 
 def _paired(result: Result, asked: Asked) -> Paired | None:

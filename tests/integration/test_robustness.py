@@ -92,13 +92,6 @@ def test_workers_say_the_same_as_none(result):
     np.testing.assert_array_equal(one.permuted, two.permuted)
 
 
-@pytest.mark.slow
-def test_a_cluster_says_the_same(result, made):
-    pytest.importorskip("ray")
-    other = ob.robustness(result, **FEW, engine="ray", workers=2)
-    assert other.document() == made.document()
-
-
 def test_a_class_runs_through_events_and_tells_how_far_it_is():
     class Thrice(ob.Strategy):
         def on_bar(self, bar):

@@ -102,6 +102,14 @@ def test_a_decision_is_compiled_on_the_cluster(address):
     assert there.manner.engine == "compiled"
 
 
+def test_histories_are_run_on_the_cluster(address):
+    few: dict[str, Any] = {"prices": "blocks", "histories": 2, "permutations": 2, "drops": 0}
+    result = ob.backtest(Cross, "AAPL", **YEARS)
+    here = ob.robustness(result, engine="event", workers=1, **few)
+    there = ob.robustness(result, engine="ray", address=address, **few)
+    assert there.document() == here.document()
+
+
 def test_the_workers_are_killed_in_the_middle_and_nothing_is_lost(address, tmp_path):
     killed: list[int] = []
 
