@@ -156,3 +156,16 @@ def test_an_empty_range_names_what_is_asked_and_what_there_is(year):
         validate.cut_range(series, nanos("2013-01-01"), None)
     with pytest.raises(BadData, match="there are none at all"):
         validate.cut_range(series.between(NANOS_PER_DAY, 0), None, None)
+
+
+def test_prices_that_stand_still_are_noted_with_the_time_that_tells_most(year):
+    moving = np.arange(40, dtype=np.float64) / 10 + 20.0
+    still = moving.copy()
+    still[10:25] = 20.5
+    prices = dict.fromkeys(("open", "high", "low", "close"), still)
+    (found,) = findings(days(year, *range(40), **prices), year, FindingKind.FROZEN)
+    first = np.datetime64(int(year.opens[10]), "ns").astype("datetime64[D]")
+    assert found.message == f"ACME: 15 bars from {first} on stand still at 20.5; was the symbol halted?"
+    (found,) = findings(minutes(year, *range(40), **prices), year, FindingKind.FROZEN)
+    moment = np.datetime64(int(year.opens[1]) + 50 * MINUTE, "ns").astype("datetime64[m]")
+    assert f"15 bars from {moment}Z on stand still" in found.message
