@@ -20,6 +20,7 @@ CCXT = Capabilities(
     frozenset({OrderType.MARKET, OrderType.LIMIT, OrderType.STOP, OrderType.STOP_LIMIT}),
     frozenset({TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK}),
     fractional=True,
+    reserves=True,
 )
 
 _PAIR = f"{SYMBOL}/USDT"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from openbell.core.types import OrderStatus, Reason
+from openbell.core.types import OrderStatus, OrderType, Reason
 from openbell.execution.port import Capabilities
 from openbell.trading.route import Outcome, Send, Stage
 from tests.loopback.direct import EVERYTHING
-from tests.unit.router_acts import bracket, buy, calls, cancel, change, only
+from tests.unit.router_acts import PLAIN, bracket, buy, calls, cancel, change, only
 from tests.unit.router_rig import Rig
 from tests.unit.test_router_reducing import held, pair, sell, size
 from tests.unit.trading_by_hand import Acts, Scripted
@@ -259,3 +259,25 @@ def test_a_lone_stop_makes_room_too_and_two_sales_wait_together(tmp_path: Path) 
 def test_a_purchase_needs_no_room(tmp_path: Path) -> None:
     rig, _ = bracketed(tmp_path, buy, can=RESERVING)
     assert calls(rig.moment(1, 100)) == ["place"]
+
+
+def test_of_exits_that_the_broker_does_not_tie_the_stop_is_watched_here(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {1: bracket}, capabilities=replace(PLAIN, reserves=True))
+    bought = only(rig.moment(0, 100))
+    rig.accept(bought)
+    target = only(rig.fill(bought.client_id, 10))
+    assert target.order is not None
+    assert (str(target.order.limit), size(target), rig.route(2).watched) == ("105.00", 10, True)
+    rig.accept(target)
+    assert [one.target for one in rig.moment(1, 96, low=94)] == [target.client_id]
+    sold_off = only(ended(rig, target.client_id))
+    assert sold_off.order is not None
+    assert (sold_off.order.type, size(sold_off)) == (OrderType.MARKET, 10)
+    rig.again()
+
+
+def test_a_stop_without_another_exit_is_the_brokers(tmp_path: Path) -> None:
+    rig = held(tmp_path, sell(stop=95), can=replace(PLAIN, reserves=True))
+    stop = only(rig.moment(1, 100))
+    assert stop.order is not None
+    assert (stop.order.type, rig.route(2).watched) == (OrderType.STOP, False)

@@ -12,11 +12,9 @@ from openbell.trading.natives import exits_of, legs_of
 from openbell.trading.reducing import allowed, closable, closes, ends_anyway, is_spent, may_wait
 from openbell.trading.reviewing import grows, is_same, review_again
 from openbell.trading.route import Route, Send, Stage, triggered_terms
-from openbell.trading.tying import is_leading, misfits, tie, untie
+from openbell.trading.tying import WATCHABLE, is_leading, misfits, must_watch, others_of, tie, untie
 
 _S = OrderStatus
-#: What can be watched here where the broker has no such order.
-_WATCHABLE = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 #: A cancel that is refused is asked again so often, as a broker may not take one just after the order.
 _CANCELS = 3
 
@@ -50,7 +48,7 @@ class Steering:
             else:
                 child.native = child.native and child.stage is not Stage.KEPT  # it never went with it
                 self.steer(child)
-        for other in self._group(route):
+        for other in others_of(self._board, route):
             if other.triggered and other.stage is Stage.KEPT:
                 self.steer(other)  # it waited for this end
         self.release(route)
@@ -88,29 +86,29 @@ class Steering:
             self._sleep_on(route)
         elif wanted <= route.booked and not closes(route):
             self._lack_position(route)
-        elif route.terms.type not in self._can.types and route.terms.type in _WATCHABLE:
-            if not route.watched:
-                board.watch(route)
-                board.say(route, _S.ACCEPTED)
+        elif route.terms.type not in self._can.types and route.terms.type in WATCHABLE:
+            self._watch(route)
         elif not self._must_wait(route) and not self._board.must_wait(route):
             lead = tie(board, route) if self._can.oco else route
-            self._place(lead, allowed(board, lead) - lead.booked)
+            if lead is route and must_watch(board, route):
+                self._watch(route)
+            else:
+                self._place(lead, allowed(board, lead) - lead.booked)
+
+    def _watch(self, route: Route) -> None:
+        if not route.watched:
+            self._board.watch(route)
+            self._board.say(route, _S.ACCEPTED)
 
     def _must_wait(self, route: Route) -> bool:
         """Let a watched stop go only when the other exit of its pair works no more: both may not fill."""
         waits = False
-        for other in self._group(route) if route.triggered else ():
+        for other in others_of(self._board, route) if route.triggered else ():
             if other.stage is not Stage.KEPT:
                 self._board.ask_end(other, Reason.OCO)
                 self.steer(other)
                 waits = True
         return waits
-
-    def _group(self, route: Route) -> list[Route]:
-        """Return the others of an order's OCO group that have not ended."""
-        group = route.order.oco
-        others = self._board.open(route.course.name) if group else ()
-        return [one for one in others if one is not route and one.order.oco == group]
 
     def _sleep_on(self, route: Route) -> None:
         """Keep a child asleep while its parent may fill more, or end what has nothing left to do."""

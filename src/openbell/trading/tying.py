@@ -13,6 +13,8 @@ from openbell.trading.natives import is_tended
 from openbell.trading.reducing import closable
 from openbell.trading.route import ZERO, Route, Stage
 
+#: What can be watched here where the broker has no such order, or keeps its shares for another.
+WATCHABLE = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _KINDS = {OrderType.LIMIT, OrderType.STOP}
 
 
@@ -66,6 +68,19 @@ def tie(board: Board, route: Route) -> Route:
     stop.native, stop.owner = True, target
     target.children.append(stop)
     return target
+
+
+def others_of(board: Board, route: Route) -> list[Route]:
+    """Return the others of an order's OCO group that have not ended."""
+    group = route.order.oco
+    others = board.open(route.course.name) if group else ()
+    return [one for one in others if one is not route and one.order.oco == group]
+
+
+def must_watch(board: Board, route: Route) -> bool:
+    """Tell whether a stop stays here because the broker keeps the shares for the other exits of its group."""
+    reserves = board.gate.capabilities.reserves
+    return reserves and route.terms.type in WATCHABLE and bool(others_of(board, route))
 
 
 def is_leading(route: Route) -> bool:

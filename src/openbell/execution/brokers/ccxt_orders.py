@@ -67,6 +67,7 @@ def read_capabilities(exchange: Any, id_length: int | None) -> Capabilities:
         fractional=True,
         notional=bool(exchange.has.get("createMarketBuyOrderWithCost")),
         id_length=length,
+        reserves=True,
     )
 
 
