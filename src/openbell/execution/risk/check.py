@@ -37,12 +37,16 @@ _UNITS: dict[str, Callable[[float], str]] = {
 }
 
 
+def shown(check: Check, value: float) -> str:
+    """Return a value of a check in its unit: nothing for one that is true or not."""
+    return "" if check.unit == "flag" else _UNITS[check.unit](value)
+
+
 def said(check: Check, value: float, order: Order) -> str:
     """Return why an order is refused: which limit, its value and its bound."""
     if check.unit == "flag":
         return f"{order.symbol}: {check.label}"
-    shown = _UNITS[check.unit]
-    most = f"and the most is {shown(check.bound)}"
+    most = f"and the most is {shown(check, check.bound)}"
     if math.isnan(value):
         return f"{order.symbol}: {check.label} is not known yet, {most}"
-    return f"{order.symbol}: {shown(value)} {check.label}, {most}"
+    return f"{order.symbol}: {shown(check, value)} {check.label}, {most}"

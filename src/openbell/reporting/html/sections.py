@@ -14,6 +14,7 @@ from openbell.portfolio.drawdown import top_drawdowns
 from openbell.portfolio.rolling import monthly_returns
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import tables
+from openbell.reporting.html.limits import limit_grid
 from openbell.reporting.html.markup import Cell, Column, table
 from openbell.reporting.result import Result
 from openbell.reporting.words import count, date, figure, money, percent, plain, signed, spaceless
@@ -62,8 +63,9 @@ REFUSALS_SHOWN = 200
 
 
 def limits(result: Result) -> str:
-    """Return the worst that was reached, and what limits of risk held back."""
-    worst = table("The highest value of each measure, and when", *reached_grid(result))
+    """Return each limit with what it refused, the worst that was reached, and what was held back."""
+    worst = table("Each limit", *limit_grid(result))
+    worst += table("The highest value of each measure, and when", *reached_grid(result))
     heads, cells = refusal_grid(result, REFUSALS_SHOWN)
     if not cells:
         return f"{worst}<p>Every order passed.</p>"

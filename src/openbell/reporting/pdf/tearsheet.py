@@ -17,6 +17,7 @@ from openbell.reporting import findings, identity
 from openbell.reporting.html import headline, sections
 from openbell.reporting.html.assumptions import FILLS, facts, series_grid
 from openbell.reporting.html.charts import FEWEST_RETURNS, WINDOW, scale
+from openbell.reporting.html.limits import limit_grid
 from openbell.reporting.html.markup import Cell, Column
 from openbell.reporting.html.page import held_metrics
 from openbell.reporting.html.palette import LIGHT
@@ -35,6 +36,7 @@ from openbell.reporting.pdf.typeset import (
     words,
 )
 from openbell.reporting.result import Result
+from openbell.reporting.trialcount import describe_trial
 from openbell.reporting.words import REASONS, capitalised, count, date, figure, money, percent, spaceless
 
 #: Refusals of limits that the print lists.
@@ -95,6 +97,7 @@ def _cover(
 ) -> Section:
     name = headline.benchmark_name(result)
     values = described["strategy"]["parameters"]
+    said = [one for one in (", ".join(f"{k} {v}" for k, v in values.items()), describe_trial(result)) if one]
     cards = [_card(key, result.metrics[key], held.get(key)) for key in headline.CARDS]
     drawn["growth"] = _growth(result, name)
     said = f"Equity from {money(result.plan.cash)} to {money(result.final_equity)}, against {name}."
@@ -105,7 +108,7 @@ def _cover(
         [
             {"kind": "judgement"} | {key: verdict[key] for key in ("standing", "text", "detail")},
             *free,
-            *([words(", ".join(f"{k} {v}" for k, v in values.items()), muted=True)] if values else []),
+            *([words(" · ".join(said), muted=True)] if said else []),
             words(headline.summary(result, held)),
             words(headline.cost_statement(result), muted=True),
             {"kind": "cards", "cards": cards},
@@ -225,6 +228,7 @@ def _cost(name: str, value: float, result: Result, traded: float, *, css: str = 
 def _limits(result: Result) -> Section:
     parts: list[Part] = []
     if result.plan.risk.active:
+        parts.append(grid("Each limit", *limit_grid(result)))
         parts.append(grid("The highest value of each measure, and when", *sections.reached_grid(result)))
         heads, rows = sections.refusal_grid(result, REFUSALS_SHOWN)
         total = len(result.outcome.refused)
