@@ -200,6 +200,8 @@ def test_the_command_writes_beside_the_run(tmp_path, monkeypatch):
     )
     assert done.code == 0
     assert set(done.document["histories"]) == set(LABELS)
+    assert "sma_cross-AAPL" in done.document["run"]
+    assert done.document["recorded"]["trades"] > 1
     told = run("robustness", "sma_cross-AAPL", "--histories", "0", "--permutations", "0", "--drops", "0")
     assert "Entries 1 bar late" in told.out
     assert "robustness.html" in told.out

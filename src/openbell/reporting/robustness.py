@@ -200,7 +200,7 @@ class Robustness:
         return {
             "asked": asdict(self.asked),
             "sessions": self.sessions,
-            "run": _told(dict(zip(MEASURES, self.own.tolist(), strict=True))),
+            "recorded": _told(dict(zip(MEASURES, self.own.tolist(), strict=True))),
             "stress": {
                 one.name: {"runs": len(one.values), **_quantiles(one.values)} for one in self.reruns
             },
