@@ -19,6 +19,11 @@ class ShareOfEquity:
     def __post_init__(self) -> None:
         check_positive("share", self.share)
 
+    @property
+    def why(self) -> str:
+        """Say what a size is made of."""
+        return f"the confidence times {self.share:.4g} of the equity, over the price, down to whole lots"
+
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:
         """Return the signed target: `conviction * share * equity / price`, in whole lots towards zero."""
         lots = rules.sized_by_value(abs(conviction) * self.share * equity, price, instrument.lot)
@@ -34,6 +39,11 @@ class FixedQuantity:
     def __post_init__(self) -> None:
         check_positive("quantity", self.quantity)
 
+    @property
+    def why(self) -> str:
+        """Say what a size is made of."""
+        return f"the confidence times {self.quantity:,.10g} shares, down to whole lots"
+
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * quantity`, in whole lots towards zero."""
         return math.copysign(rules.whole_lots(abs(conviction) * self.quantity, instrument.lot), conviction)
@@ -47,6 +57,11 @@ class FixedNotional:
 
     def __post_init__(self) -> None:
         check_positive("notional", self.notional)
+
+    @property
+    def why(self) -> str:
+        """Say what a size is made of."""
+        return f"the confidence times {self.notional:,.10g} of money, over the price, down to whole lots"
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * notional / price`, in whole lots towards zero."""

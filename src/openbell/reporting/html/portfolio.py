@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from openbell.core.ports import InformedSizer
 from openbell.portfolio.attribution import divide, in_cents
 from openbell.reporting.html.markup import Cell, Column, table
@@ -19,14 +21,20 @@ _WAYS = {"symbol": "Symbol", "side": "Side", "sector": "Sector"}
 
 def has_sizes(result: Result) -> bool:
     """Tell whether the run's sizer says why, or its limits cut orders."""
-    return isinstance(result.plan.sizer, InformedSizer) or result.plan.risk.cut
+    return isinstance(result.plan.sizer, InformedSizer) or result.plan.risk.cut or bool(_rule(result))
+
+
+def _rule(result: Result) -> str:
+    """Return the one rule that all signals are sized by, where the sizer has one; no orders' tags say it."""
+    return str(getattr(result.plan.sizer, "why", ""))
 
 
 def sizes(result: Result) -> str:
     """Return the first orders of signals with what the sizer made them of."""
     told = [order for order in result.outcome.orders if order.aim and order.tag]
+    rule = f"<p>A signal's shares are {escape(_rule(result))}.</p>" if _rule(result) else ""
     if not told:
-        return "<p>No signal was sized.</p>"
+        return rule or "<p>No signal was sized.</p>"
     rows = [
         [
             Cell(str(order.id), order.id), Cell(date(order.decided), order.decided), Cell(order.symbol),
@@ -38,7 +46,7 @@ def sizes(result: Result) -> str:
     listed = count(len(told), "order")
     if len(told) > SIZES_SHOWN:
         listed = f"The first {SIZES_SHOWN:,} of {len(told):,} orders"
-    return table(listed, _SIZES, rows, sortable=True, css="tall")
+    return rule + table(listed, _SIZES, rows, sortable=True, css="tall")
 
 
 def origins(result: Result) -> str:
