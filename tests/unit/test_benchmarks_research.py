@@ -24,15 +24,17 @@ def test_what_is_by_hand_says_what_the_library_says():
 
 
 def test_a_table_has_each_goal_and_what_it_is_compared_with():
-    seconds = {"first": 2.0, "seconds": [0.5, 0.4]}
+    seconds = {"first": 2.0, "seconds": [0.5, 0.4], "cpu": [0.6, 0.3]}
     results = {
         "date": "2026-01-02", "machine": {"processor": "one", "cores": 2}, "size": Size()._asdict(),
         "rounds": 2, "load": 1.0,
         "figures": {**{goal.name: seconds for goal in GOALS}, "cscv.numpy": seconds},
     }  # fmt: skip
     text = research.section(results)
-    assert f"20 windows × 1,000 combinations × {DAYS:,} bars | **0.4** s | ≤ 2 s | yes | 2 s" in text
-    assert "| cscv: numpy | 0.4 s | 1 × |" in text
+    assert (
+        f"20 windows × 1,000 combinations × {DAYS:,} bars | **0.4** s | ≤ 2 s | yes | 0.3 s | 2 s |" in text
+    )
+    assert "| cscv: numpy | 0.4 s | 0.3 s | 1 × |" in text
 
 
 def test_all_that_is_measured_runs():
