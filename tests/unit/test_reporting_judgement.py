@@ -80,7 +80,7 @@ def test_more_than_luck_may_still_be_no_better_than_the_benchmark():
     assert "; but not shown to be better than holding A, probability 0." in found.text
     tests = Superiority(0.3, 0.2, 0.25, 0.3, 0)
     assert said(1.3, superiority=tests).text.endswith(
-        "not shown to be better than holding A, p-value 0.25 of the test for superior ability."
+        "not shown to be better than holding A, p-value 0.25 by Hansen's test."
     )
 
 
@@ -89,7 +89,7 @@ def test_what_is_supported_is_said_soberly():
         "Unlikely to be luck: probabilistic Sharpe ratio above 0.99, counted as the only trial."
     )
     tests = Superiority(0.001, 0.001, 0.001, 0.001, 0)
-    assert "; better than holding A, p-value below 0.01 of the test" in said(2.0, superiority=tests).text
+    assert "; better than holding A, p-value below 0.01 by Hansen's test" in said(2.0, superiority=tests).text
     against = said(2.0, benchmark=record(0.1)[::-1].copy())
     assert "; better than holding A, probability above 0.99." in against.text
 

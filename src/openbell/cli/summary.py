@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from openbell.backtesting.ledger import stamp
 from openbell.backtesting.verdict import Kind, Verdict
 from openbell.cli.answer import Column, Table
 from openbell.cli.running import Finished
+from openbell.portfolio.evidence import Standing
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.holdout import describe_holdout
+from openbell.reporting.judgement import UNSOUND
 from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.result import Result
 from openbell.reporting.trialcount import as_json, describe_trial
@@ -30,6 +33,16 @@ _WORDS = {
     Kind.LEAK: "LEAK",
     Kind.REFUSED: "LEAK",
     Kind.UNREPEATABLE: "DIFFERS",
+}
+_WIDTH = 80  #: of the table
+#: What the evidence for several runs supports, from nothing to something.
+_STANDINGS = {
+    Standing.NOTHING: "Nothing to judge",
+    Standing.LOSS: "No evidence of a gain",
+    UNSOUND: "Not to be believed yet",
+    Standing.LUCK: "Not distinguishable from luck",
+    Standing.BENCHMARK: "More than luck, not shown to be better than holding",
+    Standing.SUPPORTED: "Unlikely to be luck, and better than holding",
 }
 _FIGURES = (
     "cagr",
@@ -55,6 +68,10 @@ def explain_table(finished: Sequence[Finished]) -> Iterator[str]:
     free = [one.job.name for one in finished if one.job.plan.costs.free]
     if free:
         yield f"WITHOUT COSTS: {', '.join(free)}. Nobody trades for free."
+    for standing, words in _STANDINGS.items():
+        named = [one.job.name for one in finished if one.judgement.standing == standing]
+        if named:
+            yield from wrap(f"{words}: {', '.join(named)}.", _WIDTH)
     kinds = {one.verdict.kind for one in finished if one.verdict is not None}
     if Kind.CLEAN in kinds:
         yield "Check: clean means that no order changed when later bars did."

@@ -47,7 +47,7 @@ def look_ahead(result: Result, checked: Mapping[str, Any] | None) -> Iterator[No
             yield Notice(
                 "note", "No look-ahead check was made.",
                 "An order that depends on later bars makes profits that nobody can have.", LOOK_AHEAD, None,
-                "Make it: ob.check_lookahead(result), or `openbell backtest` without --no-check.",
+                "Make it: ob.check_lookahead(result), or openbell backtest without --no-check.",
             )  # fmt: skip
         return
     first, stop, rest = str(checked["text"]).partition(". ")

@@ -133,7 +133,7 @@ def _odds(e: Evidence) -> str:
 
 def _lead(e: Evidence) -> str:
     if e.superiority is not None:
-        return f"p-value {_chance(e.superiority.consistent)} of the test for superior ability"
+        return f"p-value {_chance(e.superiority.consistent)} by Hansen's test"
     return f"probability {_chance(e.ahead or 0.0)}"
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # it asks for the verdict
 #: The bars that are gone over again by compiled code, which takes a second or so.
 MOST_BARS = 4_000_000
 #: More combinations than this make the tests slower and no surer.
-MOST_DRAWN = 256
+MOST_DRAWN = 1_000
 #: Of fewer there is not much of a choice.
 FEWEST_DRAWN = 4
 #: A part of a split must have so many returns, that a Sharpe ratio of it means something.
@@ -52,7 +52,6 @@ class Rerun(NamedTuple):
 class Drawn(NamedTuple):
     """Combinations of a sweep and what they returned."""
 
-    rows: list[int]  #: of the sweep
     best: Floats  #: (periods,) of the best one
     year: float  #: periods
     returns: Floats  #: (periods, combinations)
@@ -81,7 +80,8 @@ def judge_sweep(sweep: Sweep) -> Judgement:
 def draw_sweep(sweep: Sweep, rerun: Rerun) -> Drawn | str:
     """Return what a sweep's combinations returned, a sample of them where they are many; or what is missing.
 
-    The best one is always among them, and the sample is the same each time.
+    The sample is the same each time, and the best one is in it by chance alone: among fewer others it would
+    look like more than it is.
     """
     results = sweep.results
     try:
@@ -97,22 +97,20 @@ def draw_sweep(sweep: Sweep, rerun: Rerun) -> Drawn | str:
         )
     fitting = min(MOST_DRAWN, MOST_BARS // max(rerun.bars, 1))
     if len(rows) > fitting:
-        others = [row for row in rows if row != best]
-        rows = sorted([best, *random.Random(len(rows)).sample(others, max(fitting - 1, 0))])
-    times, curves = rerun.draw(rows)
+        rows = sorted(random.Random(len(rows)).sample(rows, fitting))
+    times, curves = rerun.draw([*rows, best])
     if len(times) <= FEWEST_RETURNS:
         return f"too few returns of each combination, {max(len(times) - 1, 0)}"
     alive = np.array([bool((np.isfinite(curve) & (curve > 0.0)).all()) for curve in curves])
-    at = rows.index(best)
-    if not alive[at]:
+    if not alive[-1]:
         return "the best combination has a moment without a value"
-    returns = curves[:, 1:] / curves[:, :-1] - 1.0
+    own, others = curves[-1], curves[:-1][alive[:-1]]
     held = rerun.hold(times)
-    kept = [row for row, there in zip(rows, alive.tolist(), strict=True) if there]
     span = int(times[0]), int(times[-1])
     year = sessions_per_year(sessions(rerun.calendar, *span), *span)
     benchmark = held[1:] / held[:-1] - 1.0
-    return Drawn(kept, returns[at], year, np.ascontiguousarray(returns[alive].T), benchmark)
+    returns = np.ascontiguousarray((others[:, 1:] / others[:, :-1] - 1.0).T)
+    return Drawn(own[1:] / own[:-1] - 1.0, year, returns, benchmark)
 
 
 def tried_here(sweep: Sweep, drawn: Drawn) -> Tried:

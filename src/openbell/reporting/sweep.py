@@ -158,7 +158,7 @@ class Sweep:
     def verdict(self) -> Judgement:
         """What the evidence supports that is in the best combination, after all that were tried.
 
-        Combinations are run again for their returns, at most 256 of them: it takes a second or two.
+        Compiled combinations are run again for their returns, at most 1,000 of them, in a second or so.
         """
         from openbell.reporting.selection import judge_sweep
 

@@ -97,7 +97,7 @@ def _cover(
 ) -> Section:
     name = headline.benchmark_name(result)
     values = described["strategy"]["parameters"]
-    said = [one for one in (", ".join(f"{k} {v}" for k, v in values.items()), describe_trial(result)) if one]
+    known = [one for one in (", ".join(f"{k} {v}" for k, v in values.items()), describe_trial(result)) if one]
     cards = [_card(key, result.metrics[key], held.get(key)) for key in headline.CARDS]
     drawn["growth"] = _growth(result, name)
     said = f"Equity from {money(result.plan.cash)} to {money(result.final_equity)}, against {name}."
@@ -108,7 +108,7 @@ def _cover(
         [
             {"kind": "judgement"} | {key: verdict[key] for key in ("standing", "text", "detail")},
             *free,
-            *([words(" · ".join(said), muted=True)] if said else []),
+            *([words(" · ".join(known), muted=True)] if known else []),
             words(headline.summary(result, held)),
             words(headline.cost_statement(result), muted=True),
             {"kind": "cards", "cards": cards},
