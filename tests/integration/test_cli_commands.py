@@ -72,6 +72,8 @@ TESTED_APART = (
     *(("report", word) for word in ("statement", "compare", "portfolio", "export")),  # test_cli_reports
     ("data", "fetch"),
     ("data", "check"),
+    ("data", "quotes"),  # test_cli_quotes
+    ("data", "recorded"),  # test_cli_recorded
     ("db",),
     ("live",),
     ("resume",),
