@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -14,32 +14,26 @@ from openbell import run
 from openbell.backtesting import checkpoint
 from openbell.backtesting.aims import Aim, Require, read_aims
 from openbell.backtesting.measures import measures_of
-from openbell.backtesting.perturbation import cut_off
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.replay import Turn
 from openbell.backtesting.spans import Span
 from openbell.backtesting.sweep import Progress, SweepInterrupted, describe
 from openbell.backtesting.windows import Scheme, Window
 from openbell.core.costs import Costs
-from openbell.core.engine import Engine
 from openbell.core.errors import ConfigError, Translation, nearest
-from openbell.core.ports import Reviewed, Sizer
-from openbell.core.requests import NO_EXITS, Ticket
+from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Floats, Series, Times
 from openbell.portfolio.sketch import sketch_of
-from openbell.reporting.result import Result
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.walk import Step, WalkForward
 from openbell.reporting.words import date
 from openbell.run.batches import batch_of_trials, draw_some, ground_of
 from openbell.run.counting import count_batches, count_run, ledger_path
+from openbell.run.turns import BOUNDARIES, trade
 from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
-from openbell.strategies.trial import Trial
 
 CHOICES = ("plateau", "best")
-BOUNDARIES = ("close", "carry")
 #: What a walk-forward's trials are called in the ledger.
 WALK = "walk-forward"
 
@@ -299,56 +293,3 @@ def _between(times: Times, curves: Floats, span: Span) -> tuple[Times, Floats]:
     first = 0 if span.begin is None else int(np.searchsorted(times, span.begin))
     last = int(np.searchsorted(times, span.known, side="right"))
     return times[first:last], curves[:, first:last]
-
-
-def trade(
-    plan: Plan,
-    found: Found,
-    series: Sequence[Series],
-    times: Times,
-    steps: Sequence[Step],
-    *,
-    boundary: str = "close",
-) -> Result:
-    """Run the tests of all windows as one, with each one's parameters in its own."""
-    first, last = steps[0].window, steps[-1].window
-    known = int(times[last.last - 1])
-    data = [cut_off(one, known) for one in series]
-    own = replace(
-        plan, begin=int(times[first.test - 1]), parameters={**plan.parameters, **steps[0].parameters}
-    )
-    follow = _successor if boundary == "close" else _change
-    turns = [Turn(step.window.test, follow(plan, found, step.parameters)) for step in steps[1:]]
-    outcome = run.simulate(own, found, data, turns=turns)
-    return Result(own, found, outcome, outcome.hold_benchmark())
-
-
-def _change(
-    plan: Plan, found: Found, parameters: Mapping[str, Any]
-) -> Callable[[Engine], Iterable[Reviewed]]:
-    """Return what gives the strategy other parameters and leaves all else, as a live session does."""
-
-    def take(engine: Engine) -> Iterable[Reviewed]:
-        Trial(engine, found.make({**plan.parameters, **parameters})).begin()
-        return []
-
-    return take
-
-
-def _successor(
-    plan: Plan, found: Found, parameters: Mapping[str, Any]
-) -> Callable[[Engine], Iterable[Reviewed]]:
-    """Return what seats a strategy with other parameters, once all that is held is being sold."""
-
-    def take(engine: Engine) -> Iterable[Reviewed]:
-        desk = engine.desk
-        for symbol in desk.active():
-            desk.target(symbol, 0.0, NO_EXITS, Ticket(tag="window"))
-        sent = list(engine.flush())
-        engine.stop()
-        desk.forget_signals()
-        strategy = found.make({**plan.parameters, **parameters})
-        strategy.bind(desk, seed=plan.seed)
-        return [*sent, *engine.seat(strategy)]
-
-    return take

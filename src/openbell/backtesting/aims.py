@@ -45,7 +45,7 @@ class Aims(NamedTuple):
         )
 
     def scores(self, measures: Sequence[str], values: Floats) -> list[tuple[float, ...]]:
-        """Return for each row of figures how good it is in each objective; minus infinity where it does not count."""
+        """Return how good each row of figures is in each objective; minus infinity where it does not count."""
         found = []
         for row in values.tolist():
             named = dict(zip(measures, row, strict=True))

@@ -64,7 +64,11 @@ class Cluster:
             yield ray
             return
         quiet = {"include_dashboard": False} if self.address is None else {}
-        own = {"num_cpus": self.workers or processors(), "_node_ip_address": _LOCAL} | quiet
+        own = {
+            "address": "local",
+            "num_cpus": self.workers or processors(),
+            "_node_ip_address": _LOCAL,
+        } | quiet
         options = own if self.address is None else {"address": self.address}
         with Translation(lambda error, _: ConfigError(self._unreached(error))):
             _knock(self.address or "")

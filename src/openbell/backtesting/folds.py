@@ -107,8 +107,8 @@ class Division:
         splits = math.comb(folds, self.test_folds)
         if splits > _MOST:
             raise ConfigError(
-                f"folds={folds}, test_folds={self.test_folds} are {splits:,} splits, and {_MOST:,} are the most; "
-                "take fewer folds"
+                f"folds={folds}, test_folds={self.test_folds} are {splits:,} splits, and "
+                f"{_MOST:,} are the most; take fewer folds"
             )
         size = count // folds
         if size < 2 or self.purge + self.embargo >= size - 1:

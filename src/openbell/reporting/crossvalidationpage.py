@@ -133,6 +133,7 @@ def _paths(made: CrossValidation) -> charts.Figure:
 def _sharpe(made: CrossValidation) -> charts.Figure:
     """Return how many paths have which Sharpe ratio."""
     counts, edges = np.histogram(made.sharpe[~np.isnan(made.sharpe)], min(_BINS, max(len(made.sharpe), 5)))
+    few = {"dtick": 1} if counts.max() < _FEW else {}
     bars = {
         "type": "bar", "x": numbers((edges[1:] + edges[:-1]) / 2.0, 3), "y": counts.tolist(), "name": "paths",
         "marker": {"color": "$strategy_soft", "line": {"color": "$strategy", "width": 1}},
@@ -140,7 +141,7 @@ def _sharpe(made: CrossValidation) -> charts.Figure:
     }  # fmt: skip
     layout = {
         **charts.base(legend=False), "bargap": 0.05, "xaxis": charts.axis(title="Sharpe ratio of a path"),
-        "yaxis": {**charts.axis(title="paths"), "tickformat": "d"} | ({"dtick": 1} if counts.max() < _FEW else {}),
+        "yaxis": {**charts.axis(title="paths"), "tickformat": "d", **few},
     }  # fmt: skip
     return {"data": [bars], "layout": layout}
 
