@@ -16,7 +16,7 @@ from openbell.data.live.archive import Archived, archive
 from openbell.data.live.plan import Plan
 from openbell.data.live.recorder import Recorder
 from openbell.data.live.recording import read_recordings
-from openbell.data.live.transcript import Transcript, transcribe
+from openbell.data.live.transcript import Transcript, Version, transcribe
 from tests.unit.live_by_hand import SECOND, Listener, bar, bars_between, batch_of, clock_time, speak
 
 PLAN = Plan(("A", "B"))
@@ -118,14 +118,23 @@ async def test_what_was_fetched_after_it_stays(tmp_path: Path) -> None:
 
 
 async def test_a_correction_takes_the_place_of_what_another_recording_had(tmp_path: Path) -> None:
+    """The other went on for longer, so that its write is the later one, and had not heard the correction."""
     catalog, heard = Catalog(tmp_path / "catalog"), await record(tmp_path / "feed")
-    deaf = Transcript(
-        {start: versions[:1] for start, versions in heard["A"].versions.items()}, heard["A"].covered
-    )
+    first = {start: versions[:1] for start, versions in heard["A"].versions.items()}
+    more = {one.start: [Version(one.end, one)] for one in bars_between("A", "10:08", "10:30")}
+    deaf = Transcript(first | more, (between("10:00", "10:30"),))
     archive(catalog, A, deaf, name="other.jsonl")
     assert stored(catalog)[BETTER.start] == 500.0
     assert keep(catalog, heard).corrected == 1
     assert stored(catalog)[BETTER.start] == 700.0
+
+
+async def test_a_vendor_that_went_back_to_the_first_version_is_believed(tmp_path: Path) -> None:
+    catalog, heard = Catalog(tmp_path / "catalog"), await record(tmp_path / "feed")
+    first = bars_between("A", "10:00", "10:03")
+    catalog.write(fetched(*first), origin=Origin("vendor", clock_time("16:30"), "A 1m"))
+    assert keep(catalog, heard).older == 1
+    assert stored(catalog)[BETTER.start] == 500.0
 
 
 async def test_a_late_bar_comes_into_a_minute_that_was_covered_without_it(tmp_path: Path) -> None:
