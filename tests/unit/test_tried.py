@@ -73,6 +73,12 @@ def test_rows_that_do_not_vary_have_no_correlation():
     assert len(standardise(returns)) == 2
 
 
+def test_returns_too_small_to_be_squared_are_compared_all_the_same():
+    rows = standardise(NOISE[:2] * 1e-160)
+    assert float(rows[0] @ rows[0]) == pytest.approx(1.0)
+    assert len(standardise(np.full((1, 3), 5e-324))) == 0
+
+
 @settings(max_examples=50, deadline=None)
 @given(arrays(np.float64, st.tuples(st.integers(2, 6), st.integers(3, 12)), elements=st.floats(-0.1, 0.1)))
 def test_the_mean_over_all_pairs_without_looking_at_any(returns):

@@ -79,10 +79,11 @@ def standardise(returns: Floats) -> Floats:
     """
     if returns.ndim != 2 or not np.isfinite(returns).all():
         raise BadData(f"returns of shape {returns.shape} must be numbers, a row for each trial")
-    centred = returns - returns.mean(axis=1, keepdims=True)
+    largest = np.abs(returns).max(axis=1, initial=0.0)
+    scaled = returns / np.maximum(largest, np.finfo(np.float64).tiny)[:, None]  # squares may be too small
+    centred = scaled - scaled.mean(axis=1, keepdims=True)
     length = np.sqrt((centred * centred).sum(axis=1))
-    scale = np.abs(returns).max(axis=1, initial=0.0) * np.sqrt(max(returns.shape[1], 1))
-    varies = length > 1e-12 * scale
+    varies = length > 1e-12 * np.sqrt(max(returns.shape[1], 1))
     rows: Floats = centred[varies] / length[varies, None]
     return rows
 
