@@ -79,6 +79,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             raise ConfigError(f"account {account.id} cannot trade: {account.balance.blocked}")
         if not await agree(account):
             raise ConfigError(f"account {account.id}: nobody agreed to trade on it, so nothing was sent")
+        stream = stream.at(await broker.now())
         async with AsyncExitStack() as kept:
             kept.enter_context(FolderLock(folder))
             guard = await kept.enter_async_context(held(account.id, environ))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,12 @@ from openbell.trading.recall import past_of
 from openbell.trading.record import Record
 from openbell.trading.saves import Saves
 from openbell.trading.session import Session
+from openbell.utils.logging import get_logger
 from openbell.utils.ratelimit import Budget
 
 #: Bars of history that indicators begin with.
 HISTORY = 500
+_ANOTHER_TIME = 4 * 3600 * NANOS_PER_SECOND  #: no clock that is set wrong is as far off
 _OVERLAP = 600 * NANOS_PER_SECOND  #: what is asked again after a stop: a bar may have been under way
 _YEARS = (300, 40)  #: days ahead for which the exchange's sessions are asked, as far as they are known
 
@@ -74,6 +76,18 @@ class Stream:
     def time(self) -> Clock:
         """What tells the time."""
         return self.clock or (StreamClock() if self.is_synthetic else WallClock())
+
+    def at(self, now: int) -> Stream:
+        """Return the stream with the clock of a market whose time is `now`, ns UTC.
+
+        Where that is hours from ours, the market is a simulated one: its bars set the clock then.
+        """
+        if self.clock is not None or self.is_synthetic or abs(now - WallClock().now()) < _ANOTHER_TIME:
+            return self
+        get_logger().warning("the broker's clock is hours off this computer's: the market's own time counts")
+        clock = StreamClock()
+        clock.follow(now)
+        return replace(self, clock=clock)
 
     @property
     def is_synthetic(self) -> bool:

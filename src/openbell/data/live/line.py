@@ -101,6 +101,8 @@ class ProviderLine:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.clock: Clock = WallClock() if clock is None else clock
+        #: What measures timeouts and waits: a stream's own time may run many times faster than the network.
+        self._pace: Clock = WallClock() if isinstance(self.clock, StreamClock) else self.clock
         self._origin = origin
         self._plan = plan
         self._budget = budget
@@ -128,7 +130,7 @@ class ProviderLine:
             finally:
                 self._reading.cancel()
                 with suppress(RemoteError, BadData, TimeoutError):
-                    await within(self.clock, _CLOSING, connection.close())
+                    await within(self._pace, _CLOSING, connection.close())
             if reason is not None:
                 sink.take(self.clock.now(), Down(reason))
             if not self._closed:
@@ -149,7 +151,7 @@ class ProviderLine:
         raise error
 
     async def _converse(self, connection: Connection, sink: Sink) -> None:
-        await within(self.clock, _OPENING, self._open(connection))
+        await within(self._pace, _OPENING, self._open(connection))
         follows = isinstance(self.clock, StreamClock)
         if not follows:
             sink.take(self.clock.now(), Up())
@@ -235,7 +237,7 @@ class ProviderLine:
 
     def _waits(self, patience: Patience | None = None) -> Backoff:
         async def sleep(seconds: float) -> None:
-            await self.clock.sleep_until(self.clock.now() + round(seconds * NANOS_PER_SECOND))
+            await self._pace.sleep_until(self._pace.now() + round(seconds * NANOS_PER_SECOND))
 
         return Backoff(patience, sleep=sleep, draw=self._draw)
 
