@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,6 @@ from openbell.backtesting.laws import Law, Permutation, fit
 from openbell.backtesting.measures import MEASURES, measure
 from openbell.backtesting.pairing import Paired, pair_anew
 from openbell.backtesting.recipe import Recipe
-from openbell.backtesting.sweep import explore
 from openbell.backtesting.worlds import Worlds, numbered
 from openbell.core.errors import BadData, ConfigError, StrategyError
 from openbell.data.bars import Floats
@@ -141,7 +140,7 @@ class _Runner:
         result, found = self._result, []
         plan = replace(result.plan, costs=way.costs)
         for hindrance in way.hindrances:
-            self._tell(0)
+            self._tell()
             simulate = partial(run.simulate, finer=result.finer, hindrance=hindrance)
             runs = Recipe(simulate, plan, result.found).runs(result.outcome.panel.series)
             values, errors = runs.examine([{}])
@@ -163,12 +162,17 @@ class _Runner:
         plan = replace(result.plan, finer=())
         recipe = Recipe(run.simulate, plan, result.found, worlds=Worlds(law, self._seed))
         engine = choose(recipe, series, self._search).engine
-        trials = explore(numbered(count), engine, progress=lambda done, _: self._tell(done))
-        self._done += count
-        for number, why in sorted(trials.errors.items()):
-            raise StrategyError(f"{name} {number}: {why}")
-        return trials.values
+        found = np.full((count, len(MEASURES)), np.nan)
+        self._tell()
+        with closing(engine.run(numbered(count), np.arange(count))) as running:  # which ends its workers
+            for part in running:
+                for number, why in sorted(part.errors.items()):
+                    raise StrategyError(f"{name} {number}: {why}")
+                found[part.rows] = part.values
+                self._done += len(part.rows)
+                self._tell()
+        return found
 
-    def _tell(self, done: int) -> None:
+    def _tell(self) -> None:
         if self._progress is not None:
-            self._progress(self._done + done, self._total)
+            self._progress(self._done, self._total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,10 @@ from tests.unit.fill_desk import series
 
 import openbell as ob
 from openbell.backtesting.harder import harder_ways, scale_costs
+from openbell.backtesting.histories import observe
+from openbell.backtesting.laws import fit
 from openbell.backtesting.measures import MEASURES
+from openbell.backtesting.worlds import Worlds
 from openbell.reporting.robustness import FILE, LABELS, PAGE
 
 SPAN: dict[str, Any] = {"start": "2009-01-01", "end": "2011-12-31"}
@@ -179,16 +183,33 @@ def test_what_cannot_be_doubted_is_refused(result):
         ob.robustness(other)
 
 
-def test_a_strategy_that_raises_over_other_prices_names_the_history():
-    class Knows(ob.Strategy):
-        def on_bar(self, bar):
-            if bar.close > 400.0:
-                raise ValueError("so dear a share is not known")
-            self.buy(bar.symbol)
+class Knows(ob.Strategy):
+    """Has never seen so dear a share."""
 
-    result = ob.backtest(Knows, "IBM", **SPAN)
-    with pytest.raises(ob.StrategyError, match=r"gbm history \d+: .*so dear a share"):
-        ob.robustness(result, histories=200, prices="gbm", permutations=0, drops=0)
+    def on_bar(self, bar):
+        self.target_weight(bar.symbol, 0.5 / (0.0 if bar.close > 230.0 else 1.0))
+
+
+@ob.signal(price=ob.SMA(2))
+def knows(price: float) -> float:
+    """Has never seen so dear a share."""
+    return 0.5 / (0.0 if price > 230.0 else 1.0)
+
+
+@pytest.mark.parametrize("form", [Knows, pytest.param(knows, marks=pytest.mark.slow)])
+def test_a_strategy_that_raises_over_other_prices_names_the_history(form):
+    result = ob.backtest(form, "IBM", **SPAN)
+    with pytest.raises(ob.StrategyError, match=r"gbm history \d+: .*division by zero"):
+        ob.robustness(result, histories=30, prices="gbm", permutations=0, drops=0, workers=1)
+
+
+def test_a_history_is_the_same_wherever_it_is_drawn(result):
+    series = result.outcome.panel.series
+    here = Worlds(fit("regimes", observe(series)), 3)
+    there = pickle.loads(pickle.dumps(here))  # noqa: S301  # our own bytes
+    for number in (0, 7):
+        (one,), (other,) = here.of(series, number), there.of(series, number)
+        assert one.close.tolist() == other.close.tolist()
 
 
 def test_the_command_writes_beside_the_run(tmp_path, monkeypatch):
