@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from benchmarks.faultday import run_day
 from benchmarks.faultweek import Week, run_week
 from benchmarks.longrun import measure_days, measure_resume
 from benchmarks.trading import measure_latency
@@ -37,3 +39,19 @@ async def test_minutes_without_a_fault_are_acted_on(tmp_path: Path) -> None:
 def test_the_brokers_own_outages_are_told_apart() -> None:
     week = Week()
     assert [week.outage(minute) for minute in (449, 450, 1305)] == [None, "429 burst", "connection refused"]
+
+
+async def test_an_hour_of_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    found = await run_day(tmp_path, minutes=64)
+    assert found["faults"]["kill"] == 1
+    assert found["faults"]["events muddled"] > 10
+    assert (found["wrong"], found["tasks_left"]) == ([], 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_a_day_of_faults_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    found = await run_day(tmp_path)
+    assert len(found["faults"]) == 11
+    assert found["faults"]["kill"] > 12
+    assert (found["wrong"], found["tasks_left"]) == ([], 0)
