@@ -149,8 +149,8 @@ class SocketBroker:
         return int(await self._ask("now"))
 
     async def balance(self) -> Balance:
-        time, cash, equity, power, currency, blocked = await self._ask("balance")
-        return Balance(time, Decimal(cash), Decimal(equity), Decimal(power), currency, blocked)
+        time, cash, equity, power, *rest = await self._ask("balance")
+        return Balance(time, Decimal(cash), Decimal(equity), Decimal(power), *rest)
 
     async def holdings(self) -> Sequence[Holding]:
         return [Holding(s, Decimal(q), Decimal(a)) for s, q, a in await self._ask("holdings")]
