@@ -258,3 +258,50 @@ def test_a_sample_is_one_in_fifty_from_eight_to_thirty_two():
 def test_this_test_has_a_ledger_of_its_own(trials, here):
     assert os.environ["OPENBELL_TRIALS"] == str(trials)
     assert here in trials.parents
+
+
+def test_a_sweep_that_was_stopped_has_tried_what_it_did(trials):
+    def stop(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(ob.SweepInterrupted) as stopped:
+        ob.sweep("sma_cross", "AAPL", engine="event", workers=1, progress=stop, **GRID, **YEARS)
+    assert stopped.value.sweep.tried.count == 3
+    assert ob.sweep("sma_cross", "AAPL", **GRID, **YEARS).tried.count == 6
+
+
+def test_files_in_another_folder_are_other_data_and_many_symbols_are_shown_by_their_number(here):
+    days = pd.date_range("2020-01-01", periods=80)
+    for folder, count in (("a", 1), ("b", 10)):
+        (here / folder).mkdir()
+        for number in range(count):
+            close = 50 + np.sin(np.arange(80) / 5 + number)
+            table = {"date": days, "open": close, "high": close, "low": close, "close": close, "volume": 9e5}
+            pd.DataFrame(table).to_csv(here / folder / f"S{number}.csv", index=False)
+    short: Any = {"parameters": {"fast": 3, "slow": 7}, "timeframe": "1d"}
+    assert ob.backtest("sma_cross", "S0", provider="csv:a?calendar=24/7", **short).trial == 1
+    assert ob.backtest("sma_cross", "S0", provider="csv:b?calendar=24/7", **short).trial == 1
+    assert ob.backtest("sma_cross", "S0", provider=f"csv:{here}/a?calendar=24/7", **short).trial == 1
+    many = [f"S{number}" for number in range(10)]
+    assert ob.backtest("sma_cross", many, provider="csv:b?calendar=24/7", **short).trial == 1
+    assert (
+        ob.backtest("sma_cross", many[::-1], provider="csv:b?calendar=24/7", **short).trial == 1
+    )  # their order is none
+    places = [row["data"] for row in run("trials", "list", "--json").document["ideas"]]
+    assert places[0] == f"S0 1d csv:{here.resolve()}/a"
+    assert places[2].startswith("S0 and 9 more [")
+    assert len(places) == 3
+
+
+def test_a_strategy_that_was_typed_at_a_prompt_is_known_by_its_name(trials):
+    space: dict[str, Any] = {"ob": ob, "__name__": "__main__"}
+    exec("@ob.signal(fast=ob.SMA(5))\ndef typed(fast):\n    return 1.0 if fast > 0 else 0.0\n", space)  # noqa: S102  # as at a prompt
+    assert ob.backtest(space["typed"], "AAPL", **YEARS).trial == 1
+    assert run("trials", "list", "--json").document["ideas"][0]["idea"] == "typed"
+
+
+def test_where_every_combination_fails_nothing_was_tried(trials):
+    with pytest.raises(ob.StrategyError):
+        ob.sweep("sma_cross", "AAPL", fast=[5], slow=[3_000, 4_000], **YEARS)
+    assert not trials.exists()
