@@ -50,10 +50,9 @@ def _stress(made: Robustness) -> str:
     own = dict(zip(MEASURES, made.own.tolist(), strict=True))
     rows = [_row("As recorded", own), *(_row(capitalised(one.name), one.middle) for one in made.reruns)]
     many = max(len(one.values) for one in made.reruns)
-    caption = "The run, and the same traded harder"
-    if many > 1:
-        caption += f"; of missed entries the median of {many} runs"
-    return section("stress", "Traded harder", table(caption, _heads("Traded"), rows))
+    lead = "The same strategy over the same prices, dearer, late and with entries missed"
+    lead += f": of missed entries the median of {many} runs." if many > 1 else "."
+    return section("stress", "Traded harder", table("What is left", _heads("Traded"), rows), lead=lead)
 
 
 def _histories(made: Robustness, drawn: dict[str, Any]) -> str:
@@ -68,7 +67,7 @@ def _histories(made: Robustness, drawn: dict[str, Any]) -> str:
             ("Fitted", history.words),
         ]
         rows = _quantiles(values)
-        caption = f"The strategy over {LABELS[law]}: so many of the histories are below"
+        caption = "So many of the histories are below"
         body += (
             chart(name, words, caption=words) + definitions(facts) + table(caption, _heads("Of them"), rows)
         )
