@@ -43,15 +43,15 @@ def test_costs_as_a_share_of_what_there_was_before_them():
     assert math.isnan(cost_share(-50.0, 40.0))
 
 
-def test_the_capacity_is_where_a_twentieth_of_the_orders_is_too_large():
+def test_the_capacity_is_where_a_twentieth_of_the_bars_gets_too_much():
     shares = np.full(100, 0.001)
-    equity = np.full(100, 1e6)
-    assert capacity(shares, equity, most=0.01) == pytest.approx(1e7)
+    assert capacity(shares, most=0.01) == pytest.approx(10.0)
     shares[:3] = 0.5  # fewer than a twentieth
-    assert capacity(shares, equity, most=0.01) == pytest.approx(1e7)
-    assert capacity(shares, equity, most=0.01, covered=1.0) == pytest.approx(0.01 / 0.5 * 1e6)
+    shares[3] = np.nan  # without volume
+    assert capacity(shares, most=0.01) == pytest.approx(10.0)
+    assert capacity(shares, most=0.01, covered=1.0) == pytest.approx(0.02)
 
 
-@pytest.mark.parametrize(("shares", "equity"), [([], []), ([np.nan], [1e6]), ([0.1], [0.0]), ([0.0], [1e6])])
-def test_what_takes_no_volume_has_no_capacity(shares, equity):
-    assert capacity(np.array(shares, np.float64), np.array(equity, np.float64), most=0.01) == math.inf
+@pytest.mark.parametrize("shares", [[], [np.nan], [0.0]])
+def test_what_takes_no_volume_has_no_capacity(shares):
+    assert capacity(np.array(shares, np.float64), most=0.01) == math.inf

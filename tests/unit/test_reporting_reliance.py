@@ -99,24 +99,22 @@ def test_costs_that_eat_the_profit_are_told_with_both_sides():
 
 def test_volume_that_was_taken_is_counted_by_bar():
     result = run(daily("A", [10.0] * 6), turn)
-    shares, equity = taken(result)
-    assert shares.tolist() == [100 / 1e6] * 5
-    assert equity.tolist() == [100_000.0] * 5
+    assert taken(result).tolist() == [100 / 1e6] * 5
 
 
 def test_an_order_at_the_close_is_of_the_bar_that_ends_then():
     volumes = np.array([1e6, 2e6, 4e6, 8e6])
     data = replace(daily("A", [10.0] * 4), volume=volumes)
     result = run(data, lambda s, b: b.index == 1 and s.order("A", 100, tif="cls"))
-    assert taken(result)[0].tolist() == [100 / 4e6]
+    assert taken(result).tolist() == [100 / 4e6]
 
 
 def test_capacity_is_a_caution_where_the_account_is_past_it_and_a_note_before():
     thin = replace(daily("A", [10.0] * 40), volume=np.full(40, 2_000.0))
     found = told(run(thin, turn), "capacity")
     assert found.level == "caution"
-    assert found.text == "Capacity: from an account of about 20,000 on, its orders move prices."
-    assert "here that was 5.00%" in found.detail
+    assert found.text == "Capacity: with more than about 20,000 at the beginning, its orders move prices."
+    assert "here, with 100,000, that was 5.00%" in found.detail
     wide = replace(thin, volume=np.full(40, 40_000.0))
     assert told(run(wide, turn), "capacity").level == "note"
     assert not of_kind(run(daily("A", [10.0] * 40), turn), "capacity")

@@ -52,20 +52,16 @@ def cost_share(profit: float, costs: float) -> float:
     return costs / before if before > 0.0 else math.nan
 
 
-def capacity(shares: Floats, equity: Floats, *, most: float, covered: float = 0.95) -> float:
-    """Return the equity from which on more orders than the rest would take too much of a bar's volume.
+def capacity(shares: Floats, *, most: float, covered: float = 0.95) -> float:
+    """Return how many times as large an account may be before it takes too much of the volume it trades in.
 
-    What an order takes grows with the account: its share of the volume, over the equity that it was sized
-    by. Infinite where nothing was taken.
+    What its orders take grows with it. Infinite where nothing was taken.
 
     Args:
-        shares: (n,) of a bar's volume that was traded in it.
-        equity: (n,) the account's value then.
+        shares: (n,) of the volume of each bar that was traded in; NaN where there was none.
         most: The share of a bar's volume that is too much.
-        covered: How many of the orders are to stay below it.
+        covered: How many of the bars are to stay below it.
     """
-    valid = np.isfinite(shares) & (equity > 0.0)
-    if not valid.any():
-        return math.inf
-    per_money = float(np.quantile(shares[valid] / equity[valid], covered))
-    return most / per_money if per_money > 0.0 else math.inf
+    known = shares[np.isfinite(shares)]
+    taken = float(np.quantile(known, covered)) if len(known) else 0.0
+    return most / taken if taken > 0.0 else math.inf

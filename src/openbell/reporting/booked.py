@@ -24,7 +24,7 @@ def refused(result: Result) -> Iterator[Notice]:
             f"{'; '.join(parts)}. What such orders would have led to is not in the figures.",
             "refused",
             len(rejected) / len(outcome.orders),
-            "See `refusals` in the report; smaller positions leave room for gaps.",
+            "Smaller positions leave room for gaps; result.refusals counts the reasons.",
         )
     if short:
         yield Notice(

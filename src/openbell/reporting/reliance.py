@@ -26,7 +26,9 @@ MOST_EATEN = 0.5
 #: By the square-root law of impact, an order of 1 % of a day's volume moves the price by about a tenth of a
 #: day's volatility (Almgren, Thum, Hauptmann and Li, 2005); the default costs know of no impact.
 MOST_VOLUME = 0.01
-#: An account may grow this much before its orders are too large: below, it is said.
+#: Of the bars that are traded in, so many are to stay below it.
+COVERED = 0.95
+#: An account may be this many times as large before its orders are too large: below, it is said.
 ROOM = 10.0
 
 
@@ -109,36 +111,34 @@ def eaten(result: Result) -> Iterator[Notice]:
 
 def volume(result: Result) -> Iterator[Notice]:
     """Say from which size on the account's orders take too much of the volume."""
-    shares, equity = taken(result)
-    limit = capacity(shares, equity, most=MOST_VOLUME)
-    largest = float(result.outcome.equity.max())
-    if not limit < ROOM * largest:
+    shares = taken(result)
+    times = capacity(shares, most=MOST_VOLUME, covered=COVERED)
+    if not times < ROOM:
         return
-    share = float(np.quantile(shares[np.isfinite(shares)], 0.95))
+    limit = _rounded(times * result.plan.cash)
+    share = float(np.quantile(shares[np.isfinite(shares)], COVERED))
     yield Notice(
-        "caution" if limit < largest else "note",
-        f"Capacity: from an account of about {money(_rounded(limit))} on, its orders move prices.",
+        "caution" if times < 1.0 else "note",
+        f"Capacity: with more than about {money(limit)} at the beginning, its orders move prices.",
         f"Then one bar in twenty that it trades in has more than {percent(MOST_VOLUME)} of its volume from "
-        f"it; here that was {share:.2%}, with up to {money(largest)} in the account.",
+        f"it; here, with {money(result.plan.cash)}, that was {share:.2%}.",
         "capacity",
         limit,
         "Count an impact in the costs (slippage.impact), trade what is more liquid, or stay small.",
     )
 
 
-def taken(result: Result) -> tuple[Floats, Floats]:
-    """Return the share of the volume of each bar that was traded in, and the equity then."""
+def taken(result: Result) -> Floats:
+    """Return the share of the volume of each bar that was traded in; NaN where it had none."""
     outcome = result.outcome
     sums: dict[tuple[str, int], float] = {}
     for fill in outcome.fills:
         place = fill.symbol, _bar_of(fill, outcome.panel.tracks[fill.symbol])
         sums[place] = sums.get(place, 0.0) + fill.quantity
     volumes = np.array([outcome.panel.tracks[symbol].volume[at] for symbol, at in sums], np.float64)
-    times = np.array([outcome.panel.tracks[symbol].known[at] for symbol, at in sums], np.int64)
-    places = np.clip(np.searchsorted(outcome.times, times), 0, len(outcome.times) - 1)
     quantities = np.array(list(sums.values()), np.float64)
-    shares = np.divide(quantities, volumes, out=np.full(len(sums), np.nan), where=volumes > 0.0)
-    return shares, outcome.equity[places]
+    shares: Floats = np.divide(quantities, volumes, out=np.full(len(sums), np.nan), where=volumes > 0.0)
+    return shares
 
 
 def _bar_of(fill: Fill, track: Track) -> int:
