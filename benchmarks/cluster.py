@@ -194,9 +194,9 @@ def fetch(ray_free: Any, series: Series) -> tuple[float, float, float]:
     try:
         look = ray_free.remote(num_cpus=1, resources={"other": 0.01})(_look)
         ray_free.get(look.remote([ray_free.put(np.ones(8))]))  # which starts the worker
-        place, stored = timed(lambda: ray_free.put((series,)))
-        copies = [stored, *(ray_free.put((series,)) for _ in range(4))]
-        return float(size), place, min(float(ray_free.get(look.remote([one]))) for one in copies)
+        placed = [timed(lambda: ray_free.put((series,))) for _ in range(5)]
+        fetched = [float(ray_free.get(look.remote([stored]))) for _, stored in placed]
+        return float(size), min(seconds for seconds, _ in placed), min(fetched)
     finally:
         ray_free.shutdown()
         nodes.shutdown()  # type: ignore[no-untyped-call]  # Ray's

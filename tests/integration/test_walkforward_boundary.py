@@ -118,11 +118,11 @@ def test_the_same_is_chosen_by_one_worker_and_by_two_and_after_a_stop(tmp_path):
 
 @pytest.mark.parametrize(("method", "samples"), [("coordinate", None), ("optuna", 3), ("random", 3)])
 def test_each_window_searches_by_itself(method, samples):
-    made = ob.walkforward(Cross, "AAPL", method=method, samples=samples, workers=1, **ASKED)
+    made = ob.walkforward("sma_cross", "AAPL", method=method, samples=samples, **ASKED)
     assert len(made.steps) == 3
     assert all(2 <= step.trials <= 4 for step in made.steps)
-    again = ob.walkforward(Cross, "AAPL", method=method, samples=samples, workers=2, **ASKED)
-    assert again.table[["fast", "slow"]].equals(made.table[["fast", "slow"]])
+    again = ob.walkforward("sma_cross", "AAPL", method=method, samples=samples, **ASKED)
+    assert again.table.equals(made.table)
 
 
 def test_what_is_required_is_met_in_each_window_or_the_window_is_named():
@@ -204,3 +204,22 @@ def test_a_refit_of_what_is_not_there_changes_nothing(tmp_path, monkeypatch):
     )  # fmt: skip
     assert "--refit notes.txt is no strategies.yaml" in run(*REFIT, "notes.txt").line
     assert not list(tmp_path.glob("walkforward*"))
+
+
+@pytest.mark.parametrize("command", [REFIT[:10], ("crossvalidate", *REFIT[1:6], "--folds", "3", "fast=5,10")])
+def test_ctrl_c_says_how_to_go_on(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = iter(range(9))
+
+    def stop(_watch, done, total):
+        if next(told):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("openbell.cli.sweeps.Watch.tell", stop)
+    done = run(*command, "slow=30,50", "--resume", "parts")
+    assert done.code == 130
+    assert "stopped by Ctrl-C after" in done.line
+    assert done.line.endswith("the same command goes on, with --resume parts")
+    told = iter(range(9))
+    again = run(*command, "slow=30,50")
+    assert again.line.endswith("with --resume FOLDER what is done is kept, and the same command goes on")
