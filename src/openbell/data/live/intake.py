@@ -68,11 +68,11 @@ class Intake:
             deliver=self._deliver,
             suspect=self._suspect,
         )
-        self._aggregator = (
-            Aggregator(self._times.period, conditions=conditions, extended=self._is_extended)
-            if plan.aggregates
-            else None
-        )
+        self._aggregator: Aggregator | None = None
+        if plan.aggregates:
+            self._aggregator = Aggregator(
+                self._times.period, conditions=conditions, extended=lambda time: not self._times.is_open(time)
+            )
         self._up = False
         self._given_up = False  # the connection is to be renewed
         self._paused = False  # for the consumer
@@ -297,6 +297,3 @@ class Intake:
             self._given_up = True
             who = f"for {symbol}" if symbol else "at all"
             self.renewals.append(f"it was mute {who} while the exchange is open")
-
-    def _is_extended(self, time: int) -> bool:
-        return not self._times.is_open(time)
