@@ -7,7 +7,8 @@ from openbell.core.account import Account
 from openbell.core.errors import ConfigError
 from openbell.core.types import BUY, NANOS_PER_DAY, SELL, Fill, Instrument, Phase, SpinOff, Split
 from openbell.portfolio.attribution import attribute, divide, in_cents
-from openbell.portfolio.lots import Lot, export, lots_of, take_lots
+from openbell.portfolio.lots import Lot, choose_lots, export, lots_of, take_lots
+from openbell.portfolio.rebalance import Holding, Rebalancing, target_quantities, trades_to
 
 DAY = NANOS_PER_DAY
 
@@ -101,6 +102,19 @@ def test_lots_to_sell_are_chosen_before_a_sale():
     assert take_lots(lots, 10) == [(lots[0], 10)]
     with pytest.raises(ConfigError, match="lots: method='fivo' is unknown; did you mean 'fifo'"):
         take_lots(lots, 1, "fivo")
+
+
+def test_the_lots_that_a_rebalance_closes_are_known_before_it_is_sent(account):
+    held = lots_of(account.entries).open
+    holding = {"A": Holding(150.0, 13.0), "B": Holding(0.0, 10.0)}
+    targets = target_quantities({"A": 0.05, "B": 0.05}, holding, 10_000.0, Rebalancing())
+    trades = trades_to(targets, holding)
+    assert trades == [("A", -112.0), ("B", 50.0)]
+    found = choose_lots(trades, held, "highest")
+    assert [(lot.price, quantity) for lot, quantity in found.pop("A")] == [(14.0, 50.0), (12.0, 62.0)]
+    assert found == {}
+    short = [Lot("B", -1, 10, 5.0, 0.0, 1)]
+    assert choose_lots([("B", 4.0)], short) == {"B": [(short[0], 4.0)]}
 
 
 def test_no_cent_is_lost():

@@ -133,6 +133,27 @@ def take_lots(lots: Sequence[Lot], quantity: float, method: str = Method.FIFO) -
     return taken
 
 
+def choose_lots(
+    trades: Iterable[tuple[str, float]], lots: Sequence[Lot], method: str = Method.FIFO
+) -> dict[str, list[tuple[Lot, float]]]:
+    """Return which lots a rebalance's trades close, by symbol, and how much of each; what opens takes none.
+
+    Args:
+        trades: Symbol and signed shares of each, such as `rebalance.trades_to` returns them.
+        lots: What is held.
+        method: Which lot goes first.
+
+    Raises:
+        ConfigError: The method is unknown.
+    """
+    found = {}
+    for symbol, quantity in trades:
+        held = [lot for lot in lots if lot.symbol == symbol and lot.side * quantity < 0.0]
+        if held:
+            found[symbol] = take_lots(held, abs(quantity), method)
+    return found
+
+
 def export(closed: Iterable[Disposal]) -> str:
     """Return disposals as CSV, a row each, in the columns that a tax form asks for; days are UTC's."""
     text = io.StringIO()
