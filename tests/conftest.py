@@ -26,11 +26,14 @@ settings.load_profile("openbell")
 
 
 @pytest.fixture
-def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Let what a test tries be counted, in a ledger of its own, which need not be there yet."""
+    from openbell.run.counting import close_ledgers
+
     path = tmp_path / "counted" / "trials.db"
     monkeypatch.setenv("OPENBELL_TRIALS", str(path))
-    return path
+    yield path
+    close_ledgers()
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from openbell.cli import main
+from openbell.run.counting import close_ledgers
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if "adr" not in p.parts)]
@@ -43,7 +44,8 @@ def afternoon(tmp_path, monkeypatch):
         (tmp_path / "config" / name).write_text(
             (ROOT / "config" / name).read_text(encoding="utf-8"), encoding="utf-8"
         )
-    return tmp_path
+    yield tmp_path
+    close_ledgers()
 
 
 @pytest.fixture(scope="session")

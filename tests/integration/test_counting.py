@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.integration.cli_runs import run, run_folder
 import openbell as ob
 from openbell.portfolio.tried import Tried
 from openbell.run.batches import sample_of
+from openbell.run.counting import close_ledgers
 from openbell.storage.trials import TrialLedger
 
 GRID: Any = {"fast": [5, 10], "slow": [20, 40, 60]}
@@ -199,6 +201,7 @@ def test_a_run_is_not_lost_because_it_cannot_be_counted(name, monkeypatch):
 def test_the_ledger_is_in_the_state_folder_unless_it_is_elsewhere_or_off(monkeypatch):
     monkeypatch.delenv("OPENBELL_TRIALS")
     ob.backtest("sma_cross", "AAPL", **YEARS)
+    close_ledgers()
     assert [path.name for path in Path("state").iterdir()] == ["trials.db"]
     assert run("status").code == 0  # a file among the sessions' folders is no session
     monkeypatch.setenv("OPENBELL_TRIALS", "OFF")
@@ -305,3 +308,21 @@ def test_where_every_combination_fails_nothing_was_tried(trials):
     with pytest.raises(ob.StrategyError):
         ob.sweep("sma_cross", "AAPL", fast=[5], slow=[3_000, 4_000], **YEARS)
     assert not trials.exists()
+
+
+def test_a_ledger_that_is_moved_away_is_begun_anew(trials):
+    assert ob.backtest("sma_cross", "AAPL", **YEARS).trial == 1
+    assert ob.backtest("sma_cross", "AAPL", parameters={"fast": 7}, **YEARS).trial == 2
+    for path in list(trials.parent.iterdir()):
+        path.rename(path.with_name(f"old-{path.name}"))
+    assert ob.backtest("sma_cross", "AAPL", parameters={"fast": 8}, **YEARS).trial == 1
+
+
+def test_threads_share_a_ledger(trials):
+    with ThreadPoolExecutor(4) as pool:
+        made = list(
+            pool.map(
+                lambda fast: ob.backtest("sma_cross", "AAPL", parameters={"fast": fast}, **YEARS), range(2, 8)
+            )
+        )
+    assert sorted(one.trial for one in made) == [1, 2, 3, 4, 5, 6]

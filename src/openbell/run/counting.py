@@ -5,11 +5,14 @@ A result is never lost because it could not be counted: that is one line of warn
 
 from __future__ import annotations
 
+import atexit
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from threading import RLock
+from typing import Any, NamedTuple
 
 from openbell.backtesting.sweep import Draw
 from openbell.core.errors import BadData, ConfigError
@@ -36,6 +39,49 @@ def ledger_path() -> Path | None:
     if given.lower() == OFF:
         return None
     return Path(given) if given else LEDGER
+
+
+@contextmanager
+def open_ledger(path: Path) -> Iterator[TrialLedger]:
+    """Open the ledger, and leave it open for the next run: SQLite waits for the disk when it is closed.
+
+    Raises:
+        ConfigError: It cannot be opened.
+    """
+    with _lock:
+        key = f"{os.getpid()} {path.absolute()}"  # a process that was forked opens its own
+        known = _kept.get(key)
+        if known is None or known.inode != _inode(path):
+            if known is not None:
+                _kept.pop(key).ledger.close()
+            ledger = TrialLedger(path)
+            known = _kept[key] = _Kept(ledger, _inode(path))
+        yield known.ledger
+
+
+def close_ledgers() -> None:
+    """Let go of what this process has open."""
+    with _lock:
+        for key in [key for key in _kept if key.partition(" ")[0] == str(os.getpid())]:
+            _kept.pop(key).ledger.close()
+
+
+class _Kept(NamedTuple):
+    ledger: TrialLedger
+    inode: tuple[int, int] | None  #: of the file, which somebody may have moved away meanwhile
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+_kept: dict[str, _Kept] = {}
+_lock = RLock()
+atexit.register(close_ledgers)
 
 
 def count_run(result: Result, *, kind: str = "backtest", chosen: Mapping[str, Any] | None = None) -> None:
@@ -82,7 +128,7 @@ def count_batches(batches: Sequence[Batch]) -> Counted | None:
     if path is None or not batches:
         return None
     try:
-        with TrialLedger(path) as ledger:
+        with open_ledger(path) as ledger:
             return ledger.record_all(batches, wall=time.time_ns())
     except (ConfigError, BadData) as error:
         get_logger().warning(f"not counted among the trials: {error}")

@@ -14,9 +14,8 @@ from openbell.reporting.holdout import describe_opening
 from openbell.reporting.result import Result
 from openbell.reporting.words import count, date
 from openbell.run.batches import batch_of_run, ground_of
-from openbell.run.counting import VARIABLE, ledger_path
+from openbell.run.counting import VARIABLE, ledger_path, open_ledger
 from openbell.storage.trialrecords import HOLDOUT, Seen
-from openbell.storage.trials import TrialLedger
 from openbell.strategies.registry import Found
 
 _AGAIN = "run without --unlock-holdout, or keep newer bars apart with a later --holdout"
@@ -64,7 +63,7 @@ def check_closed(plan: Plan, found: Found, series: Sequence[Series]) -> None:
     ground = ground_of(plan, found, series)
     path = _recorded()
     if path.exists():
-        with TrialLedger(path) as ledger:
+        with open_ledger(path) as ledger:
             seen = ledger.seen(ground.idea, ground.place, since)
         if seen is not None:
             raise _refusal(plan, found, seen)
@@ -79,7 +78,7 @@ def open_holdout(result: Result) -> None:
     """
     since = _begin(result.plan)
     batch = batch_of_run(result, kind=HOLDOUT, note=describe_opening(result))
-    with TrialLedger(_recorded()) as ledger:
+    with open_ledger(_recorded()) as ledger:
         counted = ledger.open_holdout(batch, since=since, wall=time.time_ns())
     if isinstance(counted, Seen):
         raise _refusal(result.plan, result.found, counted)

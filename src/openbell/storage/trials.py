@@ -68,7 +68,9 @@ class TrialLedger:
             return sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
         if not self.path.exists():
             self._make()
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=_PATIENCE)
+        connection = sqlite3.connect(
+            self.path, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
+        )  # who shares it among threads lets them wait for each other
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
 
