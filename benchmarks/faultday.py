@@ -10,17 +10,14 @@ decimals, the session's books and the journal's fold agree in the end, to the ce
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import time
-import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tests.loopback.book import Placed
 from tests.loopback.direct import EVERYTHING, Direct
 from tests.loopback.exchange import Exchange
@@ -34,7 +31,6 @@ from openbell.trading.livesession import LiveSession
 from openbell.trading.saves import Saves
 
 DAY = 1_440
-_HOUR = 60
 _LOST = 0.03  #: of requests, and of answers
 #: Minutes of the day (first, last) in which no call is answered, and how.
 _BURSTS = {"429": (300, 302), "500": (600, 602), "refused": (900, 909)}
@@ -84,14 +80,13 @@ def _most_of(kind: str) -> float:
     return 1.0 if kind == "refused" else 0.8
 
 
-async def run_day(folder: Path, *, minutes: int = DAY, seed: int = 7) -> dict[str, Any]:
-    """Live through the day; return what came of it, and what is wrong in the end."""
+async def run_day(folder: Path, *, minutes: int = DAY, seed: int = 7, hour: int = 60) -> dict[str, Any]:
+    """Live through the day, with a kill each hour; return what came of it, and what is wrong in the end."""
     trouble = Trouble(seed)
     x = Exchange(INSTRUMENTS, time=START, fee=Decimal("0.01"), margin=None, unique="ever", cash=10_000_000)
     for symbol in ("A", "B"):
         x.trade(symbol, 100)
-    tasks, began, held = len(asyncio.all_tasks()), time.perf_counter(), []
-    tracemalloc.start()
+    tasks, began = len(asyncio.all_tasks()), time.perf_counter()
     broker, life = await _begin(folder, x, trouble)
     for number in range(1, minutes + 1):
         trouble.minute = number
@@ -99,18 +94,15 @@ async def run_day(folder: Path, *, minutes: int = DAY, seed: int = 7) -> dict[st
         symbol = trouble.rng.choice("AB")
         x.advance(MINUTE)
         await life.moment_of(number, walk(x, trouble.rng, symbol), symbol, until=trouble.killed)
-        if number % _HOUR == 0:
+        if number % hour == 0:
             if not trouble.killed.is_set():
                 life.session.save()
             trouble.calls = trouble.rng.randint(1, 40)
-            gc.collect()
-            held.append(tracemalloc.get_traced_memory()[0])
         if trouble.killed.is_set():
             await life.kill()
             await broker.close()
             walk(x, trouble.rng, symbol)  # it goes on while nobody looks
             broker, life = await _begin(folder, x, trouble)
-    tracemalloc.stop()
     trouble.over, trouble.calls = True, 0
     broker.release()
     life.session._examiner.ask()  # noqa: SLF001  # the comparison that comes every few minutes
@@ -123,8 +115,6 @@ async def run_day(folder: Path, *, minutes: int = DAY, seed: int = 7) -> dict[st
     life.journal.close()
     await broker.close()
     await asyncio.sleep(0)
-    late = held[len(held) // 4 :]
-    slope = float(np.polyfit(range(len(late)), late, 1)[0]) / 1024 if len(late) > 1 else 0.0
     return {
         "minutes": minutes,
         "seconds": round(time.perf_counter() - began, 1),
@@ -132,7 +122,6 @@ async def run_day(folder: Path, *, minutes: int = DAY, seed: int = 7) -> dict[st
         "fills": len(x.fills),
         "faults": dict(sorted(trouble.counts.items())),
         "saves": saves,
-        "slope_kb_an_hour": round(slope, 1),
         "tasks_left": len(asyncio.all_tasks()) - tasks,
         "wrong": wrong,
     }

@@ -9,32 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from openbell.core.errors import Disconnected, Halt, Retryable
+from openbell.core.errors import Halt
 from openbell.core.types import Action
-from openbell.data.bars import Series
 from openbell.execution.port import Execution, Link, LiveBroker
 from openbell.execution.risk.limits import Risk
-from openbell.storage.journal import Entry, Journal
-from openbell.trading.asks import LOOSEN
+from openbell.storage.journal import Journal
 from openbell.trading.circumstances import CONDITION
 from openbell.trading.examiner import Examiner
 from openbell.trading.floor import Floor
 from openbell.trading.inbox import Nobody, Requests
-from openbell.trading.livecourse import LiveCourse
-from openbell.trading.recall import body_of_past
+from openbell.trading.livebooks import LiveBooks
 from openbell.trading.reception import Fed, Input, Reception
 from openbell.trading.reconcile import Policy, foreign_orders
-from openbell.trading.record import BEGUN
-from openbell.trading.records import body_of_action
-from openbell.trading.rehearsal import Rehearsal
-from openbell.trading.saves import Saves
+from openbell.trading.route import Send
 from openbell.trading.sender import Sender, Timing
 from openbell.trading.session import Ending
-from openbell.trading.surroundings import outside_of
 from openbell.trading.tasks import Tasks
 from openbell.trading.upkeep import Changes, Upkeep
 from openbell.utils.ratelimit import Budget
@@ -44,7 +37,7 @@ _REPEAT = 1.0  #: seconds between two tries to close what is held
 _LOOK = 0.1  #: seconds between two looks at what is asked
 
 
-class LiveSession:
+class LiveSession(LiveBooks):
     """One session on one account: it owns the journal and the broker's connection while it runs."""
 
     def __init__(
@@ -71,18 +64,14 @@ class LiveSession:
             timing: How long to wait for what.
             wall: The computer's clock, ns UTC.
         """
-        self.floor, self.journal, self.broker = floor, journal, broker
+        super().__init__(floor, journal, self._hand_on, wall=wall)
+        self.broker = broker
         self.changes: Changes = dict  #: asked between two inputs for strategies' new parameters
-        #: called before anything is written or sent: it raises `Halt` when the account is not ours any more
-        self.guard: Callable[[], object] = bool
         self.loosening: set[str] = set()  #: strategies whose limits somebody has agreed to loosen
         self.timing = timing or Timing()
-        self._requests, self._wall = requests or Nobody(), wall
-        self.saves: Saves | None = None  #: where its state is saved, so that going on is quick
-        self.inputs = 0  #: so many were taken
+        self._requests = requests or Nobody()
         self._inputs: deque[Any] = deque()
         self._news = asyncio.Event()
-        self._actions: list[Action] = []
         self._tasks = Tasks(self._news.set)
         self._fed = False
         self._repeated = 0.0  # when it was last tried to close what is held
@@ -94,75 +83,6 @@ class LiveSession:
             timing=self.timing, clock=lambda: self.floor.time, fault=self.count_error,
         )  # fmt: skip
         self._examiner = Examiner(self, budget, policy or Policy(), wall=wall)
-
-    # --- beginnings ------------------------------------------------------------------------------------
-
-    def begin(
-        self, about: Mapping[str, Any], actions: Iterable[Action] = (), past: Iterable[Series] = ()
-    ) -> None:
-        """Begin a new session: write down with what. The strategies start when the account is known.
-
-        Args:
-            about: What makes it another session than others.
-            actions: Corporate actions that will happen.
-            past: The bars that the strategies' tapes began with.
-        """
-        self._actions = list(actions)
-        self._write("session", {"state": BEGUN, **about})
-        for series in past:
-            self._write("history", body_of_past(series))
-        for course in self.floor.courses.values():
-            course.begin()
-        self.journal.commit(durable=True)
-
-    def restore(self, state: Any) -> None:
-        """Be as a session was when its state was saved; what came later is resumed.
-
-        Raises:
-            Halt: Older bars are missing on the disk.
-        """
-        self.floor, self.inputs = state
-        for course in self.floor.courses.values():
-            course.wake()
-
-    def save(self) -> None:
-        """Save how all stands, where that is worth while."""
-        if self.saves is not None:
-            self.saves.write(
-                (self.floor, self.inputs), self.outside,
-                inputs=self.inputs, time=self.floor.time, wall=self._wall(),
-            )  # fmt: skip
-
-    @property
-    def outside(self) -> Mapping[str, object]:
-        """What is not part of the session's state, by name."""
-        board = self.floor.router.board
-        own = {"capabilities": board.gate.capabilities, "hours": board.is_open}
-        return {**outside_of(list(self.floor.courses.values()), self.journal), **own}
-
-    def resume(self, entries: Iterable[Entry]) -> int:
-        """Go through an interrupted session's inputs again; nothing is sent. Return how many there were.
-
-        Raises:
-            Halt: The strategies do not do again what they did.
-        """
-        rehearsal = Rehearsal(entries)
-        courses = list(self.floor.courses.values())
-        for course in courses:
-            course.scribe.rehearse(rehearsal)
-            if not self.inputs:
-                course.begin()
-        for entry in rehearsal.inputs():
-            self.floor.apply(entry.kind, entry.body, entry.time)
-            self.floor.router.take_outgoing()
-            self.inputs += 1
-        for course in courses:
-            course.scribe.rehearse(None)
-        self._write("session", {"state": "resumed", "inputs": self.inputs})
-        if self.floor.left:
-            self.take("return", {}, self.floor.time)
-        self.journal.commit(durable=True)
-        return self.inputs
 
     # --- the run ---------------------------------------------------------------------------------------
 
@@ -183,19 +103,13 @@ class LiveSession:
             if not ready:  # asked to stop before the account was known: nothing is closed unseen
                 self._leave("keep" if self._requests.stop_asked() == "keep" else "cancel")
                 return await self._close(Ending.STOPPED)
-            self._begin_strategies()
+            self.begin_strategies()
             examiner = self._examiner
             for work in (self._read(feed), examiner.run(), examiner.fetch_fills(), examiner.follow_power()):
                 self._tasks.guard(work)
             return await self._work()
         finally:
             await self._tasks.end()
-
-    def _begin_strategies(self) -> None:
-        if not self.floor.started:
-            bodies = [dict(body_of_action(one)) for one in self._actions]
-            self.take("expect", {"actions": bodies}, self.floor.time)
-            self.take("start", {}, self.floor.time)
 
     async def _work(self) -> Ending:
         """Take what comes until the end."""
@@ -206,7 +120,7 @@ class LiveSession:
             if how and (how != "flatten" or self.is_flat):
                 return await self._close(Ending.STOPPED)
             for asked in self._requests.take_asks():
-                self._do(asked)
+                self._upkeep.carry_out(asked)
             if how == "flatten" and not self.floor.router.open() and self._may_repeat():
                 self.take("leave", {"how": how}, self.floor.time)
             self._upkeep.look_for_changes(self.changes)
@@ -217,24 +131,6 @@ class LiveSession:
             for body in self.floor.circumstances.brakes():
                 self.take(CONDITION, body, self.floor.time)
             self._take_all()
-
-    def _do(self, asked: Mapping[str, Any]) -> None:
-        """Take what is asked of a strategy as an input, if it can be."""
-        said = ""
-        if asked["strategy"] not in self.floor.courses:
-            said = f"strategy {asked['strategy']!r} is not in this session"
-        elif asked["do"] == "set":
-            said = self._upkeep.change(asked)
-        elif asked["do"] == LOOSEN:
-            self.loosening.add(asked["strategy"])
-        elif self.floor.left:
-            said = "the session is stopping"
-        if said:
-            self.note("asked", {**asked, "declined": said})
-        elif asked["do"] in {"set", LOOSEN}:
-            self.note("asked", asked)
-        else:
-            self.take("ask", dict(asked), self.floor.time)
 
     def _may_repeat(self) -> bool:
         """Tell whether it is time to try again to close what is held: the broker refused, or ended it."""
@@ -288,18 +184,8 @@ class LiveSession:
 
     # --- inputs ----------------------------------------------------------------------------------------
 
-    def take(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
-        """Take one input: it is written down, applied, and what follows is on the disk before it is sent."""
-        self.guard()
-        client_id = body.get("client_id", "")
-        trace = str(moment) if kind == "moment" else self.floor.router.trace_of(client_id)
-        self.journal.append(kind, body, time=moment, wall=self._wall(), trace=trace)
-        self.floor.apply(kind, body, moment)
-        self.inputs += 1
-        sends = self.floor.router.take_outgoing()
-        self.journal.commit(durable=bool(sends))
-        if sends:
-            self._sender.put(sends)
+    def _hand_on(self, sends: Sequence[Send]) -> None:
+        self._sender.put(sends)
 
     def _check(self) -> None:
         self.guard()
@@ -327,14 +213,6 @@ class LiveSession:
         """How many things have come and wait to be taken."""
         return len(self._inputs)
 
-    def note(self, kind: str, body: Mapping[str, Any], *, strategy: str = "") -> None:
-        """Write down what changes nothing: a comparison, a lost connection, how a strategy stands."""
-        self._write(kind, body, strategy=strategy)
-        self.journal.commit()
-
-    def _write(self, kind: str, body: Mapping[str, Any], *, strategy: str = "") -> None:
-        self.journal.append(kind, body, time=self.floor.time, wall=self._wall(), strategy=strategy)
-
     def expect(self, actions: Sequence[Action]) -> None:
         """Have corporate actions taken note of, each once."""
         self._upkeep.expect(actions)
@@ -355,44 +233,14 @@ class LiveSession:
         """Hold a strategy's orders against other limits; what is loosened is named in the journal."""
         self._upkeep.limit(name, risk, loosened)
 
-    @property
-    def asks_to_loosen(self) -> bool:
-        """Tell whether limits may be loosened by somebody who agrees to it alone: money is real here."""
-        return ":paper:" not in self.journal.account
-
-    @property
-    def courses(self) -> list[LiveCourse]:
-        """The strategies."""
-        return list(self.floor.courses.values())
-
-    @property
-    def time(self) -> int:
-        """The last input's time, ns UTC."""
-        return self.floor.time
-
     # --- ends ------------------------------------------------------------------------------------------
-
-    @property
-    def is_flat(self) -> bool:
-        """Tell whether no strategy holds anything, and none of their orders works."""
-        held = (course.engine.account.positions.values() for course in self.floor.courses.values())
-        return not self.floor.router.open() and not any(one.quantity for some in held for one in some)
 
     def _leave(self, how: str) -> None:
         self._repeated = time.monotonic()
         self.note("asked", {"do": "stop", "how": how, "by": self._requests.by})
         self.take("leave", {"how": how}, self.floor.time)
         if how != "keep" and not foreign_orders(self.floor):
-            self._tasks.guard(self._cancel_all())
-
-    async def _cancel_all(self) -> None:
-        """Ask for the end of all orders at once, past everything that waits; each is asked for as well."""
-        try:
-            async with asyncio.timeout(self.timing.answer):
-                await self.broker.cancel_all()
-        except (Retryable, Disconnected, TimeoutError) as error:
-            said = f"cancel-all was not answered ({error}); each order is cancelled by itself"
-            self.alarm(said)
+            self._tasks.guard(self._upkeep.cancel_all())
 
     async def _close(self, ending: Ending) -> Ending:
         """Let what is under way be answered, and close the books."""

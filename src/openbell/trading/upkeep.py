@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError, Disconnected, Retryable, nearest
 from openbell.core.types import Action
 from openbell.execution.port import Link, LiveBroker
 from openbell.execution.risk.limits import Risk
+from openbell.trading.asks import LOOSEN
 from openbell.trading.floor import Floor
 from openbell.trading.records import body_of_action
 from openbell.trading.sender import Timing
@@ -27,6 +28,7 @@ class Books(Protocol):
     floor: Floor
     broker: LiveBroker
     timing: Timing
+    loosening: set[str]
 
     def take(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Take one input."""
@@ -107,6 +109,35 @@ class Upkeep:
         except ConfigError as error:
             return str(error)
         return ""
+
+    # --- what somebody asks for ------------------------------------------------------------------------
+
+    def carry_out(self, asked: Mapping[str, Any]) -> None:
+        """Take what is asked of a strategy as an input, if it can be."""
+        books, floor, said = self._books, self._books.floor, ""
+        if asked["strategy"] not in floor.courses:
+            said = f"strategy {asked['strategy']!r} is not in this session"
+        elif asked["do"] == "set":
+            said = self.change(asked)
+        elif asked["do"] == LOOSEN:
+            books.loosening.add(asked["strategy"])
+        elif floor.left:
+            said = "the session is stopping"
+        if said:
+            books.note("asked", {**asked, "declined": said})
+        elif asked["do"] in {"set", LOOSEN}:
+            books.note("asked", asked)
+        else:
+            books.take("ask", dict(asked), floor.time)
+
+    async def cancel_all(self) -> None:
+        """Ask for the end of all orders at once, past everything that waits; each is asked for as well."""
+        try:
+            async with asyncio.timeout(self._books.timing.answer):
+                await self._books.broker.cancel_all()
+        except (Retryable, Disconnected, TimeoutError) as error:
+            said = f"cancel-all was not answered ({error}); each order is cancelled by itself"
+            self.alarm(said)
 
     # --- what somebody must hear of --------------------------------------------------------------------
 
