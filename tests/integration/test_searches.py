@@ -99,6 +99,9 @@ def test_a_function_decides_and_requirements_are_met(whole):
     assert made.plateau().row in set(whole.table.index[met])
     assert made.top(40)["trades"].iloc[: met.sum()].min() >= 12
     assert made.heatmap().data
+    assert made.best("calm").row == made.best().row
+    with pytest.raises(ob.ConfigError, match=r"calm\(\) has no column here; give it to the sweep"):
+        whole.best(calm)
 
 
 @pytest.mark.parametrize("method", ["coordinate", "optuna"])

@@ -197,4 +197,11 @@ class Sweep:
     def _objectives(self, given: str | Sequence[str] | None) -> tuple[Objective, ...]:
         if given is None:
             return self.manner.objectives
-        return read_objectives(given, self.results.measures)
+        found = read_objectives(given, self.results.measures)
+        for one in found:
+            if one.name not in self.results.measures:
+                raise ConfigError(
+                    f"objective: {one.name}() has no column here; give it to the sweep, as in "
+                    f"sweep(..., objective={one.name})"
+                )
+        return found
