@@ -184,3 +184,18 @@ async def test_a_source_of_another_version_is_said(tmp_path: Path) -> None:
     (tmp_path / "day.jsonl").write_text(json.dumps(head) + "\n", encoding="utf-8")
     with pytest.raises(BadData, match="line 1 is no head"):
         read_recordings(tmp_path)
+
+
+async def test_coins_trade_over_midnight(tmp_path: Path) -> None:
+    plan, tape = Plan(("A",), calendar="24/7"), Source("ccxt", "kraken", calendar="24/7")
+    with Recorder(tmp_path / "feed", plan, sources={"A": tape}) as recorder:
+        async with Listener(plan, "19:58:00", log=recorder) as ear:  # midnight in UTC is 20:00 in New York
+            await speak(ear, "19:58", "20:03", "A")
+    recordings = read_recordings(tmp_path / "feed")
+    catalog = Catalog(tmp_path / "catalog")
+    for recording in recordings:
+        archive(catalog, Key(recording.sources["A"], "A", "1m"), transcribe(recording)["A"], name="x")
+    key = Key(tape, "A", "1m")
+    assert len(recordings) == 1, "a session goes on in the next day's file"
+    assert len(catalog.read(key)) == 5
+    assert catalog.coverage(key) == (between("19:58", "20:03"),)
