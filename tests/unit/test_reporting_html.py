@@ -164,6 +164,17 @@ def test_what_the_evidence_supports_is_said_before_anything_else(example):
     assert "<p class='judgement unsound'>Evidence of nothing: the look-ahead check failed" in bad
 
 
+def test_a_result_knows_of_the_look_ahead_check_that_was_made_of_it():
+    result = ob.backtest("sma_cross", "AAPL", start="2012-01-01")
+    assert any(one.text == "No look-ahead check was made." for one in result.findings)
+    verdict = ob.check_lookahead(result, cuts=2)
+    assert [one.figure for one in result.findings if one.kind == "look_ahead"] == [verdict.cuts]
+    assert identity.describe(result)["lookahead"] == verdict.as_json()
+    assert "No look-ahead check" not in html(result)
+    result.take_check({"clean": False, "text": "x"})
+    assert result.verdict.standing == "unsound"
+
+
 @pytest.mark.parametrize(("clean", "kind", "level"), [
     (False, "leak", "serious"), (True, "clean", "note"), (True, "suspect", "caution"),
 ])  # fmt: skip

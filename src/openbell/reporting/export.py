@@ -37,8 +37,8 @@ def write_run(
     Args:
         result: The run.
         folder: Where to; None is `default_folder(result)`.
-        lookahead: The verdict of a look-ahead check as JSON values. The report shows its `text`, as serious
-            as `clean` and `kind` are; `run.json` keeps it all.
+        lookahead: The verdict of a look-ahead check as JSON values; None is what the result knows of one.
+            The report shows its `text`, as serious as `clean` and `kind` are; `run.json` keeps it all.
 
     Raises:
         ConfigError: The folder cannot be written, or holds something else than a run.

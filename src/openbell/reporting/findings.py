@@ -20,9 +20,10 @@ def findings(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> l
 
     Args:
         result: The run.
-        lookahead: The verdict of a look-ahead check as JSON values; None where none was made.
+        lookahead: The verdict of a look-ahead check as JSON values; None is what the result knows of one.
     """
-    found = [*look_ahead(result, lookahead), *(notice for check in _CHECKS for notice in check(result))]
+    checked = result.checked if lookahead is None else lookahead
+    found = [*look_ahead(result, checked), *(notice for check in _CHECKS for notice in check(result))]
     return sorted(found, key=lambda notice: LEVELS.index(notice.level))  # stable: the checks' order stays
 
 

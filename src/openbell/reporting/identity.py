@@ -32,7 +32,7 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
 
     Args:
         result: The run.
-        lookahead: The verdict of a look-ahead check, if one was made; kept as it is.
+        lookahead: The verdict of a look-ahead check, kept as it is; None is what the result knows of one.
     """
     plan = result.plan.as_json()
     plan["strategy"] = origin(result.found)
@@ -55,7 +55,7 @@ def describe(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> d
         "metrics": result.metrics,
         "ledger_hash": result.hash,
         **({"risk": risk(result)} if result.plan.risk.active else {}),
-        "lookahead": lookahead,
+        "lookahead": result.checked if lookahead is None else lookahead,
     }
     plain: dict[str, Any] = _plain(found)
     return plain

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,14 @@ class Result:
         self.engine, self.engine_reason = way  #: which engine ran, and why that one
         self.finer = finer  #: the bars that decided between a stop and its target
         self.trial = 0  #: its number among what was tried of this idea on these data; 0: not known
+        self.checked: Mapping[str, Any] | None = None  #: a look-ahead check's verdict as JSON values
         self.tried = tried  #: what was tried of this idea on these data, this run included; None: not known
+
+    def take_check(self, checked: Mapping[str, Any]) -> None:
+        """Keep what a look-ahead check of this run came to: findings, verdict and report say it then."""
+        self.checked = checked
+        for name in ("findings", "verdict"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def coverage(self) -> Coverage | None:

@@ -182,7 +182,7 @@ def check_lookahead(
     each moment must stay the same. `docs/explanation/look-ahead.md` says what this cannot find.
 
     Args:
-        strategy: A finished `Result`, or what `backtest` takes.
+        strategy: A finished `Result`, whose findings and report then say it, or what `backtest` takes.
         data: As for `backtest`; not for a result.
         finer: The finer bars that the result was made with.
         cuts: The most moments to test; a long run is tested at fewer.
@@ -208,10 +208,13 @@ def check_lookahead(
             if is_refusal(error):  # such as `.ago(-1)` in the strategy's file
                 return refusal(error)
             raise
-    return check(
+    verdict = check(
         lambda other, until: simulate(plan, found, other, finer=finer, until=until),
         series, form=found.form, outcome=outcome, cuts=cuts,
     )  # fmt: skip
+    if isinstance(strategy, Result):
+        strategy.take_check(verdict.as_json())
+    return verdict
 
 
 def execute(
