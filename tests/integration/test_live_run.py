@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -92,7 +93,7 @@ async def agree(_account: Account) -> bool:
 
 async def trade(folder: Path, exchange: Exchange, *jobs: Any, bars: int, **more: Any) -> Live:
     mirror = Mirror(exchange, bars=bars)
-    stream = Stream(mirror, history=0, clock=StreamClock())
+    stream = Stream(mirror, history=more.pop("history", 0), clock=StreamClock())
 
     def told(session: LiveSession) -> None:
         mirror.session = session
@@ -148,6 +149,24 @@ async def test_a_session_goes_on_where_it_was(tmp_path: Path, exchange: Exchange
         done = await trade(tmp_path, exchange, job("a", "AAPL"), job("b", "AAPL", "MSFT"), bars=bars)
         resumed.append(done.resumed)
     assert resumed[0] == 0 < resumed[1] < resumed[2]
+    cash, held = books(tmp_path)
+    assert cash == pytest.approx(exchange.cash - exchange.initial)
+    assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
+
+
+@pytest.mark.parametrize("saved", [True, False])
+async def test_a_session_that_began_with_bars_of_before_has_them_again(
+    saved: bool, tmp_path: Path, exchange: Exchange
+) -> None:
+    first = await trade(tmp_path, exchange, job("a", "AAPL"), bars=220, history=50)
+    assert list((tmp_path / "saved").iterdir())
+    if not saved:
+        shutil.rmtree(tmp_path / "saved")
+    done = await trade(tmp_path, exchange, job("a", "AAPL"), bars=60, history=50)
+    with Journal(tmp_path / "journal.db", read_only=True) as journal:
+        (past,) = journal.of_kind("history")
+    assert len(past.body["columns"][0]) == 50
+    assert done.resumed > len(first.strategies[0].fills) > 0
     cash, held = books(tmp_path)
     assert cash == pytest.approx(exchange.cash - exchange.initial)
     assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
