@@ -18,7 +18,7 @@ from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.portfolio.sketch import sketch_of
 from openbell.storage import trials as ledgers
-from openbell.storage.trialrecords import Batch, Seen, sum_up
+from openbell.storage.trialrecords import Batch, Seen, is_new, sum_up
 from openbell.storage.trials import TrialLedger
 
 DAYS = (14_000 + np.arange(401)) * NANOS_PER_DAY
@@ -72,6 +72,12 @@ def test_neither_the_order_nor_repeats_change_what_was_tried(tmp_path, groups, r
     assert found[0].count == found[1].count == len({n for numbers in groups for n in numbers})
     assert found[0].independent == pytest.approx(found[1].independent, rel=1e-6)
     assert found[0].deviation == pytest.approx(found[1].deviation)
+
+
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=12), st.lists(st.integers(0, 12), max_size=12))
+def test_what_is_new_is_what_nobody_knows_for_the_first_time(keys, known):
+    found = is_new(np.array(keys, np.uint64), np.array(known, np.uint64))
+    assert found.tolist() == [key not in known and key not in keys[:at] for at, key in enumerate(keys)]
 
 
 def test_trials_count_where_their_bars_overlap(path: Path) -> None:

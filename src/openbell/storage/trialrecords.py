@@ -114,6 +114,19 @@ class Seen(NamedTuple):
     note: str
 
 
+def is_new(keys: Keys, known: Keys) -> NDArray[np.bool_]:
+    """Return which keys are not known, and are there for the first time."""
+    order = np.argsort(keys, kind="stable")
+    ranked = keys[order]
+    first = np.append(True, ranked[1:] != ranked[:-1])
+    places = np.searchsorted(ranked, known)
+    inside = places < len(ranked)
+    first[places[inside][ranked[places[inside]] == known[inside]]] = False
+    new = np.empty(len(keys), np.bool_)
+    new[order] = first
+    return new
+
+
 def sum_up(rows: Sequence[Row], periods: int) -> Tried:
     """Return what trials come to; ratios of shorter or longer records are scaled to one of `periods`.
 

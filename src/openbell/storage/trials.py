@@ -31,6 +31,7 @@ from openbell.storage.trialrecords import (
     Keys,
     Row,
     Seen,
+    is_new,
     spell_out,
     sum_up,
 )
@@ -219,9 +220,7 @@ class TrialLedger:
 
     def _add(self, batch: Batch, wall: int) -> None:
         """Write what of a batch is new."""
-        known = self._keys(batch)
-        new = ~np.isin(batch.keys, known)
-        new[np.setdiff1d(np.arange(len(new)), np.unique(batch.keys, return_index=True)[1])] = False
+        new = is_new(batch.keys, self._keys(batch))
         if new.any():
             self._insert(batch, new, wall)
 
