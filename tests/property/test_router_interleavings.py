@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from tests.loopback.exchange import Event, Exchange, Refusal
 from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, bar, floor_of
 from tests.unit.trading_chaos import Busy
 
+from openbell.core.types import OrderStatus
 from openbell.execution.port import Capabilities, Execution, Report
 from openbell.storage.journal import Journal
 from openbell.trading.ledger import fold
 from openbell.trading.rehearsal import Rehearsal
 from openbell.trading.route import Answer, Outcome, Send
 from openbell.trading.wire import body_of_heard
+
+RESERVING = replace(EVERYTHING, reserves=True)
 
 #: A price move in quarters and a size; or what waits is told, and may stay to come twice; or it is lost.
 moves = st.tuples(st.just("move"), st.integers(-8, 8), st.sampled_from([None, 2, 5, 30]))
@@ -121,10 +125,12 @@ def _exits(send: Send) -> dict[str, Any]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(steps=steps, capable=st.booleans())
-def test_any_interleaving_gives_the_books_of_the_exchange(steps: list[Any], capable: bool) -> None:
+@given(steps=steps, capabilities=st.sampled_from([BARE, EVERYTHING, RESERVING]))
+def test_any_interleaving_gives_the_books_of_the_exchange(
+    steps: list[Any], capabilities: Capabilities
+) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as ends:
-        play = Play(Path(folder), EVERYTHING if capable else BARE)
+        play = Play(Path(folder), capabilities)
         ends.callback(play.journal._connection.close)  # where the books did not agree
         for kind, which, how in steps:
             if kind == "move":
@@ -141,6 +147,10 @@ def test_any_interleaving_gives_the_books_of_the_exchange(steps: list[Any], capa
         assert not floor.router.short_of_fills()
         live = {one.client_id for one in x.working()}
         assert live <= {route.client_id for route in floor.router.open()}
+        for one in x.working():  # what is at work to close a position is for no more than there is
+            if one.reduce_only and one.status is not OrderStatus.HELD:
+                held = -one.side * x.positions.get(one.symbol, Decimal(0))
+                assert one.remaining <= max(held, Decimal(0)), one
         check_fold(play)
 
 
