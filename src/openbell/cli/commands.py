@@ -15,6 +15,7 @@ from openbell.cli.db import db
 from openbell.cli.doubts import doubts
 from openbell.cli.forward import forward
 from openbell.cli.golive import accounts
+from openbell.cli.journals import journal
 from openbell.cli.options import (
     Benchmark,
     Cash,
@@ -65,6 +66,7 @@ app.add_typer(data, name="data")
 app.add_typer(db, name="db")
 app.add_typer(reporting, name="report")
 app.add_typer(risk, name="risk")
+app.add_typer(journal, name="journal")
 app.add_typer(trials, name="trials")
 app.add_typer(research)
 app.add_typer(doubts)
