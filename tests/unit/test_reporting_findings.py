@@ -8,10 +8,10 @@ import pytest
 import openbell as ob
 from openbell.core.types import Reason
 from openbell.data.bars import Finding, FindingKind, Series
-from openbell.reporting.notices import LEVELS, Notice
-from openbell.reporting.result import Result
 from openbell.reporting.credibility import interval
 from openbell.reporting.findings import findings
+from openbell.reporting.notices import LEVELS, Notice
+from openbell.reporting.result import Result
 from openbell.reporting.words import REASONS, commission, count, date, money, percent, slippage
 from tests.unit import acting
 from tests.unit.acting import idle
