@@ -116,7 +116,10 @@ def test_what_is_no_symbol_says_how_one_is_written(call, act, value, shown):
     )
 
 
-TAKES = "it takes symbol, confidence, stop_loss, take_profit, trailing_stop, limit, shares, notional, extended, tag"
+TAKES = (
+    "it takes symbol, confidence, stop_loss, take_profit, trailing_stop, limit, shares, notional, extended, "
+    "tag"
+)
 OF_THIS_RUN = (
     "must be an order of this run, as buy, order and the like return it (None where they order nothing)"
 )
