@@ -220,8 +220,8 @@ def plan_of(one: Unit, size: float, task: float, moved: tuple[float, float]) -> 
     """
     place, fetched = moved
     share_seconds = one.seconds * (RUNS / SYMBOLS / one.combinations)
-    pieces = SYMBOLS * max(share_seconds / PIECE, 1.0)
-    holders = min(max(share_seconds / PIECE, 1.0), MACHINES)
+    each = min(max(share_seconds / PIECE, 1.0), RUNS / SYMBOLS)  # a piece has one combination or more
+    pieces, holders = SYMBOLS * each, min(each, MACHINES)
     work = SYMBOLS * (share_seconds + holders * fetched) / (MACHINES * CORES)
     apart = SYMBOLS * size * holders
     hours, wire = SYMBOLS * share_seconds / 3600, apart / WIRE / 60
