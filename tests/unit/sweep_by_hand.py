@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,9 @@ class Failing:
 
     def __init__(self, errors: Mapping[int, str]) -> None:
         self.errors = errors
+
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         for row in rows.tolist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class Stopped:
 
     def __init__(self, after: int) -> None:
         self.after, self.asked = after, np.zeros(0, np.int64)
+
+    def held(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def run(self, given: Combinations, rows: Rows) -> Generator[Part, None, None]:
         self.asked = rows
