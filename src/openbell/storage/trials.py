@@ -58,6 +58,7 @@ class TrialLedger:
         try:
             with ExitStack() as opening:  # a file that is refused is let go of
                 self._connection = opening.enter_context(closing(self._open(read_only=read_only)))
+                self._connection.execute("PRAGMA synchronous = NORMAL")
                 migrate(self._connection, self.path, steps=MIGRATIONS, noun="trials ledger")
                 opening.pop_all()
         except (sqlite3.Error, OSError) as error:
@@ -69,11 +70,9 @@ class TrialLedger:
             return sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
         if not self.path.exists():
             self._make()
-        connection = sqlite3.connect(
+        return sqlite3.connect(
             self.path, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
         )  # who shares it among threads lets them wait for each other
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
 
     def _make(self) -> None:
         """Make the file whole under another name: of several processes, the first one's is taken."""
