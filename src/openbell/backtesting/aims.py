@@ -45,7 +45,7 @@ class Aims(NamedTuple):
         )
 
     def scores(self, measures: Sequence[str], values: Floats) -> list[tuple[float, ...]]:
-        """Return how good each row of figures is in each objective; minus infinity where it does not count."""
+        """Return how good each row of figures is in each objective; minus infinity where it counts not."""
         found = []
         for row in values.tolist():
             named = dict(zip(measures, row, strict=True))
