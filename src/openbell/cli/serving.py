@@ -47,9 +47,7 @@ def serve(
 @command(serving, "openbell traces --to http://127.0.0.1:4318")
 def traces(
     *,
-    to: Annotated[
-        str, typer.Option("--to", metavar="URL", help="A collector, by OTLP over HTTP.")
-    ],
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="A collector, by OTLP over HTTP.")],
     state: State = None,
 ) -> Answer:
     """Send what each bar led to as OpenTelemetry's traces, until Ctrl-C.
