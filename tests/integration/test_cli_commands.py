@@ -81,10 +81,12 @@ TESTED_APART = (
     ("serve",),
     ("alerts",),  # test_alerts
     ("traces",),  # test_traces
+    ("risk", "loosen"),  # test_limits_reload
+    ("journal",),  # test_journal_doctor
 )
 
 
-def test_every_example_of_the_help_runs():
+def test_every_example_of_the_help_runs(trials):
     (Path("config")).mkdir()
     for name in ("settings.yaml", "settings.dev.yaml", "strategies.yaml"):
         text = (ROOT / "config" / name).read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ doubts = typer.Typer(rich_markup_mode=None)
 @command(
     doubts,
     "openbell robustness sma_cross-IBM",
-    "openbell robustness sma_cross-IBM --histories 1000 --prices blocks --permutations 999",
+    "openbell robustness sma_cross-IBM --histories 1000 --prices blocks",
     "openbell robustness sma_cross-IBM --histories 0 --permutations 0 --drop 0.2",
 )
 def robustness(  # noqa: PLR0913  # each is an option of the command line

@@ -58,7 +58,6 @@ forward = typer.Typer(rich_markup_mode=None)
 @command(
     forward,
     "openbell walkforward sma_cross --symbols AAPL --train 3y --test 1y fast=5,10",
-    "openbell walkforward sma_cross --symbols AAPL --train 3y --test 1y fast=5,10 --refit strategies.yaml",
 )
 def walkforward(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
@@ -129,7 +128,7 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
 
 @command(
     forward,
-    "openbell crossvalidate sma_cross --symbols AAPL --folds 6 --test-folds 2 --purge 5 fast=5,10 slow=20,50",
+    "openbell crossvalidate sma_cross --symbols AAPL --folds 6 fast=5,9 slow=30",
 )
 def crossvalidate(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
