@@ -150,7 +150,8 @@ def test_a_path_object_and_a_loaded_class_are_found_too(write):
     assert find(found.form).origin == f"{path}:Breakout"
 
 
-def test_a_file_is_read_anew_each_time(write):
+def test_a_file_is_read_anew_each_time(write, monkeypatch):
+    monkeypatch.setattr("sys.dont_write_bytecode", False)  # else what was compiled is not kept at all
     first = find(write(GOOD)).parameters()
     assert find(write(GOOD.replace("20", "30"))).parameters() != first
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from openbell.core.errors import ConfigError, nearest
 from openbell.strategies.faults import user_code
@@ -26,15 +27,16 @@ def load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ConfigError(f"no strategy file {str(path)!r}{_near(path)}")
     name = USER_MODULE + hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise ConfigError(f"{path} cannot be imported as Python: its name must end in .py")
-    module = importlib.util.module_from_spec(spec)
+    loader = _AsWritten(name, os.fspath(path.resolve()))
+    module = importlib.util.module_from_spec(importlib.machinery.ModuleSpec(name, loader, origin=loader.path))
+    module.__file__ = loader.path
     before = sys.modules.get(name)
     sys.modules[name] = module  # annotations are read from there
     try:
         with user_code(str(path)):
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
     except ConfigError:
         if before is None:
             del sys.modules[name]
@@ -42,6 +44,19 @@ def load_file(path: Path) -> ModuleType:
             sys.modules[name] = before
         raise
     return module
+
+
+class _AsWritten(importlib.machinery.SourceFileLoader):
+    """Compiles a file as it is now.
+
+    What Python keeps of a file's last compilation counts as fresh when its size and second are the same, so
+    that one of two quick edits would be overlooked.
+    """
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # Python's name
+        """Return the file's code."""
+        code: CodeType = self.source_to_code(self.get_data(self.path), self.path)
+        return code
 
 
 def _near(path: Path) -> str:
