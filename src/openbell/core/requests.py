@@ -102,8 +102,6 @@ def ticket_of(
     Raises:
         StrategyError: A field has the wrong type, or is out of bounds.
     """
-    if not fields and limit is None and (tag is None or (isinstance(tag, str) and not tag)):
-        return {}
     fields |= {"limit": limit, "tag": tag}
     read = {
         name: _READERS[name](call, symbol, name, value) for name, value in fields.items() if value is not None
@@ -111,16 +109,12 @@ def ticket_of(
     return cast("Ticket", read)
 
 
-def amount_of(
-    call: str, symbol: str, *, confidence: object, shares: object, notional: object
-) -> Amount | None:
-    """Return the size that a signal says itself; None leaves it to the sizer.
+def amount_of(call: str, symbol: str, *, confidence: object, shares: object, notional: object) -> Amount:
+    """Return the size that a signal says itself, in shares or in money.
 
     Raises:
         StrategyError: It says two, or one that is no positive number, or a confidence beside it.
     """
-    if shares is None and notional is None:
-        return None
     if shares is not None and notional is not None:
         raise refused(call, symbol, "notional", notional, f"and shares={shown(shares)}: give one of them")
     name: Literal["shares", "notional"] = "notional" if shares is None else "shares"
