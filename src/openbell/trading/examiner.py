@@ -24,7 +24,7 @@ from openbell.trading.reconcile import (
     position_differences,
     snapshot,
 )
-from openbell.trading.route import ZERO, Answer, Outcome, Route
+from openbell.trading.route import ZERO, Answer, Outcome
 from openbell.trading.sender import Timing
 from openbell.trading.wire import body_of_heard, body_of_power
 from openbell.utils.ratelimit import Budget, Priority
@@ -185,14 +185,16 @@ class Examiner:
         if any(course.is_due(seen.balance.time) for course in books.floor.courses.values()):
             books.put("act", {}, seen.balance.time)
         await self._taken()
-        for route in list(missing(books.floor, seen)):
-            await self._look_up(route)
+        for client_id in [route.client_id for route in missing(books.floor, seen)]:
+            await self._look_up(client_id)
         await self._taken()
         await self._fetch_untold()
 
-    async def _look_up(self, route: Route) -> None:
-        """Ask what became of an order that does not work any more."""
-        client_id = route.client_id
+    async def _look_up(self, client_id: str) -> None:
+        """Ask what became of an order that does not work any more, as it was when the account was looked at.
+
+        Meanwhile it may be on its way under another client id, which the broker cannot know yet.
+        """
         found = await self._ask(lambda: self._books.broker.find(client_id))
         if found is not None:
             self._books.bring(found)
