@@ -67,3 +67,29 @@ async def test_a_position_that_differs_twice_in_the_same_way_still_halts(tmp_pat
     with pytest.raises(Halt, match="position B: the broker has 3, the books 0"):
         await asyncio.wait_for(life.task, 5)
     life.journal.close()
+
+
+class Renaming:
+    """Lets the last route go out under another client id while the first is looked for."""
+
+    life: Life
+
+    async def __call__(self, call: str, point: str) -> None:
+        if (call, point) == ("find", "before"):
+            *_, last = self.life.floor.router.open()
+            last.client_id = "anew"
+            self.life.floor.router.board.by_client["anew"] = last
+
+
+async def test_an_order_that_is_placed_anew_while_it_is_looked_for_is_not_given_up(tmp_path: Path) -> None:
+    life = await life_of(tmp_path, 0)
+    *_, last = life.floor.router.open()
+    life.exchange.orders.clear()  # the broker has none of them any more
+    script = Renaming()
+    script.life = life
+    broker: Any = life.broker
+    broker._script = script
+    life.session._examiner.ask()
+    await life.rest()
+    assert list(life.floor.router.open()) == [last]
+    await life.end()
