@@ -67,7 +67,7 @@ async def test_an_id_that_another_order_has_is_refused():
     ids=lambda one: f"{one.status}-{one.body[:24].decode()}" if isinstance(one, Fault) else "",
 )
 async def test_an_order_is_sent_once_and_its_error_says_what_to_do(fault, error, after):
-    async with desk(timeout=0.3) as d:
+    async with desk(timeout=0.3 if fault.stalled else 5.0) as d:
         d.server.fail(fault)
         with pytest.raises(error) as caught:
             await d.broker.place(order("ob-1"))
@@ -85,13 +85,13 @@ async def test_a_server_that_is_not_there_is_retryable_and_a_missing_order_is_no
 
 
 async def test_reads_that_hang_hold_no_order_up():
-    async with desk(timeout=0.5) as d:
+    async with desk(timeout=2.0) as d:
         d.server.hanging.add("GET")
         reads = [asyncio.create_task(d.broker.holdings()) for _ in range(12)]  # there are 8 threads for them
         await asyncio.sleep(0)
         begun = time.monotonic()
         await d.broker.place(order("ob-1"))
-        assert time.monotonic() - begun < 0.4
+        assert time.monotonic() - begun < 1.5
         found = await asyncio.gather(*reads, return_exceptions=True)
         assert all(isinstance(one, Retryable) for one in found)
 

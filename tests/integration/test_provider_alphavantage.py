@@ -120,7 +120,7 @@ async def test_a_failing_answer_becomes_the_error_that_says_what_to_do(case: Cas
     async with (server := serve()):
         server.fail(case.fault)
         with pytest.raises(case.error) as caught:
-            await read(provider(server, timeout=0.3))
+            await read(provider(server, timeout=case.patience))
     assert str(caught.value).startswith("alphavantage: 1d bars of IBM")
     assert getattr(caught.value, "after", None) == case.after
     assert_hidden(caught.value, caplog)

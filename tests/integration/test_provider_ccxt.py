@@ -102,7 +102,7 @@ async def test_an_unknown_symbol_names_a_near_one():
 @pytest.mark.parametrize("case", cases("other schema", "400"))
 async def test_a_failing_answer_becomes_the_error_that_says_what_to_do(case: Case):
     async with (server := KrakenServer()):
-        vendor = provider(server, timeout=0.3)
+        vendor = provider(server, timeout=case.patience)
         server.rows = rows(1)
         assert len([batch async for batch in vendor.bars("BTC/USD", "1m", seconds(0, 60))]) == 1
         server.fail(case.fault)

@@ -261,7 +261,7 @@ async def test_no_quote_is_none():
 
 async def test_a_client_id_that_is_in_use_is_named():
     async with (tws := TwsMarket()):
-        first, second_ = provider(tws), provider(tws, timeout=0.5)
+        first, second_ = provider(tws), provider(tws)
         await first.instrument("AAPL")
         with pytest.raises(ConfigError, match=r"client_id=71 is in use at 127\.0\.0\.1"):
             await second_.instrument("AAPL")

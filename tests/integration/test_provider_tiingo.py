@@ -115,7 +115,7 @@ async def test_a_failing_answer_becomes_the_error_that_says_what_to_do(case: Cas
     async with (server := TiingoServer()):
         server.fail(case.fault)
         with pytest.raises(case.error) as caught:
-            await read(provider(server, feed=feed, timeout=0.3), "1d" if feed == "eod" else "1m")
+            await read(provider(server, feed=feed, timeout=case.patience), "1d" if feed == "eod" else "1m")
     assert str(caught.value).startswith("tiingo: 1")
     assert getattr(caught.value, "after", None) == case.after
     assert_hidden(caught.value, caplog)

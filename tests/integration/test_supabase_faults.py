@@ -210,7 +210,7 @@ def test_a_statement_that_takes_too_long_is_made_smaller_until_it_fits(
 
 def test_a_lock_that_somebody_holds_is_waited_out(project: Project, tmp_path: Path, source: Path):
     with part(tmp_path, source, 100) as journal, Journal(journal.path, read_only=True) as reader:
-        copier = Replicator(reader, where(project), Projection, timeout=0.1)
+        copier = Replicator(reader, where(project), Projection, timeout=0.5)
         with project.admin() as other, other.transaction():
             other.execute("lock table events in access exclusive mode")
             with pytest.raises(Retryable, match="lock timeout"):

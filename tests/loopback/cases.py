@@ -24,6 +24,11 @@ class Case(NamedTuple):
     error: type[Exception]
     after: float | None = None
 
+    @property
+    def patience(self) -> float:
+        """Seconds that a reader waits: few only where no answer comes, so that a busy machine fails no other case."""
+        return 1.0 if self.fault.stalled else 10.0
+
 
 CASES = {
     "401": Case(Fault(401, _ECHO), ConfigError),
