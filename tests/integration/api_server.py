@@ -42,8 +42,8 @@ class Served:
 
 
 def begin_session(folder: Path, name: str, *words: str) -> subprocess.Popen[bytes]:
-    """Begin a paper session that takes half a minute, in a process of its own."""
-    given = ["paper", "sma_cross", "--symbols", "AAPL,MSFT", "--replay", "2010-01-04", "--speed", "2000000x"]
+    """Begin a paper session that takes two minutes unless it is ended, in a process of its own."""
+    given = ["paper", "sma_cross", "--symbols", "AAPL,MSFT", "--replay", "2010-01-04", "--speed", "600000x"]
     return subprocess.Popen(
         [sys.executable, "-m", "openbell.cli", *given, "--state", f"state/{name}", *words],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
