@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.orders import TERMINAL, TRANSITIONS, OrderUpdate
 from openbell.core.ports import Reviewed
 from openbell.core.types import Fill, OrderStatus, Phase, Reason
+from openbell.execution.approval import quantity_of
 from openbell.execution.port import Execution
 from openbell.portfolio.conduct import Company
 from openbell.trading.clientids import ClientIds
-from openbell.trading.gate import Gate, Standing
+from openbell.trading.gate import Gate, Standing, Terms
 from openbell.trading.holds import Holds
 from openbell.trading.livecourse import LiveCourse
-from openbell.trading.route import Route, Send, Stage, body_of_send
+from openbell.trading.route import ZERO, Route, Send, Stage, body_of_send
 
 _S = OrderStatus
 _QUIET = (Reason.NONE, Reason.REPLACED)  #: nothing to tell with them unless something changed
@@ -176,15 +178,24 @@ class Board:
             body = {"said": said, "client_id": route.client_id}
             route.course.scribe.write("said", body, time=self.time, subject=str(route.order.id))
 
+    def hold(self, route: Route, quantity: Decimal, standing: Standing | None = None) -> None:
+        """Let an order tie up what its terms need, in place of what it tied up before."""
+        known = standing or self.standing(route)
+        self.power = known.power - self.holds.take(route, float(quantity), known)
+
+    def left(self, route: Route, terms: Terms) -> Decimal:
+        """Return how much of an order's terms has not filled."""
+        return max(quantity_of(terms.quantity, route.instrument) - route.booked, ZERO)
+
     def standing(self, route: Route) -> Standing:
-        """Return what the gate must know of the account for one order."""
+        """Return what the gate must know of the account for an order, to which its own hold is free."""
         course, symbol = route.course, route.order.symbol
-        coming = self.holds.coming.get((course.name, symbol), 0.0)
+        own = self.holds.need(route)
         return Standing(
             price=course.tape.price(symbol),
-            held=course.engine.account.quantity(symbol) + coming,
-            free=self._unreserved(course) - self.holds.total.get(course.name, 0.0),
-            power=self.power,
+            held=course.engine.account.quantity(symbol) + self.holds.beside(route),
+            free=self._unreserved(course) - self.holds.total.get(course.name, 0.0) + own,
+            power=self.power + own / course.initial,
             initial=course.initial,
             open=self.is_open(self.time),
             short=course.engine.desk.short,

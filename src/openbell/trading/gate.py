@@ -53,6 +53,7 @@ class Standing(NamedTuple):
         open: Whether the exchange is in session.
         short: Whether the strategy may sell short.
         barred: Which rule of the account an order that opens would break.
+        filled: How much of the order has filled, which is held already.
     """
 
     price: float
@@ -63,6 +64,7 @@ class Standing(NamedTuple):
     open: bool
     short: bool
     barred: Reason | None = None
+    filled: float = 0.0
 
 
 class Refusal(NamedTuple):
@@ -147,7 +149,7 @@ class Gate:
     ) -> Refusal | None:
         if order.reduce_only:
             return None
-        opening = rules.opening_part(standing.held, order.side * terms.quantity)
+        opening = rules.opening_part(standing.held, order.side * (terms.quantity - standing.filled))
         if opening <= rules.DUST:
             return None
         barred = standing.barred
@@ -155,8 +157,7 @@ class Gate:
             barred = Reason.SHORT_NOT_ALLOWED
         if barred is not None:
             return Refusal(barred, f"{order.symbol} {_BARRED[barred]}")
-        price = standing.price if math.isnan(terms.limit) else terms.limit
-        need = opening * price
+        need = opening * price_of_need(terms, standing.price)
         if need * standing.initial > standing.free + rules.DUST:
             says = f"{need * standing.initial:.2f} is needed, and the strategy has {standing.free:.2f}"
             return Refusal(Reason.NO_BUYING_POWER, says)
@@ -164,6 +165,13 @@ class Gate:
             says = f"{need:.2f} is needed, and the account's buying power is {standing.power:.2f}"
             return Refusal(Reason.NO_BUYING_POWER, says)
         return None
+
+
+def price_of_need(terms: Terms, price: float) -> float:
+    """Return the price at which an order counts before it fills: as in the simulation, its limit or stop."""
+    if not math.isnan(terms.limit):
+        return terms.limit
+    return terms.stop if terms.type is OrderType.STOP else price
 
 
 def _unready(order: Order, standing: Standing) -> Refusal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openbell.core import rules
 from openbell.core.types import OrderType
-from openbell.trading.gate import Standing
+from openbell.trading.gate import Standing, price_of_need
 from openbell.trading.route import Route
 
 
@@ -19,18 +19,24 @@ class Holds:
     def take(self, route: Route, quantity: float, standing: Standing) -> float:
         """Hold what an order needs; return the value of the part that opens a position.
 
-        A market order that closes gives back at once: a rebalance may spend what its sales will bring.
+        An order ties up what it would pay, a limit order at its limit. A market order that closes gives back
+        at once: a rebalance may spend what its sales will bring.
         """
         self.release(route)
         signed = route.order.side * quantity
         opening = 0.0 if route.order.reduce_only else rules.opening_part(standing.held, signed)
-        need, coming = opening * standing.price * standing.initial, 0.0
+        value = opening * price_of_need(route.terms, standing.price)
+        need, coming = value * standing.initial, 0.0
         if route.terms.type is OrderType.MARKET:
             need -= min(quantity - opening, abs(standing.held)) * standing.price * standing.initial
             coming = signed
         self._held[route.key] = need, coming, quantity
         self._add(route, need, coming)
-        return opening * standing.price
+        return value
+
+    def need(self, route: Route) -> float:
+        """Return the equity that an order ties up."""
+        return max(self._held.get(route.key, (0.0, 0.0, 0.0))[0], 0.0)
 
     def beside(self, route: Route) -> float:
         """Return what the market orders beside one make of its position."""

@@ -7,11 +7,11 @@ from decimal import Decimal
 from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderStatus, OrderType, Reason
 from openbell.trading.board import Board
-from openbell.trading.gate import Refusal, Terms
-from openbell.trading.natives import exits_of, legs_of
-from openbell.trading.reducing import allowed, closable, closes, ends_anyway, is_spent, may_wait
+from openbell.trading.dispatch import Dispatch
+from openbell.trading.gate import Terms
+from openbell.trading.reducing import allowed, closes, ends_anyway, is_spent, may_wait
 from openbell.trading.reviewing import grows, is_same, review_again
-from openbell.trading.route import Route, Send, Stage, triggered_terms
+from openbell.trading.route import Route, Stage, triggered_terms
 from openbell.trading.tying import WATCHABLE, is_leading, misfits, must_watch, others_of, tie, untie
 
 _S = OrderStatus
@@ -23,7 +23,7 @@ class Steering:
     """Compares what is wanted of a route with what the broker has, whenever nothing of it is under way."""
 
     def __init__(self, board: Board) -> None:
-        self._board = board
+        self._board, self._dispatch = board, Dispatch(board)
         self._can = board.gate.capabilities
 
     def steer(self, route: Route) -> None:
@@ -133,38 +133,15 @@ class Steering:
             self.end(route, _S.CANCELLED, reason)
 
     def _place(self, route: Route, quantity: Decimal) -> None:
-        board, legs = self._board, legs_of(route)
         if self._must_make_room(route):
             return
-        refused = review_again(route)
+        barred = review_again(route)
+        if barred is not None:
+            self.end(route, _S.REJECTED, barred.limit, barred.text)
+            return
+        refused = self._dispatch.place(route, quantity)
         if refused is not None:
-            self.end(route, _S.REJECTED, refused.limit, refused.text)
-            return
-        standing = board.standing(route)
-        if closes(route):
-            quantity = min(route.wanted - route.booked, closable(board, route))
-            if quantity <= 0:
-                self.end(route, _S.REJECTED, Reason.NOTHING_TO_REDUCE, "nothing is held that it could close")
-                return
-            if quantity < route.wanted:  # what it waited for has filled meanwhile
-                route.terms = route.terms._replace(quantity=float(route.booked + quantity))
-                board.change(route, Reason.NONE)
-        terms = route.terms._replace(quantity=float(quantity))
-        client_id = self._next_id(route)
-        verdict = board.gate.check(
-            route.order, terms, route.instrument, standing, client_id=client_id, exits=exits_of(legs)
-        )
-        if isinstance(verdict, Refusal):
-            self.end(route, _S.REJECTED, *verdict)
-            return
-        board.say(route, _S.SUBMITTED)
-        route.sent = route.booked + route.taken + quantity
-        self._set_out(route, client_id)
-        for suffix, leg in legs.items():
-            leg.sent = quantity
-            self._set_out(leg, client_id + suffix)
-        board.power -= board.holds.take(route, float(quantity), standing)
-        board.send(route, Send("place", client_id, verdict))
+            self.end(route, _S.REJECTED, *refused)
 
     def _must_make_room(self, route: Route) -> bool:
         """Let a market order wait until the exits have ended that keep the shares which it is to close.
@@ -190,20 +167,6 @@ class Steering:
             self._board.await_end(one)
         for one in group:
             self.cancel(one)
-
-    def _set_out(self, route: Route, client_id: str) -> None:
-        """Let an order be on its way under a client id."""
-        self._board.say(route, _S.SUBMITTED)
-        route.client_id, route.stage, route.cancel_sent = client_id, Stage.SENT, False
-        whole = route.whole if route.native else allowed(self._board, route)
-        route.asked = route.terms._replace(quantity=float(whole))
-        self.claim(route, client_id, route.booked)
-
-    def claim(self, route: Route, client_id: str, base: Decimal) -> None:
-        """Remember whose a client id is, and what had filled before it."""
-        route.ids.append(client_id)
-        route.bases[client_id] = base
-        self._board.by_client[client_id] = route
 
     # --- what the broker has ---------------------------------------------------------------------------
 
@@ -236,7 +199,9 @@ class Steering:
         if refused is not None:
             self.keep_terms(route, refused.limit, refused.text)
         elif self._can.replace:
-            self._replace(route, wanted)
+            verdict = self._dispatch.replace(route, wanted)
+            if verdict is not None:
+                self.keep_terms(route, *verdict)
         elif route.native:
             self.keep_terms(route, Reason.UNSUPPORTED, "the broker does not change the exits of a bracket")
         else:
@@ -257,25 +222,9 @@ class Steering:
     def cancel(self, route: Route) -> None:
         """Ask the broker for an order's end."""
         if route.cancel_refused < _CANCELS:
-            route.cancel_sent = True
-            self._board.send(route, Send("cancel", route.client_id, target=route.client_id))
+            self._dispatch.cancel(route)
         else:
             self.release(route)  # it works on, and nobody can wait for ever
-
-    def _replace(self, route: Route, wanted: Terms) -> None:
-        board = self._board
-        client_id = self._next_id(route)
-        base = route.bases[route.client_id]
-        terms = wanted._replace(quantity=wanted.quantity - float(base))
-        verdict = board.gate.check(
-            route.order, terms, route.instrument, board.standing(route), client_id=client_id
-        )
-        if isinstance(verdict, Refusal):
-            self.keep_terms(route, verdict.reason, verdict.said)
-            return
-        route.pending, route.coming = client_id, wanted
-        self.claim(route, client_id, base)
-        board.send(route, Send("replace", client_id, verdict, target=route.client_id))
 
     def keep_terms(self, route: Route, reason: Reason, said: str) -> None:
         """Leave an order as the broker has it, because a change was refused."""
@@ -284,12 +233,9 @@ class Steering:
         shown = asked == float(allowed(self._board, route))  # then the change was not about the quantity
         quantity = route.terms.quantity if shown else max(asked, float(route.booked))
         route.terms = route.asked._replace(quantity=quantity)
+        self._board.hold(route, self._board.left(route, route.terms))
         self._board.note(route, said)
         self._board.change(route, reason)
-
-    def _next_id(self, route: Route) -> str:
-        route.revision += 1
-        return self._board.ids.make(route.course.name, route.order.id, route.revision)
 
     def trigger(self, route: Route) -> None:
         """Let a watched stop go: its level was reached."""
