@@ -26,7 +26,7 @@ class Case(NamedTuple):
 
     @property
     def patience(self) -> float:
-        """Seconds that a reader waits: few only where no answer comes, so that a busy machine fails no other case."""
+        """Seconds that a reader waits: few only where no answer comes, for the machine may be busy."""
         return 1.0 if self.fault.stalled else 10.0
 
 

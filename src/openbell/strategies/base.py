@@ -28,7 +28,7 @@ from openbell.core.types import Fill, TimeInForce
 from openbell.indicators.spec import Indicator
 from openbell.portfolio.rebalance import Rebalancing
 from openbell.strategies.parameters import Parameter, checked, parameters_of
-from openbell.strategies.rebalancing import rebalance
+from openbell.strategies.rebalancing import rebalance, weights_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -232,7 +232,7 @@ class Strategy:
 
     def target_weight(self, symbol: str, weight: float) -> Order | None:
         """Bring one position to a share of equity; the others stay."""
-        made = self.desk.weigh(self._weights("target_weight", {symbol: weight}), only=False)
+        made = self.desk.weigh(weights_of(self.desk, "target_weight", {symbol: weight}), only=False)
         return made[0] if made else None
 
     def target_quantity(self, symbol: str, quantity: float) -> Order | None:
@@ -248,26 +248,13 @@ class Strategy:
         `how` says when it is time and how closely: `ob.Rebalancing(every="month", band=0.02)`. Without it,
         it happens at once, to whole lots that are worth their weights or less.
         """
-        if not isinstance(weights, Mapping):
-            raise StrategyError(
-                f"rebalance: weights={shown(weights)} must be a mapping of symbols to shares of equity, "
-                "such as {'AAPL': 0.5}"
-            )
-        shares = self._weights("rebalance", weights)
+        shares = weights_of(self.desk, "rebalance", weights)
         if how is None:
             return self.desk.weigh(shares, only=True)
         orders, done = rebalance(self.desk, shares, how, last=self._rebalanced)
         if done:
             self._rebalanced = self.market.time
         return orders
-
-    def _weights(self, call: str, weights: Mapping[str, float]) -> dict[str, float]:
-        check = self.desk.check
-        found: dict[str, float] = {}
-        for symbol, weight in weights.items():
-            check(call, symbol)
-            found[symbol] = signed(call, symbol, "weight", weight, says=_WEIGHT)
-        return found
 
     def close(self, symbol: str) -> Order | None:
         """Leave a position and cancel its orders."""
@@ -408,4 +395,3 @@ _CALLED = frozenset({"bind", "ready"})
 _NO_SIZE = (None, None)
 _SHARES = "must be a number of shares, negative to sell, not zero"
 _TARGET = "must be a number of shares, negative for short, zero for none"
-_WEIGHT = "must be a number: a share of equity, negative for short"

@@ -10,8 +10,29 @@ from openbell.core.desk import Desk
 from openbell.core.errors import StrategyError
 from openbell.core.inputs import shown
 from openbell.core.orders import Order
+from openbell.core.requests import signed
 from openbell.core.types import Reason
 from openbell.portfolio.rebalance import Holding, Rebalancing, drifted, is_due, target_quantities
+
+_WEIGHT = "must be a number: a share of equity, negative for short"
+
+
+def weights_of(desk: Desk, call: str, weights: object) -> dict[str, float]:
+    """Return shares of equity by symbol as a strategy's call gave them.
+
+    Raises:
+        StrategyError: not a mapping, a symbol that the run has not, or no number.
+    """
+    if not isinstance(weights, Mapping):
+        raise StrategyError(
+            f"{call}: weights={shown(weights)} must be a mapping of symbols to shares of equity, "
+            "such as {'AAPL': 0.5}"
+        )
+    found: dict[str, float] = {}
+    for symbol, weight in weights.items():
+        desk.check(call, symbol)
+        found[symbol] = signed(call, symbol, "weight", weight, says=_WEIGHT)
+    return found
 
 
 def rebalance(
