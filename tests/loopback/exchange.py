@@ -277,9 +277,8 @@ class Exchange:
 
     def audit(self) -> list[str]:
         """Return what is wrong with the books; nothing is, if nothing was lost or doubled."""
-        return list(
-            faults_of(Books(self.initial, self.cash, self.positions, self.fills, self.orders, self.splits))
-        )
+        books = Books(self.initial, self.cash, self.positions, self.fills, self.orders, self.splits)
+        return list(faults_of(books))
 
     def _check(self, order: Placed) -> None:
         if self.refusals:
