@@ -8,43 +8,23 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
-from openbell.execution.port import LiveBroker
 from openbell.trading.circumstances import skew_of
-from openbell.trading.clientids import is_own
-from openbell.trading.floor import Floor
-from openbell.trading.reconcile import (
-    OVERLAP,
-    Difference,
-    Policy,
-    Snapshot,
-    base_of,
-    cash_difference,
-    foreign_orders,
-    missing,
-    position_differences,
-    snapshot,
-)
-from openbell.trading.route import ZERO, Answer, Outcome
+from openbell.trading.judging import Disputed, Judgement
+from openbell.trading.reconcile import OVERLAP, Difference, Policy, Snapshot, missing, snapshot
+from openbell.trading.route import Answer, Outcome
 from openbell.trading.sender import Timing
 from openbell.trading.wire import body_of_heard, body_of_power
 from openbell.utils.ratelimit import Budget, Priority
 
-_LOOKS = (
-    4  #: so often are positions that differ asked for again: a broker's own parts may disagree for seconds
-)
-
+#: So often are positions that differ asked for again: a broker's own parts may disagree for seconds.
+_LOOKS = 4
 _MOST_LOOKS = 5 * _LOOKS  #: so often if something fills all the time; then it is left to the next comparison
 
 
-class Books(Protocol):
+class Books(Disputed, Protocol):
     """What the examiner needs of a session."""
 
-    floor: Floor
-    broker: LiveBroker
     timing: Timing
-
-    def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
-        """Have an input taken in its turn."""
 
     def bring(self, came: Any) -> None:
         """Have something that was heard taken in its turn, or a function called."""
@@ -55,15 +35,13 @@ class Books(Protocol):
     def count_error(self, said: str) -> None:
         """Have an error of the broker counted."""
 
-    def note(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Write down what changes nothing."""
-
 
 class Examiner:
     """Compares on start, after each reconnect, and every few minutes; asks for fills that were not told."""
 
     def __init__(self, books: Books, budget: Budget, policy: Policy, *, wall: Callable[[], int]) -> None:
-        self._books, self._budget, self._policy, self._wall = books, budget, policy, wall
+        self._books, self._budget, self._wall = books, budget, wall
+        self._judgement = Judgement(books, policy)
         self._asked = asyncio.Event()
         self._fills, self._filled = asyncio.Event(), asyncio.Event()
 
@@ -113,7 +91,7 @@ class Examiner:
         seen = await self._see()
         if seen is None:
             return
-        self._judge(seen)
+        self._judgement.settle(seen)
         await self._taken()
         books.put_condition(books.floor.circumstances.disagreement(""))
         await self._measure_skew()
@@ -134,7 +112,7 @@ class Examiner:
             if seen.balance.blocked:
                 raise Halt(f"{books.broker.name}: the account cannot trade: {seen.balance.blocked}")
             await self._catch_up(seen)
-            found = self._differences(seen)
+            found = self._judgement.differences(seen)
             still = before == (self._booked(), found) and booked == self._booked()
             if not found or (look >= _LOOKS and still):
                 return seen  # type: ignore[no-any-return]  # what a broker answers
@@ -164,15 +142,6 @@ class Examiner:
         """Have what the account says of the orders taken; differences are left to the next comparison."""
         since = max(self._books.floor.compared, self._books.floor.opened)
         await self._catch_up(await self._ask(lambda: snapshot(self._books.broker, since)))
-
-    def _differences(self, seen: Snapshot) -> list[Difference]:
-        floor = self._books.floor
-        found = position_differences(floor, seen.holdings)
-        if floor.base is None:  # the first look: what nobody here trades is somebody else's
-            traded = {symbol for course in floor.courses.values() for symbol in course.tape.symbols}
-            return [one for one in found if one.symbol in traded]
-        cash = cash_difference(floor, seen.balance, self._policy.tolerance)
-        return found if cash is None else [*found, cash]
 
     async def _catch_up(self, seen: Snapshot) -> None:
         """Have everything taken that the session missed: fills, what works, and what has ended."""
@@ -233,61 +202,6 @@ class Examiner:
             )
             books.put("settle", {"client_id": route.client_id}, books.floor.time)
         await self._taken()
-
-    # --- what nothing explains -------------------------------------------------------------------------
-
-    def _judge(self, seen: Snapshot) -> None:
-        """Have what is left adopted or taken as somebody else's, by policy; the books agree then."""
-        books, floor = self._books, self._books.floor
-        found = self._differences(seen)
-        others = dict(base_of(floor, seen))  # worked out now: no fill may come between
-        cash = floor.base_cash + seen.balance.cash - floor.cash()
-        time = max(floor.time, seen.balance.time)
-        if floor.base is None:
-            self._warn_of_leftovers()
-        for one in found:
-            if self._decide(one) == "adopt":
-                adopted = others.pop(one.symbol)
-                cash += adopted * one.average
-                body = {"strategy": self._who(one), "symbol": one.symbol}
-                body |= {"quantity": str(adopted), "price": str(one.average)}
-                books.put("adopt", body, time)
-        if floor.base is None or found:
-            base = dict(floor.base or {})
-            for symbol, quantity in others.items():
-                base[symbol] = base.get(symbol, ZERO) + quantity
-            held = {symbol: str(quantity) for symbol, quantity in base.items() if quantity}
-            books.put("base", {"holdings": held, "cash": str(cash)}, time)
-        books.put("power", body_of_power(seen.balance, seen.time), time)
-        books.note("checked", {"positions": len(seen.holdings), "working": len(seen.working)})
-
-    def _warn_of_leftovers(self) -> None:
-        """Say which orders of earlier sessions still work: they are nobody's in this one."""
-        for one in foreign_orders(self._books.floor):
-            if is_own(one.client_id):
-                said = (
-                    f"order {one.client_id} of an earlier session still works, and is left alone; cancel it "
-                    "at the broker, or go on with that session"
-                )
-                self._books.note("alarm", {"said": said})
-
-    def _decide(self, one: Difference) -> str:
-        policy = self._policy.positions if one.symbol else self._policy.cash
-        name = self._books.broker.name
-        if policy == "halt":
-            raise Halt(
-                f"{name}: {one}; nothing explains it, so nothing is traded. Set it right at the broker, or "
-                "start with another policy for such differences: adopt, leave"
-            )
-        if policy == "adopt" and self._who(one):
-            self._books.note("alarm", {"said": f"{one}; strategy {self._who(one)} takes it over"})
-            return "adopt"
-        self._books.note("alarm", {"said": f"{one}; booked as somebody else's"})
-        return "leave"
-
-    def _who(self, one: Difference) -> str:
-        """Return the first strategy that trades a symbol; nothing if none does."""
-        return next((n for n, c in self._books.floor.courses.items() if one.symbol in c.tape.lanes), "")
 
     async def _taken(self) -> None:
         """Wait until what was put has been taken."""
