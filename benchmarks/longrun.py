@@ -26,6 +26,7 @@ from openbell.trading.record import Record
 from openbell.trading.saves import Saves
 from openbell.trading.scribe import Scribe
 from openbell.trading.session import Session
+from openbell.trading.summaries import SUMMED, summarise
 
 DAY = 390  #: minutes of a session
 
@@ -88,7 +89,7 @@ def measure_days(days: int, folder: Path, *, trades: bool = True, every: int = 0
 
 
 def measure_resume(days: int, folder: Path) -> dict[str, float]:
-    """Return how long going on takes after a kill at noon of the last day: from a save, and without one."""
+    """Return how long going on after a kill at noon of the last day and `status` take: from a save, and not."""
     with Journal(folder / "journal.db") as journal:
         session = _session(journal, days, folder, every=8)
         session.saves = _saves(session, journal)
@@ -109,6 +110,13 @@ def measure_resume(days: int, folder: Path) -> dict[str, float]:
             best[way] = min(best.get(way, 1e9), time.perf_counter() - began)
             if had != session.moments or again.courses[0].engine.account.cash != _cash(session):
                 raise AssertionError(f"{way}: {had} moments of {session.moments}, or another account")
+        for way in ("save", "whole") * 3:
+            record = _Saveless(journal) if way == "whole" else Record(journal)
+            began = time.perf_counter()
+            summary = summarise(record)
+            best[f"{way} seen"] = min(best.get(f"{way} seen", 1e9), time.perf_counter() - began)
+            if summary.ledgers["s"].account.cash != _cash(session):
+                raise AssertionError(f"{way}: the summary has another account")
         size = max(one.stat().st_size for one in (folder / "saved").iterdir())
         orders = len(journal.of_kind("order"))
     return {
@@ -116,6 +124,8 @@ def measure_resume(days: int, folder: Path) -> dict[str, float]:
         "orders": orders,
         "from_save_s": round(best["save"], 3),
         "whole_s": round(best["whole"], 3),
+        "status_s": round(best["save seen"], 3),
+        "status_whole_s": round(best["whole seen"], 3),
         "save_ms": round(1e3 * took, 1),
         "save_kb": round(size / 1024),
     }
@@ -126,7 +136,7 @@ class _Saveless(Record):
 
     def latest(self, kind: str) -> Any:
         """Return its last event of a kind, but no save."""
-        return None if kind == "saved" else super().latest(kind)
+        return None if kind in {"saved", SUMMED} else super().latest(kind)
 
 
 def _saves(session: Session, journal: Journal) -> Saves:

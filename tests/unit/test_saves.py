@@ -17,9 +17,10 @@ from openbell.storage.journal import Journal
 from openbell.trading import saves as saves_module
 from openbell.trading.continuation import go_on
 from openbell.trading.doubts import Doubts
+from openbell.trading.files import build
 from openbell.trading.freezing import Unfrozen, freeze, thaw
 from openbell.trading.record import Record
-from openbell.trading.saves import Saves, build
+from openbell.trading.saves import Saves
 from openbell.trading.session import Session
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange
@@ -147,7 +148,7 @@ def test_two_files_stay_and_little_is_not_worth_one(tmp_path: Path) -> None:
             session.save()
             session.save()
         assert len(journal.of_kind("saved")) == 5
-        assert len(list((tmp_path / "saved").iterdir())) == 2
+        assert len(list((tmp_path / "saved").glob("*.state"))) == 2
 
 
 def written(text: str) -> ModuleType:

@@ -135,12 +135,12 @@ def show_status(state: str | None) -> Answer:
             rows.append((
                 str(one.folder), one.state, f"{name} (failed)" if failed else name, _when(one.time),
                 f"{equity:,.2f}", f"{ledger.account.cash:,.2f}", str(len(held)), str(working),
-                str(len(ledger.fills)),
+                str(ledger.filled),
             ))  # fmt: skip
             documents.append({
                 "folder": str(one.folder), "state": one.state, "strategy": name, "time": one.time,
                 "equity": equity, "cash": ledger.account.cash, "positions": held, "working_orders": working,
-                "fills": len(ledger.fills), "failed": failed,
+                "fills": ledger.filled, "failed": failed,
             })  # fmt: skip
     titles = ("Session", "State", "Strategy", "Time")
     numbers = ("Equity", "Cash", "Positions", "Working", "Fills")
@@ -154,7 +154,7 @@ def show_status(state: str | None) -> Answer:
 
 def show_orders(state: str | None, *, working: bool) -> Answer:
     """List the orders of every session, the latest last."""
-    seen = read_sessions(state)
+    seen = read_sessions(state, whole=not working)
     rows, documents = [], []
     for folder, name, order in seen.orders():
         if working and not order.open:

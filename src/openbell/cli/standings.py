@@ -12,10 +12,10 @@ from openbell.core.orders import Order
 from openbell.papering import JOURNAL
 from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
-from openbell.trading.continuation import is_unfinished
-from openbell.trading.ledger import Ledger, fold
-from openbell.trading.record import latest_session
+from openbell.trading.ledger import Ledger
+from openbell.trading.record import Record
 from openbell.trading.session import Ending
+from openbell.trading.summaries import ledgers_of, summarise
 
 #: Where sessions keep their journals, by default.
 STATE = Path("state")
@@ -77,8 +77,12 @@ def find_sessions(state: str | None) -> list[Path]:
     return sorted(path.parent for path in root.glob(f"*/{JOURNAL}"))
 
 
-def read_sessions(state: str | None) -> Standings:
+def read_sessions(state: str | None, *, whole: bool = False) -> Standings:
     """Return how the session of a folder stands, or those below it.
+
+    Args:
+        state: The folder; all sessions if None.
+        whole: Whether orders and fills are wanted that ended long ago, for which all of it is read.
 
     Raises:
         ConfigError: The journal of the one that is named cannot be read.
@@ -87,7 +91,7 @@ def read_sessions(state: str | None) -> Standings:
     read, warnings = [], []
     for folder in find_sessions(state):
         try:
-            read.append(_read(folder))
+            read.append(_read(folder, whole=whole))
         except (BadData, ConfigError) as error:
             if state is not None and folder == Path(state):
                 raise
@@ -95,26 +99,18 @@ def read_sessions(state: str | None) -> Standings:
     return Standings(read, warnings)
 
 
-def _read(folder: Path) -> Standing:
+def _read(folder: Path, *, whole: bool) -> Standing:
     with Journal(folder / JOURNAL, read_only=True) as journal:
-        begun, entries = latest_session(journal)
-    prices: dict[str, float] = {}
-    time, state, failed = 0, "begun", {}
-    for entry in entries:
-        time = max(time, entry.time)
-        if entry.kind == "moment":
-            prices.update((row[0], row[6]) for row in entry.body["bars"])
-        elif entry.kind == "session":
-            state = entry.body["state"]
-        elif entry.kind == "failed":
-            failed[entry.strategy] = entry.body["said"]
-    held, ended = is_held(folder), state in {one.value for one in Ending}
+        record = Record(journal)
+        summary = summarise(record)
+        ledgers = ledgers_of(record) if whole else summary.ledgers
+    held, ended = is_held(folder), summary.state in {one.value for one in Ending}
     return Standing(
         folder,
-        state="running" if held else state if ended else "interrupted",
-        time=time,
-        ledgers=fold(entries),
-        prices=prices,
-        failed=failed,
-        can_go_on=begun is not None and is_unfinished(entries) and not held,
+        state="running" if held else summary.state if ended else "interrupted",
+        time=summary.time,
+        ledgers=ledgers,
+        prices=summary.prices,
+        failed=summary.failed,
+        can_go_on=record.begun is not None and not summary.ended and not held,
     )

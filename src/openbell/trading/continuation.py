@@ -11,9 +11,8 @@ from openbell.core.errors import ConfigError, Halt
 from openbell.core.market import as_datetime
 from openbell.storage.journal import Entry
 from openbell.trading.freezing import Unfrozen
-from openbell.trading.record import Record
+from openbell.trading.record import Ending, Record
 from openbell.trading.saves import Saves
-from openbell.trading.session import Ending
 from openbell.utils.logging import get_logger
 
 #: What is told first of two sessions that differ, and in which words: the rest follows from it.

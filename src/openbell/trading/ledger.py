@@ -28,11 +28,12 @@ KINDS = ("strategy", "order", "accepted", "update", "fill", "charge", "action", 
 
 @dataclass(slots=True)
 class Ledger:
-    """One strategy's orders, fills and account."""
+    """One strategy's orders, fills and account; `filled` counts all fills, also those that were let go of."""
 
     account: Account
     orders: dict[int, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    filled: int = 0
 
     def retire(self, before: int) -> None:
         """Let go of what ended before a time in ns: nothing is said of it any more."""
@@ -92,6 +93,7 @@ def _fill(ledger: Ledger, entry: Entry) -> None:
     _known(ledger, fill.order_id, entry).book(fill)
     ledger.account.book_fill(fill)
     ledger.fills.append(fill)
+    ledger.filled += 1
 
 
 def _refused(ledger: Ledger, entry: Entry) -> None:

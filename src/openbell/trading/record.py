@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 from openbell.storage.entries import Entry
 from openbell.storage.journal import Journal
 
 #: Events that a session is begun with; what a journal has before the last of them is of earlier ones.
 BEGUN = "begun"
+
+
+class Ending(StrEnum):
+    """Why a session ended."""
+
+    END_OF_DATA = "end_of_data"  #: there are no more bars
+    STOPPED = "stopped"  #: somebody asked for it, and it can be gone on with
 
 
 class Record:

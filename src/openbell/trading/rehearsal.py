@@ -18,7 +18,7 @@ _INPUTS = (
 #: What neither comes from outside nor follows: it is passed over.
 _ASIDE = (
     "session", "link", "alarm", "checked", "correction", "feed", "snapshot", "lock", "history", "asked",
-    "signal", "saved",
+    "signal", "saved", "summed",
 )  # fmt: skip
 
 

@@ -7,19 +7,16 @@ through again and must say the same, and where a save cannot be used the whole s
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from collections.abc import Collection, Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import openbell
 from openbell.storage.entries import Entry
 from openbell.storage.journal import Journal
 from openbell.trading.doubts import Doubts, modules_of
+from openbell.trading.files import build, put
 from openbell.trading.freezing import Unfrozen, freeze, thaw
 from openbell.trading.record import Record
+from openbell.trading.summaries import write_summary
 from openbell.utils.logging import get_logger
 
 SAVED = "saved"
@@ -50,7 +47,7 @@ class Saves:
         self._modules, self._doubts = modules_of(strategies), Doubts(strategies)
         self._folder = journal.path.parent / "saved"
         self._build = {"openbell": build(), **{f"strategy {name}": one for name, one in code.items()}}
-        self._inputs = 0  # of the last save
+        self._inputs = self._summed = 0  # of the last save, and of the last summary
         self._said = ""
 
     def write(self, state: Any, outside: Mapping[str, object], *, inputs: int, time: int, wall: int) -> bool:
@@ -59,12 +56,14 @@ class Saves:
         Raises:
             Halt: The journal cannot be written.
         """
+        if inputs - self._summed >= self._after:
+            self._sum(inputs, time, wall)
         if inputs - self._inputs < self._after:
             return False
         try:
             data = self._frozen(state, outside)
             digest = hashlib.sha256(data).hexdigest()
-            _put(self._folder / f"{self._journal.last}.state", data)
+            put(self._folder / f"{self._journal.last}.state", data)
         except (Unfrozen, OSError) as error:
             self._say(f"the session's state is not saved: {error}; to go on, all of it is gone through again")
             return False
@@ -75,6 +74,14 @@ class Saves:
         for old in sorted(self._folder.glob("*.state"), key=lambda one: int(one.stem))[:-_KEPT]:
             old.unlink()
         return True
+
+    def _sum(self, inputs: int, time: int, wall: int) -> None:
+        """Keep how all stands for those who ask."""
+        try:
+            write_summary(self._journal, time=time, wall=wall)
+        except (Unfrozen, OSError) as error:
+            self._say(f"how the session stands is not kept: {error}; who asks reads all of its journal")
+        self._summed = inputs
 
     def _frozen(self, state: Any, outside: Mapping[str, object]) -> bytes:
         """Return a state as bytes that can be read again.
@@ -117,34 +124,10 @@ class Saves:
         if hashlib.sha256(data).hexdigest() != saved.body["digest"]:
             raise Unfrozen(f"{path} is not what was written")
         state = thaw(data, outside, self._modules)
-        self._inputs = saved.body["inputs"]
+        self._inputs = self._summed = saved.body["inputs"]
         return state
 
     def _say(self, said: str) -> None:
         if said != self._said:
             self._said = said
             get_logger().warning(said)
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Write a file that is there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-
-
-@cache
-def build() -> str:
-    """Return a hash of what decides how state is kept: this package's code, Python's and numpy's versions."""
-    import numpy as np
-
-    made = hashlib.sha256(f"{sys.version} {np.__version__}".encode())
-    folder = Path(openbell.__file__).parent
-    for file in sorted(folder.rglob("*.py")):
-        made.update(file.relative_to(folder).as_posix().encode())
-        made.update(file.read_bytes())
-    return made.hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 from openbell.core.errors import ConfigError
@@ -19,15 +18,11 @@ from openbell.trading.course import Course
 from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.paperbooks import PaperBooks
+from openbell.trading.record import Ending
 from openbell.trading.records import body_of_action
 from openbell.utils.logging import correlate
 
-
-class Ending(StrEnum):
-    """Why a session ended."""
-
-    END_OF_DATA = "end_of_data"  #: there are no more bars
-    STOPPED = "stopped"  #: somebody asked for it, and it can be gone on with
+__all__ = ["Ending", "Session"]
 
 
 class Session(PaperBooks):
