@@ -15,10 +15,10 @@ from openbell.backtesting import checkpoint
 from openbell.backtesting.aims import Aim, Aims, Require, read_aims
 from openbell.backtesting.folds import Division, Folds, Split, Splitter
 from openbell.backtesting.grid import ADAPTIVE
-from openbell.backtesting.outcome import last_of_sessions
+from openbell.backtesting.outcome import hold, last_of_sessions
 from openbell.backtesting.pieces import FIGURES, measure_columns
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.sweep import Progress, SweepInterrupted, Trials
+from openbell.backtesting.sweep import Progress, SweepInterrupted, Trials, describe
 from openbell.core.costs import Costs
 from openbell.core.errors import ConfigError, Translation
 from openbell.core.ports import Sizer
@@ -27,9 +27,10 @@ from openbell.data.bars import Floats, Series
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.reporting.crossvalidation import Chosen, CrossValidation, Terms
 from openbell.reporting.sweeptable import find_plateau, pick
-from openbell.run.batches import batch_of_trials, ground_of
+from openbell.run.batches import Ground, batch_of_curve, batch_of_trials, draw_some, ground_of
 from openbell.run.counting import count_batches, ledger_path
 from openbell.searching import Course, Search
+from openbell.storage.trialrecords import CROSS, TRAINING
 from openbell.strategies.registry import Form, Found
 from openbell.walking import CHOICES, check_choice
 
@@ -150,14 +151,13 @@ def crossvalidate_plan(
     aims = read_aims(search.objective, search.require, FIGURES)
     panel = run.panel_of(plan, series)
     ends = last_of_sessions(panel.times, panel)
-    times = panel.times[ends if ends[0] == 0 else np.append(0, ends)]
+    marks = ends if ends[0] == 0 else np.append(0, ends)
+    times = panel.times[marks]
     made = division.divide(len(times) - 1)
     trials = draw_all(plan, found, series, replace(search, drawn=len(times)), progress=progress)
     returns = np.ascontiguousarray((trials.values[:, 1:] / trials.values[:, :-1] - 1.0).T)
     span = int(times[0]), int(times[-1])
     year = sessions_per_year(sessions(panel.sessions.calendar, *span), *span)
-    if ledger_path() is not None:
-        _count(plan, found, series, trials, returns, year)
     terms = Terms(
         plan, found.name, len(trials.combinations), aims.objectives[0].name, choose, division.setting, year
     )
@@ -165,7 +165,11 @@ def crossvalidate_plan(
     for split in made.splits:
         with Translation(_in_split(split)):
             chosen.append(_choose(trials, returns, made, split, aims, terms))
-    return CrossValidation(terms, made, chosen, returns=returns, times=times[1:])
+    held = hold(panel, plan.cash)[marks]
+    whole = CrossValidation(terms, made, chosen, returns=returns, marks=times, held=held)
+    if ledger_path() is not None:
+        _count(whole, ground_of(plan, found, series), trials, returns)
+    return whole
 
 
 def _in_split(split: Split) -> Callable[[BaseException, TracebackType | None], ConfigError | None]:
@@ -239,11 +243,14 @@ def _measured(trials: Trials, values: Floats) -> Trials:
     return Trials(trials.combinations, FIGURES, values, trials.done, trials.errors)
 
 
-def _count(
-    plan: Plan, found: Found, series: Sequence[Series], trials: Trials, returns: Floats, year: float
-) -> None:
-    """Count the trials: each combination has been looked at over all of the data."""
-    figures = measure_columns(returns, periods_per_year=year)
-    ground = ground_of(plan, found, series)
-    batch = batch_of_trials(_measured(trials, figures), ground, kind="cross-validation")
-    count_batches([] if batch is None else [batch])
+def _count(whole: CrossValidation, ground: Ground, trials: Trials, returns: Floats) -> None:
+    """Count each combination, which was trained on all of the data, and what came of it as one trial more."""
+    figures = measure_columns(returns, periods_per_year=whole.terms.periods_per_year)
+    drawn = draw_some(trials, lambda rows: (whole.marks, trials.values[list(rows)]), bars=0, quick=True)
+    trained = batch_of_trials(_measured(trials, figures), ground, kind=TRAINING, drawn=drawn)
+    batches = [] if trained is None else [trained]
+    chosen = {"splits": "; ".join(describe(one.parameters) for one in whole.chosen), **whole.terms.setting}
+    tested = batch_of_curve(ground, whole.marks, whole.curve, kind=CROSS, values=chosen)
+    counted = count_batches([*batches, tested])
+    if counted is not None:
+        whole.trial, whole.tried = counted.number, counted.tried

@@ -26,6 +26,7 @@ from openbell.data.panel import Panel
 from openbell.reporting.selection import Rerun
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.sweepfiles import file_name
+from openbell.run.batches import DrawRows
 from openbell.run.counting import count_sweep
 from openbell.searching import Course, Search
 from openbell.strategies.registry import Form, Found
@@ -216,10 +217,19 @@ def search_plan(
             stopped.folder = folder.path if folder is not None and folder.begun else None
         raise
     made.rerun = _rerun(plan, series, course, made.results)
-    count_sweep(made, found=found, series=series, draw=course.draw(), quick=course.is_quick)
+    draw, quick = _drawn_by(course, made)
+    count_sweep(made, found=found, series=series, draw=draw, quick=quick)
     if folder is not None:
         made.write(folder.path)
     return made
+
+
+def _drawn_by(course: Course, sweep: Sweep) -> tuple[DrawRows, bool]:
+    """Return what draws rows of a sweep for the ledger, and whether that takes next to nothing."""
+    results, rerun = sweep.results, sweep.rerun
+    if rerun is not None and (rerun.rows is None or len(rerun.rows) == len(results.done)):
+        return rerun.draw, True
+    return lambda rows: course.draw()([results.combinations[row] for row in rows]), False
 
 
 def _rerun(plan: Plan, series: Sequence[Series], course: Course, results: Trials) -> Rerun:

@@ -8,8 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from openbell import run
 from openbell.backtesting import checkpoint
 from openbell.backtesting.aims import Aim, Require, read_aims
@@ -23,7 +21,6 @@ from openbell.core.errors import ConfigError, Translation, nearest
 from openbell.core.ports import Sizer
 from openbell.core.types import Instrument
 from openbell.data.bars import Floats, Series, Times
-from openbell.portfolio.sketch import sketch_of
 from openbell.reporting.sweep import Manner, Sweep
 from openbell.reporting.walk import Step, WalkForward
 from openbell.reporting.words import date
@@ -31,11 +28,12 @@ from openbell.run.batches import batch_of_trials, draw_some, ground_of
 from openbell.run.counting import count_batches, count_run, ledger_path
 from openbell.run.turns import BOUNDARIES, trade
 from openbell.searching import Course, Search
+from openbell.storage.trialrecords import TRAINING, WALK
 from openbell.strategies.registry import Form, Found
 
 CHOICES = ("plateau", "best")
-#: What a walk-forward's trials are called in the ledger.
-WALK = "walk-forward"
+#: From so many windows on, to draw combinations once more takes next to nothing of the whole.
+MANY_WINDOWS = 50
 
 
 def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a default
@@ -279,17 +277,16 @@ def _count(course: Course, spans: Sequence[Span], sweeps: Sequence[Sweep]) -> No
     How alike they are is known from the first window's, drawn once over all bars and cut to each window.
     """
     ground = ground_of(course.plan, course.found, course.series)
-    drawn = draw_some(sweeps[0].results, course.draw(), quick=course.is_quick, windows=len(spans))
+    results, draw = sweeps[0].results, course.draw()
+
+    def draw_rows(rows: Sequence[int]) -> tuple[Times, Floats]:
+        return draw([results.combinations[row] for row in rows])
+
+    bars, quick = sum(map(len, course.series)), course.is_quick or len(spans) >= MANY_WINDOWS
+    drawn = draw_some(results, draw_rows, bars=bars, quick=quick)
     batches = []
     for span, sweep in zip(spans, sweeps, strict=True):
-        sketch = None if drawn is None else sketch_of(*_between(*drawn, span))
         own = ground._replace(end=span.known)
-        batches.append(batch_of_trials(sweep.results, own, begin=span.begin, sketch=sketch, kind=WALK))
+        mine = None if drawn is None else drawn.between(span.begin, span.known)
+        batches.append(batch_of_trials(sweep.results, own, begin=span.begin, drawn=mine, kind=TRAINING))
     count_batches([batch for batch in batches if batch is not None])
-
-
-def _between(times: Times, curves: Floats, span: Span) -> tuple[Times, Floats]:
-    """Return what of curves lies in a window."""
-    first = 0 if span.begin is None else int(np.searchsorted(times, span.begin))
-    last = int(np.searchsorted(times, span.known, side="right"))
-    return times[first:last], curves[:, first:last]

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def known(path: Path) -> list[str]:
 
 def test_a_backtest_is_a_trial_and_the_same_one_again_is_no_other(trials):
     first = ob.backtest("sma_cross", "AAPL", **YEARS)
-    assert (first.trial, first.tried) == (1, Tried(1, 1.0, 0.0))
+    assert (first.trial, first.tried) == (1, Tried(1, 1.0, 0.0, None, 1))
     other = ob.backtest("sma_cross", "AAPL", parameters={"fast": 20}, **YEARS)
     assert other.tried is not None
     assert (other.trial, other.tried.count) == (2, 2)
@@ -63,12 +64,29 @@ def test_a_sweep_counts_each_combination_and_finds_those_that_were_tried(trials)
     assert known(trials) == ["backtest"] + ["sweep"] * 5
 
 
-def test_both_engines_try_the_same(trials):
+def test_both_engines_try_the_same_and_know_as_much_of_it(trials):
     one = ob.sweep("sma_cross", "AAPL", engine="event", workers=1, **GRID, **YEARS)
-    assert one.tried is not None
-    assert one.tried.independent == 6.0  # too few to be drawn a second time: each counts as independent
+    close_ledgers()
+    trials.unlink()
     other = ob.sweep("sma_cross", "AAPL", engine="compiled", **GRID, **YEARS)
-    assert other.tried == one.tried
+    assert one.tried is not None
+    assert one.tried.independent < 6.0  # it keeps the curves that it has drawn
+    assert other.tried == replace(one.tried, deviation=pytest.approx(one.tried.deviation))
+
+
+def test_a_backtest_says_the_probability_of_overfitting_of_the_choice_it_is_one_of(trials):
+    swept = ob.sweep("sma_cross", "AAPL", **GRID, **YEARS)
+    made = ob.backtest("sma_cross", "AAPL", parameters=dict(swept.best().parameters), **YEARS)
+    assert made.tried is not None
+    assert made.tried.compared == 6
+    assert made.verdict.evidence.overfitting == made.tried.overfitting
+    assert made.tried.overfitting == pytest.approx(swept.verdict.evidence.overfitting, abs=0.25)
+    assert f"after 6 trials, PBO {made.tried.overfitting:.2f}" in str(made.verdict)
+    part = ob.backtest("sma_cross", "AAPL", start="2005-01-01", end="2006-12-31")
+    assert part.tried is not None
+    assert part.tried.count == 7
+    assert part.tried.compared == 1  # over the whole span their stretches are too long to be cut to this one
+    assert "PBO is not known: over these bars the ledger keeps the returns of 1 trial" in part.verdict.detail
 
 
 def test_combinations_that_fail_are_no_trials(trials):
@@ -86,19 +104,61 @@ def test_figures_of_the_trades_alone_count_without_a_ratio(trials):
 def test_a_walk_forward_counts_each_combination_in_each_window_and_itself(trials):
     walked = ob.walkforward("sma_cross", "AAPL", train="2y", test="1y", **GRID, **YEARS)
     windows = len(walked.steps)
-    assert known(trials) == ["walk-forward"] * (6 * windows + 1)
-    assert walked.result.tried is not None
-    # The first window ends before the tests begin: who was chosen on it has seen none of their bars.
-    assert walked.result.trial == walked.result.tried.count == 6 * (windows - 1) + 1
+    assert known(trials) == ["training"] * (6 * windows) + ["walk-forward"]
     again = ob.walkforward("sma_cross", "AAPL", train="2y", test="1y", **GRID, **YEARS)
     assert again.result.tried == walked.result.tried
     assert "of this idea on this data" in repr(again)
+    later = ob.backtest("sma_cross", "AAPL", start="2006-01-01", end="2008-12-31")
+    assert later.tried is not None
+    # The first window ends before this begins: who was chosen on it has seen none of these bars.
+    assert later.trial == later.tried.count == 6 * (windows - 1) + 2
+
+
+def test_the_tests_of_a_walk_forward_were_chosen_from_what_has_looked_at_them(trials):
+    asked: Any = {"train": "2y", "test": "1y", **GRID, **YEARS}
+    first = ob.walkforward("sma_cross", "AAPL", **asked)
+    # What its own windows chose from had not seen the tests.
+    assert (first.result.trial, first.result.tried) == (1, Tried(1, 1.0, 0.0))
+    assert first.result.verdict.evidence.deflated == first.result.verdict.evidence.probabilistic
+    second = ob.walkforward("sma_cross", "AAPL", **(asked | {"choose": "best"}))
+    assert second.result.tried is not None
+    assert (second.result.trial, second.result.tried.count) == (2, 2)
+    ob.sweep("sma_cross", "AAPL", **GRID, start="2007-01-01", end="2008-12-31")
+    third = ob.walkforward("sma_cross", "AAPL", **(asked | {"boundary": "carry"}))
+    assert third.result.tried is not None
+    assert third.result.tried.count == 9
+    assert third.result.verdict.evidence.deflated < third.result.verdict.evidence.probabilistic
+
+
+def test_what_was_trained_alone_is_a_trial_once_it_is_looked_at(trials):
+    ob.crossvalidate("sma_cross", "AAPL", folds=4, test_folds=2, **GRID, **YEARS)
+    assert known(trials) == ["training"] * 6 + ["cross-validation"]
+    ob.sweep("sma_cross", "AAPL", **GRID, **YEARS)
+    walked = ob.walkforward("sma_cross", "AAPL", train="2y", test="1y", **GRID, **YEARS)
+    assert walked.result.tried is not None
+    assert walked.result.tried.count == 6 + 2  # the sweep, the cross-validation and itself
+
+
+def test_a_calendar_with_more_sessions_than_there_are_bars_makes_no_other_ratio(trials):
+    days = pd.date_range("2020-01-01", periods=500, freq="B", tz="UTC")
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(3).normal(0.001, 0.01, 500)))
+    bars = pd.DataFrame({"open": close, "high": close, "low": close, "close": close, "volume": 1e6}, days)
+    table = ob.from_frame(bars, "X", calendar="24/7")
+    swept = ob.sweep("sma_cross", table, **GRID)
+    made = ob.backtest("sma_cross", table, parameters=dict(swept.best().parameters))
+    assert swept.tried is not None
+    assert made.tried is not None
+    assert made.tried.deviation == pytest.approx(swept.tried.deviation)
+    assert made.verdict.evidence.deflated == pytest.approx(swept.verdict.evidence.deflated)
+    with TrialLedger(trials, read_only=True) as ledger:
+        (idea,) = ledger.ideas()
+        assert {row.periods for row in ledger.rows(*idea)} == {len(made.daily_equity) - 1}
 
 
 def test_what_has_seen_other_bars_does_not_count(trials):
     ob.sweep("sma_cross", "AAPL", start="2004-01-01", end="2005-12-31", **GRID)
     later = ob.backtest("sma_cross", "AAPL", start="2006-01-01", end="2007-12-31")
-    assert later.tried == Tried(1, 1.0, 0.0)
+    assert later.tried == Tried(1, 1.0, 0.0, None, 1)
     longer = ob.backtest("sma_cross", "AAPL", start="2005-01-01", end="2007-12-31")
     assert longer.tried is not None
     assert longer.tried.count == 8
@@ -248,14 +308,15 @@ def test_what_may_be_asked_wrongly(trials, monkeypatch):
     assert run("trials", "list").line.startswith("OPENBELL_TRIALS=off keeps no ledger of trials")
 
 
-def test_a_sample_is_one_in_fifty_from_eight_to_thirty_two():
-    assert len(sample_of(10_000, quick=True)) == 32
-    assert len(sample_of(1_000, quick=True)) == 20
-    assert len(sample_of(100, quick=True)) == 8
-    assert sample_of(3, quick=True) == [0, 1, 2]
-    assert sample_of(399, quick=False) == []
-    assert len(sample_of(400, quick=False)) == 8
-    assert sample_of(500, quick=False) == sample_of(500, quick=False)
+def test_a_sample_is_large_where_it_is_quick_and_else_one_in_fifty():
+    assert len(sample_of(10_000, bars=3_000, quick=True)) == 128
+    assert len(sample_of(10_000, bars=100_000, quick=True)) == 20
+    assert len(sample_of(10_000, bars=10_000_000, quick=True)) == 8
+    assert sample_of(3, bars=3_000, quick=True) == [0, 1, 2]
+    assert sample_of(399, bars=0, quick=False) == []
+    assert len(sample_of(400, bars=0, quick=False)) == 8
+    assert len(sample_of(10_000, bars=0, quick=False)) == 32
+    assert sample_of(500, bars=0, quick=False) == sample_of(500, bars=0, quick=False)
 
 
 def test_this_test_has_a_ledger_of_its_own(trials, here):

@@ -6,9 +6,13 @@ from scipy import stats
 
 from openbell.portfolio.benchmark_metrics import lead
 from openbell.portfolio.evidence import CONFIDENCE, Standing, weigh
-from openbell.portfolio.overfitting import overfitting_probability
 from openbell.portfolio.reality import Superiority
-from openbell.portfolio.significance import deflated_sharpe, minimum_track_record, moments_of
+from openbell.portfolio.significance import (
+    deflated_sharpe,
+    minimum_track_record,
+    moments_of,
+    probabilistic_sharpe,
+)
 from openbell.portfolio.tried import Tried
 
 RNG = np.random.default_rng(11)
@@ -53,11 +57,20 @@ def test_a_large_gain_is_more_than_luck_until_it_is_the_best_of_many():
 
 
 def test_a_choice_of_noise_is_luck_however_good_it_looks():
-    noise = RNG.normal(0.0, 0.01, (640, 6))
-    overfit = overfitting_probability(noise, parts=8)
-    worse = overfit._replace(probability=0.5)
-    assert weigh(record(0.08), overfitting=worse).standing is Standing.LUCK
-    assert weigh(record(0.08), overfitting=overfit._replace(probability=0.49)).standing is Standing.SUPPORTED
+    assert weigh(record(0.08), overfitting=0.5).standing is Standing.LUCK
+    assert weigh(record(0.08), overfitting=0.49).standing is Standing.SUPPORTED
+
+
+def test_what_the_ledger_knows_of_the_choice_counts_unless_more_is_known():
+    tried = Tried(9, 1.0, 0.0, 0.7, 9)
+    assert weigh(record(0.08), tried=tried).standing is Standing.LUCK
+    assert weigh(record(0.08), tried=tried, overfitting=0.2).overfitting == 0.2
+
+
+def test_a_hurdle_can_be_given():
+    found = weigh(record(0.08), tried=Tried(9, 9.0, 0.01), hurdle=0.07)
+    assert found.hurdle == 0.07
+    assert found.deflated == probabilistic_sharpe(moments_of(record(0.08)), against=0.07)
 
 
 def test_more_than_luck_is_not_yet_better_than_the_benchmark():

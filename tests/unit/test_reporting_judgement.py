@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from openbell.portfolio.evidence import Standing, weigh
-from openbell.portfolio.overfitting import Overfitting
 from openbell.portfolio.reality import Superiority
 from openbell.portfolio.tried import Tried
 from openbell.reporting.judgement import UNSOUND, Judgement, judge
@@ -14,16 +13,11 @@ from openbell.reporting.notices import Notice
 RNG = np.random.default_rng(3)
 DAYS = RNG.normal(0.0, 1.0, 2520)
 DAYS = (DAYS - DAYS.mean()) / DAYS.std(ddof=1)
-NOISE = np.array([-0.4, 0.1])
 
 
 def record(yearly: float) -> np.ndarray:
     """Return ten years of returns with exactly this yearly Sharpe ratio."""
     return 0.01 * (DAYS + yearly / math.sqrt(252))
-
-
-def split(probability: float) -> Overfitting:
-    return Overfitting(probability, NOISE, NOISE, NOISE, 0.0, 0.5)
 
 
 def said(yearly: float, *findings: Notice, **known) -> Judgement:
@@ -32,7 +26,7 @@ def said(yearly: float, *findings: Notice, **known) -> Judgement:
 
 
 def test_luck_is_said_with_the_ratio_after_all_trials():
-    found = said(0.9, tried=Tried(214, 31.0, 0.03), overfitting=split(0.62))
+    found = said(0.9, tried=Tried(214, 31.0, 0.03), overfitting=0.62)
     assert str(found) == found.text
     assert found.text.startswith("Not distinguishable from luck: deflated Sharpe ratio 0.")
     assert found.text.endswith(" after 214 trials, PBO 0.62.")
@@ -44,7 +38,7 @@ def test_luck_is_said_with_the_ratio_after_all_trials():
 
 
 def test_a_gain_may_be_more_than_luck_and_the_choice_not():
-    found = said(2.0, tried=Tried(11, 5.0, 0.01), overfitting=split(0.63))
+    found = said(2.0, tried=Tried(11, 5.0, 0.01), overfitting=0.63)
     assert found.standing == Standing.LUCK
     assert found.text == (
         "The choice was luck, PBO 0.63, though not what all have in common: "

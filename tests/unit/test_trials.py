@@ -16,9 +16,19 @@ from hypothesis import strategies as st
 
 from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
-from openbell.portfolio.sketch import sketch_of
-from openbell.storage import trials as ledgers
-from openbell.storage.trialrecords import Batch, Seen, is_new, sum_up
+from openbell.portfolio.sketch import courses_of
+from openbell.storage import trialfile
+from openbell.storage.schema import migrate
+from openbell.storage.trialrecords import (
+    CROSS,
+    MIGRATIONS,
+    TRAINING,
+    WALK,
+    Batch,
+    Seen,
+    is_new,
+    sum_up,
+)
 from openbell.storage.trials import TrialLedger
 
 DAYS = (14_000 + np.arange(401)) * NANOS_PER_DAY
@@ -34,7 +44,7 @@ def batch(*numbers: int, kind: str = "backtest", first: int = 0, last: int = 400
         kind, "cross (a.py)", "AAPL 1d bundled", int(DAYS[first]), int(DAYS[last]), last - first,
         json.dumps({"names": ["fast"], "values": [list(range(1000))]}),
         np.array(numbers, np.int32)[:, None], np.array(numbers, np.uint64) * 7919 + first,
-        SHARPES[list(numbers)], sketch_of(DAYS[first : last + 1], grown), note,
+        SHARPES[list(numbers)], courses_of(DAYS[first : last + 1], grown), note,
     )  # fmt: skip
 
 
@@ -213,7 +223,7 @@ def test_a_process_killed_in_the_middle_leaves_what_was_whole(path: Path) -> Non
 
 
 def test_who_waits_too_long_says_so_and_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledgers, "_PATIENCE", 0.01)
+    monkeypatch.setattr(trialfile, "PATIENCE", 0.01)
     with TrialLedger(path) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(ConfigError, match=r"trials\.db' cannot be used \(database is locked\)"):
@@ -252,7 +262,7 @@ def test_a_ledger_of_a_later_version_is_refused(path: Path) -> None:
     TrialLedger(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(ConfigError, match="has schema 99, and this Openbell knows 1; update Openbell"):
+    with pytest.raises(ConfigError, match="has schema 99, and this Openbell knows 2; update Openbell"):
         TrialLedger(path)
 
 
@@ -282,7 +292,44 @@ def test_a_file_system_without_links(path: Path, monkeypatch: pytest.MonkeyPatch
         assert ledger.record(batch(1), wall=1).tried.count == 1
     late = path.with_name("late.db")
     late.write_bytes(path.read_bytes())
-    with TrialLedger(path) as ledger:
-        ledger.path = late
-        ledger._put(path)  # another process was quicker: its file stays
+    trialfile.put(path, late)  # another process was quicker: its file stays
     assert path.exists()
+
+
+def test_a_ledger_of_the_first_version_is_read_as_it_is_and_brought_up_to_date(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, path, steps=MIGRATIONS[:1])
+    with TrialLedger(path, read_only=True) as ledger:
+        assert ledger.ideas() == []
+    with TrialLedger(path) as ledger:
+        assert ledger.record(batch(1), wall=1).tried.compared == 1
+    with closing(sqlite3.connect(path)) as connection:
+        for attack in ("UPDATE course SET rows = 0", "DELETE FROM course"):
+            with pytest.raises(sqlite3.IntegrityError, match="never"):
+                connection.execute(attack)
+
+
+def test_the_choice_among_trials_is_compared_over_the_bars_of_the_last(path: Path) -> None:
+    with TrialLedger(path) as ledger:
+        for number in range(1, 4):
+            few = ledger.record(batch(number), wall=number).tried
+        assert (few.overfitting, few.compared) == (None, 3)
+        tried = ledger.record(batch(4), wall=4).tried
+        assert tried.compared == 4
+        assert tried.overfitting is not None
+        assert 0.0 <= tried.overfitting <= 1.0
+        part = ledger.record(batch(5, first=100, last=300), wall=5).tried
+        assert (part.count, part.overfitting, part.compared) == (5, None, 1)
+        ledger.record(batch(6, kind=TRAINING), wall=6)
+        assert ledger.record(batch(4), wall=7).tried.compared == 4
+
+
+def test_what_was_trained_has_not_seen_the_tests(path: Path) -> None:
+    with TrialLedger(path) as ledger:
+        ledger.record(batch(1, 2, 3, kind=TRAINING), wall=1)
+        walked = ledger.record(batch(9, kind=WALK), wall=2)
+        assert (walked.number, walked.tried.count, walked.tried.compared) == (1, 1, 0)
+        assert ledger.record(batch(1, 2, kind="sweep"), wall=3).tried.count == 6
+        assert ledger.record(batch(8, kind=CROSS), wall=4).tried.count == 4
+        assert ledger.record(batch(2, 3, kind=TRAINING), wall=5).tried.count == 7  # nothing new

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from openbell.core.errors import BadData
 from openbell.portfolio.benchmark_metrics import lead
-from openbell.portfolio.overfitting import Overfitting
 from openbell.portfolio.reality import Superiority
 from openbell.portfolio.significance import (
-    deflated_sharpe,
     expected_maximum,
     minimum_track_record,
     moments_of,
@@ -47,7 +45,7 @@ class Evidence:
     length: int  #: returns
     sharpe: float = math.nan
     probabilistic: float = math.nan  #: probability that the true ratio is above 0, of one trial
-    deflated: float = math.nan  #: the same of the best of all that were tried
+    deflated: float = math.nan  #: that it is above the hurdle: Bailey and López de Prado (2014)
     hurdle: float = math.nan  #: the ratio that the best of as many worthless ones is expected to have
     needed: float = math.nan  #: returns that it takes to be sure that it is above the hurdle; may be infinite
     ahead: float | None = None  #: probability that its true ratio is above the benchmark's
@@ -75,8 +73,9 @@ def weigh(
     benchmark: Floats | None = None,
     *,
     tried: Tried | None = None,
-    overfitting: Overfitting | None = None,
+    overfitting: float | None = None,
     superiority: Superiority | None = None,
+    hurdle: float | None = None,
 ) -> Evidence:
     """Return what returns are evidence of.
 
@@ -84,21 +83,23 @@ def weigh(
         returns: (n,) of each period.
         benchmark: (n,) what the benchmark returned in the same periods.
         tried: What was tried before this one was shown; None is not known, and counts as one trial.
-        overfitting: Of the trials that this one was chosen from.
+        overfitting: The probability of backtest overfitting of the trials that this one was chosen from; None
+            is what `tried` knows of it.
         superiority: Of the same trials against the benchmark.
+        hurdle: The Sharpe ratio of a period that luck is expected to have; None is that of `tried`.
     """
-    chosen = overfitting.probability if overfitting is not None else None
+    chosen = tried.overfitting if overfitting is None and tried is not None else overfitting
     try:
         moments = moments_of(returns)
     except BadData:  # too few, none that vary, or an account that was wiped out
         return Evidence(len(returns), tried=tried, overfitting=chosen, superiority=superiority)
-    trials, deviation = (tried.independent, tried.deviation) if tried is not None else (1.0, 0.0)
-    hurdle = expected_maximum(trials, deviation)
+    if hurdle is None:
+        hurdle = 0.0 if tried is None else expected_maximum(tried.independent, tried.deviation)
     return Evidence(
         moments.length,
         moments.sharpe,
         probabilistic_sharpe(moments),
-        deflated_sharpe(moments, trials=trials, deviation=deviation),
+        probabilistic_sharpe(moments, against=hurdle),
         hurdle,
         minimum_track_record(moments, against=hurdle, confidence=CONFIDENCE),
         _known(lead(returns, benchmark)) if benchmark is not None else None,

@@ -13,6 +13,12 @@ from openbell.core.errors import BadData, ConfigError
 
 Floats = NDArray[np.float64]
 
+#: Of fewer trials there is not much of a choice.
+FEWEST_TRIALS = 4
+#: A part of a split must have so many returns, that a Sharpe ratio of it means something.
+FEWEST_IN_PART = 20
+MOST_PARTS = 16
+
 #: A Sharpe ratio of a period beyond this is no ratio: the returns do not vary, but for rounding.
 _MOST = 1e6
 _AT_ONCE = 4_000_000  #: ratios that are held at a time
@@ -33,6 +39,11 @@ class Overfitting(NamedTuple):
     outside: Floats
     degradation: float
     loss: float
+
+
+def parts_of(periods: int) -> int:
+    """Return into how many parts so many returns are to be cut; 0 where they are too few for two."""
+    return min(MOST_PARTS, 2 * (periods // (2 * FEWEST_IN_PART)))
 
 
 def sharpe_of_columns(returns: Floats) -> Floats:

@@ -21,11 +21,16 @@ class Tried:
         independent: How many independent ones they are worth, from 1 to `count`.
         deviation: The standard deviation of their Sharpe ratios of one period, not annualised; 0 where fewer
             than two of them have one.
+        overfitting: The probability of backtest overfitting of the choice among them; None where the returns
+            of too few are known.
+        compared: How many of them that is made of.
     """
 
     count: int
     independent: float
     deviation: float
+    overfitting: float | None = None
+    compared: int = 0
 
 
 def tried_of(sharpes: Floats, returns: Floats | None = None) -> Tried:

@@ -15,12 +15,22 @@ from openbell.backtesting.folds import Folds
 from openbell.backtesting.pieces import FIGURES, measure_columns
 from openbell.backtesting.plan import Plan
 from openbell.data.bars import Floats, Times
+from openbell.portfolio.evidence import weigh
+from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.overfitting import FEWEST_TRIALS
+from openbell.portfolio.tried import Tried
 from openbell.reporting import place, words
+from openbell.reporting.credibility import WITHOUT_COSTS
+from openbell.reporting.holdout import withheld
+from openbell.reporting.judgement import Judgement, judge
+from openbell.reporting.trialcount import numbered
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FILE, PAGE = "crossvalidation.json", "crossvalidation.html"
+#: Fewer splits than this say little about what choosing is worth.
+FEWEST_SPLITS = 10
 #: The quantiles of the paths.
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -52,7 +62,14 @@ class CrossValidation:
     """Splits and paths. A path has one test of each fold, so that it is as long as the data."""
 
     def __init__(
-        self, terms: Terms, folds: Folds, chosen: Sequence[Chosen], *, returns: Floats, times: Times
+        self,
+        terms: Terms,
+        folds: Folds,
+        chosen: Sequence[Chosen],
+        *,
+        returns: Floats,
+        marks: Times,
+        held: Floats,
     ) -> None:
         """Take what was chosen.
 
@@ -61,11 +78,15 @@ class CrossValidation:
             folds: How the sessions were divided.
             chosen: What each split chose, in their order.
             returns: (sessions, combinations) of each combination.
-            times: (sessions,) when each ends, ns UTC.
+            marks: (sessions + 1,) when the first begins and when each ends, ns UTC.
+            held: (sessions + 1,) what holding what is traded was worth then.
         """
-        self.terms, self.folds, self.chosen, self.times = terms, folds, list(chosen), times
+        self.terms, self.folds, self.chosen = terms, folds, list(chosen)
         self.plan, self.trials, self.objective = terms.plan, terms.trials, terms.objective
-        self._returns = returns
+        self.marks, self.times = marks, marks[1:]
+        self.trial = 0  #: its number among what was tried of this idea on these data; 0: not known
+        self.tried: Tried | None = None  #: what has looked at the tests, this included; None: not known
+        self._returns, self._held = returns, held
 
     @cached_property
     def paths(self) -> Floats:
@@ -86,6 +107,36 @@ class CrossValidation:
     def sharpe(self) -> Floats:
         """(paths,) the Sharpe ratio of each path."""
         return self.path_figures["sharpe"]
+
+    @cached_property
+    def middle(self) -> int:
+        """The path in the middle, by the Sharpe ratio; of an even number the worse one."""
+        ratios = np.nan_to_num(self.sharpe, nan=0.0)  # who never traded has gained nothing
+        return int(np.argsort(ratios, kind="stable")[(len(ratios) - 1) // 2])
+
+    @cached_property
+    def curve(self) -> Floats:
+        """(sessions + 1,) the growth of 1 on the path in the middle."""
+        grown: Floats = np.cumprod(np.append(1.0, 1.0 + self.paths[self.middle]))
+        return grown
+
+    @cached_property
+    def verdict(self) -> Judgement:
+        """What the path in the middle is evidence of, after all that has looked at the tests.
+
+        Its probability of overfitting is `below_median`, where there are enough splits and combinations.
+        """
+        known = self.trials >= FEWEST_TRIALS and len(self.chosen) >= FEWEST_SPLITS
+        evidence = weigh(
+            self.paths[self.middle],
+            simple_returns(self._held),
+            tried=self.tried,
+            overfitting=self.below_median if known else None,
+        )
+        symbols = self.plan.symbols
+        held = symbols[0] if len(symbols) == 1 else f"all {len(symbols)} in equal parts"
+        free = [WITHOUT_COSTS] if self.plan.costs.free else []
+        return judge(evidence, self.terms.periods_per_year, against=f"holding {held}", findings=free)
 
     @property
     def below_median(self) -> float:
@@ -131,8 +182,11 @@ class CrossValidation:
         )
         spread = f", standard deviation {sharpe.std(ddof=1):.2f}" if paths > 1 else ""
         course = f"between {low} and {high}, {middle} in the middle{spread}" if paths > 1 else middle
+        trial = numbered(self.trial, self.tried) if self.tried is not None and self.trial else ""
         return [
             first,
+            f"verdict on the path in the middle: {str(self.verdict).rstrip('.')}",
+            *(line for line in (trial, withheld(self.plan)) if line),
             f"Sharpe ratio of the {'paths' if paths > 1 else 'path'}: {course}",
             f"{int(np.sum(self.path_figures['total_return'] < 0.0))} of {paths} lost money",
             f"Sharpe ratio where parameters were chosen {inside} on average, in the tests {outside}",
@@ -149,6 +203,7 @@ class CrossValidation:
             "choose": self.terms.choose,
             "objective": self.objective,
             "trials": self.trials,
+            "verdict": self.verdict.as_json(),
             "below_median": self.below_median,
             "quantiles": list(QUANTILES),
             "paths": {

@@ -9,6 +9,7 @@ import numpy as np
 
 from openbell.reporting.crossvalidation import QUANTILES, CrossValidation
 from openbell.reporting.html import charts, palette
+from openbell.reporting.html.headline import judged
 from openbell.reporting.html.markup import Cell, Column, chart, definitions, section, table
 from openbell.reporting.html.page import whole
 from openbell.reporting.html.points import numbers, thin
@@ -32,11 +33,11 @@ def render(made: CrossValidation) -> str:
     if len(made.paths) > 1:
         figures["sharpe"] = _sharpe(made)
     title = f"{made.terms.name} on {made.plan.traded}: cross-validation"
-    first, *others = made.words()
+    first, _, *others = made.words()
     badge = "<p class='badge'>Without costs</p>" if made.plan.costs.free else ""
     header = (
         f"<header><p class='eyebrow'>Openbell cross-validation</p><h1>{escape(title)}</h1>"
-        f"<p class='facts-line'>{escape(first)}.</p>{badge}"
+        f"{judged(made.verdict.as_json())}<p class='facts-line'>{escape(first)}.</p>{badge}"
         + "".join(f"<p class='verdict'>{escape(capitalised(line))}.</p>" for line in others)
         + "<p class='costs'>Each combination is run once over all of the data and its returns are divided by "
         "fold: what is held where a fold begins was bought before it.</p></header>\n"
@@ -100,7 +101,7 @@ def _paths(made: CrossValidation) -> charts.Figure:
     """Return the growth of the paths, the middle one in front."""
     grown = np.cumprod(1.0 + made.paths, axis=1)
     order = np.argsort(made.sharpe, kind="stable")
-    middle = int(order[len(order) // 2])
+    middle = made.middle
     picked = (
         order if len(order) <= _MOST_PATHS else order[np.linspace(0, len(order) - 1, _MOST_PATHS).astype(int)]
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from openbell.portfolio.evidence import CONFIDENCE, Evidence, Standing
+from openbell.portfolio.overfitting import FEWEST_IN_PART, FEWEST_TRIALS
 from openbell.reporting.html.headline import benchmark_name
 from openbell.reporting.notices import LOOK_AHEAD, Notice
 from openbell.reporting.result import Result
@@ -153,8 +154,23 @@ def _grounds(e: Evidence, year: float, against: str, standing: str) -> Iterator[
             "The best in one half of the sample was below the median in the other in "
             f"{percent(e.overfitting)} of the splits."
         )
+    yield from _compared(e)
     if e.ahead is not None and standing not in (Standing.BENCHMARK, Standing.SUPPORTED):
         yield (f"The probability that its Sharpe ratio is above that of {against} is {_chance(e.ahead)}.")
+
+
+def _compared(e: Evidence) -> Iterator[str]:
+    """Yield which trials the ledger's probability of overfitting is made of, or why there is none."""
+    if e.tried is None or not e.tried.compared or e.tried.count < 2:
+        return
+    kept = count(e.tried.compared, "trial")
+    if e.overfitting is None:
+        yield (
+            f"PBO is not known: over these bars the ledger keeps the returns of {kept}, and "
+            f"{FEWEST_TRIALS} trials with {2 * FEWEST_IN_PART} returns or more are needed."
+        )
+    elif e.overfitting == e.tried.overfitting and e.tried.compared < e.tried.count:
+        yield f"PBO is of {e.tried.compared:,} of the trials, whose returns the ledger keeps."
 
 
 def _chance(value: float) -> str:

@@ -13,7 +13,12 @@ from openbell.core.errors import ConfigError
 from openbell.data.bars import Floats, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.portfolio.evidence import Evidence, weigh
-from openbell.portfolio.overfitting import Overfitting, overfitting_probability
+from openbell.portfolio.overfitting import (
+    FEWEST_IN_PART,
+    FEWEST_TRIALS,
+    overfitting_probability,
+    parts_of,
+)
 from openbell.portfolio.reality import Superiority, superiority
 from openbell.portfolio.tried import Tried, tried_of
 from openbell.reporting.credibility import WITHOUT_COSTS
@@ -27,11 +32,6 @@ if TYPE_CHECKING:  # it asks for the verdict
 MOST_BARS = 4_000_000
 #: More combinations than this make the tests slower and no surer.
 MOST_DRAWN = 1_000
-#: Of fewer there is not much of a choice.
-FEWEST_DRAWN = 4
-#: A part of a split must have so many returns, that a Sharpe ratio of it means something.
-FEWEST_IN_PART = 20
-MOST_PARTS = 16
 #: Resamples of the test against the benchmark: a p-value of 0.05 is known to about 0.01.
 DRAWS = 500
 #: Returns that the tests need.
@@ -124,12 +124,11 @@ def tried_here(sweep: Sweep, drawn: Drawn) -> Tried:
 
 def _weigh(drawn: Drawn, tried: Tried) -> Evidence:
     """Return the evidence, with the tests of a choice where there was one."""
-    overfit: Overfitting | None = None
+    overfit: float | None = None
     better: Superiority | None = None
     periods, chosen = drawn.returns.shape
-    if chosen >= FEWEST_DRAWN:
-        parts = min(MOST_PARTS, 2 * (periods // (2 * FEWEST_IN_PART)))
-        overfit = overfitting_probability(drawn.returns, parts=parts)
+    if chosen >= FEWEST_TRIALS:
+        overfit = overfitting_probability(drawn.returns, parts=parts_of(periods)).probability
         better = superiority(_excess(drawn), draws=DRAWS)
     return weigh(drawn.best, drawn.benchmark, tried=tried, overfitting=overfit, superiority=better)
 
@@ -149,8 +148,8 @@ def _excess(drawn: Drawn) -> Floats:
 def _told(sweep: Sweep, drawn: Drawn) -> str:
     """Return what the tests of the choice were made of, where that is not all of it."""
     chosen = drawn.returns.shape[1]
-    if chosen < FEWEST_DRAWN:
-        return f"PBO and the test against the benchmark need {FEWEST_DRAWN} combinations or more."
+    if chosen < FEWEST_TRIALS:
+        return f"PBO and the test against the benchmark need {FEWEST_TRIALS} combinations or more."
     if chosen < sweep.trials - sweep.failed:
         return (
             f"PBO and the test against the benchmark are of {chosen:,} of the combinations, drawn at random."

@@ -69,7 +69,11 @@ def restore_trial(result: Result, folder: Path) -> None:
         return
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
-        tried = Tried(int(known["count"]), float(known["independent"]), float(known["deviation"]))
+        overfitting = known.get("overfitting")  # which no run had before it was known
+        tried = Tried(
+            int(known["count"]), float(known["independent"]), float(known["deviation"]),
+            None if overfitting is None else float(overfitting), int(known.get("compared", 0)),
+        )  # fmt: skip
         result.trial, result.tried = int(known["trial"]), tried
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(

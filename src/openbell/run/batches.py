@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.sweep import Draw, Trials
+from openbell.backtesting.sweep import Trials
 from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import sessions, sessions_per_year
 from openbell.portfolio import metrics
-from openbell.portfolio.sketch import Sketch, sketch_of
+from openbell.portfolio.sketch import Courses, courses_of
 from openbell.reporting.result import Result
 from openbell.run.prices import FILES
 from openbell.storage.trialrecords import Batch
@@ -26,13 +26,33 @@ from openbell.strategies.registry import Found
 
 #: The provider of data that were a table of the caller's.
 CALLER = "caller"
-#: How many combinations of a sweep are drawn, to know how alike they are.
-FEWEST_DRAWN, MOST_DRAWN = 8, 32
-#: One in so many is drawn.
+#: How many combinations of a search are drawn, to know how alike they are and what choosing is worth.
+FEWEST_DRAWN, MOST_DRAWN = 8, 128
+#: The bars that compiled code goes over again for that, in half a second or so.
+MOST_BARS = 2_000_000
+#: Where drawing is slow, one in so many is drawn.
 _SHARE = 50
 #: More symbols than this are shown by their number and a digest.
 _SHOWN = 8
 _EXAMPLES = "openbell.strategies."
+
+
+#: Returns moments, ns UTC, and what rows of a search were worth there, (rows, marks).
+DrawRows = Callable[[Sequence[int]], tuple[Times, Floats]]
+
+
+class Drawn(NamedTuple):
+    """Rows of a search, and their curves."""
+
+    rows: NDArray[np.int64]
+    times: Times
+    curves: Floats  #: (rows, marks)
+
+    def between(self, first: int | None, last: int) -> Drawn:
+        """Return what of them lies between two moments, ns UTC."""
+        begin = 0 if first is None else int(np.searchsorted(self.times, first))
+        end = int(np.searchsorted(self.times, last, side="right"))
+        return Drawn(self.rows, self.times[begin:end], self.curves[:, begin:end])
 
 
 class Ground(NamedTuple):
@@ -45,6 +65,7 @@ class Ground(NamedTuple):
     base: int  #: what decides a trial beside its parameters and its span
     parameters: Mapping[str, Any]  #: those that are not varied, defaults included
     calendar: str
+    known: Sequence[Times]  #: of each series, when its bars are known
 
     @property
     def key(self) -> int:
@@ -68,6 +89,7 @@ def ground_of(plan: Plan, found: Found, series: Sequence[Series]) -> Ground:
         _hash(json.dumps(decides, sort_keys=True, default=str)),
         {**found.parameters(), **found.make(plan.parameters).values()},
         series[0].source.calendar,
+        [one.known for one in series],
     )
 
 
@@ -76,16 +98,39 @@ def batch_of_run(
 ) -> Batch:
     """Return what the ledger keeps of a run; arguments as of `count_run`."""
     ground = ground_of(result.plan, result.found, result.outcome.panel.series)
-    ground = _begun(ground, result.plan.begin)
     values = {**ground.parameters, **(chosen or {})}
-    curve = result.daily_equity
+    return batch_of_curve(
+        _begun(ground, result.plan.begin), result.daily_times, result.daily_equity, kind=kind, values=values,
+        note=note,
+    )  # fmt: skip
+
+
+def batch_of_curve(
+    ground: Ground,
+    times: Times,
+    curve: Floats,
+    *,
+    kind: str,
+    values: Mapping[str, Any],
+    note: str = "",
+) -> Batch:
+    """Return what the ledger keeps of one curve.
+
+    Args:
+        ground: Its idea and its data.
+        times: (marks,) ns UTC.
+        curve: (marks,) equity.
+        kind: What made it.
+        values: What decided it.
+        note: What came out, of a holdout that was opened.
+    """
     key = np.array([ground.key], np.uint64)
     for name, value in values.items():
         key += _hash_of(name, value)
     return Batch(
         kind, ground.idea, ground.place, ground.begin, ground.end, max(len(curve) - 1, 1),
         _parameters(values, {}), np.zeros((1, len(values)), np.int32), key,
-        np.array([_ratio(curve)]), sketch_of(result.daily_times, curve[None, :]), note,
+        np.array([_ratio(curve)]), courses_of(times, curve[None, :]), note,
     )  # fmt: skip
 
 
@@ -94,7 +139,7 @@ def batch_of_trials(
     ground: Ground,
     *,
     begin: int | None = None,
-    sketch: Sketch | None = None,
+    drawn: Drawn | None = None,
     kind: str = "sweep",
 ) -> Batch | None:
     """Return what the ledger keeps of those combinations that have figures; None where none has.
@@ -103,7 +148,7 @@ def batch_of_trials(
         trials: The combinations and their figures.
         ground: What they have in common.
         begin: As of a plan.
-        sketch: Of some of them; None counts each as independent.
+        drawn: The curves of some of them; None counts each as independent.
         kind: What made them.
     """
     rows = _measured(trials)
@@ -112,41 +157,55 @@ def batch_of_trials(
     ground = _begun(ground, begin)
     tried = trials.combinations
     fixed = {name: value for name, value in ground.parameters.items() if name not in tried.names}
-    periods, year = _periods(ground)
+    year = sessions_per_year(sessions(ground.calendar, ground.begin, ground.end), ground.begin, ground.end)
     ratios = np.full(len(rows), math.nan)
     if "sharpe" in trials.measures:
         ratios = trials.values[rows, trials.measures.index("sharpe")] / math.sqrt(year)
     codes = np.hstack([tried.codes[rows], np.zeros((len(rows), len(fixed)), np.int32)])
     varied = dict(zip(tried.names, tried.values, strict=True))
     return Batch(
-        kind, ground.idea, ground.place, ground.begin, ground.end, periods, _parameters(fixed, varied), codes,
-        _keys(trials, rows, ground, fixed), ratios, sketch,
+        kind, ground.idea, ground.place, ground.begin, ground.end, _periods(ground),
+        _parameters(fixed, varied), codes, _keys(trials, rows, ground, fixed), ratios, _courses(drawn, rows),
     )  # fmt: skip
 
 
-def sample_of(count: int, *, quick: bool) -> list[int]:
-    """Return which of so many combinations are drawn: one in fifty, from 8 to 32, the same each time.
+def sample_of(count: int, *, bars: int, quick: bool) -> list[int]:
+    """Return which of so many combinations are drawn, the same each time.
 
-    Where that is not quick, and fewer than eight would be one in fifty, none is.
+    Where it is quick they are up to 128, as long as they go over no more than two million bars; else one in
+    fifty, and none where that is fewer than eight.
     """
-    size = min(max(count // _SHARE, FEWEST_DRAWN), MOST_DRAWN, count)
-    if not quick and size * _SHARE > count:
-        return []
+    if quick:
+        size = min(max(MOST_BARS // max(bars, 1), FEWEST_DRAWN), MOST_DRAWN, count)
+    else:
+        size = min(count // _SHARE, MOST_DRAWN // 4)
+        size = size if size >= FEWEST_DRAWN else 0
     return sorted(random.Random(count).sample(range(count), size))
 
 
-def draw_some(trials: Trials, draw: Draw, *, quick: bool, windows: int = 1) -> tuple[Times, Floats] | None:
-    """Return the moments and the curves of a sample of combinations; None where there is no time for it.
+def draw_some(trials: Trials, draw: DrawRows, *, bars: int, quick: bool) -> Drawn | None:
+    """Return the curves of a sample of those that have figures; None where there is no time for it.
 
     Args:
         trials: The combinations.
-        draw: Draws them.
+        draw: Draws rows of them.
+        bars: That are gone over for one.
         quick: Whether that takes next to nothing; else few are drawn, and those of a large search alone.
-        windows: In how many windows each is tried.
     """
     rows = _measured(trials)
-    picked = sample_of(len(rows), quick=quick or windows >= _SHARE)
-    return draw([trials.combinations[int(rows[at])] for at in picked]) if picked else None
+    picked = rows[sample_of(len(rows), bars=bars, quick=quick)]
+    return Drawn(picked, *draw(picked.tolist())) if len(picked) else None
+
+
+def _courses(drawn: Drawn | None, rows: NDArray[np.int64]) -> Courses | None:
+    """Return the courses of what was drawn, by their places among the rows that are counted."""
+    if drawn is None:
+        return None
+    counted = np.isin(drawn.rows, rows)
+    courses = courses_of(drawn.times, drawn.curves[counted])
+    if courses is None:
+        return None
+    return courses._replace(rows=np.searchsorted(rows, drawn.rows[counted][courses.rows]))
 
 
 def _measured(trials: Trials) -> NDArray[np.int64]:
@@ -199,11 +258,21 @@ def _keys(
     return keys
 
 
-def _periods(ground: Ground) -> tuple[int, float]:
-    """Return how many returns the figures of a span are made of, and how many make a year."""
-    calendar = sessions(ground.calendar, ground.begin, ground.end)
-    first, last = (np.searchsorted(calendar.closes, at, side="right") for at in (ground.begin, ground.end))
-    return max(int(last - first), 1), sessions_per_year(calendar, ground.begin, ground.end)
+def _periods(ground: Ground) -> int:
+    """Return how many returns the figures of a span are made of, as a run over it has them.
+
+    A session counts that has a bar: a calendar may have more of them, such as weekends. The first moment
+    begins the first return, and ends none.
+    """
+    known = np.unique(
+        np.concatenate([one[(one > ground.begin) & (one <= ground.end)] for one in ground.known])
+    )
+    if not len(known):
+        return 1
+    closes = sessions(ground.calendar, ground.begin, ground.end).closes
+    at = np.searchsorted(closes, known)  # a bar that is known at the close is the session's
+    lone = len(at) < 2 or at[1] != at[0]
+    return max(len(np.unique(at)) - int(lone), 1)
 
 
 def _ratio(curve: Floats) -> float:

@@ -14,13 +14,11 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, NamedTuple
 
-from openbell.backtesting.sweep import Draw
 from openbell.core.errors import BadData, ConfigError
 from openbell.data.bars import Series
-from openbell.portfolio.sketch import sketch_of
 from openbell.reporting.result import Result
 from openbell.reporting.sweep import Sweep
-from openbell.run.batches import batch_of_run, batch_of_trials, draw_some, ground_of
+from openbell.run.batches import DrawRows, batch_of_run, batch_of_trials, draw_some, ground_of
 from openbell.storage.trialrecords import Batch, Counted
 from openbell.storage.trials import TrialLedger
 from openbell.strategies.registry import Found
@@ -100,7 +98,7 @@ def count_run(result: Result, *, kind: str = "backtest", chosen: Mapping[str, An
 
 
 def count_sweep(
-    sweep: Sweep, *, found: Found, series: Sequence[Series], draw: Draw | None = None, quick: bool = False
+    sweep: Sweep, *, found: Found, series: Sequence[Series], draw: DrawRows | None = None, quick: bool = False
 ) -> None:
     """Count the combinations of a sweep, and tell it what was tried by now.
 
@@ -108,15 +106,15 @@ def count_sweep(
         sweep: The sweep.
         found: The strategy.
         series: Its data.
-        draw: Draws combinations; None where there is no time to.
+        draw: Draws rows; None where there is no time to.
         quick: Whether that takes next to nothing.
     """
     if ledger_path() is None:
         return
     ground = ground_of(sweep.plan, found, series)
-    drawn = None if draw is None else draw_some(sweep.results, draw, quick=quick)
-    sketch = None if drawn is None else sketch_of(*drawn)
-    batch = batch_of_trials(sweep.results, ground, begin=sweep.plan.begin, sketch=sketch)
+    bars = sum(map(len, series))
+    drawn = None if draw is None else draw_some(sweep.results, draw, bars=bars, quick=quick)
+    batch = batch_of_trials(sweep.results, ground, begin=sweep.plan.begin, drawn=drawn)
     counted = count_batches([batch] if batch is not None else [])
     if counted is not None:
         sweep.tried = counted.tried

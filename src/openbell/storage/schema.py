@@ -35,6 +35,23 @@ MIGRATIONS: Sequence[str] = (
 VERSION = len(MIGRATIONS)
 
 
+def check_version(
+    connection: sqlite3.Connection, path: Path, *, steps: Sequence[str] = MIGRATIONS, noun: str = "journal"
+) -> int:
+    """Return the version of a file's tables; arguments as of `migrate`.
+
+    Raises:
+        ConfigError: The file was written by a later version of Openbell.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(steps):
+        raise ConfigError(
+            f"{noun} {str(path)!r} has schema {version}, and this Openbell knows {len(steps)}; "
+            "update Openbell"
+        )
+    return version
+
+
 def migrate(
     connection: sqlite3.Connection, path: Path, *, steps: Sequence[str] = MIGRATIONS, noun: str = "journal"
 ) -> None:
@@ -49,12 +66,6 @@ def migrate(
     Raises:
         ConfigError: The file was written by a later version of Openbell.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(steps):
-        raise ConfigError(
-            f"{noun} {str(path)!r} has schema {version}, and this Openbell knows {len(steps)}; "
-            "update Openbell"
-        )
-    for number in range(version, len(steps)):
+    for number in range(check_version(connection, path, steps=steps, noun=noun), len(steps)):
         script = f"BEGIN IMMEDIATE; {steps[number]}; PRAGMA user_version = {number + 1}; COMMIT"
         connection.executescript(script)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from openbell.portfolio.sketch import Part, Sketch, correlation_of
+from openbell.portfolio.sketch import Courses, Part, Sketch, correlation_of
 from openbell.portfolio.tried import Tried, tried_with
 
 Floats = NDArray[np.float64]
@@ -45,15 +45,32 @@ MIGRATIONS: Sequence[str] = (
     CREATE TRIGGER trial_is_never_removed BEFORE DELETE ON trial
         BEGIN SELECT RAISE(ABORT, 'trials are never removed'); END;
     """,
+    # Two processes may take the same step at once.
+    """
+    CREATE TABLE IF NOT EXISTS course (
+        trial INTEGER PRIMARY KEY,
+        rows INTEGER NOT NULL,
+        returns BLOB NOT NULL
+    );
+    CREATE TRIGGER IF NOT EXISTS course_is_never_changed BEFORE UPDATE ON course
+        BEGIN SELECT RAISE(ABORT, 'courses are never changed'); END;
+    CREATE TRIGGER IF NOT EXISTS course_is_never_removed BEFORE DELETE ON course
+        BEGIN SELECT RAISE(ABORT, 'courses are never removed'); END;
+    """,
 )
 #: The kind of a run that opened a holdout.
 HOLDOUT = "holdout"
+#: The kind of combinations that a walk-forward or a cross-validation chose from, before the tests began.
+TRAINING = "training"
+WALK, CROSS = "walk-forward", "cross-validation"
+#: Kinds whose figures are those of tests: what they were chosen from has not seen these.
+TESTED = (WALK, CROSS)
 
 
 class Batch(NamedTuple):
     """Trials of one idea on the same bars, made together: one of a backtest, thousands of a sweep."""
 
-    kind: str  #: `backtest`, `sweep`, `walk-forward`, `search` or `holdout`
+    kind: str  #: `backtest`, `sweep`, `training`, `walk-forward`, `cross-validation` or `holdout`
     idea: str
     place: str  #: symbols, timeframe and provider
     begin: int  #: the first bar's opening and the last one's end, ns UTC
@@ -63,7 +80,7 @@ class Batch(NamedTuple):
     codes: NDArray[np.int32]  #: (trials, parameters) which of the values
     keys: Keys  #: (trials,) what makes a trial the same as another
     sharpes: Floats  #: (trials,) of one period; NaN where there is none
-    sketch: Sketch | None = None
+    courses: Courses | None = None  #: of all or of some of them
     note: str = ""  #: what came out of a holdout that was opened
 
 
@@ -125,6 +142,16 @@ def is_new(keys: Keys, known: Keys) -> NDArray[np.bool_]:
     new = np.empty(len(keys), np.bool_)
     new[order] = first
     return new
+
+
+def counts_for(kind: str, other: str) -> bool:
+    """Tell whether a trial of another kind is one of those that a result of this kind was chosen from.
+
+    Bailey and López de Prado (2014): what deflates a result are the trials that it was chosen from. Tests of
+    a walk-forward or a cross-validation were not chosen from what was trained: that had not seen them. They
+    were chosen from all that was looked at over their bars, other walk-forwards among it.
+    """
+    return other != TRAINING or kind not in TESTED
 
 
 def sum_up(rows: Sequence[Row], periods: int) -> Tried:

@@ -6,13 +6,12 @@ are added and never changed. The same trial again adds nothing.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from secrets import token_hex
 from types import TracebackType
 from typing import Self
 
@@ -20,24 +19,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openbell.core.errors import BadData, ConfigError
-from openbell.portfolio.sketch import Sketch
-from openbell.storage.schema import migrate
+from openbell.portfolio.sketch import Courses, Sketch, overfitting_among
+from openbell.storage.trialfile import open_file
 from openbell.storage.trialrecords import (
     HOLDOUT,
-    MIGRATIONS,
+    TESTED,
+    TRAINING,
     Batch,
     Counted,
     Found,
     Keys,
     Row,
     Seen,
+    counts_for,
     is_new,
     spell_out,
     sum_up,
 )
 
-#: How long to wait for other processes, in seconds.
-_PATIENCE = 10.0
 _ROW = (
     "SELECT seq, wall, kind, begin, end, size, periods, sharpes, shift, first, rows, sketch, note FROM trial"
 )
@@ -56,44 +55,9 @@ class TrialLedger:
         """
         self.path = Path(path)
         try:
-            with ExitStack() as opening:  # a file that is refused is let go of
-                self._connection = opening.enter_context(closing(self._open(read_only=read_only)))
-                self._connection.execute("PRAGMA synchronous = NORMAL")
-                migrate(self._connection, self.path, steps=MIGRATIONS, noun="trials ledger")
-                opening.pop_all()
+            self._connection = open_file(self.path, read_only=read_only)
         except (sqlite3.Error, OSError) as error:
             raise self._unusable(error) from error
-
-    def _open(self, *, read_only: bool) -> sqlite3.Connection:
-        if read_only:
-            address = f"{self.path.resolve().as_uri()}?mode=ro"
-            return sqlite3.connect(address, uri=True, isolation_level=None, timeout=_PATIENCE)
-        if not self.path.exists():
-            self._make()
-        return sqlite3.connect(
-            self.path, isolation_level=None, timeout=_PATIENCE, check_same_thread=False
-        )  # who shares it among threads lets them wait for each other
-
-    def _make(self) -> None:
-        """Make the file whole under another name: of several processes, the first one's is taken."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_name(f"{self.path.name}.{token_hex(4)}")
-        try:
-            with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
-                migrate(connection, fresh, steps=MIGRATIONS, noun="trials ledger")
-                connection.execute("PRAGMA journal_mode = WAL")
-            self._put(fresh)
-        finally:
-            fresh.unlink(missing_ok=True)
-
-    def _put(self, fresh: Path) -> None:
-        try:
-            os.link(fresh, self.path)
-        except FileExistsError:
-            return
-        except OSError:  # a file system that has no links
-            if not self.path.exists():
-                fresh.replace(self.path)
 
     def record(self, batch: Batch, *, wall: int) -> Counted:
         """Write what of a batch is new, all of it or nothing, and return what that comes to.
@@ -214,8 +178,16 @@ class TrialLedger:
 
     def _record(self, batch: Batch, wall: int) -> Counted:
         self._add(batch, wall)
-        rows = list(self._rows(batch.idea, batch.place, batch.begin, batch.end))
-        return Counted(self._number(batch, rows), sum_up(rows, batch.periods))
+        rows = [
+            row
+            for row in self._rows(batch.idea, batch.place, batch.begin, batch.end)
+            if counts_for(batch.kind, row.kind)
+        ]
+        tried = sum_up(rows, batch.periods)
+        if batch.courses is not None and batch.kind not in TESTED:
+            overfitting, compared = overfitting_among(self._courses(batch), batch.courses)
+            tried = replace(tried, overfitting=overfitting, compared=compared)
+        return Counted(self._number(batch, rows), tried)
 
     def _add(self, batch: Batch, wall: int) -> None:
         """Write what of a batch is new."""
@@ -225,7 +197,11 @@ class TrialLedger:
 
     def _insert(self, batch: Batch, new: NDArray[np.bool_], wall: int) -> None:
         codes = np.ascontiguousarray(batch.codes[new], "<i4")
-        sketch = batch.sketch
+        courses = batch.courses
+        if courses is not None:
+            own = new[courses.rows]
+            courses = courses._replace(rows=courses.rows[own], returns=courses.returns[own])
+        sketch = None if courses is None else courses.sketch
         drawn = (None,) * 4 if sketch is None else (
             sketch.shift, sketch.first, sketch.rows, sketch.total.astype("<f4").tobytes()
         )  # fmt: skip
@@ -234,13 +210,32 @@ class TrialLedger:
             batch.parameters, zlib.compress(codes.tobytes(), 1), batch.keys[new].astype("<u8").tobytes(),
             batch.sharpes[new].astype("<f8").tobytes(), *drawn, batch.note,
         )  # fmt: skip
-        self._connection.execute(f"INSERT INTO trial VALUES (NULL{', ?' * len(row)})", row)  # noqa: S608  # marks
+        insert = f"INSERT INTO trial VALUES (NULL{', ?' * len(row)})"  # noqa: S608  # question marks alone
+        seq = self._connection.execute(insert, row).lastrowid
+        if courses is not None and sketch is not None and batch.kind != TRAINING:
+            kept = (seq, len(courses.rows), courses.returns.astype("<f4").tobytes())
+            self._connection.execute("INSERT INTO course VALUES (?, ?, ?)", kept)
+
+    def _courses(self, batch: Batch) -> Iterator[Courses]:
+        """Yield the courses of trials over at least the bars of a batch, the newest first."""
+        found = self._connection.execute(
+            "SELECT shift, first, course.rows, returns FROM course JOIN trial ON seq = trial "
+            "WHERE idea = ? AND place = ? AND begin <= ? AND end >= ? ORDER BY seq DESC",
+            (batch.idea, batch.place, batch.begin, batch.end),
+        )
+        for shift, first, rows, returns in found:
+            values = np.frombuffer(returns, "<f4").astype(np.float64).reshape(rows, -1)
+            yield Courses(np.arange(rows), shift, first, values)
 
     def _keys(self, batch: Batch) -> Keys:
-        """Return the keys of the trials on the same bars: the same trial is on the same."""
+        """Return the keys of the trials on the same bars: the same trial is on the same.
+
+        What was trained alone was not looked at: who looks at it then makes another trial.
+        """
         found = self._connection.execute(
-            "SELECT keys FROM trial WHERE idea = ? AND place = ? AND begin = ? AND end = ?",
-            (batch.idea, batch.place, batch.begin, batch.end),
+            "SELECT keys FROM trial WHERE idea = ? AND place = ? AND begin = ? AND end = ? "
+            "AND (kind <> ? OR kind = ?)",
+            (batch.idea, batch.place, batch.begin, batch.end, TRAINING, batch.kind),
         ).fetchall()
         return np.frombuffer(b"".join(keys for (keys,) in found), "<u8")
 
