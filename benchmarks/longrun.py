@@ -89,7 +89,7 @@ def measure_days(days: int, folder: Path, *, trades: bool = True, every: int = 0
 
 
 def measure_resume(days: int, folder: Path) -> dict[str, float]:
-    """Return how long going on after a kill at noon of the last day and `status` take: from a save, and not."""
+    """Return how long going on after a kill at noon and `status` take: from a save, and from the start."""
     with Journal(folder / "journal.db") as journal:
         session = _session(journal, days, folder, every=8)
         session.saves = _saves(session, journal)
