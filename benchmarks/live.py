@@ -5,7 +5,8 @@ it was sent. A session on paper takes them as `openbell paper --feed` does: a fe
 receives, moments gathered, the journal on the disk, an engine with a strategy of two averages, a simulated
 broker. The clock runs from the sending of the last bar of a moment to the call of `Engine.step`, and on to
 its answer. Once each bar is a moment of its own, once it waits for those of a hundred symbols. Sender and
-session share the machine.
+session share the machine with all that runs there; what the session alone would take is reckoned from the
+processor time of its work.
 
 Memory: ten million messages, a bar to nine quotes, go through such a session in this process, without a
 socket, which would take over an hour at 2,000 a second. Resident memory is read at each hundredth of them.
@@ -33,6 +34,7 @@ import numpy as np
 import openbell as ob
 from benchmarks import page
 from benchmarks.measure import machine
+from benchmarks.queueing import Work, wait_alone
 from benchmarks.wire import CLOCK, MINUTE, FloodClock, FloodOrigin, SocketOrigin, plan_of, send
 from openbell.core.engine import Engine
 from openbell.core.messages import Quote
@@ -49,6 +51,7 @@ from openbell.trading.course import Course
 from openbell.trading.gathering import Gathering
 from openbell.trading.scribe import Scribe
 from openbell.trading.session import Session
+from openbell.utils.heap import settled_heap
 
 RESULTS = Path(__file__).resolve().parent / "live.json"
 MANY = 100  #: symbols of a cross-section
@@ -80,6 +83,9 @@ class Stepped:
     answered: int = 0
     bars: int = 0
     waits: list[tuple[int, int]] = field(default_factory=list)  #: ns from a moment's last sending to both
+    worked: float = 0.0  #: seconds of the processor when it was called, the last time
+    spent: float = 0.0  #: and in all while listening
+    works: list[Work] = field(default_factory=list)
     quotes: list[int] = field(default_factory=list)  #: ns from a quote's sending to the session
 
 
@@ -99,7 +105,7 @@ def session_of(symbols: Sequence[str], stepped: Stepped, folder: Path) -> Iterat
 
     def noted(event: Any) -> Any:
         stepped.steps += 1
-        stepped.called = time.time_ns()
+        stepped.called, stepped.worked = time.time_ns(), time.process_time()
         answer = step(event)
         stepped.answered = time.time_ns()
         return answer
@@ -117,21 +123,25 @@ async def listen(origin: Origin, symbols: int, stepped: Stepped, *, keep: bool) 
     CLOCK.time = FloodClock.time
     with tempfile.TemporaryDirectory() as name, session_of(plan.symbols, stepped, Path(name)) as session:
         gathering = Gathering(plan.symbols)
-        with Recorder(Path(name) / "feed", plan) as recorder:
+        with settled_heap(), Recorder(Path(name) / "feed", plan) as recorder:
+            began = time.process_time()
             log = recorder if keep else None
             async with Feed(ProviderLine(origin, plan, clock=CLOCK), plan, log=log) as feed:
                 async for item in feed:
                     for moment in gathering.take(item):
+                        begun = time.process_time()
                         session.take(moment)
                         stepped.bars += len(moment)
                         if keep:
                             sent = int(max(bar.volume for bar in moment))
                             stepped.waits.append((stepped.called - sent, stepped.answered - sent))
+                            stepped.works.append(Work(stepped.worked - begun, time.process_time() - begun))
                     session.hear(item)
                     if keep and isinstance(item, Quote):
                         stepped.quotes.append(time.time_ns() - item.time)
                     if feed.counters.lost:
                         break
+            stepped.spent = time.process_time() - began
     return feed.counters
 
 
@@ -148,6 +158,8 @@ async def measure_latency(rate: int, seconds: float, symbols: int) -> dict[str, 
     late = 1 - 1 / max(seconds, 2.0)  # the first second warms up
     waits = np.array(stepped.waits[-int(late * len(stepped.waits)) :]) / 1e6
     quotes = np.array(stepped.quotes[-int(late * len(stepped.quotes)) :]) / 1e6
+    each = (stepped.spent - sum(work.whole for work in stepped.works)) / counters.messages
+    alone = 1e3 * np.array(wait_alone(stepped.works, each=each, rate=rate, symbols=symbols)[-len(waits) :])
     (p50, answered_p50), (p99, answered_p99) = np.percentile(waits, [50, 99], axis=0)
     return {
         "symbols": symbols,
@@ -163,6 +175,10 @@ async def measure_latency(rate: int, seconds: float, symbols: int) -> dict[str, 
         "answered_p50_ms": round(float(answered_p50), 3),
         "answered_p99_ms": round(float(answered_p99), 3),
         "quotes_p99_ms": round(float(np.percentile(quotes, 99)), 3),
+        "processor_p50_ms": round(float(np.percentile(alone, 50)), 3),
+        "processor_p99_ms": round(float(np.percentile(alone, 99)), 3),
+        "processor_worst_ms": round(float(alone.max()), 3),
+        "busy": round(stepped.spent * rate / counters.messages, 3),
     }
 
 

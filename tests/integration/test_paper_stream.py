@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 import sys
@@ -131,6 +132,23 @@ async def test_a_session_that_stops_anywhere_goes_on_without_a_seam(tmp_path: Pa
     assert starts(tmp_path / "parts", "AAPL") == starts(tmp_path / "whole", "AAPL")
     assert last.strategies[0].fills == whole.strategies[0].fills
     assert find_parity(tmp_path / "parts").differences == []
+
+
+async def test_the_garbage_collector_passes_over_what_was_loaded_before_a_stream(tmp_path: Path) -> None:
+    frozen: list[int] = []
+
+    def told(session: Session) -> None:
+        take = session.take
+
+        def counted(bars: Any) -> None:
+            frozen.append(gc.get_freeze_count())
+            take(bars)
+
+        session.take = counted  # type: ignore[method-assign]  # to look meanwhile
+
+    await play(tmp_path, told=told)
+    assert min(frozen) > 10_000
+    assert gc.get_freeze_count() == 0
 
 
 async def test_another_session_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from openbell.operation.warmup import Source
 from openbell.trading.gathering import Gathering
 from openbell.trading.inbox import Requests
 from openbell.trading.session import Session
+from openbell.utils.heap import settled_heap
 from openbell.utils.logging import get_logger
 from openbell.utils.ratelimit import Budget
 
@@ -152,6 +153,7 @@ class Streaming:
         plan = make_plan(provider, self._symbols, channels=self._channels, since=begin)
         sources = {symbol: provider.source(symbol) for symbol in self._symbols}
         async with AsyncExitStack() as stack:
+            stack.enter_context(settled_heap())
             recorder = stack.enter_context(Recorder(self._folder / FEED, plan, sources=sources))
             options: dict[str, Any] = {"budget": self._budget, "log": recorder}
             if self._share and "quotes" in plan.channels:
