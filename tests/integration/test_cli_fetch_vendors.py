@@ -192,6 +192,43 @@ def test_what_a_provider_has_not_is_made_of_what_it_has(timeframe, bars, tmp_pat
     assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + bars
 
 
+def moments(first: int, last: int, *minutes: int) -> list[str]:
+    hours = [f"{hour:02}:{minute:02}" for hour in range(first, last) for minute in minutes]
+    return [f"2024-07-{day}T{hour}:00Z" for day in ("02", "03") for hour in hours]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "times", "asked", "fetched", "made"),
+    [  # a whole day and half a one of stocks, with what is before the session; then two days of crypto
+        ("AAPL", moments(12, 20, 0, 30), "1h", "30m", [f"02 {hour}:30" for hour in range(13, 20)]
+         + [f"03 {hour}:30" for hour in range(13, 17)]),
+        ("BTC/USD", moments(0, 24, 0), "1d", "1h", ["02", "03"]),
+    ],
+)  # fmt: skip
+def test_bars_of_alpaca_that_are_not_what_they_seem_are_made_of_shorter_ones(
+    symbol, times, asked, fetched, made, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for variable, key in alpaca.ENVIRON.items():
+        monkeypatch.setenv(variable, key)
+    server = serve_alpaca()
+    server.bars[symbol] = [alpaca.make_bar(time, 100 + number) for number, time in enumerate(times)]
+    server.assets[symbol] = {"symbol": symbol, "shortable": True}
+    with beside(server):
+        for option, value in {**server.options, "rate": 60_000}.items():
+            monkeypatch.setenv(f"OPENBELL_PROVIDERS__ALPACA__{option.upper()}", str(value))
+        came = run("data", "fetch", symbol, "--provider", "alpaca", "--timeframe", asked, "--start",
+                   "2024-07-02", "--end", "2024-07-03")  # fmt: skip
+    assert came.code == 0, came.err
+    assert f"{asked} bars are made of {fetched} ones, which are what is fetched of alpaca" in came.err
+    frames = {request.query["timeframe"] for request in server.requests if "timeframe" in request.query}
+    assert frames == {{"30m": "30Min", "1h": "1Hour"}[fetched]}
+    exported = run("data", "export", symbol, "--timeframe", asked, "--to", "a.csv")
+    assert exported.code == 0, exported.err
+    rows = (tmp_path / "a.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0][8:16] for row in rows] == made
+
+
 def test_actions_that_were_written_before_the_first_fetch_stay(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ex = second("2024-03-04") * 10**9

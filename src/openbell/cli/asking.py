@@ -16,7 +16,7 @@ from openbell.core.errors import BadData, ConfigError, OpenbellError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import CalendarUnit, parse_timeframe
 from openbell.data.providers import offer_of, provider_names
-from openbell.data.providers.protocol import Offer, Provider, Span
+from openbell.data.providers.protocol import Offer, Provider, Span, timeframes_of
 
 _PATIENCE = 60.0  #: seconds that one question may take
 _DAYS = 10  #: of bars, so that there are sessions among them
@@ -200,7 +200,7 @@ async def _facts(provider: Provider, symbol: str) -> str:
 
 
 async def _bars(provider: Provider, symbol: str) -> str:
-    timeframe = _daily(provider.offer.timeframes)
+    timeframe = _daily(timeframes_of(provider, symbol))
     now = time.time_ns()
     span = Span(now - _DAYS * NANOS_PER_DAY, now - NANOS_PER_DAY)
     count = 0

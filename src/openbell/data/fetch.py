@@ -13,7 +13,7 @@ from openbell.data.budgets import budget_of
 from openbell.data.catalog import Catalog
 from openbell.data.catalog.coarser import serving
 from openbell.data.download import Asking, Download
-from openbell.data.providers.protocol import Provider, Span
+from openbell.data.providers.protocol import Provider, Span, timeframes_of
 from openbell.data.ranges import finished_until, within_reach
 from openbell.data.validate import POLICY
 from openbell.utils.ratelimit import Budget
@@ -163,7 +163,7 @@ async def _fetch_symbol(
         if error is not None:
             notes.append(f"{symbol}: {error}; {one.provider.name} is asked for the rest")
         error = None
-        timeframe = serving(one.provider.offer.timeframes, plan.timeframe) or plan.timeframe
+        timeframe = serving(timeframes_of(one.provider, symbol), plan.timeframe) or plan.timeframe
         if timeframe != plan.timeframe:
             notes.append(
                 f"{symbol}: {plan.timeframe} bars are made of {timeframe} ones, which are what is fetched of "

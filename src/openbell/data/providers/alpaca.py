@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote as escape
 
@@ -14,8 +13,9 @@ from openbell.core.types import Action, Instrument
 from openbell.data.bars import CalendarUnit, Source, parse_timeframe
 from openbell.data.providers.alpaca_actions import Reader
 from openbell.data.providers.alpaca_wire import (
-    MICRO,
     find_unit,
+    is_true,
+    moment_of,
     reach,
     read_batch,
     read_instrument,
@@ -60,8 +60,8 @@ class AlpacaProvider:
         quotes=True,
         channels=("bars", "quotes", "trades", "statuses"),
         limit=Limit(200, 60.0),
-        lacks="stocks before 2016; stocks' 1h and crypto's 1d and longer (make them from 30m and 1h); "
-        "sectors; sip of the last 15 minutes without a paid plan",
+        lacks="stocks before 2016; stocks' 1h and crypto's 1d and longer (made of 30m and 1h); sectors; sip "
+        "of the last 15 minutes without a paid plan",
     )
 
     def __init__(
@@ -118,6 +118,10 @@ class AlpacaProvider:
         if _is_crypto(symbol):
             return Source(self.name, _CRYPTO_FEED, calendar="24/7")
         return Source(self.name, self._feed)
+
+    def timeframes(self, symbol: str) -> tuple[str, ...]:
+        """Return the timeframes whose bars are what they seem: hours of crypto only, days of stocks only."""
+        return tuple(one for one in self.offer.timeframes if is_true(one, crypto=_is_crypto(symbol)))
 
     async def bars(self, symbol: str, timeframe: str, span: Span) -> AsyncIterator[Batch]:
         """Yield the raw bars that open in a span, a page of at most 10,000 for each request.
@@ -220,8 +224,8 @@ class AlpacaProvider:
         common: dict[str, Any] = {
             "symbol_or_symbols": symbol,
             "timeframe": TimeFrame(amount, TimeFrameUnit(word)),
-            "start": _moment(start),
-            "end": _moment(end),
+            "start": moment_of(start),
+            "end": moment_of(end),
             "limit": _PAGE,
         }
         if crypto:
@@ -290,9 +294,3 @@ _MARKETS = ("stocks", "crypto")
 
 def _is_crypto(symbol: str) -> bool:
     return "/" in symbol
-
-
-def _moment(nanos: int) -> datetime:
-    return datetime.fromtimestamp(nanos // 1_000_000_000, UTC).replace(
-        microsecond=nanos % 1_000_000_000 // MICRO
-    )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.messages import Quote
-from openbell.core.types import NANOS_PER_DAY, Instrument
-from openbell.data.bars import CalendarUnit, Floats, Times
+from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Instrument
+from openbell.data.bars import CalendarUnit, Floats, Times, parse_timeframe
 from openbell.data.providers.answers import read_field, read_moment, read_number
 from openbell.data.providers.protocol import Batch, Span
 from openbell.data.stamps import find_zone, to_utc, to_wall
@@ -24,9 +25,16 @@ _UNITS = {
     CalendarUnit.MONTH: (1, "Month"),
 }
 MICRO = 1_000  #: ns: the finest that the SDK's times hold
+_HOUR = 3600 * NANOS_PER_SECOND
 _FIELDS = {"open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 _EXTRAS = {"vwap": "vw", "trades": "n"}
 _CHANGED = "the answer's format has changed"
+
+
+def is_true(timeframe: str, *, crypto: bool) -> bool:
+    """Tell whether bars of a timeframe are what they seem; `find_unit` says why others are not."""
+    unit = parse_timeframe(timeframe)
+    return not isinstance(unit, CalendarUnit) if crypto else unit != _HOUR
 
 
 def find_unit(unit: int | CalendarUnit, symbol: str, *, crypto: bool) -> tuple[int, str]:
@@ -42,8 +50,8 @@ def find_unit(unit: int | CalendarUnit, symbol: str, *, crypto: bool) -> tuple[i
                 "which the catalog makes days"
             )
         return _UNITS[unit]
-    minutes, rest = divmod(unit, 60 * 1_000_000_000)
-    if minutes == 60 and not rest and crypto:
+    minutes, rest = divmod(unit, 60 * NANOS_PER_SECOND)
+    if unit == _HOUR and crypto:
         return 1, "Hour"
     if rest or minutes >= 60 or 60 % minutes:
         raise ConfigError(
@@ -62,6 +70,12 @@ def reach(unit: int | CalendarUnit, span: Span) -> Span:
     dates = np.array([first, last], np.int64)
     start, end = to_utc(dates, find_zone(HOME), lambda _row: "the range").tolist()
     return Span(start, end)
+
+
+def moment_of(nanos: int) -> datetime:
+    """Return ns UTC as the SDK takes them."""
+    seconds, rest = divmod(nanos, NANOS_PER_SECOND)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // MICRO)
 
 
 def read_rows(answer: object, symbol: str, asked: str) -> list[Mapping[str, Any]]:

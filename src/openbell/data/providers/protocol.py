@@ -178,6 +178,19 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class Choosy(Protocol):
+    """A provider that serves other timeframes of one symbol than of another."""
+
+    def timeframes(self, symbol: str) -> tuple[str, ...]:
+        """Return those of the offer that it serves of a symbol."""
+
+
+def timeframes_of(provider: Provider, symbol: str) -> tuple[str, ...]:
+    """Return the timeframes that a provider serves of a symbol; the catalog makes coarser ones."""
+    return provider.timeframes(symbol) if isinstance(provider, Choosy) else provider.offer.timeframes
+
+
+@runtime_checkable
 class Wary(Protocol):
     """A provider that is told of more than actions can say."""
 
