@@ -15,6 +15,7 @@ from openbell import run as run_
 from openbell.backtesting.folds import Division
 from openbell.backtesting.pieces import measure_columns
 from openbell.backtesting.trials import Drawn, EventEvaluator
+from openbell.reporting.crossvalidationpage import render
 
 SPAN: dict[str, Any] = {"start": "2004-01-01", "end": "2008-12-31"}
 GRID: dict[str, Any] = {"fast": [5, 10, 20], "slow": [30, 50, 80]}
@@ -71,6 +72,23 @@ def test_paths_are_made_of_the_tests_of_what_was_chosen(made, curves):
                 path[periods], curves[tuple(chosen.parameters.values())][periods], atol=1e-12
             )
     assert made.sharpe.shape == (4,)
+
+
+def test_the_path_in_the_middle_is_judged_after_all_that_looked_at_the_tests(made):
+    order = np.argsort(made.sharpe)
+    assert made.middle == order[1]  # of four the worse one
+    found = made.verdict
+    assert found.evidence.sharpe * np.sqrt(made.terms.periods_per_year) == pytest.approx(
+        made.sharpe[made.middle]
+    )
+    assert found.evidence.overfitting == made.below_median
+    assert str(found).rstrip(".") in made.words()[1]
+    assert made.document()["verdict"]["text"] == str(found)
+    assert made.curve[-1] == pytest.approx(np.prod(1.0 + made.paths[made.middle]))
+    few = ob.crossvalidate("sma_cross", "AAPL", folds=3, test_folds=1, **SPAN, **GRID)
+    assert few.verdict.evidence.overfitting is None  # three splits say nothing of it
+    page = render(made)
+    assert page.index("class='judgement") < page.index("class='facts-line'")
 
 
 def test_what_is_in_a_test_changes_nothing_that_was_chosen_without_it():

@@ -2,6 +2,7 @@
 
 import importlib
 import math
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 import openbell as ob
 from openbell.core.errors import ConfigError
+from openbell.portfolio.benchmark_metrics import lead
 from openbell.portfolio.summary import DESCRIPTIONS
+from openbell.portfolio.tried import Tried
 from openbell.reporting import comparisonpage, togetherpage
-from openbell.reporting.comparison import compare
+from openbell.reporting.comparison import Comparison, compare
 from openbell.reporting.together import join
 
 
@@ -100,3 +103,66 @@ def test_a_portfolios_figures_are_those_of_empyrical_and_quantstats(runs):
         assert figures["omega"] == pytest.approx(emp.omega_ratio(returns, annualization=1), **near)
         assert figures["tail_ratio"] == pytest.approx(emp.tail_ratio(returns), **near)
         assert figures["var_historical"] == pytest.approx(emp.value_at_risk(returns, 0.05), **near)
+
+
+def test_a_comparison_says_whether_the_best_is_shown_to_be_better(runs):
+    found = compare(runs)
+    assert found.verdict.standing == "luck"
+    assert " is not shown to be better than " in str(found.verdict)
+    returns = [np.diff(curve) / curve[:-1] for curve in found.curves]
+    best = int(np.argmax([one.mean() / one.std(ddof=1) for one in returns]))
+    p = {at: min(6 * (1 - lead(returns[best], one)), 1.0) for at, one in enumerate(returns) if at != best}
+    for at, value in p.items():
+        assert (f"{found.names[at]} (p-value {value:.2f})" in str(found.verdict)) == (value > 0.05)
+    text = comparisonpage.render(found)
+    assert text.index("class='judgement luck'") < text.index("class='facts-line'")
+    for result in runs:
+        assert escape(str(result.verdict)) in text  # what each one's evidence supports
+    document = found.as_json()
+    assert document["verdict"]["text"] == str(found.verdict)
+    assert [one["standing"] for one in document["verdicts"]] == [one.verdict.standing for one in runs]
+
+
+def test_runs_that_differ_are_told_apart_and_those_that_are_the_same_are_not(runs):
+    rng = np.random.default_rng(1)
+    gains = (0.003, 0.0, -0.001)
+    curves = [100 * np.cumprod(np.append(1.0, 1.0 + rng.normal(gain, 0.01, 1000))) for gain in gains]
+    times = np.arange(1001)
+    better = Comparison(["a", "b", "c"], runs, times, curves).verdict
+    assert str(better) == "a is better than each of the others: p-value below 0.01 at most."
+    assert (better.standing, "on the 1,001 sessions" in better.detail) == ("supported", True)
+    same = Comparison(["a", "b"], runs[:2], times, [curves[0], 2 * curves[0]]).verdict
+    assert (same.standing, str(same)) == (
+        "nothing",
+        "Nothing to tell apart: a and b move as one or not at all.",
+    )
+
+
+def test_a_portfolio_is_judged_with_each_strategy_as_the_luckiest_of_its_own_trials(runs):
+    assert join(runs[:1]).verdict.evidence.tried == runs[0].tried
+    one = ob.backtest("sma_cross", "AAPL", start="2005-01-01", end="2008-12-31")
+    one.tried = Tried(214, 31.0, 0.03)
+    alone = join([one]).verdict
+    assert alone.evidence.hurdle == pytest.approx(one.evidence.hurdle)
+    assert alone.evidence.deflated == pytest.approx(one.evidence.deflated)
+    assert "Each strategy is taken for the luckiest of its own trials." in alone.detail
+    twice = join([one, one]).verdict  # the same twice is as lucky as once
+    assert twice.evidence.hurdle == pytest.approx(one.evidence.hurdle)
+    other = ob.backtest("donchian_trend", "MSFT", start="2006-01-01", end="2008-12-31", cash=50_000)
+    other.tried = Tried(1, 1.0, 0.0)
+    both = join([one, other]).verdict
+    assert 0.0 < both.evidence.hurdle < one.evidence.hurdle  # half of it was chosen from nothing
+    assert both.evidence.tried is not None
+    assert both.evidence.tried.count == 215
+    other.tried = None
+    assert join([one, other]).verdict.evidence.tried is None  # of one nobody knows
+    text = togetherpage.render(join([one, other]))
+    assert text.index("class='judgement") < text.index("class='facts-line'")
+    assert join([one, other]).as_json()["verdict"]["standing"] == join([one, other]).verdict.standing
+
+
+def test_a_portfolio_says_that_one_of_it_was_without_costs(runs):
+    free = ob.backtest("sma_cross", "AAPL", costs=ob.NO_COSTS, start="2005-01-01", end="2008-12-31")
+    free.tried = Tried(1, 1.0, 0.0)
+    assert free.verdict.standing in ("unsound", "luck")
+    assert join([free]).verdict.standing == free.verdict.standing

@@ -73,7 +73,9 @@ def compare_runs(runs: Sequence[str], to: str | None, *, reports: str | None, st
     heads = [Column("Metric"), *(Column(name, right=True) for name in found.names)]
     keys = [key for group in metric_groups().values() for key in group]
     rows = [[cell.text for cell in row] for row in comparisonpage.metric_rows(found, keys)]
-    parts: list[str | Table] = [comparisonpage.verdict(found), Table(heads, rows), f"wrote {path}"]
+    own = [f"{name}: {result.verdict}" for name, result in zip(found.names, found.results, strict=True)]
+    said = [str(found.verdict), *([found.verdict.detail] if found.verdict.detail else []), "", *own, ""]
+    parts: list[str | Table] = [*said, comparisonpage.ranking(found), Table(heads, rows), f"wrote {path}"]
     return Answer(parts, {**found.as_json(), "file": str(path)})
 
 
@@ -108,7 +110,9 @@ def join_runs(  # the options of its command
     first, last = float(found.equity[0]), float(found.equity[-1])
     cash = ", ".join(f"{money(amount)} {name}" for name, amount in found.cash.items())
     said = f"{len(found.names)} strategies: {money(first)} became {money(last)} {found.currency}; cash {cash}"
-    return Answer([said, Table(heads, rows), f"wrote {path}"], {**found.as_json(), "file": str(path)})
+    judged = [str(found.verdict), *([found.verdict.detail] if found.verdict.detail else []), ""]
+    parts: list[str | Table] = [*judged, said, Table(heads, rows), f"wrote {path}"]
+    return Answer(parts, {**found.as_json(), "file": str(path)})
 
 
 def _place(to: str | None, kind: str, results: Sequence[Result], reports: str | None) -> Path:

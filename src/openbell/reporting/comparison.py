@@ -5,22 +5,38 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from openbell.core.errors import ConfigError
 from openbell.data.bars import Floats, Times
+from openbell.portfolio.benchmark_metrics import lead
+from openbell.portfolio.evidence import CONFIDENCE
 from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.overfitting import sharpe_of_columns
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import identity
+from openbell.reporting.judgement import chance
 from openbell.reporting.result import Result
 
 #: Most runs that a page can tell apart.
 MOST = 6
 
 
-@dataclass(frozen=True, slots=True)
+class Preference(NamedTuple):
+    """Whether one run is shown to be better than the others: what it comes to, in words, and the grounds."""
+
+    standing: str  #: `supported`, `luck` or `nothing`
+    text: str
+    detail: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Runs to be told apart by their names, and their equity on the sessions that all of them have."""
 
@@ -58,10 +74,43 @@ class Comparison:
             found: Floats = np.atleast_2d(np.corrcoef(returns))
         return found
 
+    @cached_property
+    def verdict(self) -> Preference:
+        """Whether the run with the best Sharpe ratio on common sessions is shown to be better than others.
+
+        Jobson and Korkie's test with Memmel's correction, for each pair; as the best was picked among all of
+        them, a p-value is multiplied by the number of ordered pairs (Bonferroni).
+        """
+        returns = [simple_returns(curve) for curve in self.curves]
+        ratios = sharpe_of_columns(np.array(returns).T)
+        best, pairs = int(np.argmax(ratios)), len(returns) * (len(returns) - 1)
+        chances = {
+            name: min((1.0 - lead(returns[best], other)) * pairs, 1.0)
+            for at, (name, other) in enumerate(zip(self.names, returns, strict=True))
+            if at != best
+        }
+        sessions = f"on the {len(self.times):,} sessions that all have"
+        own = self.names[best]
+        if any(math.isnan(p) for p in chances.values()):
+            same = " and ".join([own, *(name for name, p in chances.items() if math.isnan(p))])
+            return Preference("nothing", f"Nothing to tell apart: {same} move as one or not at all.", "")
+        least = max(chances.values())
+        test = f"Jobson and Korkie's test for the best of {len(returns)}, by Bonferroni"
+        grounds = f"By their Sharpe ratios {sessions}; {test}."
+        if least <= 1.0 - CONFIDENCE:
+            others = "the other" if len(chances) == 1 else "each of the others"
+            return Preference(
+                "supported", f"{own} is better than {others}: p-value {chance(least)} at most.", grounds
+            )
+        unlike = [f"{name} (p-value {chance(p)})" for name, p in chances.items() if p > 1.0 - CONFIDENCE]
+        return Preference("luck", f"{own} is not shown to be better than {', '.join(unlike)}.", grounds)
+
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as JSON values."""
         return {
             "runs": list(self.names),
+            "verdict": self.verdict._asdict(),
+            "verdicts": [result.verdict.as_json() for result in self.results],
             "metrics": {key: [_plain(v) for v in self.metric(key)] for key in DESCRIPTIONS},
             "differences": {key: [_plain(v) for v in self.differences(key)] for key in DESCRIPTIONS},
             "settings": self.settings(),

@@ -12,7 +12,7 @@ from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.comparison import Comparison
 from openbell.reporting.html import palette
 from openbell.reporting.html.charts import axis, base, line, scale
-from openbell.reporting.html.headline import title
+from openbell.reporting.html.headline import judged, title
 from openbell.reporting.html.markup import Cell, Column, chart, section, table
 from openbell.reporting.html.page import whole
 from openbell.reporting.html.points import numbers, thin
@@ -31,7 +31,8 @@ def render(found: Comparison) -> str:
     said = f"Growth of 100 on the {len(found.times):,} sessions that all have, and the fall from the peak."
     top = (
         f"<header><p class='eyebrow'>Openbell comparison</p><h1>{escape(name)}</h1>"
-        f"<p class='facts-line'>{span}</p><p class='verdict'>{escape(verdict(found))}{differ}</p></header>\n"
+        f"{judged(found.verdict._asdict())}<p class='facts-line'>{span}</p>"
+        f"<p class='verdict'>{escape(ranking(found))}{differ}</p></header>\n"
     )
     body = [
         section("growth", "Growth", chart("growth", said, css="large"), lead=said),
@@ -52,7 +53,7 @@ def render(found: Comparison) -> str:
 _LEAD = "In brackets the difference from the first run; of a percentage it is in points."
 
 
-def verdict(found: Comparison) -> str:
+def ranking(found: Comparison) -> str:
     """Return which run grew most a year, and which had the most return for its risk, in words."""
     told = []
     for key, words in (("cagr", "grew most"), ("sharpe", "had the best Sharpe ratio"),
@@ -93,11 +94,11 @@ def _metrics(found: Comparison) -> str:
 
 def _runs(found: Comparison) -> str:
     heads = [Column("Run"), Column("What"), Column("From"), Column("To"), Column("Cash", number=True),
-             Column("Became", number=True)]  # fmt: skip
+             Column("Became", number=True), Column("What its evidence supports")]  # fmt: skip
     rows = [
         [
             Cell(name), Cell(title(r)), *(Cell(date(int(r.outcome.times[at]))) for at in (0, -1)),
-            Cell(money(r.plan.cash)), Cell(money(r.final_equity)),
+            Cell(money(r.plan.cash)), Cell(money(r.final_equity)), Cell(str(r.verdict)),
         ]
         for name, r in zip(found.names, found.results, strict=True)
     ]  # fmt: skip

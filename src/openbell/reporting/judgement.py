@@ -120,22 +120,22 @@ def _luck(e: Evidence) -> str:
     if e.deflated < CONFIDENCE or e.overfitting is None:
         return f"Not distinguishable from luck: {_odds(e)}."
     gain = _odds(e).partition(", PBO")[0]
-    return f"The choice was luck, PBO {_chance(e.overfitting)}, though not what all have in common: {gain}."
+    return f"The choice was luck, PBO {chance(e.overfitting)}, though not what all have in common: {gain}."
 
 
 def _odds(e: Evidence) -> str:
     """Return how likely it is that there is more than luck."""
-    pbo = f", PBO {_chance(e.overfitting)}" if e.overfitting is not None else ""
+    pbo = f", PBO {chance(e.overfitting)}" if e.overfitting is not None else ""
     if e.tried is not None and e.tried.count > 1:
-        return f"deflated Sharpe ratio {_chance(e.deflated)} after {e.tried.count:,} trials{pbo}"
+        return f"deflated Sharpe ratio {chance(e.deflated)} after {e.tried.count:,} trials{pbo}"
     after = "counted as the only trial" if e.tried is None else "after 1 trial"
-    return f"probabilistic Sharpe ratio {_chance(e.probabilistic)}, {after}{pbo}"
+    return f"probabilistic Sharpe ratio {chance(e.probabilistic)}, {after}{pbo}"
 
 
 def _lead(e: Evidence) -> str:
     if e.superiority is not None:
-        return f"p-value {_chance(e.superiority.consistent)} by Hansen's test"
-    return f"probability {_chance(e.ahead or 0.0)}"
+        return f"p-value {chance(e.superiority.consistent)} by Hansen's test"
+    return f"probability {chance(e.ahead or 0.0)}"
 
 
 def _grounds(e: Evidence, year: float, against: str, standing: str) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _grounds(e: Evidence, year: float, against: str, standing: str) -> Iterator[
         )
     yield from _compared(e)
     if e.ahead is not None and standing not in (Standing.BENCHMARK, Standing.SUPPORTED):
-        yield (f"The probability that its Sharpe ratio is above that of {against} is {_chance(e.ahead)}.")
+        yield (f"The probability that its Sharpe ratio is above that of {against} is {chance(e.ahead)}.")
 
 
 def _compared(e: Evidence) -> Iterator[str]:
@@ -173,7 +173,7 @@ def _compared(e: Evidence) -> Iterator[str]:
         yield f"PBO is of {e.tried.compared:,} of the trials, whose returns the ledger keeps."
 
 
-def _chance(value: float) -> str:
+def chance(value: float) -> str:
     """Return a probability with two digits, and no certainty that there is none."""
     if 0.0 < value < 0.01:
         return "below 0.01"

@@ -14,11 +14,19 @@ from openbell.core.errors import ConfigError
 from openbell.data.bars import Floats, Times
 from openbell.portfolio.attribution import Part, divide, in_cents
 from openbell.portfolio.currencies import rate_of
+from openbell.portfolio.evidence import weigh
 from openbell.portfolio.metrics import simple_returns
 from openbell.portfolio.state import cash_of
 from openbell.portfolio.summary import summarise
+from openbell.portfolio.tried import Tried
+from openbell.reporting.credibility import WITHOUT_COSTS
+from openbell.reporting.judgement import Judgement, judge
+from openbell.reporting.notices import LOOK_AHEAD
 from openbell.reporting.portfolio import currency, parts, state
 from openbell.reporting.result import Result
+
+#: Findings of one strategy that make the whole unsound.
+_SHARED = (LOOK_AHEAD, WITHOUT_COSTS.kind)
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,40 @@ class Together:
         """The metrics of the joint curve, by the keys of `DESCRIPTIONS` that a curve defines."""
         year = max(result.periods_per_year for result in self.results)
         return summarise(self.equity, self.times, periods_per_year=year, benchmark=self.benchmark)
+
+    @cached_property
+    def verdict(self) -> Judgement:
+        """What the joint curve is evidence of, each strategy taken for the luckiest of its own trials.
+
+        What luck is expected to bring adds up as means do: the hurdle of the whole is the sum of each one's,
+        times its deviation and its share of the money, over the deviation of the whole.
+        """
+        own, its = simple_returns(self.equity), simple_returns(self.benchmark)
+        known = [result.tried for result in self.results if result.tried is not None]
+        tried = hurdle = None
+        if len(known) == len(self.results):
+            tried = Tried(
+                sum(one.count for one in known), sum(one.independent for one in known),
+                max(one.deviation for one in known),
+            )  # fmt: skip
+            spread = float(own.std(ddof=1)) if len(own) > 1 else 0.0
+            hurdle = sum(map(self._luck, self.results, self.curves)) / spread if spread > 0.0 else 0.0
+        year = max(result.periods_per_year for result in self.results)
+        serious = [notice for result in self.results for notice in result.findings if notice.kind in _SHARED]
+        found = judge(
+            weigh(own, its, tried=tried, hurdle=hurdle), year, against="their benchmarks together",
+            findings=serious,
+        )  # fmt: skip
+        each = "Each strategy is taken for the luckiest of its own trials." if tried is not None else ""
+        return found._replace(detail=" ".join(part for part in (each, found.detail) if part))
+
+    def _luck(self, result: Result, curve: Floats) -> float:
+        """Return what luck is expected to have added to the mean return of the whole."""
+        returns, hurdle = simple_returns(result.daily_equity), result.evidence.hurdle
+        if len(returns) < 2 or math.isnan(hurdle):
+            return 0.0
+        share = float(np.mean(curve[:-1] / self.equity[:-1])) * len(returns) / (len(self.times) - 1)
+        return share * hurdle * float(returns.std(ddof=1))
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -100,6 +142,7 @@ class Together:
             "cash": self.cash,
             "initial": float(self.equity[0]),
             "final": float(self.equity[-1]),
+            "verdict": self.verdict.as_json(),
             "metrics": {key: v if math.isfinite(v) else None for key, v in self.metrics.items()},
             "attribution": {by: self.attribution(by) for by in ("strategy", "symbol", "sector", "side")},
             "by_strategy_and_symbol": self.crossed()[1],

@@ -11,7 +11,7 @@ from openbell.portfolio.drawdown import drawdowns
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.html import palette
 from openbell.reporting.html.charts import axis, base, line, scale
-from openbell.reporting.html.headline import title
+from openbell.reporting.html.headline import judged, title
 from openbell.reporting.html.markup import Cell, Column, chart, section, table
 from openbell.reporting.html.page import whole
 from openbell.reporting.html.points import numbers, thin
@@ -32,7 +32,8 @@ def render(found: Together) -> str:
     told = f"{money(first)} became {money(last)}: {grew} in all. {_most(found)}"
     top = (
         f"<header><p class='eyebrow'>Openbell portfolio</p><h1>{escape(name)}</h1>"
-        f"<p class='facts-line'>{span}</p><p class='verdict'>{escape(told)}</p></header>\n"
+        f"{judged(found.verdict.as_json())}<p class='facts-line'>{span}</p>"
+        f"<p class='verdict'>{escape(told)}</p></header>\n"
     )
     body = [
         section("growth", "Growth", chart("growth", _SAID, css="large"), lead=_SAID),
@@ -64,10 +65,11 @@ def _most(found: Together) -> str:
 def _strategies(found: Together) -> str:
     heads = [Column("Strategy"), Column("What"), Column("Cash", number=True), Column("Became", number=True)]
     heads += [Column(DESCRIPTIONS[key].label, number=True) for key in _OWN]
+    heads.append(Column("What its evidence supports"))
     rows = [
         [
             Cell(name), Cell(title(r)), Cell(money(r.plan.cash)), Cell(money(r.final_equity)),
-            *(Cell(figure(key, r.metrics[key]), r.metrics[key]) for key in _OWN),
+            *(Cell(figure(key, r.metrics[key]), r.metrics[key]) for key in _OWN), Cell(str(r.verdict)),
         ]
         for name, r in zip(found.names, found.results, strict=True)
     ]  # fmt: skip
