@@ -18,7 +18,7 @@ from openbell.backtesting.grid import ADAPTIVE
 from openbell.backtesting.outcome import hold, last_of_sessions
 from openbell.backtesting.pieces import FIGURES, measure_columns
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.sweep import Progress, SweepInterrupted, Trials, describe
+from openbell.backtesting.sweep import Progress, Trials, describe
 from openbell.core.costs import Costs
 from openbell.core.errors import ConfigError, Translation
 from openbell.core.ports import Sizer
@@ -207,12 +207,8 @@ def draw_all(
         checkpoint.check_place(search.resume)
     engine, name, _ = course.open_engine()
     identity = {**course.identity(name), "figures": "curve"}
-    folder = None if search.resume is None else checkpoint.Folder(search.resume, identity, engine.measures)
-    try:
+    with checkpoint.keep(search.resume, search.unfinished, identity, engine.measures) as folder:
         return course.run(engine, Aims(()), store=folder, progress=progress)
-    except SweepInterrupted as stopped:
-        stopped.folder = folder.path if folder is not None and folder.begun else None
-        raise
 
 
 def _choose(trials: Trials, returns: Floats, folds: Folds, split: Split, aims: Aims, terms: Terms) -> Chosen:

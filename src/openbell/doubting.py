@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+import openbell
 from openbell import run
+from openbell.backtesting import checkpoint
 from openbell.backtesting.cluster import Cluster
 from openbell.backtesting.harder import Harder, harder_ways
 from openbell.backtesting.histories import observe
@@ -17,6 +21,7 @@ from openbell.backtesting.laws import Law, Permutation, fit
 from openbell.backtesting.measures import MEASURES, measure
 from openbell.backtesting.pairing import Paired, pair_anew
 from openbell.backtesting.recipe import Recipe
+from openbell.backtesting.sweep import Part, SweepInterrupted, explore
 from openbell.backtesting.worlds import Worlds, numbered
 from openbell.core.errors import BadData, ConfigError, StrategyError
 from openbell.data.bars import Floats
@@ -45,6 +50,7 @@ def robustness(  # noqa: PLR0913  # all named and all with a default
     address: str | None = None,
     workers: int | None = None,
     memory: str | int | None = None,
+    resume: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Robustness:
     """Run a backtest again under doubt, and return what is left of it.
@@ -63,30 +69,32 @@ def robustness(  # noqa: PLR0913  # all named and all with a default
         address: Of a Ray cluster.
         workers: How many processes the event engine uses.
         memory: The most that may be used beside the data.
+        resume: A folder that keeps the runs over histories, so that the same call goes on after Ctrl-C.
         progress: Told (runs done, runs in all) now and then.
 
     Raises:
         ConfigError: A value is out of its range, or the run cannot be run again.
         BadData: It has too few sessions, or never traded.
         StrategyError: The strategy raised over prices that it has not seen before.
+        SweepInterrupted: Ctrl-C; with `resume` the same call goes on.
     """
     names = (prices,) if isinstance(prices, str) else tuple(prices)
     asked = Asked(names, histories, permutations, drop, drops, figure, block, seed)
-    search = Search(engine=engine, address=address, workers=workers, memory=memory)
+    search = Search(engine=engine, address=address, workers=workers, memory=memory, resume=resume)
     return examine(result, asked, search, progress=progress)
 
 
 def examine(
     result: Result, asked: Asked, search: Search = _HERE, *, progress: Progress | None = None
 ) -> Robustness:
-    """Do the same for what is asked; of the search its engine counts. Errors as of `robustness`."""
+    """Do the same for what is asked; of the search its engine and folders count. Errors as there."""
     own = measure(result.outcome)
     if not result.outcome.fills:
         raise BadData(f"{result.found.name} never traded on {result.plan.traded}: there is nothing to doubt")
     ways = list(harder_ways(result.plan.costs, drop=asked.drop, drops=asked.drops, seed=asked.seed))
     laws = asked.prices if asked.histories else ()
     total = sum(len(way.hindrances) for way in ways) + len(laws) * asked.histories + asked.permutations
-    runner = _Runner(result, search, asked.seed, total, progress)
+    runner = _Runner(result, search, asked, total, progress)
     if not np.allclose(runner.trade(Harder("again", result.plan.costs)).values[0], own, equal_nan=True):
         raise ConfigError(
             f"{result.found.name} does not run again as it did: robustness takes the result of one backtest, "
@@ -126,9 +134,9 @@ class _Runner:
     """Runs a plan again and again, and tells how far it is."""
 
     def __init__(
-        self, result: Result, search: Search, seed: int, total: int, progress: Progress | None
+        self, result: Result, search: Search, asked: Asked, total: int, progress: Progress | None
     ) -> None:
-        self._result, self._search, self._seed = result, search, seed
+        self._result, self._search, self._asked = result, search, asked
         self._total, self._progress, self._done = total, progress, 0
 
     def trade(self, way: Harder, *, counts: bool = False) -> Rerun:
@@ -157,22 +165,68 @@ class _Runner:
 
         Raises:
             StrategyError: The strategy raised over one; its number is named.
+            SweepInterrupted: Ctrl-C.
         """
-        result, series = self._result, self._result.outcome.panel.series
+        result, search = self._result, self._search
         plan = replace(result.plan, finer=())
-        recipe = Recipe(run.simulate, plan, result.found, worlds=Worlds(law, self._seed))
-        engine = choose(recipe, series, self._search).engine
-        found = np.full((count, len(MEASURES)), np.nan)
-        self._tell()
-        with closing(engine.run(numbered(count), np.arange(count))) as running:  # which ends its workers
-            for part in running:
-                for number, why in sorted(part.errors.items()):
-                    raise StrategyError(f"{name} {number}: {why}")
-                found[part.rows] = part.values
-                self._done += len(part.rows)
-                self._tell()
-        return found
+        recipe = Recipe(run.simulate, plan, result.found, worlds=Worlds(law, self._asked.seed))
+        engine = choose(recipe, result.outcome.panel.series, search).engine
+        before = self._done
+
+        def tell(done: int, _: int) -> None:
+            self._done = before + done
+            self._tell()
+
+        own = None if search.resume is None else Path(search.resume) / name.replace(" ", "-")
+        try:
+            with checkpoint.keep(own, search.unfinished, self._identity(name, count), MEASURES) as folder:
+                made = explore(numbered(count), engine, store=_Strict(folder, name), progress=tell)
+        except SweepInterrupted as stopped:
+            stopped.so_far = f"{self._done:,} of {self._total:,} runs"
+            stopped.args = (f"stopped after {stopped.so_far}",)
+            if search.resume is not None:
+                stopped.folder = Path(search.resume)
+            raise
+        self._done = before + count
+        return made.values
+
+    def _identity(self, name: str, count: int) -> dict[str, Any]:
+        """Return everything that decides the figures over other histories, as JSON values."""
+        result, asked = self._result, self._asked
+        return {
+            "version": openbell.__version__,
+            "strategy": result.found.name,
+            "code": checkpoint.code_of(result.found),
+            "plan": result.plan.as_json(),
+            "ledger": result.hash,
+            "histories": name,
+            "count": count,
+            "seed": asked.seed,
+            "block": asked.block,
+        }
 
     def _tell(self) -> None:
         if self._progress is not None:
             self._progress(self._done, self._total)
+
+
+class _Strict:
+    """Keeps runs over histories, all of which have to be there: the first that raises ends them."""
+
+    def __init__(self, folder: checkpoint.Folder | None, name: str) -> None:
+        self._folder, self._name = folder, name
+
+    def parts(self) -> Iterator[Part]:
+        """Yield what is kept."""
+        return iter(()) if self._folder is None else self._folder.parts()
+
+    def save(self, part: Part) -> None:
+        """Keep one more part.
+
+        Raises:
+            StrategyError: The strategy raised.
+        """
+        for number, why in sorted(part.errors.items()):
+            raise StrategyError(f"{self._name} {number}: {why}")
+        if self._folder is not None:
+            self._folder.save(part)

@@ -65,10 +65,11 @@ class Search:
     memory: str | int | None = None
     resume: str | Path | None = None
     require: Require | None = None
+    unfinished: Path | None = None  #: where what is done is kept until the end, with nothing to resume
     drawn: int = 0  #: marks of each combination's curve, where it is wanted instead of its figures
 
 
-_SEARCHED = tuple(name for name in Search.__dataclass_fields__ if name != "grid")
+_SEARCHED = tuple(name for name in Search.__dataclass_fields__ if name not in ("grid", "unfinished", "drawn"))
 
 
 class Course:

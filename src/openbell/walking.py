@@ -14,7 +14,7 @@ from openbell.backtesting.aims import Aim, Require, read_aims
 from openbell.backtesting.measures import measures_of
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.spans import Span
-from openbell.backtesting.sweep import Progress, SweepInterrupted, describe
+from openbell.backtesting.sweep import Progress, describe
 from openbell.backtesting.windows import Scheme, Window
 from openbell.core.costs import Costs
 from openbell.core.errors import ConfigError, Translation, nearest
@@ -251,12 +251,8 @@ def search_spans(
         checkpoint.check_place(search.resume)
     engine, name, reason = course.open_engine()
     identity = course.identity(name)
-    folder = None if search.resume is None else checkpoint.Folder(search.resume, identity, engine.measures)
-    try:
+    with checkpoint.keep(search.resume, search.unfinished, identity, engine.measures) as folder:
         trials = course.run(engine, aims, store=folder, progress=progress)
-    except SweepInterrupted as stopped:
-        stopped.folder = folder.path if folder is not None and folder.begun else None
-        raise
     begins = min(int(one.start[0]) for one in series)
     where = "" if course.constraint is None else course.constraint.text
     made = []

@@ -229,3 +229,50 @@ def test_the_command_writes_beside_the_run(tmp_path, monkeypatch):
     wrong = run("robustness", "sma_cross-AAPL", "--prices", "gmb")
     assert wrong.code == 2
     assert "did you mean 'gbm'" in wrong.err
+
+
+def test_ctrl_c_keeps_the_runs_over_histories_and_the_same_call_goes_on(result, tmp_path):
+    told: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        told.append(done)
+        if done > 20:
+            raise KeyboardInterrupt
+
+    own: dict[str, Any] = {**FEW, "engine": "event", "workers": 1}
+    asked = own | {"resume": tmp_path / "kept"}
+    with pytest.raises(ob.SweepInterrupted) as stopped:
+        ob.robustness(result, progress=stop, **asked)
+    assert stopped.value.so_far == f"{told[-1]} of 33 runs"
+    assert str(stopped.value) == f"stopped after {told[-1]} of 33 runs"
+    assert stopped.value.folder == tmp_path / "kept"
+    runs = list((tmp_path / "kept").glob("*/parts/*.npz"))
+    again: list[int] = []
+    on = ob.robustness(result, progress=lambda done, _: again.append(done), **asked)
+    assert on.document() == ob.robustness(result, **own).document()
+    assert len(list((tmp_path / "kept").glob("*/parts/*.npz"))) > len(runs) > 0
+    assert len(again) < 33  # what is done is not run again
+
+
+def test_ctrl_c_of_the_command_is_one_line_and_the_same_command_goes_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("backtest", "sma_cross", "--symbols", "AAPL", "--start", "2012-01-01", "--no-check").code == 0
+    (folder,) = tmp_path.glob("reports/sma_cross-*")
+    told: list[int] = []
+
+    def stop(_watch: object, done: int, _total: int) -> None:
+        told.append(done)
+        if done > 30:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("openbell.cli.sweeps.Watch.tell", stop)
+    words = ("robustness", folder.name, "--histories", "4", "--permutations", "4", "--prices", "gbm")
+    words += ("--engine", "event", "--workers", "1")
+    done = run(*words)
+    assert (done.code, done.err.count("\n")) == (130, 1)
+    assert f"stopped by Ctrl-C after {told[-1]} of 37 runs; the same command goes on from there" in done.line
+    (kept,) = folder.glob("unfinished-*")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run(*words).code == 0
+    assert not kept.exists()

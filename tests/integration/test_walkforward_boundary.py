@@ -207,19 +207,29 @@ def test_a_refit_of_what_is_not_there_changes_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("command", [REFIT[:10], ("crossvalidate", *REFIT[1:6], "--folds", "3", "fast=5,10")])
-def test_ctrl_c_says_how_to_go_on(command, tmp_path, monkeypatch):
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    told = iter(range(9))
+    told: list[int] = []
 
     def stop(_watch, done, total):
-        if next(told):
+        told.append(done)
+        if len(told) == 2:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("openbell.cli.sweeps.Watch.tell", stop)
-    done = run(*command, "slow=30,50", "--resume", "parts")
-    assert done.code == 130
-    assert "stopped by Ctrl-C after" in done.line
-    assert done.line.endswith("the same command goes on, with --resume parts")
-    told = iter(range(9))
-    again = run(*command, "slow=30,50")
-    assert again.line.endswith("with --resume FOLDER what is done is kept, and the same command goes on")
+    for more, kept in ((("--resume", "parts"), "parts"), ((), "reports/unfinished-")):
+        words = (*command, "slow=30,50", "--engine", "event", "--workers", "1", *more)
+        told.clear()
+        done = run(*words)
+        assert done.code == 130
+        assert done.err.count("\n") == 1
+        assert f"stopped by Ctrl-C after {told[-1]} of" in done.line
+        assert f"; the same command goes on from there, as {kept}" in done.line
+        before = told[-1]
+        told.clear()
+        monkeypatch.setattr("openbell.cli.sweeps.Watch.tell", lambda _, done, __: told.append(done))
+        assert run(*words).code == 0
+        assert told[0] == before > 0
+        monkeypatch.setattr("openbell.cli.sweeps.Watch.tell", stop)
+    assert (tmp_path / "parts").is_dir()
+    assert not list(tmp_path.glob("reports/unfinished-*"))  # it has ended

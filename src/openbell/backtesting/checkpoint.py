@@ -19,7 +19,7 @@ import numpy as np
 import openbell
 from openbell.backtesting.grid import Combinations
 from openbell.backtesting.plan import Plan
-from openbell.backtesting.sweep import Part
+from openbell.backtesting.sweep import Part, SweepInterrupted
 from openbell.core.errors import ConfigError, Translation
 from openbell.data.bars import Series
 from openbell.strategies.registry import Found
@@ -54,7 +54,7 @@ def identify(
         "version": openbell.__version__,
         "strategy": found.name,
         "plan": plan.as_json(),
-        "code": found.code_hash if found.source else _code_hash(found),
+        "code": code_of(found),
         "data": {f"{one.symbol} {one.timeframe}": one.content_hash for one in series},
         "engine": engine,
         "method": combinations.method,
@@ -119,6 +119,10 @@ class Folder:
                     whys=np.array(list(part.errors.values()), np.str_),
                 )
 
+    def discard(self) -> None:
+        """Remove what is kept."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     @property
     def begun(self) -> bool:
         """Tell whether anything is kept."""
@@ -142,6 +146,37 @@ class Folder:
 
     def _writing(self) -> Translation:
         return _using(self.path)
+
+
+@contextmanager
+def keep(
+    resume: str | Path | None, unfinished: Path | None, identity: Mapping[str, Any], measures: Sequence[str]
+) -> Iterator[Folder | None]:
+    """Keep the parts of a search while it runs, and tell whom Ctrl-C stopped where they are.
+
+    Args:
+        resume: A folder that stays.
+        unfinished: A folder below which they are kept until the search has ended, where there is nothing to
+            resume: the same search goes on from there. None keeps nothing.
+        identity: Everything that decides the figures, as JSON values.
+        measures: What is measured.
+
+    Raises:
+        ConfigError: The folder holds another search, or cannot be written.
+    """
+    folder = None
+    if resume is not None:
+        folder = Folder(resume, identity, measures)
+    elif unfinished is not None:
+        mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:8]
+        folder = Folder(unfinished / f"unfinished-{mark}", identity, measures)
+    try:
+        yield folder
+    except SweepInterrupted as stopped:
+        stopped.folder = folder.path if folder is not None and folder.begun else None
+        raise
+    if folder is not None and resume is None:
+        folder.discard()
 
 
 def check_place(path: str | Path) -> None:
@@ -223,8 +258,10 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
         fresh.unlink(missing_ok=True)
 
 
-def _code_hash(found: Found) -> str:
-    """Return the hash of what a strategy does that was typed at a prompt, where there is no file's text."""
+def code_of(found: Found) -> str:
+    """Return the hash of what a strategy does; typed at a prompt it has no file's text."""
+    if found.source:
+        return found.code_hash
     form = found.form
     things = [form.decide] if isinstance(form, Signal) else list(vars(form).values())
     codes = [_code(thing.__code__) for thing in things if isinstance(thing, FunctionType)]

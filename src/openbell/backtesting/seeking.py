@@ -122,7 +122,10 @@ class _Rounds:
                         self._take(part)
                         self._tell(expected)
         except KeyboardInterrupt:
-            raise SweepInterrupted(self._trials()) from None
+            stopped = SweepInterrupted(self._trials())
+            stopped.so_far = f"{len(self._found):,} of {expected:,} combinations"
+            stopped.args = (f"stopped after {stopped.so_far}",)
+            raise stopped from None
 
     def values(self, rows: Sequence[int]) -> Floats:
         """(rows, measures) the figures."""

@@ -12,10 +12,9 @@ from openbell.backtesting.folds import Division
 from openbell.backtesting.sweep import SweepInterrupted
 from openbell.cli.answer import Answer
 from openbell.cli.jobs import Request, read_jobs
-from openbell.cli.searches import Typed
+from openbell.cli.searches import Typed, stopped
 from openbell.cli.sweeps import Watch, as_options
 from openbell.cli.terminal import progress
-from openbell.cli.walk import stopped
 from openbell.core.errors import ConfigError, OpenbellError
 from openbell.crossvalidating import crossvalidate_plan
 from openbell.reporting.crossvalidation import PAGE, CrossValidation
@@ -46,7 +45,7 @@ def run_crossvalidation(request: Request, asked: Asked) -> Answer:
     (job,), settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     try:
-        search = asked.typed.search()
+        search = asked.typed.search(settings.reports.folder)
         series = run.load_plan(job.plan)
         with progress() as tell:
             made = crossvalidate_plan(

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from openbell.backtesting.measures import MEASURES
+from openbell.backtesting.sweep import SweepInterrupted
 from openbell.cli.answer import Answer, Column, Table
 from openbell.cli.recorded import read_recorded
 from openbell.cli.saved import run_again
+from openbell.cli.searches import stopped
+from openbell.cli.sweeps import Watch
 from openbell.cli.terminal import progress
 from openbell.doubting import examine
 from openbell.portfolio.summary import DESCRIPTIONS
@@ -24,8 +29,13 @@ def doubt(name: str, reports: str | None, asked: Asked, search: Search) -> Answe
     """
     recorded = read_recorded(name, reports)
     result = run_again(recorded)
-    with progress() as tell:
-        made = examine(result, asked, search, progress=lambda done, total: tell(done / total, "runs"))
+    try:
+        with progress() as tell:
+            made = examine(
+                result, asked, replace(search, unfinished=recorded.folder), progress=Watch(tell).tell
+            )
+    except SweepInterrupted as interrupted:
+        return stopped(interrupted)
     page = made.write(recorded.folder)
     first, *said = made.words()
     document = {"run": str(recorded.folder), "page": str(page), **made.document()}

@@ -9,10 +9,10 @@ from pathlib import Path
 from openbell import run
 from openbell.backtesting.sweep import SweepInterrupted
 from openbell.backtesting.windows import Scheme
-from openbell.cli.answer import Answer, Exit
+from openbell.cli.answer import Answer
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.refit import refit_file
-from openbell.cli.searches import Typed
+from openbell.cli.searches import Typed, stopped
 from openbell.cli.sweeps import Watch, as_options
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, OpenbellError
@@ -47,7 +47,7 @@ def run_walk(request: Request, asked: Asked) -> Answer:
     (job,), settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     try:
-        search = asked.typed.search()
+        search = asked.typed.search(settings.reports.folder)
         series = run.load_plan(job.plan)
         with progress() as tell:
             watch = Watch(tell).tell
@@ -77,15 +77,3 @@ def answer(made: WalkForward, folder: Path) -> Answer:
         [first, "", table, "", *said, "", f"Page: {folder / PAGE}"],
         {"folder": str(folder), "page": str(folder / PAGE), **made.document()},
     )
-
-
-def stopped(one: SweepInterrupted) -> Answer:
-    """Say how far a search came before Ctrl-C, and how it goes on."""
-    line = f"stopped by Ctrl-C after {one.so_far}; "
-    line += (
-        f"the same command goes on, with --resume {one.folder}"
-        if one.folder is not None
-        else "with --resume FOLDER what is done is kept, and the same command goes on"
-    )
-    error = {"kind": "Interrupted", "message": line, "exit_code": int(Exit.INTERRUPTED)}
-    return Answer([], {"error": error}, Exit.INTERRUPTED, [line])
