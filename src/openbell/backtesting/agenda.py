@@ -15,7 +15,7 @@ class Agenda:
 
     def __init__(self, broker: SimulatedBroker, panel: Panel) -> None:
         self.action = len(panel)  #: the moment of the next corporate action
-        self._resting, self._holding = broker.book.resting, broker.holding
+        self._resting, self._open, self._holding = broker.book.resting, broker.book.open, broker.holding
         self._panel = panel
         self._due: dict[str, int] = {}
         self._end = len(panel)
@@ -26,7 +26,7 @@ class Agenda:
         if resting.pressing or self._holding.since:
             return at + 1
         due, changed = self._due, resting.changed
-        if not resting:
+        if not self._open:
             due.clear()
             changed.clear()
             return self.action

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from openbell.backtesting.agenda import Agenda
 from openbell.core.engine import Engine
 from openbell.core.market import Bar
+from openbell.core.orders import Order, ReviewedOrder
 from openbell.core.ports import Event, Reviewed
+from openbell.core.types import OrderType
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import SimulatedBroker
 from openbell.strategies.blame import blame
@@ -23,6 +25,7 @@ PROGRESS_EVERY = 20_000
 WARM_UP = 32
 #: Objects made before the collector of cycles looks at them, and its rounds before it looks at older ones.
 SELDOM = (50_000, 20, 10)
+_MARKET = OrderType.MARKET
 
 
 @dataclass(slots=True)
@@ -60,9 +63,10 @@ class _Course:
         self._engine, self._broker, self._panel = engine, broker, panel
         self._agenda = Agenda(broker, panel)
         self._schedule = deque(panel.schedule())
-        self._entries = engine.account.entries
+        self._entries, self._open = engine.account.entries, broker.book.open
         self._booked = 0
         self._late: list[Reviewed] = []
+        self._lone: ReviewedOrder | None = None  # an order that is sent together with the bars it meets
         self._skip(first)
         broker.connect(engine.ear(self._tell))
         self._send(engine.start(), first - 1)
@@ -77,10 +81,14 @@ class _Course:
         """Let the moments from `first` up to `stop` pass, or fewer; return the one after the last of them."""
         on_bar = self._engine.lone_hook()
         if on_bar is not None:
-            return self._ride(first, min(stop, self._next_action(first)), on_bar)
-        if self._engine.waiting:
-            stop = min(stop, first + WARM_UP)
-        self._walk(first, stop)
+            stop = self._ride(first, min(stop, self._next_action(first)), on_bar)
+        else:
+            if self._engine.waiting:
+                stop = min(stop, first + WARM_UP)
+            self._walk(first, stop)
+        if self._lone is not None:  # somebody may look now
+            order, self._lone = self._lone, None
+            self._broker.submit((order,), self._panel.time)
         return stop
 
     def close(self) -> None:
@@ -147,9 +155,15 @@ class _Course:
         time = panel.time_at(at)
         if self._schedule:
             self._act(at)
-        broker.match(time)
+        lone = self._lone
+        if lone is None:
+            broker.match(time)
+        else:
+            self._lone = None
+            broker.take(lone, panel.time, time)
         panel.advance(at)
-        broker.call_margin(time)
+        if broker.holding.since:
+            broker.call_margin(time)
         if self._late:
             late, self._late = self._late, []
             broker.submit(late, time)
@@ -167,8 +181,16 @@ class _Course:
         marks.moments.append(at)
         marks.entries.append(self._booked)
 
-    def _send(self, commands: Iterable[Reviewed], at: int) -> int:
-        """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it."""
+    def _send(self, commands: Sequence[Reviewed], at: int) -> int:
+        """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it.
+
+        A market order that is alone waits for the next bars, which it meets whatever they are.
+        """
+        if len(commands) == 1 and not self._open and at + 1 < self._agenda.action:
+            order = commands[0]
+            if isinstance(order, Order) and order.type is _MARKET:
+                self._lone, self._due = order, at + 1
+                return at + 1
         self._broker.submit(commands, self._panel.time)
         self._due = due = self._agenda.next_after(at)
         return due

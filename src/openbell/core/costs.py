@@ -76,6 +76,11 @@ class Slippage:
     def __post_init__(self) -> None:
         _check(self)
 
+    @property
+    def any(self) -> bool:
+        """Tell whether there is some."""
+        return bool(self.per_share or self.bps or self.spread_bps or self.impact)
+
 
 @dataclass(frozen=True, slots=True)
 class Margin:

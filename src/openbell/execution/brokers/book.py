@@ -40,15 +40,11 @@ class Book:
         self.joined: list[Working] = []  #: children that began to work, or grew, at an open
         self._children: dict[int, list[Working]] = {}
         self.delisted: set[str] = set()  #: symbols that are not traded any more
-        self._with_fills = Marks()  #: orders that ended with a fill: a later child need not wait
+        self.filled = Marks()  #: orders that ended with a fill: a later child need not wait
         self._account = account
         self._tracks = tracks
         self._sessions = sessions
         self._funds = funds
-
-    def is_awaited(self, working: Working) -> bool:
-        """Tell whether an order has children, which wait for its fills."""
-        return working.order.id in self._children
 
     def waits_for_parent(self, working: Working) -> bool:
         """Tell whether an order's parent may still fill, and so bring something to protect."""
@@ -72,7 +68,7 @@ class Book:
         order = child.order
         parent = self.open.get(order.parent)
         if parent is None:
-            if order.parent in self._with_fills:
+            if order.parent in self.filled:
                 return True
             self._say(order.id, _REJECTED, time, Reason.PARENT_ENDED)
             return False
@@ -289,7 +285,7 @@ class Book:
         self._funds.release(working)
         self.open.pop(order_id, None)
         if working.filled > 0.0:
-            self._with_fills.add(order_id)
+            self.filled.add(order_id)
         if working.active:
             self.resting.remove(working)
 

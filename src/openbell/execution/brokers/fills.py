@@ -25,8 +25,7 @@ class Fills:
         self._funds = funds
         self._costs = costs
         self._commission, self._slippage = costs.commission, costs.slippage
-        s = costs.slippage
-        self._slips = bool(s.per_share or s.bps or s.spread_bps or s.impact)
+        self._slips = costs.slippage.any
         self._share = costs.volume_share
         self._taken: dict[str, float] = {}
 

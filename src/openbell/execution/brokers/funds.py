@@ -27,10 +27,14 @@ class Funds:
         self._conduct = None if costs.margin.is_plain else Conduct(costs.margin, sessions)
         self._commission = costs.commission
         self._positions = account.positions
-        self._alone: Working | None = None  # the only order that has reserved something, in no sum so far
-        self._holds: dict[int, Working] = {}  # the orders that have, if there are several
+        self._holds: dict[int, Working] = {}  # the orders that have reserved something
         self._total = 0.0
         self._projected: dict[str, float] = {}
+
+    @property
+    def counts_money_alone(self) -> bool:
+        """Tell whether nothing but money and margin decides: no rules of the account, and no universe."""
+        return self._conduct is None and self._members is None
 
     @property
     def unreserved(self) -> float:
@@ -62,8 +66,6 @@ class Funds:
         symbol, quantity = order.symbol, working.remaining()
         position = self._positions.get(symbol)
         projected = position.quantity if position is not None else 0.0
-        if self._alone is not None:
-            self._hold(self._alone)
         if self._holds:
             projected += self._projected.get(symbol, 0.0)
         opening = rules.opening_part(projected, order.side * quantity)
@@ -73,26 +75,33 @@ class Funds:
         barred = self._barred(working.track, order, quantity, opening)
         if barred is not None:
             return barred
-        need = self._estimate(working, order, opening, closing)
+        if working.limited:
+            price = working.limit
+        else:
+            price = working.stop if order.type is OrderType.STOP else working.track.price()
+        need = self.estimate(order.side, price, opening, closing)
         if order.oco:
             need = max(need - sum(h.need for h in self._holds.values() if h.group == order.oco), 0.0)
         if opening > rules.DUST and need > (free := self.unreserved - self._total) + rules.DUST:
             return self._short_of(need, free)
         if quantity > rules.DUST and (market or need > 0.0):  # a resting order that reduces promises nothing
             working.need, working.reserved, working.group = need, quantity, order.oco
-            if self._holds:
-                self._hold(working)
-            else:
-                self._alone = working
+            self._hold(working)
         return None
+
+    def estimate(self, side: float, price: float, opening: float, closing: float) -> float:
+        """Return the free equity that an order takes at a price, by its shares that open and that close."""
+        quantity = opening + closing
+        c, value = self._commission, quantity * price
+        raw = rules.charge_raw(quantity, value, c.per_share, c.taker_bps)
+        fee = rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
+        need = rules.required(opening, closing, price, price, side, self._margin.initial, fee)
+        if self._conduct is not None and self._conduct.settles:
+            return max(need, 0.0)  # a sale pays for nothing before it has settled
+        return need
 
     def release(self, working: Working, quantity: float = 0.0) -> None:
         """Give back what `quantity` shares of an order reserved, as they fill; with zero, all of it."""
-        if working is self._alone:
-            if not 0.0 < quantity < working.reserved - rules.DUST:
-                self._alone = None
-                return
-            self._hold(working)
         holds, order_id = self._holds, working.order.id
         if order_id not in holds:
             return
@@ -113,8 +122,6 @@ class Funds:
 
     def split(self, order_id: int, quantity: float) -> None:
         """Restate a reservation in the shares after a split; the money in it stays."""
-        if self._alone is not None:
-            self._hold(self._alone)
         working = self._holds.get(order_id)
         if working is not None:
             self._project(working, quantity - working.reserved)
@@ -151,7 +158,7 @@ class Funds:
 
     def _misconduct(self, conduct: Conduct, order: Order, quantity: float) -> Reason | None:
         """Return which rule of the account an order that opens would break."""
-        holds = [*self._holds.values(), *([self._alone] if self._alone is not None else [])]
+        holds = self._holds.values()
         sales = (h.reserved for h in holds if h.order.symbol == order.symbol and h.order.side < 0)
         return conduct.barred(
             order.symbol, order.side * quantity, self.account,
@@ -180,23 +187,8 @@ class Funds:
     def _free_at(self, working: Working, held: float, market: float) -> float:
         return rules.revalued_free(self.unreserved, held, working.track.price(), market, self._margin.initial)
 
-    def _estimate(self, working: Working, order: Order, opening: float, closing: float) -> float:
-        quantity = opening + closing
-        if working.limited:
-            price = working.limit
-        else:
-            price = working.stop if order.type is OrderType.STOP else working.track.price()
-        c, value = self._commission, quantity * price
-        raw = rules.charge_raw(quantity, value, c.per_share, c.taker_bps)
-        fee = rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
-        need = rules.required(opening, closing, price, price, order.side, self._margin.initial, fee)
-        if self._conduct is not None and self._conduct.settles:
-            return max(need, 0.0)  # a sale pays for nothing before it has settled
-        return need
-
     def _hold(self, working: Working) -> None:
         """Count in what an order has reserved."""
-        self._alone = None
         self._holds[working.order.id] = working
         self._total += working.need
         self._project(working, working.reserved)

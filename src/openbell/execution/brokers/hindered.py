@@ -10,7 +10,7 @@ from typing import Any
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.errors import ConfigError
-from openbell.core.orders import Order, Replace
+from openbell.core.orders import Order, Replace, ReviewedOrder
 from openbell.core.ports import Reviewed
 from openbell.execution.brokers.book import NO_TIME
 from openbell.execution.brokers.simulated import SimulatedBroker
@@ -71,6 +71,11 @@ class HinderedBroker(SimulatedBroker):
             super().submit((command,), time)
             if order_id in self._hindered:
                 self._put_off(order_id)
+
+    def take(self, order: ReviewedOrder, sent: int, time: int) -> None:
+        """Take an order and let bars meet it, the one after the other."""
+        self.submit((order,), sent)
+        self.match(time)
 
     def _is_entry(self, order: Order) -> bool:
         if order.reduce_only or order.parent:

@@ -41,32 +41,11 @@ class Matching:
     def run(self, time: int) -> None:
         """Match the bars that become known at `time`, and expire what runs out by then."""
         book = self._book
-        alone = book.resting.alone
-        if alone is None or book.is_awaited(alone):
-            self._run_all(time)
-        else:
-            self._run_alone(alone, time)
+        self._match(time)
         if book.resting.expiring:
             book.expire_all(time)
 
-    def _run_alone(self, working: Working, time: int) -> None:
-        """Match a market order that has no rival and no children: it fills at the open, or not at all."""
-        track = working.track
-        at, known = track.cursor.at + 1, track.known
-        if at >= len(known) or known[at] != time:
-            return
-        start, open_ = track.start[at], track.open[at]
-        if working.expires <= start:
-            self._book.expire(working)
-        elif (
-            working.since <= start
-            and not math.isnan(open_)
-            and (not working.confined or self._sessions.is_open(start))
-        ):
-            self._fills.begin()
-            self._fills.fill(working, at, open_, _OPEN)
-
-    def _run_all(self, time: int) -> None:
+    def _match(self, time: int) -> None:
         book = self._book
         queue: list[_Item] = []
         trailing: list[_Item] = []

@@ -11,13 +11,9 @@ _NEVER = math.inf
 
 
 class Resting:
-    """Where an order rests from its acceptance to its end, and which bars may matter to it.
-
-    One that is `alone` and fills at the next open is put in no list before somebody asks for one.
-    """
+    """Where an order rests from its acceptance to its end, and which bars may matter to it."""
 
     def __init__(self) -> None:
-        self.alone: Working | None = None
         self.changed: set[str] = set()  #: symbols of which `reach` may answer otherwise; who asks clears it
         self.pressing = 0  #: how many fill at the next open, whatever its price
         self.expiring = 0  #: how many run out
@@ -25,35 +21,34 @@ class Resting:
         self._by_age: list[Working] | None = None
 
     def __bool__(self) -> bool:
-        return self.alone is not None or bool(self._by_symbol)
+        return bool(self._by_symbol)
 
     def add(self, working: Working) -> None:
         """Let an order rest."""
         working.active = True
         if working.expires != _NEVER:
             self.expiring += 1
-        if not working.plain:
-            self.changed.add(working.order.symbol)
-        else:  # no bar passes it by, so nobody need know which it waits for
+        symbol = working.order.symbol
+        if working.plain:  # no bar passes it by, so nobody need know which it waits for
             self.pressing += 1
-            if self.alone is None and not self._by_symbol:
-                self.alone = working
-                return
-        self._list(working)
+        else:
+            self.changed.add(symbol)
+        if symbol in self._by_symbol:
+            self._by_symbol[symbol].append(working)
+        else:
+            self._by_symbol[symbol] = [working]
+        self._by_age = None
 
     def remove(self, working: Working) -> None:
         """Take an order out that rests."""
         working.active = False
         if working.expires != _NEVER:
             self.expiring -= 1
-        if not working.plain:
-            self.changed.add(working.order.symbol)
-        else:
-            self.pressing -= 1
-            if working is self.alone:
-                self.alone = None
-                return
         symbol = working.order.symbol
+        if working.plain:
+            self.pressing -= 1
+        else:
+            self.changed.add(symbol)
         works = self._by_symbol[symbol]
         if len(works) == 1:
             del self._by_symbol[symbol]
@@ -63,7 +58,6 @@ class Resting:
 
     def by_age(self) -> list[Working]:
         """Return the orders, oldest first. What changes later is not seen in the list."""
-        self._seat()
         if self._by_age is None:
             found = [working for works in self._by_symbol.values() for working in works]
             self._by_age = sorted(found, key=_age) if len(found) > 1 else found
@@ -71,7 +65,6 @@ class Resting:
 
     def of(self, symbol: str) -> list[Working]:
         """Return the orders of one symbol. What changes later is not seen in the list."""
-        self._seat()
         return list(self._by_symbol.get(symbol, ()))
 
     def is_closing(self, symbol: str) -> bool:
@@ -90,17 +83,6 @@ class Resting:
             falls, rises = max(falls, low), min(rises, high)
             expires = min(expires, working.expires)
         return falls, rises, expires
-
-    def _seat(self) -> None:
-        """Put the order that is alone among those of its symbol."""
-        alone, self.alone = self.alone, None
-        if alone is not None:
-            self._list(alone)
-
-    def _list(self, working: Working) -> None:
-        self._seat()
-        self._by_symbol.setdefault(working.order.symbol, []).append(working)
-        self._by_age = None
 
 
 def _age(working: Working) -> int:
