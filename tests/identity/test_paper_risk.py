@@ -122,3 +122,47 @@ def test_a_file_is_the_emergency_stop_of_a_paper_session_and_a_resumed_one_remem
     assert [entry.body["stop"] for entry in entries if entry.kind == "brake"] == [True, False]
     assert resumed.courses[0].engine.refusals == refusals
     assert not resumed.courses[0].braked
+
+
+TOGETHER = ob.Risk(
+    position=ob.PositionLimits(max_notional=110_000),
+    portfolio=ob.PortfolioLimits(max_gross=120_000, max_var=0.5, max_correlation=0.95, credit_closing=True),
+    model=ob.RiskModel(unknown="pass"),
+)
+PAIR = {"rotation": ("momentum_rotation", ["AAPL", "IBM", "MSFT"]), "cross": ("sma_cross", ["AAPL"])}
+
+
+def test_two_paper_strategies_are_one_account_and_gone_on_with_as_such(tmp_path):
+    made = {
+        name: prepare(kind, symbols, risk=TOGETHER, end="2002-12-31")
+        for name, (kind, symbols) in PAIR.items()
+    }
+    series = {one.symbol: one for _, _, some in made.values() for one in some}
+    moments = list(moments_of(list(series.values())))
+
+    def open_session(journal: Journal) -> Session:
+        parts = [
+            make_course(name, plan, found, ground_of(plan, some), journal)
+            for name, (plan, found, some) in made.items()
+        ]
+        return Session(parts, journal, wall=lambda: 0)
+
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        session = open_session(journal)
+        session.begin({})
+        gross = []
+        for bars in moments:
+            session.take(bars)
+            accounts = [(one.engine.account, one.tape.price) for one in session.courses]
+            gross.append(sum(account.gross(price) for account, price in accounts))
+        _, entries = latest_session(journal)
+        resumed = open_session(journal)
+        resumed.resume(entries)
+    found = [one.engine.refusals for one in session.courses]
+    assert [one.engine.refusals for one in resumed.courses] == found
+    assert [one.engine.account.entries for one in resumed.courses] == [
+        one.engine.account.entries for one in session.courses
+    ]
+    shared = [one for some in found for one in some if one.text.endswith("(all strategies of the account)")]
+    assert {"gross_exposure", "position_notional"} == {one.limit.value for one in shared}
+    assert max(gross) > 90_000

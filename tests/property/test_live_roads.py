@@ -1,8 +1,8 @@
 """No road leads around the gates of a live session, and no course of fills breaks a limit on sizes.
 
-A strategy, its rebalancer, its stops, somebody who asks by the API, and a session that goes on after a kill
-all ask the router for orders. Whatever the exchange does meanwhile, and in whatever order its words arrive,
-each order that reaches it was made by `approve` for an order that the limits let pass.
+One strategy or two, their rebalancers, their stops, somebody who asks by the API, and a session that goes on
+after a kill all ask the router for orders. Whatever the exchange does meanwhile, and in whatever order its
+words arrive, each order that reaches it was made by `approve` for an order that the limits let pass.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ MOST, SHORT, GROSS = 100, 40, 15_000
 SYMBOLS = st.sampled_from(["A", "B"])
 SIZES = st.integers(1, 150)
 SIDES = st.sampled_from([1, -1])
+WHO = st.sampled_from(["s", "t"])
 LIMITS = ob.Risk(
     order=ob.OrderLimits(max_quantity=120),
     position=ob.PositionLimits(max_quantity=MOST),
@@ -70,30 +71,30 @@ class LiveRoads(RuleBasedStateMachine):
         self.noting.__enter__()
         self.folder = tempfile.TemporaryDirectory()
         self.heap: list[Report | Execution | Answer] = []
-        self.acts: dict[int, Callable[[Any, int], object]] = {}
+        self.acts: dict[str, dict[int, Callable[[Any, int], object]]] = {}
         self.placed: list[ApprovedOrder] = []
         self.minute = 0
 
-    @initialize(capable=st.booleans(), moving=st.booleans())
-    def begin(self, *, capable: bool, moving: bool) -> None:
+    @initialize(capable=st.booleans(), moving=st.booleans(), several=st.booleans())
+    def begin(self, *, capable: bool, moving: bool, several: bool) -> None:
         self.moving = moving
         self.capabilities = EVERYTHING if capable else BARE
         self.x = Exchange(INSTRUMENTS, time=START, margin=None)
         self.direct = Direct(self.x, self.capabilities)
         self.x.listeners.append(self.hear_of)
-        self.kind = type("Acting", (Scripted,), {"acts": self.acts})
+        self.acts = {name: {} for name in ("s", "t")[: 1 + several]}
+        self.kinds = {name: type("Acting", (Scripted,), {"acts": acts}) for name, acts in self.acts.items()}
         self.journal = open_journal(Path(self.folder.name) / "roads.db", "roads")
         self.floor = self.new_floor()
         for symbol in ("A", "B"):
             self.x.trade(symbol, 100)
-        self.floor.courses["s"].begin()
+        for course in self.floor.courses.values():
+            course.begin()
         self.take("start", {})
         self.let_a_minute_pass()
 
     def new_floor(self) -> Floor:
-        return floor_of(
-            self.journal, {"s": self.kind}, capabilities=self.capabilities, risk=LIMITS, initial=0.01
-        )
+        return floor_of(self.journal, self.kinds, capabilities=self.capabilities, risk=LIMITS, initial=0.01)
 
     def teardown(self) -> None:
         self.noting.__exit__(None, None, None)
@@ -155,54 +156,62 @@ class LiveRoads(RuleBasedStateMachine):
         bars = [list(bar(self.minute, float(self.x.lines[one].last or 0), one)) for one in ("A", "B")]
         self.take("moment", {"bars": bars})
 
-    def act(self, act: Callable[[Any, int], object]) -> None:
-        """Let the strategy do something at its next bar."""
-        self.acts[self.minute + 1] = act
+    def act(self, who: str, act: Callable[[Any, int], object]) -> None:
+        """Let a strategy do something at its next bar; where there is one, it is the one."""
+        self.acts.get(who, self.acts["s"])[self.minute + 1] = act
         self.let_a_minute_pass()
+
+    def ask(self, who: str, **body: Any) -> None:
+        self.take("ask", {"id": "1", "strategy": who if who in self.acts else "s", **body})
 
     # --- the roads -------------------------------------------------------------------------------------
 
-    @rule(symbol=SYMBOLS, side=SIDES, size=SIZES, limit=st.sampled_from([0, 95, 105]), stop=st.booleans())
-    def order(self, symbol: str, side: int, size: int, limit: int, *, stop: bool) -> None:
+    @rule(
+        who=WHO,
+        symbol=SYMBOLS,
+        side=SIDES,
+        size=SIZES,
+        limit=st.sampled_from([0, 95, 105]),
+        stop=st.booleans(),
+    )
+    def order(self, who: str, symbol: str, *, side: int, size: int, limit: int, stop: bool) -> None:
         terms: dict[str, Any] = {"limit": limit} if limit else {}
         if stop:
             terms |= {"stop_loss": 80 if side > 0 else 120, "take_profit": 120 if side > 0 else 80}
-        self.act(lambda s, _: s.order(symbol, side * size, **terms))
+        self.act(who, lambda s, _: s.order(symbol, side * size, **terms))
 
-    @rule(symbol=SYMBOLS, size=st.integers(-150, 150))
-    def target(self, symbol: str, size: int) -> None:
-        self.act(lambda s, _: s.target_quantity(symbol, size))
+    @rule(who=WHO, symbol=SYMBOLS, size=st.integers(-150, 150))
+    def target(self, who: str, symbol: str, size: int) -> None:
+        self.act(who, lambda s, _: s.target_quantity(symbol, size))
 
-    @rule(a=st.integers(-4, 4), b=st.integers(-4, 4))
-    def rebalance(self, a: int, b: int) -> None:
-        self.act(lambda s, _: s.rebalance({"A": a / 20, "B": b / 20}))
+    @rule(who=WHO, a=st.integers(-4, 4), b=st.integers(-4, 4))
+    def rebalance(self, who: str, a: int, b: int) -> None:
+        self.act(who, lambda s, _: s.rebalance({"A": a / 20, "B": b / 20}))
 
-    @rule(symbol=SYMBOLS)
-    def close(self, symbol: str) -> None:
-        self.act(lambda s, _: s.close(symbol))
+    @rule(who=WHO, symbol=SYMBOLS)
+    def close(self, who: str, symbol: str) -> None:
+        self.act(who, lambda s, _: s.close(symbol))
 
-    @rule(which=st.integers(0, 9), size=SIZES)
-    def change(self, which: int, size: int) -> None:
+    @rule(who=WHO, which=st.integers(0, 9), size=SIZES)
+    def change(self, who: str, which: int, size: int) -> None:
         def change(s: Any, _: int) -> None:
             able = [one for one in s.working if one.status != OrderStatus.HELD and size > one.filled]
             if able:
                 s.replace(able[which % len(able)], quantity=float(size))
 
-        self.act(change)
+        self.act(who, change)
 
-    @rule(which=st.integers(0, 9))
-    def cancel(self, which: int) -> None:
-        self.act(lambda s, _: s.working and s.cancel(s.working[which % len(s.working)]))
+    @rule(who=WHO, which=st.integers(0, 9))
+    def cancel(self, who: str, which: int) -> None:
+        self.act(who, lambda s, _: s.working and s.cancel(s.working[which % len(s.working)]))
 
-    @rule(symbol=SYMBOLS, conviction=st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
-    def ask_for_a_signal(self, symbol: str, conviction: float) -> None:
-        self.take(
-            "ask", {"id": "1", "do": "signal", "strategy": "s", "symbol": symbol, "conviction": conviction}
-        )
+    @rule(who=WHO, symbol=SYMBOLS, conviction=st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
+    def ask_for_a_signal(self, who: str, symbol: str, conviction: float) -> None:
+        self.ask(who, do="signal", symbol=symbol, conviction=conviction)
 
-    @rule(do=st.sampled_from(["close", "cancel"]), symbol=SYMBOLS, order=st.integers(1, 30))
-    def ask_for_an_end(self, do: str, symbol: str, order: int) -> None:
-        self.take("ask", {"id": "1", "do": do, "strategy": "s", "symbol": symbol, "order": order})
+    @rule(who=WHO, do=st.sampled_from(["close", "cancel"]), symbol=SYMBOLS, order=st.integers(1, 30))
+    def ask_for_an_end(self, who: str, do: str, *, symbol: str, order: int) -> None:
+        self.ask(who, do=do, symbol=symbol, order=order)
 
     @rule(symbol=SYMBOLS, price=st.integers(70, 130), size=st.sampled_from([None, 3, 20]))
     def trade(self, symbol: str, price: int, size: int | None) -> None:
@@ -226,12 +235,14 @@ class LiveRoads(RuleBasedStateMachine):
         """Go through the journal again; what nobody has answered is asked for, and sent if it never came."""
         self.journal.commit()
         rehearsal, floor = Rehearsal(list(self.journal.read())), self.new_floor()
-        floor.courses["s"].scribe.rehearse(rehearsal)
-        floor.courses["s"].begin()
+        for course in floor.courses.values():
+            course.scribe.rehearse(rehearsal)
+            course.begin()
         for entry in rehearsal.inputs():
             floor.apply(entry.kind, entry.body, entry.time)
             floor.router.take_outgoing()
-        floor.courses["s"].scribe.rehearse(None)
+        for course in floor.courses.values():
+            course.scribe.rehearse(None)
         self.floor = floor
         self.heap = [one for one in self.heap if not isinstance(one, Answer)]
         for send in floor.router.unanswered():
@@ -253,12 +264,16 @@ class LiveRoads(RuleBasedStateMachine):
     def what_was_placed_is_of_an_order_that_the_limits_let_pass(self) -> None:
         if not hasattr(self, "floor"):
             return
-        course, router = self.floor.courses["s"], self.floor.router
-        refused = {one.order_id for one in course.engine.refusals}
+        refused = {
+            (course.name, one.order_id)
+            for course in self.floor.courses.values()
+            for one in course.engine.refusals
+        }
         for one in self.placed:
-            order = router.board.by_client[one.client_id].order
+            route = self.floor.router.board.by_client[one.client_id]
+            order = route.order
             assert order.status is not OrderStatus.NEW
-            assert order.id not in refused or order.status is not OrderStatus.REJECTED
+            assert route.key not in refused or order.status is not OrderStatus.REJECTED
             assert one.quantity <= 120 or order.reduce_only
 
     @invariant()
@@ -273,7 +288,7 @@ class LiveRoads(RuleBasedStateMachine):
     @invariant()
     def nothing_failed(self) -> None:
         if hasattr(self, "floor"):
-            assert self.floor.courses["s"].failure is None
+            assert [one.failure for one in self.floor.courses.values() if one.failure] == []
 
 
 _ENDED = (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.EXPIRED, OrderStatus.REJECTED)

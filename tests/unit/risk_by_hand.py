@@ -37,10 +37,15 @@ def risk_of(*parts: Any, enforce: bool = True) -> Risk:
 
 
 class GuardedSeat:
-    """A desk behind a gate, at prices of 100 and with 100,000 in cash. Days are sessions of 24 hours."""
+    """A desk behind a gate, at prices of 100. Days are sessions of 24 hours."""
 
     def __init__(
-        self, *parts: Any, symbols: Sequence[str] = ("A", "B", "C"), enforce: bool = True, **sectors: str
+        self,
+        *parts: Any,
+        symbols: Sequence[str] = ("A", "B", "C"),
+        enforce: bool = True,
+        cash: float = 100_000.0,
+        **sectors: str,
     ) -> None:
         self.market = HandMarket(*symbols)
         for symbol, sector in sectors.items():
@@ -50,15 +55,12 @@ class GuardedSeat:
             )
         opens = [day * DAY for day in range(1, 2000)]
         self.conditions = Conditions()
-        self.gate = RiskGate(
-            risk_of(*parts, enforce=enforce),
-            Sessions("hand", opens, [time + DAY for time in opens]),
-            self.conditions,
-        )
+        self.sessions = Sessions("hand", opens, [time + DAY for time in opens])
+        self.gate = RiskGate(risk_of(*parts, enforce=enforce), self.sessions, self.conditions)
         self.strategy = Silent()
         sizer = ShareOfEquity(1.0)
         self.engine = Engine(
-            self.strategy, market=self.market, cash=100_000.0, sizer=sizer, short=True, gate=self.gate
+            self.strategy, market=self.market, cash=cash, sizer=sizer, short=True, gate=self.gate
         )
         self.desk, self.account = self.engine.desk, self.engine.account
         self.sent: list[Any] = []

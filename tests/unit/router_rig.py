@@ -117,18 +117,18 @@ class Rig:
         entries = list(self.journal.read())
         floor = floor_of(self.journal, self._kinds, **self._settings)
         rehearsal = Rehearsal(entries)
-        floor.courses["s"].scribe.rehearse(rehearsal)
-        floor.courses["s"].begin()
+        for course in floor.courses.values():
+            course.scribe.rehearse(rehearsal)
+            course.begin()
         for entry in rehearsal.inputs():
             floor.apply(entry.kind, entry.body, entry.time)
-        (ledger,) = fold(entries).values()
-        orders = self.course.engine.desk.orders
-        for number, order in orders.items():
-            assert (
-                ledger.orders[number].life == order.life == floor.courses["s"].engine.desk.orders[number].life
-            )
-        assert (
-            ledger.account.cash == self.course.engine.account.cash == floor.courses["s"].engine.account.cash
-        )
+        ledgers = fold(entries)
+        for name, course in self.floor.courses.items():
+            once, twice = course.engine, floor.courses[name].engine
+            told = ledgers[name]
+            for number, order in once.desk.orders.items():
+                assert told.orders[number].life == order.life == twice.desk.orders[number].life
+            assert told.account.cash == once.account.cash == twice.account.cash
+            assert once.refusals == twice.refusals
         assert floor.router.unanswered() == self.floor.router.unanswered()
         return self

@@ -13,7 +13,7 @@ from openbell.trading.route import Outcome
 from tests.unit.risk_by_hand import GuardedSeat
 from tests.unit.router_acts import PLAIN, REPLACING, both, calls, only
 from tests.unit.router_rig import Rig
-from tests.unit.trading_by_hand import Scripted
+from tests.unit.trading_by_hand import Acts, Scripted, scripted
 
 MOST = PositionLimits(max_quantity=100)
 
@@ -159,4 +159,47 @@ def test_an_order_grows_when_what_is_cancelled_has_ended_and_not_filled(
             assert (sent.call, float(sent.order.quantity)) == ("replace", 90.0)
             rig.answer(sent, Outcome.DONE)
             assert rig.order(2).quantity == 90
+        rig.again()
+
+
+# --- two strategies of one account -----------------------------------------------------------------------
+
+
+def pair_of(path: Path, first: dict[int, Acts], second: dict[int, Acts]) -> Rig:
+    """Return a rig of two strategies."""
+    return Rig(path, {}, capabilities=PLAIN, risk=LIMITS, kinds={"s": scripted(first), "t": scripted(second)})
+
+
+def orders_of(rig: Rig, name: str) -> list[Order]:
+    return list(rig.floor.courses[name].engine.desk.orders.values())
+
+
+def test_two_strategies_of_a_session_may_not_hold_what_one_may_not(tmp_path: Path) -> None:
+    rig = pair_of(tmp_path, {1: buy("A", 80)}, {2: both(buy("A", 30), buy("A", 20))})
+    rig.accept(only(rig.moment(0, 100)), 80)
+    sent = only(rig.moment(1, 100))
+    assert sent.order is not None
+    assert sent.order.quantity == 20
+    refused, passed = orders_of(rig, "t")
+    assert (refused.reason, passed.status) == (Reason.POSITION_QUANTITY, OrderStatus.SUBMITTED)
+    journalled = [one for one in rig.journal.read() if one.kind == "refused"]
+    assert [(one.strategy, one.body["value"], one.body["bound"]) for one in journalled] == [("t", 110, 100)]
+    rig.again()
+
+
+def test_an_order_waits_for_the_end_of_what_another_strategy_cancels(tmp_path: Path) -> None:
+    for fills in (False, True):
+        folder = tmp_path / str(fills)
+        folder.mkdir()
+        rig = pair_of(folder, {1: buy("A", 80), 2: target(0)}, {2: buy("A", 50)})
+        first = only(rig.moment(0, 100))
+        rig.accept(first, 80)
+        assert calls(rig.moment(1, 100)) == ["cancel"]
+        if fills:
+            rig.fill(first.client_id, 80, whole=80)
+            assert orders_of(rig, "t")[0].reason is Reason.POSITION_QUANTITY
+        else:
+            sent = only(rig.report(first.client_id, OrderStatus.CANCELLED, quantity=80))
+            assert sent.order is not None
+            assert sent.order.quantity == 50
         rig.again()

@@ -87,22 +87,19 @@ class Board:
     def _in_the_way(self, route: Route) -> list[Route]:
         """Return the orders whose end an order waits for.
 
-        Where limits hold a strategy, those of other symbols that may open are among them: the limits let the
-        order pass without what they fill yet.
+        Where limits hold a strategy, those of other symbols and of other strategies that may open are among
+        them: the limits let the order pass without what they fill yet.
         """
         ending = self._ending.get(_place(route), {}).values()
         found = [one for one in ending if one is not route and one.stage is not Stage.KEPT]
         if route.course.gate is None or route.order.reduce_only:
             return found
-        name, symbol = _place(route)
-        others = (one for where, some in self._ending.items() if where[0] == name for one in some.values())
+        own = _place(route)
+        others = (one for where, some in self._ending.items() if where != own for one in some.values())
         return found + [
             one
             for one in others
-            if one.order.symbol != symbol
-            and one.cancelling
-            and not one.order.reduce_only
-            and one.stage is not Stage.KEPT
+            if one.cancelling and not one.order.reduce_only and one.stage is not Stage.KEPT
         ]
 
     def has_ended(self, route: Route) -> list[Route]:

@@ -83,20 +83,33 @@ class Course:
             self._send(self.engine.start(), self.tape.time)
 
     def moment(self, bars: Sequence[BarMessage]) -> None:
-        """Let a moment's bars happen; those of other symbols are passed over."""
+        """Let a moment's bars happen, and the strategy decide on them."""
+        event = self.receive(bars)
+        if event is not None:
+            self.decide(event)
+
+    def receive(self, bars: Sequence[BarMessage]) -> Event | None:
+        """Let a moment's bars happen; return what the strategy is to decide on, if anything.
+
+        Bars of other symbols are passed over.
+        """
         own = [bar for bar in bars if bar.symbol in self.tape.lanes]
         if not own:
-            return
+            return None
         tape = self.tape
         time = tape.receive(own)
         self._act(time, {bar.symbol: bar.start for bar in own})
         with blame(self.engine):
             self.broker.match(time)
         event = tape.advance()
-        if self.failure is None and not self.leaving:
-            self._decide(time, event)
-            if self._retirement.pass_moment(time):
-                self.broker.ambiguities.clear()
+        return event if self.failure is None and not self.leaving else None
+
+    def decide(self, event: Event) -> None:
+        """Let the strategy decide on what has become known."""
+        time = self.tape.time
+        self._decide(time, event)
+        if self._retirement.pass_moment(time):
+            self.broker.ambiguities.clear()
 
     def wake(self) -> None:
         """Go on in another process, from state that was kept.

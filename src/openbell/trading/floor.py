@@ -21,6 +21,7 @@ from openbell.trading.livecourse import LiveCourse, fill_of_execution
 from openbell.trading.records import action_of
 from openbell.trading.route import ZERO
 from openbell.trading.router import Router
+from openbell.trading.sharing import share_account
 from openbell.trading.wire import answer_of, execution_of, report_of
 
 Body = Mapping[str, Any]
@@ -39,6 +40,7 @@ class Floor:
         gates = {name: course.gate for name, course in self.courses.items()}
         self.gates = {name: gate for name, gate in gates.items() if gate is not None}  #: by strategy
         self.circumstances = Circumstances(self.gates)
+        share_account(courses)
         self.base: dict[str, Decimal] | None = None  #: positions that are somebody else's
         self.base_cash = ZERO
         self.started = self.left = False
@@ -92,9 +94,14 @@ class Floor:
         bars = [BarMessage(*row) for row in body["bars"]]
         for bar in bars:
             self.router.look(bar.symbol, bar.high, bar.low, time)
-        for course in self.courses.values():
+        events = {}
+        for name, course in self.courses.items():
             course.scribe.trace = str(time)
-            self.router.submit(course, course.moment(bars), time)
+            events[name] = course.receive(bars)
+        for name, course in self.courses.items():  # limits see the moment in all of the account
+            course.scribe.trace = str(time)
+            event = events[name]
+            self.router.submit(course, () if event is None else course.decide(event), time)
             before = course.retire()
             if before:
                 self.router.retire(course, before)

@@ -11,7 +11,7 @@ from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
 from openbell.core.orders import TERMINAL, Order, OrderUpdate, Refusal, Replace
-from openbell.core.ports import Reviewed
+from openbell.core.ports import Event, Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
 from openbell.data.tape import Tape
@@ -93,16 +93,18 @@ class LiveCourse:
         lane = self.tape.lanes.get(bar.symbol)
         return lane is not None and (not len(lane) or bar.start > lane.start[-1])
 
-    def moment(self, bars: Sequence[BarMessage]) -> Sequence[Reviewed]:
-        """Let a moment's bars become known, and the strategy decide on them; return what it asks for."""
+    def receive(self, bars: Sequence[BarMessage]) -> Event | None:
+        """Let a moment's bars become known; return what the strategy is to decide on, if anything."""
         own = [bar for bar in bars if self.awaits(bar)]
         if not own:
-            return ()
+            return None
         self.act(min(bar.start for bar in own) + 1)
         self.tape.receive(own)
         event = self.tape.advance()
-        if self.failure is not None or self.leaving:
-            return ()
+        return event if self.failure is None and not self.leaving else None
+
+    def decide(self, event: Event) -> Sequence[Reviewed]:
+        """Let the strategy decide on what has become known; return what it asks for."""
         asked = self._ask(lambda: self.engine.step(event))
         if self.tuning is not None:
             self.tuning.pass_bar()

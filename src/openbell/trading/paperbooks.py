@@ -21,6 +21,7 @@ from openbell.trading.record import BEGUN
 from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal, actions_of, bars_of
 from openbell.trading.saves import Saves
+from openbell.trading.sharing import share_account
 from openbell.trading.surroundings import outside_of
 from openbell.trading.tuning import Tuning
 
@@ -40,6 +41,7 @@ class PaperBooks:
         self._left = False  # whether orders were cancelled because of a request to stop
         gates = {course.name: gate_of(course.engine) for course in self.courses}
         self.circumstances = Circumstances({name: one for name, one in gates.items() if one is not None})
+        share_account(self.courses)
 
     def begin(
         self, about: dict[str, Any], actions: Iterable[Action] = (), past: Iterable[Series] = ()
@@ -179,8 +181,10 @@ class PaperBooks:
         return tuning
 
     def _pass(self, bars: Sequence[BarMessage]) -> None:
-        for course in self.courses:
-            course.moment(bars)
+        events = [course.receive(bars) for course in self.courses]
+        for course, event in zip(self.courses, events, strict=True):
+            if event is not None:  # limits see the moment in all of the account
+                course.decide(event)
 
     def _write(self, kind: str, body: dict[str, Any], *, strategy: str = "", subject: str = "") -> None:
         self.journal.append(kind, body, time=self.time, wall=self._wall(), strategy=strategy, subject=subject)

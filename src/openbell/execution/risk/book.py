@@ -5,13 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.market import Track
 from openbell.core.orders import Order
 from openbell.core.types import Instrument, OrderType
+from openbell.execution.risk.estimates import Floats
 
 _MARKET = OrderType.MARKET
 _CLASS = "equity"
@@ -77,6 +80,41 @@ class Slot:
             left -= self.exits
         closes = min(quantity, max(left, 0.0))
         return closes, quantity - closes
+
+
+class Sums(Protocol):
+    """What limits read of a book: sums over its positions at their worst, and the largest of them."""
+
+    @property
+    def gross(self) -> float:
+        """Return the sum of every position."""
+
+    @property
+    def above(self) -> float:
+        """Return the most that long less short can be."""
+
+    @property
+    def below(self) -> float:
+        """Return the least that long less short can be."""
+
+    @property
+    def shorts(self) -> float:
+        """Return what is short."""
+
+    @property
+    def positions(self) -> int:
+        """Return how many symbols there are."""
+
+    @property
+    def sectors(self) -> Mapping[str, float]:
+        """Return what is in each sector."""
+
+    @property
+    def groups(self) -> Mapping[str, float]:
+        """Return what is in each asset class."""
+
+    def largest(self, count: int, *, instead: float = 0.0, reach: float = 0.0) -> float:
+        """Return the sum of the largest positions, with one of them at another value; 0 is none."""
 
 
 class Book:
@@ -175,14 +213,21 @@ class Book:
         slot.low, slot.high, slot.worst = low, high, worst
         slot.reach, slot.money = reach, worst * price
 
-    def largest(self, count: int, *, instead: Slot | None = None, reach: float = 0.0) -> float:
-        """Return the sum of the largest positions, with one of them at another value."""
+    def largest(self, count: int, *, instead: float = 0.0, reach: float = 0.0) -> float:
+        """Return the sum of the largest positions, with one of them at another value; 0 is none."""
         top = self._ranked[-count - 1 :]
-        if instead is not None:
-            if instead.reach > 0.0 and instead.reach >= top[0]:
-                top.remove(instead.reach)
+        if instead > 0.0 and instead >= top[0]:
+            top.remove(instead)
+        if reach > 0.0:
             insort(top, reach)
         return sum(top[-count:])
+
+    def exposures(self) -> Floats:
+        """(symbols,) the signed money in each at the worst end."""
+        found: Floats = np.zeros(len(self.slots))
+        for slot in self.active.values():
+            found[slot.at] = slot.money
+        return found
 
     def _rank(self, before: float, after: float) -> None:
         """Keep the positions' values in order."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
+from openbell.core.orders import Refusal
 from openbell.core.types import Reason
-from openbell.execution.risk.check import Check, Measure
+from openbell.execution.risk.check import Check, Measure, said
 from openbell.execution.risk.limits import Risk
 from openbell.execution.risk.measures import checks_of
 from openbell.execution.risk.order_checks import collar_check
+from openbell.execution.risk.portfolio_checks import portfolio_checks
+from openbell.execution.risk.position_checks import position_checks
+from openbell.execution.risk.trial import Trial
 
-HAIR = 1e-9  #: a bound is reached, not passed, by what differs in the last bits
+_HAIR = 1e-9  # a bound is reached, not passed, by what differs in the last bits
+_MOST = sys.float_info.max  # without equity every share of it is infinite, and none is fine
 
 #: A check with what every order asks of it at hand: its measure, and the most that it may be.
 Row = tuple[Measure, float, Check]
@@ -19,11 +25,14 @@ Row = tuple[Measure, float, Check]
 #: What an order is held against once, when it is sent, and not again when it has waited.
 _ONCE = (Reason.DUPLICATE_ORDER, Reason.ORDER_RATE, Reason.FAT_FINGER, Reason.TURNOVER)
 
+#: What asks how symbols move together.
+_MODELLED = (Reason.CORRELATION, Reason.BETA, Reason.VALUE_AT_RISK, Reason.EXPECTED_SHORTFALL)
+
 
 class Checks:
     """What orders are held against. It follows from the limits, and is kept as them."""
 
-    __slots__ = ("_risk", "again", "closing", "every", "quiet")
+    __slots__ = ("_risk", "account", "again", "closing", "every", "quiet")
 
     def __init__(self, risk: Risk) -> None:
         self._risk = risk
@@ -32,6 +41,12 @@ class Checks:
         self.quiet: Sequence[Row] = [row for row in self.every if not row[2].live]
         #: those of what an order leads to, for one that has waited
         self.again: Sequence[Row] = [row for row in self.every if row[2].limit not in _ONCE]
+        together = [
+            *position_checks(risk.position, risk.model),
+            *portfolio_checks(risk.portfolio, risk.model),
+        ]
+        #: those of what all strategies of an account lead to together
+        self.account: Sequence[Row] = [_row(check) for check in together]
         collar = collar_check(risk.order)
         self.closing: Sequence[Row] = [] if collar is None else [_row(collar)]
 
@@ -43,9 +58,29 @@ class Checks:
             return self.again
         return self.quiet if quiet else self.every
 
+    def of_account(self, *, models: bool) -> Sequence[Row]:
+        """Return the checks of an account of several strategies, with or without what asks for a model."""
+        return [row for row in self.account if models or row[2].limit not in _MODELLED]
+
     def __reduce__(self) -> tuple[type[Checks], tuple[Risk]]:
         return Checks, (self._risk,)
 
 
 def _row(check: Check) -> Row:
-    return check.measure, check.bound + HAIR * abs(check.bound), check
+    return check.measure, check.bound + _HAIR * abs(check.bound), check
+
+
+def refuse(rows: Sequence[Row], trial: Trial, whose: str = "") -> Refusal | None:
+    """Return why an order does not pass the first check that it fails; None where it passes all.
+
+    One that makes nothing worse passes. `whose` is said of a value that is not the strategy's alone.
+    """
+    for measure, most, check in rows:
+        value = measure(trial)
+        if value <= most:
+            continue
+        if check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST):
+            continue
+        order, text = trial.order, said(check, value, trial.order) + whose
+        return Refusal(order.id, check.limit, float(value), float(check.bound), text, trial.scene.time)
+    return None

@@ -25,9 +25,12 @@ class Stewardship:
         self._exits, self._portfolio = risk.exits, risk.portfolio
         self._enforces = risk.enforce
 
-    def tend(self, equity: float, time: int) -> Sequence[Refusal]:
-        """Look at what is held, after a moment's bars; return what to warn of."""
-        warnings = self._stages(equity, time)
+    def tend(self, equity: float, time: int, *, account: float = 0.0) -> Sequence[Refusal]:
+        """Look at what is held, after a moment's bars; return what to warn of.
+
+        `account` is how far the equity of all strategies of the account together has fallen.
+        """
+        warnings = self._stages(self._pulse.drawdown(equity), account, time)
         if self._enforces:
             if self._pulse.halted:
                 self._get_out()
@@ -48,8 +51,9 @@ class Stewardship:
         )
         self._desk.blotter.protect(order.symbol, side * opens, made, parent=order.id)
 
-    def _stages(self, equity: float, time: int) -> list[Refusal]:
-        limits, drop = self._portfolio, self._pulse.drawdown(equity)
+    def _stages(self, own: float, account: float, time: int) -> list[Refusal]:
+        limits, drop = self._portfolio, max(own, account)
+        whose = "the account's equity" if account > own else "equity"
         rows = (
             (limits.drawdown_warn, "a warning"),
             (limits.drawdown_reduce, "only orders that reduce pass now"),
@@ -61,7 +65,7 @@ class Stewardship:
                 continue
             stage = number
             if number > self._stage:
-                words = f"equity is {drop:.2%} below its highest: {text}"
+                words = f"{whose} is {drop:.2%} below its highest: {text}"
                 said.append(Refusal(0, Reason.DRAWDOWN, drop, bound, words, time))
         self._stage = stage
         if stage == len(rows):

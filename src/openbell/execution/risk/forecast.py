@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from openbell.execution.risk.estimates import EwmaCovariance, Floats, LedoitWolf, Window
-from openbell.execution.risk.limits import RiskModel
+from openbell.execution.risk.limits import Risk, RiskModel
 from openbell.execution.risk.tails import NO_TAIL, Tail, normal_factors, tail_of_gains
 
 _NO_CHANGE = -1
+
+
+def open_forecast(risk: Risk, symbols: Sequence[str]) -> Forecast | None:
+    """Return what limits need to know of how symbols move; None where no limit asks."""
+    limits, model = risk.portfolio, risk.model
+    tails = limits.max_var is not None or limits.max_cvar is not None
+    if not tails and limits.max_beta is None and limits.max_correlation is None:
+        return None
+    benchmark = symbols.index(model.benchmark) if model.benchmark else -1
+    return Forecast(model, len(symbols), benchmark=benchmark, tails=tails)
 
 
 class Forecast:
@@ -29,7 +40,7 @@ class Forecast:
             benchmark: The symbol that beta is against; -1 is all in equal parts.
             tails: Whether value at risk is asked for, and not correlation and beta alone.
         """
-        self._model, self._benchmark = model, benchmark
+        self._model, self._benchmark, self.has_tails = model, benchmark, tails
         methods = model.methods if tails else ()
         self._historical, self._drawn = "historical" in methods, "monte_carlo" in methods
         self._normal = "ewma" in methods

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-
-import numpy as np
 
 from openbell.core import rules
 from openbell.core.clock import Sessions
@@ -17,21 +14,20 @@ from openbell.core.orders import Cancel, Order, Refusal, Replace
 from openbell.core.ports import Command
 from openbell.core.types import Action, OrderType, Reason
 from openbell.execution.risk.book import Book, Slot
-from openbell.execution.risk.check import said
-from openbell.execution.risk.checks import HAIR, Checks
+from openbell.execution.risk.checks import Checks, refuse
 from openbell.execution.risk.conditions import Conditions
 from openbell.execution.risk.cutting import cut_to_fit
-from openbell.execution.risk.estimates import Floats
 from openbell.execution.risk.exits import Stewardship
-from openbell.execution.risk.forecast import Forecast
+from openbell.execution.risk.forecast import open_forecast
 from openbell.execution.risk.limits import Risk
 from openbell.execution.risk.pulse import Pulse
 from openbell.execution.risk.returns import Returns
 from openbell.execution.risk.trial import Scene, Trial, changed_by, expected_price
+from openbell.execution.risk.whole import Together, Whole
 from openbell.execution.risk.worst import Worst
 
 _TRAILING = OrderType.TRAILING_STOP
-_MOST = sys.float_info.max  #: without equity every share of it is infinite, and none is fine
+_TOGETHER = " (all strategies of the account)"
 
 
 def open_gate(risk: Risk, sessions: Sessions) -> RiskGate | None:
@@ -70,19 +66,23 @@ class RiskGate:
         self.book = Book(
             desk.account, market.tracks, portfolio.asset_classes, credit=portfolio.credit_closing
         )
-        self.forecast: Forecast | None = None
-        tails = portfolio.max_var is not None or portfolio.max_cvar is not None
-        if tails or portfolio.max_beta is not None or portfolio.max_correlation is not None:
-            benchmark = list(market.symbols).index(risk.model.benchmark) if risk.model.benchmark else -1
-            self.forecast = Forecast(risk.model, len(market.symbols), benchmark=benchmark, tails=tails)
-        self._returns = Returns(market)
+        self.forecast = open_forecast(risk, list(market.symbols))
+        self._returns = Returns(market.tracks)
         self._steward = Stewardship(risk, desk, self.pulse)
         self.worst = Worst()  #: the highest value of each measure so far
+        self.together: Together | None = None  #: the account, where others trade in it too
+
+    def share(self, whole: Whole) -> None:
+        """Hold orders against what all strategies of an account lead to together, too."""
+        self.together = Together(whole, self.book, self.risk, self.conditions)
+        self._of_account = self._checks.of_account(models=whole.alike)
 
     def limit(self, risk: Risk) -> None:
         """Hold orders against other limits from now on; what was counted goes on."""
         self.risk, self._checks = risk, Checks(risk)
         self._steward.limit(risk)
+        if self.together is not None:
+            self._of_account = self._checks.of_account(models=self.together.whole.alike)
 
     @property
     def enforces(self) -> bool:
@@ -104,14 +104,17 @@ class RiskGate:
             self.forecast.push(self._returns.step())
         equity = desk.equity()
         self.pulse.beat(time, equity, desk.account)
+        drop = 0.0 if self.together is None else self.together.watch(time)
         self.book.rebuild()
         self._measure(equity, time)
         self._count_working()
-        return self._steward.tend(equity, time)
+        return self._steward.tend(equity, time, account=drop)
 
     def act(self, action: Action) -> None:
         """Take note of a corporate action: the next return is of another unit."""
         self._returns.act(action)
+        if self.together is not None:
+            self.together.whole.act(action, self._desk)
         self.book.slots[action.symbol].volume_at = -1  # volumes are of other shares now
 
     def retire(self, gone: Collection[int]) -> None:
@@ -122,7 +125,7 @@ class RiskGate:
     def _measure(self, equity: float, time: int) -> None:
         """Keep the highest values of what is held now, whatever works."""
         if self.forecast is not None and self.book.positions:
-            self.forecast.hold(self._exposures())
+            self.forecast.hold(self.book.exposures())
         self.worst.measure(self.book, self.pulse, self.forecast, equity=equity, time=time)
 
     # --- orders ----------------------------------------------------------------------------------------
@@ -154,7 +157,7 @@ class RiskGate:
             if self._cut(command, refusal):
                 refusal = None
             else:
-                self._refused(refusal)
+                self._refuse(refusal)
         if refusal is None or not self.risk.enforce:
             self._count(command)
         return refusal
@@ -171,17 +174,12 @@ class RiskGate:
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
             order.reduce_only = True  # with the exits beside it, it could do more than close
         quiet = self.conditions.are_quiet
-        for measure, most, check in self._checks.of(closing=closing, again=again, quiet=quiet):
-            value = measure(trial)
-            if value <= most:
-                continue
-            if check.before is not None and value <= min(check.before(trial) * (1.0 + HAIR), _MOST):
-                continue  # no worse than it is without the order
-            text = said(check, value, order)
-            return Refusal(order.id, check.limit, float(value), float(check.bound), text, time)
-        return None
+        refusal = refuse(self._checks.of(closing=closing, again=again, quiet=quiet), trial)
+        if refusal is None and self.together is not None and not closing:
+            refusal = refuse(self._of_account, self.together.trial(trial), _TOGETHER)
+        return refusal
 
-    def _refused(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         self.counts[refusal.limit] = self.counts.get(refusal.limit, 0) + 1
 
     def _cut(self, order: Order, refusal: Refusal) -> bool:
@@ -201,9 +199,12 @@ class RiskGate:
         self._put(slot, order)
         price = expected_price(order, slot.price)
         value = order.quantity * price if order.type is not _TRAILING and price == price else 0.0  # noqa: PLR0124
-        is_exit = order.reduce_only and bool(order.parent or order.oco)
+        if order.reduce_only and (order.parent or order.oco):
+            value = 0.0  # an exit
         remember = self.risk.order.duplicate_seconds is not None
-        self.pulse.note(order, 0.0 if is_exit else value, self._market.time, remember=remember)
+        self.pulse.note(order, value, self._market.time, remember=remember)
+        if self.together is not None:
+            self.together.whole.pulse.traded += value
         if opens > rules.DUST and order.id not in self._parents and not order.parent:
             self._steward.protect(order, opens, price)
 
@@ -211,8 +212,7 @@ class RiskGate:
         before = slot.money
         self.book.count(slot, order)
         self.book.settle(slot)
-        if self.forecast is not None:
-            self.forecast.shift(slot.at, slot.money - before)
+        self._shift(slot, slot.money - before)
 
     def _review_change(self, change: Replace) -> Refusal | None:
         """Review a change of a working order as the order that it leads to; a smaller one passes."""
@@ -240,7 +240,7 @@ class RiskGate:
         self._recount(order.symbol)  # without the order as it is
         refusal = self._judge(changed, again=again)
         if refusal is not None:
-            self._refused(refusal)
+            self._refuse(refusal)
         if refusal is not None and self.risk.enforce:
             changed = order
             self.book.growth.pop(order.id, None)
@@ -259,40 +259,41 @@ class RiskGate:
                 self.book.refresh(symbol, orders.values(), self._ahead)
                 working = True
         if forecast is not None and (working or self._built[0] != self._market.time):
-            forecast.hold(self._exposures())
+            forecast.hold(self.book.exposures())
         self._built = self._market.time, desk.account.booked
         self._set_scene()
 
     def _catch_up(self, cancelled: Iterable[str]) -> None:
-        """Bring the book up to what was booked and cancelled since it was built."""
-        time, booked = self._built
+        """Bring the book up to what was booked and cancelled since it was built, and to what others did."""
+        (time, booked), account = self._built, self._desk.account
         if time != self._market.time:
             self.book.rebuild()
             self._count_working()
-            return
-        account = self._desk.account
-        symbols = {entry.symbol for entry in account.since(booked) if entry.symbol}
-        for symbol in symbols.union(cancelled):
-            self._recount(symbol)
-        if account.booked != booked:
-            self._built = time, account.booked
-            self._set_scene()
+        else:
+            symbols = {entry.symbol for entry in account.since(booked) if entry.symbol}
+            for symbol in symbols.union(cancelled):
+                self._recount(symbol)
+            if account.booked != booked:
+                self._built = time, account.booked
+                self._set_scene()
+        if self.together is not None:
+            self.together.look()
 
     def _recount(self, symbol: str) -> None:
         """Count one symbol anew."""
         slot = self.book.slot(symbol)
         before = slot.money
         self.book.refresh(symbol, self._desk.working.get(symbol, {}).values(), self._ahead)
+        self._shift(slot, slot.money - before)
+
+    def _shift(self, slot: Slot, change: float) -> None:
+        """Let the forecasts know of an exposure that changes."""
         if self.forecast is not None:
-            self.forecast.shift(slot.at, slot.money - before)
+            self.forecast.shift(slot.at, change)
+        if self.together is not None:
+            self.together.shift(slot.symbol, change)
 
     def _set_scene(self) -> None:
         self._scene = Scene(
             self.book, self.pulse, self.forecast, self.conditions, self._desk.equity(), self._market.time
         )
-
-    def _exposures(self) -> Floats:
-        found: Floats = np.zeros(len(self._tracks))
-        for slot in self.book.active.values():
-            found[slot.at] = slot.money
-        return found

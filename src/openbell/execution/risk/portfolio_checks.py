@@ -65,7 +65,7 @@ def _exposure_checks(limits: PortfolioLimits) -> Iterator[Check]:
         count = limits.largest
         yield Check(
             Reason.CONCENTRATION,
-            lambda t: t.share(t.scene.book.largest(count, instead=t.slot, reach=t.reach)),
+            lambda t: t.share(t.scene.book.largest(count, instead=t.was, reach=t.reach)),
             limits.max_concentration,
             f"the {count} largest positions, of equity",
             "share",
@@ -77,12 +77,12 @@ def _group_checks(limits: PortfolioLimits) -> Iterator[Check]:
     if limits.max_sector is not None:
         yield Check(
             Reason.SECTOR, lambda t: t.share(_sector(t, t.reach)), limits.max_sector, "its sector, of equity",
-            "share", before=lambda t: t.share(_sector(t, t.slot.reach)),
+            "share", before=lambda t: t.share(_sector(t, t.was)),
         )  # fmt: skip
     if limits.max_asset_class is not None:
         yield Check(
             Reason.ASSET_CLASS, lambda t: t.share(_group(t, t.reach)), limits.max_asset_class,
-            "its asset class, of equity", "share", before=lambda t: t.share(_group(t, t.slot.reach)),
+            "its asset class, of equity", "share", before=lambda t: t.share(_group(t, t.was)),
         )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ def _model_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Check]:
     def known(measure: Measure) -> Measure:
         def of(trial: Trial) -> float:
             forecast = trial.scene.forecast
-            if forecast is None or not forecast.is_known(trial.slot.at):
+            if forecast is None or not forecast.is_known(trial.at):
                 return 0.0 if lenient else math.nan
             return measure(trial)
 
@@ -120,7 +120,7 @@ def _model_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Check]:
 
 
 def _gross(trial: Trial) -> float:
-    return trial.scene.book.gross + trial.reach - trial.slot.reach
+    return trial.scene.book.gross + trial.reach - trial.was
 
 
 def _net(trial: Trial) -> float:
@@ -131,7 +131,7 @@ def _net(trial: Trial) -> float:
 
 
 def _positions(trial: Trial) -> float:
-    return trial.scene.book.positions + (trial.reach > 0.0) - (trial.slot.reach > 0.0)
+    return trial.scene.book.positions + (trial.reach > 0.0) - (trial.was > 0.0)
 
 
 def _positions_now(trial: Trial) -> float:
@@ -142,22 +142,22 @@ def _sector(trial: Trial, reach: float) -> float:
     slot = trial.slot
     if not slot.sector:
         return 0.0  # nobody has said which
-    return trial.scene.book.sectors.get(slot.sector, 0.0) + reach - slot.reach
+    return trial.scene.book.sectors.get(slot.sector, 0.0) + reach - trial.was
 
 
 def _group(trial: Trial, reach: float) -> float:
     slot = trial.slot
-    return trial.scene.book.groups.get(slot.group, 0.0) + reach - slot.reach
+    return trial.scene.book.groups.get(slot.group, 0.0) + reach - trial.was
 
 
 def _correlation(trial: Trial) -> float:
     forecast = trial.scene.forecast
-    return 0.0 if forecast is None else forecast.correlation(trial.slot.at, trial.order.side)
+    return 0.0 if forecast is None else forecast.correlation(trial.at, trial.order.side)
 
 
 def _beta(trial: Trial, change: float) -> float:
     forecast = trial.scene.forecast
-    return 0.0 if forecast is None else trial.share(forecast.beta(trial.slot.at, change))
+    return 0.0 if forecast is None else trial.share(forecast.beta(trial.at, change))
 
 
 def _var_now(trial: Trial) -> float:

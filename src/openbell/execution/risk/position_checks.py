@@ -18,23 +18,23 @@ def position_checks(limits: PositionLimits, model: RiskModel) -> Iterator[Check]
     """Yield the checks of what would be held of the order's symbol."""
     if limits.max_quantity is not None:
         yield Check(
-            Reason.POSITION_QUANTITY, lambda t: abs(t.span.worst), limits.max_quantity, "shares held",
-            before=lambda t: abs(t.slot.worst),
+            Reason.POSITION_QUANTITY, lambda t: t.shares, limits.max_quantity, "shares held",
+            before=lambda t: t.shares_before,
         )  # fmt: skip
     if limits.max_notional is not None:
         yield Check(
             Reason.POSITION_NOTIONAL, lambda t: t.reach, limits.max_notional, "value held", "money",
-            before=lambda t: t.slot.reach,
+            before=lambda t: t.was,
         )  # fmt: skip
     if limits.max_share is not None:
         yield Check(
             Reason.POSITION_SHARE, lambda t: t.share(t.reach), limits.max_share, "share of equity", "share",
-            before=lambda t: t.share(t.slot.reach),
+            before=lambda t: t.share(t.was),
         )  # fmt: skip
     if limits.max_short_notional is not None:
         yield Check(
-            Reason.SHORT_LIMIT, _short, limits.max_short_notional, "value held short", "money",
-            before=lambda t: max(-t.slot.low, 0.0) * t.slot.price,
+            Reason.SHORT_LIMIT, lambda t: t.short, limits.max_short_notional, "value held short", "money",
+            before=lambda t: t.short_before,
         )  # fmt: skip
     if limits.max_short_share is not None:
         yield Check(
@@ -49,7 +49,7 @@ def _liquidity_checks(limits: PositionLimits, model: RiskModel) -> Iterator[Chec
     if limits.max_volume_share is not None:
         yield Check(
             Reason.LIQUIDITY,
-            lambda t: ratio(abs(t.span.worst), average_volume(t, width)),
+            lambda t: ratio(t.shares, average_volume(t, width)),
             limits.max_volume_share,
             "share of the average volume",
             "share",
@@ -57,7 +57,7 @@ def _liquidity_checks(limits: PositionLimits, model: RiskModel) -> Iterator[Chec
     if limits.max_exit_days is not None:
         yield Check(
             Reason.DAYS_TO_EXIT,
-            lambda t: ratio(abs(t.span.worst), part * average_volume(t, width) * _bars_a_session(t)),
+            lambda t: ratio(t.shares, part * average_volume(t, width) * _bars_a_session(t)),
             limits.max_exit_days,
             "sessions to close it",
             "times",
@@ -71,9 +71,5 @@ def _bars_a_session(trial: Trial) -> float:
     return max(trial.scene.pulse.session_length(trial.scene.time) / length, 1.0) if length > 0 else 1.0
 
 
-def _short(trial: Trial) -> float:
-    return max(-trial.span.low, 0.0) * trial.slot.price
-
-
 def _shorts(trial: Trial) -> float:
-    return trial.scene.book.shorts + _short(trial) - max(-trial.slot.low, 0.0) * trial.slot.price
+    return trial.scene.book.shorts + trial.short - trial.short_before

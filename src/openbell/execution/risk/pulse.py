@@ -24,6 +24,7 @@ class Pulse:
 
     def __init__(self, sessions: Sessions, cash: float) -> None:
         self._sessions = sessions
+        self.time = -1  #: of the last moment, ns
         self.session = -1  #: the index of the session that the last moment was in
         self.equity = self.peak = self.morning = cash  #: now, the highest so far, and when the session began
         self.opened: dict[str, int] = {}  #: since when a position is held, ns
@@ -39,12 +40,7 @@ class Pulse:
 
     def beat(self, time: int, equity: float, account: Account) -> None:
         """Take in a moment: what the account is worth, and what was booked since the last."""
-        session = bisect_left(self._sessions.closes, time)
-        if session != self.session:
-            self.session, self.morning = session, self.equity
-            self.traded, self.sent_in_session = 0.0, 0
-        self.equity = equity
-        self.peak = max(self.peak, equity)
+        self.mark(time, equity)
         for entry in account.since(self._booked):
             before = entry.position - entry.quantity
             if entry.position == 0.0:
@@ -52,6 +48,16 @@ class Pulse:
             elif before * entry.position <= 0.0:
                 self.opened[entry.symbol] = entry.time
         self._booked = account.booked
+
+    def mark(self, time: int, equity: float) -> None:
+        """Take in what is owned at a moment."""
+        self.time = time
+        session = bisect_left(self._sessions.closes, time)
+        if session != self.session:
+            self.session, self.morning = session, self.equity
+            self.traded, self.sent_in_session = 0.0, 0
+        self.equity = equity
+        self.peak = max(self.peak, equity)
 
     def drawdown(self, equity: float) -> float:
         """Return the fall from the highest equity, as a share of it."""

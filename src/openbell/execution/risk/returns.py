@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from openbell.core.ports import Market
+from openbell.core.market import Track
 from openbell.core.types import Action, Dividend, SpinOff, Split
 from openbell.execution.risk.estimates import Floats
 
@@ -14,8 +15,8 @@ from openbell.execution.risk.estimates import Floats
 class Returns:
     """The last close of each symbol, in today's shares, and what the next one makes of it."""
 
-    def __init__(self, market: Market) -> None:
-        self._tracks = list(market.tracks.values())
+    def __init__(self, tracks: Mapping[str, Track]) -> None:
+        self._tracks = list(tracks.values())
         self._index = {track.symbol: at for at, track in enumerate(self._tracks)}
         self._seen = [track.cursor.at for track in self._tracks]
         self._closes = [track.price() for track in self._tracks]

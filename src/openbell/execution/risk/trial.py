@@ -9,7 +9,7 @@ from typing import NamedTuple
 from openbell.core.market import Track
 from openbell.core.orders import Order, Replace
 from openbell.core.types import OrderType
-from openbell.execution.risk.book import Book, Slot, Span
+from openbell.execution.risk.book import Slot, Span, Sums
 from openbell.execution.risk.conditions import Conditions
 from openbell.execution.risk.forecast import Forecast
 from openbell.execution.risk.pulse import Pulse
@@ -21,7 +21,7 @@ _MARKET = (OrderType.MARKET, OrderType.TRAILING_STOP)
 class Scene(NamedTuple):
     """What is the same for all orders of a moment."""
 
-    book: Book
+    book: Sums
     pulse: Pulse
     forecast: Forecast | None
     conditions: Conditions
@@ -29,22 +29,23 @@ class Scene(NamedTuple):
     time: int
 
 
+class Beside(NamedTuple):
+    """What other strategies have of a symbol at worst: shares, shares that are short, and money."""
+
+    shares: float = 0.0
+    short: float = 0.0
+    reach: float = 0.0
+
+
+_NOTHING = Beside()
+
+
 class Trial:
     """One order and what it leads to at worst. Money is in the account's currency."""
 
     __slots__ = (
-        "_tail",
-        "change",
-        "closes",
-        "opens",
-        "order",
-        "price",
-        "quantity",
-        "reach",
-        "scene",
-        "slot",
-        "span",
-        "track",
+        "_tail", "at", "beside", "change", "closes", "opens", "order", "price", "quantity", "reach", "scene",
+        "slot", "span", "track", "was",
     )  # fmt: skip
 
     def __init__(self, order: Order, slot: Slot, track: Track, scene: Scene) -> None:
@@ -61,6 +62,8 @@ class Trial:
         )
         worst = self.span.worst
         self.reach = abs(worst) * slot.price  #: of its symbol, after the order
+        self.was = slot.reach  #: the same without it
+        self.at, self.beside = slot.at, _NOTHING
         self.change = worst * slot.price - slot.money
         self._tail: Tail | None = None
 
@@ -74,8 +77,40 @@ class Trial:
         """What the book may lose with the order; worked out once."""
         if self._tail is None:
             forecast = self.scene.forecast
-            self._tail = Tail(0.0, 0.0) if forecast is None else forecast.tail(self.slot.at, self.change)
+            self._tail = Tail(0.0, 0.0) if forecast is None else forecast.tail(self.at, self.change)
         return self._tail
+
+    def among(self, scene: Scene, beside: Beside, at: int) -> Trial:
+        """Return the same in an account of several strategies, where others have some of the symbol too.
+
+        What each strategy has counts by itself: any of them may be closed alone. `at` is the symbol's number
+        in the scene's forecast.
+        """
+        made = Trial(self.order, self.slot, self.track, scene)
+        made.beside, made.at = beside, at
+        made.reach += beside.reach
+        made.was += beside.reach
+        return made
+
+    @property
+    def shares(self) -> float:
+        """The most shares of its symbol that may be held, either way."""
+        return abs(self.span.worst) + self.beside.shares
+
+    @property
+    def shares_before(self) -> float:
+        """The same without the order."""
+        return abs(self.slot.worst) + self.beside.shares
+
+    @property
+    def short(self) -> float:
+        """What its symbol may be short, in money."""
+        return (max(-self.span.low, 0.0) + self.beside.short) * self.slot.price
+
+    @property
+    def short_before(self) -> float:
+        """The same without the order."""
+        return (max(-self.slot.low, 0.0) + self.beside.short) * self.slot.price
 
     def share(self, money: float) -> float:
         """Return money as a share of equity; infinite where nothing is left."""

@@ -1,0 +1,29 @@
+"""Sharing: the limits of strategies that trade one account see all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from openbell.execution.risk.gate import gate_of
+from openbell.execution.risk.whole import Member, Whole
+from openbell.trading.course import Course
+from openbell.trading.livecourse import LiveCourse
+
+
+def share_account(courses: Sequence[Course | LiveCourse]) -> None:
+    """Let the limits of each strategy see what all strategies of a session hold and work, without limits too.
+
+    One strategy alone is the account, and nothing changes.
+    """
+    gates = [gate_of(course.engine) for course in courses]
+    if len(gates) < 2 or not any(gates):
+        return
+    members = [
+        Member(course.engine.desk, None if gate is None else gate.book)
+        for course, gate in zip(courses, gates, strict=True)
+    ]
+    lengths = {lane.timeframe for course in courses for lane in course.tape.lanes.values()}
+    whole = Whole(members, courses[0].tape.calendar, alike=len(lengths) == 1)
+    for gate in gates:
+        if gate is not None:
+            gate.share(whole)
