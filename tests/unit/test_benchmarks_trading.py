@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from benchmarks.faultday import run_day
 from benchmarks.faultweek import Week, run_week
+from benchmarks.latency import measure_latency
 from benchmarks.longrun import measure_days, measure_resume
-from benchmarks.trading import measure_latency
 
 
-async def test_an_order_is_timed_from_its_bar_to_the_wire(tmp_path: Path) -> None:
-    found = await measure_latency(5, tmp_path)
+async def test_an_order_is_timed_from_its_bars_to_the_wire(tmp_path: Path) -> None:
+    found = await measure_latency(3, tmp_path, resting=20, symbols=4)
     assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["worst_ms"]
+    assert 0 < found["disk_p50_ms"] < found["p99_ms"]
+    assert found["processor_p50_ms"] > 0
 
 
 def test_memory_is_measured_over_days(tmp_path: Path) -> None:
@@ -28,6 +30,7 @@ def test_going_on_is_timed_from_a_save_and_without_one(tmp_path: Path) -> None:
     assert found["orders"] > 60
     assert found["from_save_s"] > 0
     assert found["whole_s"] > 0
+    assert 0 < found["status_s"] < found["status_whole_s"]
 
 
 async def test_minutes_without_a_fault_are_acted_on(tmp_path: Path) -> None:
