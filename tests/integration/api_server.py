@@ -50,7 +50,7 @@ def begin_session(folder: Path, name: str, *words: str) -> subprocess.Popen[byte
     )  # fmt: skip
 
 
-def until(look: Callable[[], Seen], seconds: float = 20.0) -> Seen:
+def until(look: Callable[[], Seen], seconds: float = 60.0) -> Seen:
     """Return what is seen as soon as it is true: another process's deeds are no event here."""
     end = time.monotonic() + seconds
     while not (seen := look()):

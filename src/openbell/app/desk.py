@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,6 +19,7 @@ from openbell.papering import JOURNAL
 from openbell.trading.inbox import How, ask_of, ask_to_stop
 
 _FRESH = 0.005  #: seconds for which a look at a journal counts: pages look often, and there may be many
+_NICE = 10  #: by how much whoever looks stands behind whoever trades
 
 
 class Desk:
@@ -29,6 +32,7 @@ class Desk:
         self._followers: dict[str, Follower] = {}
         self._looked: dict[str, float] = {}
         self._tried: dict[str, tuple[int, int]] = {}
+        self._launcher = ThreadPoolExecutor(1, "launcher")
         #: Sessions whose journal cannot be read, each with the reason.
         self.unreadable: dict[str, str] = {}
 
@@ -113,11 +117,7 @@ class Desk:
         session = self.session(name)
         if session.state in {"running", "silent"}:
             raise ConfigError(f"session {name!r} runs already")
-        words = [sys.executable, "-m", "openbell.cli", "resume", "--state", str(session.folder)]
-        with (session.folder / "resumed.log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603  # this very program
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+        process = self._launcher.submit(_resume, session.folder).result()
         threading.Thread(target=lambda: told(process.wait()), daemon=True).start()
 
     def close(self) -> None:
@@ -125,9 +125,24 @@ class Desk:
         for follower in self._followers.values():
             follower.close()
         self._followers.clear()
+        self._launcher.shutdown()
+
+    def yield_processor(self) -> None:
+        """Let sessions go first from now on, but not behind the sessions that are begun from here."""
+        self._launcher.submit(os.getpid).result()  # its thread is there, with the priority of before
+        if sys.platform == "linux":  # elsewhere the priority is the whole process's
+            os.nice(_NICE)
 
     def _running(self, name: str, done: str) -> Follower:
         session = self.session(name)
         if session.state not in {"running", "silent"}:
             raise ConfigError(f"session {name!r} does not run ({session.state}), so it cannot be {done}")
         return session
+
+
+def _resume(folder: Path) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "openbell.cli", "resume", "--state", str(folder)]
+    with (folder / "resumed.log").open("ab") as log:
+        return subprocess.Popen(  # noqa: S603  # this very program
+            words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )

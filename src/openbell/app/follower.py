@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any, Self, TypeVar
 
 from openbell.app.observed import Observed
 from openbell.core.errors import BadData
-from openbell.core.orders import IllegalTransition
+from openbell.core.orders import IllegalTransition, Order
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
 from openbell.papering import JOURNAL
 from openbell.storage.journal import Entry, Journal
@@ -64,7 +64,7 @@ class Follower:
         self._journal = Journal(folder / JOURNAL, read_only=True)
         self.last = 0  #: the sequence number of the last event that was read
         self.moments = 0  #: how many of them were bars
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, tuple[int, float, Any]] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -76,6 +76,7 @@ class Follower:
         self.recent: deque[Entry] = deque(maxlen=_RECENT)
         self.time = self._marked = 0
         self._state = BEGUN
+        self._working: dict[str, tuple[int, list[Order]]] = {}
 
     @property
     def name(self) -> str:
@@ -124,16 +125,30 @@ class Follower:
                     f"journal {str(self.folder / JOURNAL)!r}: event {entry.seq} ({entry.kind}) cannot follow "
                     f"from those before it ({type(error).__name__}: {error}); restore a copy of the file"
                 ) from error
-        if self.last != before:
-            self._kept.clear()
         return self.last - before
 
-    def once(self, name: str, make: Callable[[Self], Kept]) -> Kept:
-        """Return what is made of this as it is now: made once, however many ask, until something is new."""
-        if name not in self._kept:
-            self._kept[name] = make(self)
-        kept: Kept = self._kept[name]
+    def once(self, name: str, make: Callable[[Self], Kept], *, every: float = 0.0) -> Kept:
+        """Return what is made of this: made once, however many ask, until something is new.
+
+        Args:
+            name: Under which it is kept.
+            make: Makes it.
+            every: Seconds in which it is not made anew even then.
+        """
+        known, now = self._kept.get(name), monotonic()
+        if known is None or (known[0] != self.last and now - known[1] >= every):
+            known = self._kept[name] = (self.last, now, make(self))
+        kept: Kept = known[2]
         return kept
+
+    def working(self, strategy: str) -> list[Order]:
+        """Return a strategy's orders that may still fill, oldest first; those that ended stay ended."""
+        orders = self.ledgers[strategy].orders
+        seen, known = self._working.get(strategy, (0, []))
+        fresh = list(islice(reversed(orders.values()), len(orders) - seen))
+        found = [order for order in (*known, *reversed(fresh)) if order.open]
+        self._working[strategy] = (len(orders), found)
+        return found
 
     def events(self, after: int) -> Iterator[Entry]:
         """Yield the journal's events after a number, up to the last that was read."""

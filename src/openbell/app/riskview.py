@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openbell.app import models
 from openbell.app.follower import Follower
@@ -17,6 +19,7 @@ from openbell.portfolio.exposure import exposure_of
 LEVEL = 0.99
 _FEWEST = 20  #: returns below which nothing is estimated
 _MOST = 30  #: symbols of which correlations are shown: those that weigh most
+Times = NDArray[np.int64]
 _LIMITS = ("warn", "reduce", "halt")
 
 
@@ -54,15 +57,30 @@ def risk_of(one: Follower) -> models.Risk:
 
 def returns_of(one: Follower, symbols: list[str]) -> Floats:
     """Return the (n, symbols) returns of the bars that all of these symbols have."""
-    closes = [{bar[0]: bar[4] for bar in one.observed.bars.get(symbol, ())} for symbol in symbols]
-    if not closes:
+    tables = [_table(one.observed.bars.get(symbol, ())) for symbol in symbols]
+    if not tables:
         return np.empty((0, 0))
-    times = sorted(set(closes[0]).intersection(*closes[1:]))
+    times = reduce(_common, (table[0] for table in tables))
     if len(times) < 2:
         return np.empty((0, len(symbols)))
-    prices = np.array([[of[time] for of in closes] for time in times])
+    prices = np.column_stack([closes[np.searchsorted(own, times)] for own, closes in tables])
     changes: Floats = prices[1:] / prices[:-1] - 1.0
     return changes
+
+
+def _table(bars: Collection[Sequence[Any]]) -> tuple[Times, Floats]:
+    """Return bars' beginnings (ns), in order, and closes; of two that begin alike the later one counts."""
+    times = np.fromiter((bar[0] for bar in bars), np.int64, len(bars))
+    closes = np.fromiter((bar[4] for bar in bars), float, len(bars))
+    if (times[1:] > times[:-1]).all():
+        return times, closes
+    own, last = np.unique(times[::-1], return_index=True)
+    return own, closes[::-1][last]
+
+
+def _common(some: Times, others: Times) -> Times:
+    """Return the times that are in both; most symbols have the same."""
+    return some if np.array_equal(some, others) else np.intersect1d(some, others, assume_unique=True)
 
 
 def correlation_of(returns: Floats) -> list[list[float | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import uvicorn
@@ -33,4 +34,6 @@ def serve(
     """
     desk = Desk(state, reports)
     app = make_app(desk, Guard(host, access), dashboard=dashboard)
+    desk.yield_processor()
+    gc.freeze()  # what is loaded by now stays; to look through it takes a tenth of a second each time
     uvicorn.run(app, host=host, port=port, log_level="warning", ws_max_size=1_000_000, server_header=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from time import time_ns
 
 from openbell.app import models
@@ -9,8 +10,6 @@ from openbell.app.follower import Follower
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.types import NANOS_PER_SECOND
 from openbell.storage.journal import Entry
-
-_ENDED = frozenset({"filled", "cancelled", "expired", "rejected"})
 
 
 def session_of(one: Follower) -> models.Session:
@@ -32,7 +31,7 @@ def standing_of(one: Follower, name: str) -> models.Standing:
         today=equity - observed.day_began.get(name, ledger.account.initial_cash),
         drawdown=1.0 - equity / peak if peak > 0.0 else 0.0,
         positions=sum(position.quantity != 0.0 for position in ledger.account.positions.values()),
-        working=sum(order.open for order in ledger.orders.values()),
+        working=len(one.working(name)),
         fills=len(ledger.fills),
         failed=one.failed.get(name, ""),
         paused=name in observed.paused,
@@ -53,8 +52,8 @@ def positions_of(one: Follower) -> list[models.Position]:
     ]  # fmt: skip
 
 
-def orders_of(one: Follower) -> list[models.Order]:
-    """Return a session's orders, oldest first."""
+def orders_of(one: Follower, *, working: bool = False, last: int | None = None) -> list[models.Order]:
+    """Return a session's orders, oldest first: all, those that work, or the last ones of each strategy."""
     found = [
         models.Order(
             strategy=name, id=order.id, text=order.describe(), symbol=order.symbol, side=order.side,
@@ -62,26 +61,24 @@ def orders_of(one: Follower) -> list[models.Order]:
             status=order.status.value, reason=order.reason.value, decided=order.decided,
         )
         for name, ledger in one.ledgers.items()
-        for order in ledger.orders.values()
+        for order in islice(
+            reversed(one.working(name) if working else ledger.orders.values()), last
+        )
     ]  # fmt: skip
     return sorted(found, key=lambda order: (order.decided, order.strategy, order.id))
 
 
-def works(order: models.Order) -> bool:
-    """Tell whether an order may still fill."""
-    return order.status not in _ENDED
-
-
-def fills_of(one: Follower) -> list[models.Fill]:
-    """Return a session's fills, oldest first."""
+def fills_of(one: Follower, *, last: int | None = None) -> list[models.Fill]:
+    """Return a session's fills, oldest first: all, or the last ones of each strategy."""
     found = [
         models.Fill(
             strategy=name, order_id=fill.order_id, symbol=fill.symbol, side=fill.side,
             quantity=fill.quantity, price=fill.price, fee=fill.fee, time=fill.time,
         )
         for name, ledger in one.ledgers.items()
-        for fill in ledger.fills
+        for fill in islice(reversed(ledger.fills), last)
     ]  # fmt: skip
+    found.reverse()  # those of one moment stay in the order in which they came
     return sorted(found, key=lambda fill: (fill.time, fill.strategy, fill.order_id))
 
 

@@ -10,6 +10,8 @@ from openbell.app.dashboard import words
 from openbell.app.dashboard.frame import BAD, Page, column
 from openbell.app.dashboard.research import RunTable
 from openbell.app.dashboard.session import BADGES
+from openbell.app.dashboard.tables import Text
+from openbell.app.follower import Follower
 from openbell.app.views import session_of
 
 _EVERY = 0.2  #: seconds between two looks at the journals
@@ -27,37 +29,63 @@ class Overview:
             ui.label("Recorded runs").classes("text-h6").props("role=heading aria-level=2")
             self._runs = RunTable(page)
         self._seen: Any = None
+        self._shown: dict[str, _Card] = {}
         self._looks = 0
         self._update()
         ui.timer(_EVERY, self._update)
 
     def _update(self) -> None:
         desk = self._page.desk
-        sessions = [session_of(one) for one in desk.sessions()]
+        sessions = desk.sessions()
         if self._looks % _SLOW == 0:
             self._runs.update()
         self._looks += 1
-        seen = (sessions, dict(desk.unreadable))
-        if seen == self._seen:
-            return
-        self._seen = seen
+        names = ([one.name for one in sessions], dict(desk.unreadable))
+        if names != self._seen:
+            self._seen = names
+            self._draw(sessions)
+        for one in sessions:
+            self._shown[one.name].show(one)
+
+    def _draw(self, sessions: list[Follower]) -> None:
+        """Draw the cards anew, as there are others; a card stays where it is while its figures change."""
+        unreadable = self._page.desk.unreadable
         self._cards.clear()
         with self._cards:
-            for name, reason in desk.unreadable.items():
+            for name, reason in unreadable.items():
                 ui.label(f"{name}: {reason}").style(f"color: {BAD}").props("data-unreadable role=alert")
-            if not sessions and not desk.unreadable:
+            if not sessions and not unreadable:
                 ui.label("No session is here. `openbell paper sma_cross --symbols AAPL` begins one.")
-            for one in sessions:
-                self._card(one)
+            self._shown = {one.name: _Card(one.name) for one in sessions}
 
-    def _card(self, one: Any) -> None:
+
+class _Card:
+    """One session."""
+
+    def __init__(self, name: str) -> None:
         with ui.card().classes("w-full cursor-pointer").on(
-            "click", lambda: ui.navigate.to(f"/session/{one.name}")
+            "click", lambda: ui.navigate.to(f"/session/{name}")
         ), ui.row().classes("w-full items-center gap-x-4 gap-y-1"):  # fmt: skip
-            ui.link(one.name, f"/session/{one.name}").classes("text-subtitle1")
-            ui.badge(one.state, color=BADGES[one.state])
+            ui.link(name, f"/session/{name}").classes("text-subtitle1")
+            self._state = ui.badge("")
             ui.space()
-            ui.label(words.when(one.time)).classes("text-grey ob-num")
-            for standing in one.strategies:
-                now = f"{words.money(standing.equity)} ({words.change(standing.today)} today)"
-                ui.label(f"{standing.strategy}: {now}").classes("ob-num")
+            self._time = Text(ui.label().classes("text-grey ob-num"))
+            self._strategies = ui.row().classes("gap-x-4 gap-y-1")
+        self._standing: dict[str, Text] = {}
+
+    def show(self, one: Follower) -> None:
+        """Show how it stands."""
+        state, seen = one.state, one.once("session", session_of)
+        if self._state.text != state:
+            self._state.text = state
+            self._state.props(f"color={BADGES[state]}")
+        self._time.show(words.when(seen.time))
+        if [standing.strategy for standing in seen.strategies] != list(self._standing):
+            self._strategies.clear()
+            with self._strategies:
+                self._standing = {
+                    standing.strategy: Text(ui.label().classes("ob-num")) for standing in seen.strategies
+                }
+        for standing in seen.strategies:
+            now = f"{words.money(standing.equity)} ({words.change(standing.today)} today)"
+            self._standing[standing.strategy].show(f"{standing.strategy}: {now}")

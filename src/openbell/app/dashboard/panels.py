@@ -72,7 +72,7 @@ class Charts:
             self._price.draw(charts.price_options(one, self._symbol.value))
         self._equity.draw({"series": charts.equity_series(one)})
         self._drawdown.draw(
-            {"series": charts.drawdown_series(one, one.once("risk", risk_of).drawdown_limits)}
+            {"series": charts.drawdown_series(one, one.once("risk", risk_of, every=1.0).drawdown_limits)}
         )
 
     def _turn(self) -> None:
@@ -104,7 +104,7 @@ class Risks:
 
     def refresh(self, one: Follower) -> None:
         """Show all of it."""
-        risk = one.once("risk", risk_of)
+        risk = one.once("risk", risk_of, every=1.0)
         limits = ", ".join(f"{name} {words.share(bound)}" for name, bound in risk.drawdown_limits.items())
         for name, text in (
             ("Long", words.share(risk.long)), ("Short", words.share(risk.short)), ("Net",

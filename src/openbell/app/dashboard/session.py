@@ -13,14 +13,13 @@ from openbell.app.dashboard.asking import ask_to_stop, confirm
 from openbell.app.dashboard.frame import BAD, Page, column
 from openbell.app.dashboard.pace import Pace
 from openbell.app.dashboard.panels import Charts, Log, Machinery, Panel, Risks
-from openbell.app.dashboard.tables import Figure
+from openbell.app.dashboard.tables import Figure, Text
 from openbell.app.dashboard.trading import Trading
+from openbell.app.dashboard.watch import Sight, watch
 from openbell.app.follower import Follower
 from openbell.app.riskview import risk_of
 from openbell.app.views import session_of
-from openbell.core.errors import OpenbellError
 
-_EVERY = 0.01  #: seconds between two looks at the journal
 _SLOW = 1.0  #: seconds between two drawings of what is not read at a glance
 BADGES = {
     "running": "positive", "silent": "negative", "interrupted": "warning", "stopped": "grey",
@@ -68,15 +67,15 @@ class Session:
                     with ui.tab_panel(title).classes("q-pa-none gap-4"):
                         self._panels[title] = make()
             self._tabs.on_value_change(self._turn)
-        self._update()
-        ui.timer(_EVERY, self._update)
+        self._watch = watch(page.desk, name)
+        self._watch.join(self._update)
 
     def _head(self) -> None:
         page, name = self._page, self._name
         with ui.row().classes("w-full items-center gap-3"):
             self._badge = ui.badge("").props("data-state role=status")
-            self._time = ui.label().classes("text-grey ob-num")
-            self._age = ui.label().classes("text-grey ob-num").props("data-age")
+            self._time = Text(ui.label().classes("text-grey ob-num"))
+            self._age = Text(ui.label().classes("text-grey ob-num").props("data-age"))
             ui.space()
             self._stop = ui.button(
                 "Stop", icon="stop", color="negative", on_click=lambda: ask_to_stop(page, name)
@@ -87,45 +86,44 @@ class Session:
 
     def _turn(self) -> None:
         self._shown, self._slow = (-1, ""), -math.inf
-        self._update()
+        self._watch.owe()
 
-    def _update(self) -> None:
-        """Show what is new; a look at a journal in which nothing is new costs next to nothing."""
-        try:
-            one = self._page.desk.session(self._name)
-        except OpenbellError as error:  # it was deleted, or its journal is damaged
-            self._alarm.text = str(error)
+    def _update(self, sight: Sight) -> None:
+        """Show what is new; where nothing is, this costs next to nothing."""
+        one = sight.one
+        if one is None:
+            self._alarm.text = sight.wrong
             self._alarm.set_visibility(True)
             return
         now = monotonic()
-        seen = (one.last, one.state)
-        if now - self._said >= _SLOW / 2:
+        if sight.state != self._badge.text or now - self._said >= _SLOW / 2:
             self._said = now
-            self._say(one)
-        if seen != self._shown and self._pace.is_free(now):
-            self._shown = seen
-            self._show(one)
-            self._pace.send(now)
+            self._say(one, sight)
+        seen = (one.last, sight.state)
+        if seen != self._shown:
+            if self._pace.is_free(now):
+                self._shown = seen
+                self._show(one)
+                self._pace.send(now)
+            else:
+                self._watch.owe()
         if now - self._slow >= _SLOW:
             self._slow = now
             self._panels[str(self._tabs.value)].refresh(one)
-            self._show_risk(one.once("risk", risk_of))
+            self._show_risk(one.once("risk", risk_of, every=_SLOW))
 
-    def _say(self, one: Follower) -> None:
+    def _say(self, one: Follower, sight: Sight) -> None:
         """Say whether the session is there, and how old what is shown is."""
-        state = one.state
+        state, silence = sight.state, words.age(sight.silence)
         if self._badge.text != state:
             self._badge.text = state
             self._badge.props(f"color={BADGES[state]}")
         self._stop.set_visibility(state in {"running", "silent"} and self._page.may_trade)
         self._resume.set_visibility(state == "interrupted" and self._page.may_trade)
-        at_work = state in {"running", "silent"}
-        self._age.text = f"answered {words.age(one.silence)} ago" if at_work and one.pulse else ""
+        self._age.show("" if sight.silence is None else f"answered {silence} ago")
         said = [f"{name}: {why}" for name, why in one.failed.items()]
         if state == "silent":
-            said.insert(
-                0, f"This session has not answered for {words.age(one.silence)}. What is shown is old."
-            )
+            said.insert(0, f"This session has not answered for {silence}. What is shown is old.")
         elif state == "interrupted":
             said.insert(0, "This session's process has ended. What is shown is as of its last moment.")
         self._alarm.text = " ".join(said)
@@ -133,8 +131,7 @@ class Session:
 
     def _show(self, one: Follower) -> None:
         seen = one.once("session", session_of)
-        self._say(one)
-        self._time.text = words.when(one.time)
+        self._time.show(words.when(one.time))
         standing = seen.strategies
         shown = {
             "Equity": words.money(sum(s.equity for s in standing)),

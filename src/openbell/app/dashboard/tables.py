@@ -7,12 +7,15 @@ millisecond, and a button under somebody's finger stays where it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from itertools import count
 from typing import Any
 
 from nicegui import events, ui
+
+from openbell.app.dashboard.wire import wire
 
 Row = dict[str, Any]
 _LEFT = frozenset({
@@ -21,6 +24,8 @@ _LEFT = frozenset({
     "direction", "given", "decided", "best", "trace",
 })  # fmt: skip
 _NUMBERS = count(1)
+#: The last answers of `_differences`, with what they are of.
+_TOLD: deque[tuple[list[Row], list[Row], tuple[str, ...], str]] = deque(maxlen=8)
 #: Tells the server which row's button was pressed, or which rows are ticked.
 _PRESSED = "(e) => { const b = e.target.closest('button[data-key]'); if (b) emit(b.dataset.key); }"
 _TICKED = """(e) => emit(
@@ -39,14 +44,18 @@ STYLE = """
 .ob-table button .material-icons { font-size: 18px; vertical-align: middle; }
 """
 SCRIPT = """
-window.obPatch = (id, cells) => {
+window.obPatch = (id, first, cells) => {
   const table = document.getElementById(id);
   if (!table) return;
   const rows = table.tBodies[0].rows;
   for (const [row, column, text] of cells) {
-    const cell = rows[row] && rows[row].cells[column];
+    const cell = rows[row] && rows[row].cells[first + column];
     if (cell) cell.textContent = text;
   }
+};
+window.obWrite = (id, text) => {
+  const place = document.getElementById(id);
+  if (place) place.textContent = text;
 };
 """
 
@@ -85,13 +94,14 @@ class Table:
         if choose is not None:
             self._html.on("change", self._tick, js_handler=_TICKED)
         self._empty = ui.label(nothing).classes("text-grey")
+        self._wire = wire()
         self._rows: list[Row] | None = None
         self._shape: Sequence[tuple[str, Any]] = ()
 
     def fill(self, rows: list[Row]) -> None:
         """Show rows, if they are others than those that are shown."""
         before = self._rows
-        if rows == before:
+        if rows is before or rows == before:
             return
         shape = [(str(row["key"]), row.get("act")) for row in rows]
         self._rows = rows
@@ -106,13 +116,7 @@ class Table:
     def _patch(self, before: list[Row], rows: list[Row]) -> None:
         """Send the texts that differ."""
         first = (self._button is not None) + (self._choose is not None)
-        cells = [
-            (number, first + at, str(now[key]))
-            for number, (was, now) in enumerate(zip(before, rows, strict=True))
-            for at, key in enumerate(self._columns)
-            if was[key] != now[key]
-        ]
-        ui.run_javascript(f"obPatch('{self._id}', {json.dumps(cells)})")
+        self._wire.tell(f"obPatch('{self._id}', {first}, {_differences(before, rows, self._columns)})")
 
     def _drawn(self, rows: list[Row]) -> str:
         heads = [
@@ -154,21 +158,52 @@ class Table:
             self._choose([row for row in self._rows or () if str(row["key"]) in event.args])
 
 
+def _differences(before: list[Row], rows: list[Row], columns: Iterable[str]) -> str:
+    """Return the cells that differ, as the browser takes them; pages that show the same share the answer."""
+    keys = tuple(columns)
+    for was, now, shown, text in _TOLD:
+        if was is before and now is rows and shown == keys:
+            return text
+    cells = [
+        (number, at, str(now[key]))
+        for number, (was, now) in enumerate(zip(before, rows, strict=True))
+        for at, key in enumerate(keys)
+        if was[key] != now[key]
+    ]
+    text = json.dumps(cells)
+    _TOLD.append((before, rows, keys, text))
+    return text
+
+
 def _side(key: str) -> str:
     return ("l w" if key == "said" else "l") if key in _LEFT else "r"
 
 
-class Figure:
+class Text:
+    """A text that changes often: the browser is told it alone, and looks at no other part of the page."""
+
+    def __init__(self, label: ui.label) -> None:
+        """Take the label that it stands in."""
+        self._label, self._wire = label, wire()
+        self._shown: str | None = None
+
+    def show(self, text: str) -> None:
+        """Show a text, if it is another than the one that is shown."""
+        if self._shown == text:
+            return
+        if self._shown is not None:
+            self._wire.tell(f"obWrite('{self._label.html_id}', {json.dumps(text)})")
+        else:
+            self._label.text = text
+        self._shown = text
+
+
+class Figure(Text):
     """A figure with its title above it."""
 
     def __init__(self, title: str, hint: str = "") -> None:
         with ui.column().classes("gap-0"):
             ui.label(title).classes("text-grey text-caption")
-            self._label = ui.label("").classes("text-h6 ob-num").props(f"data-figure='{title}'")
+            super().__init__(ui.label("").classes("text-h6 ob-num").props(f"data-figure='{title}'"))
             if hint:
                 self._label.tooltip(hint)
-
-    def show(self, text: str) -> None:
-        """Show a text, if it is another than the one that is shown."""
-        if self._label.text != text:
-            self._label.text = text

@@ -10,7 +10,7 @@ from openbell.app.dashboard.asking import ask_to_change, confirm
 from openbell.app.dashboard.frame import Page
 from openbell.app.dashboard.tables import Row, Table
 from openbell.app.follower import Follower
-from openbell.app.views import fills_of, orders_of, positions_of, signals_of, works
+from openbell.app.views import fills_of, orders_of, positions_of, session_of, signals_of
 from openbell.strategies.registry import names
 
 _ROWS = 50  #: of orders, fills and signals that are shown
@@ -71,44 +71,20 @@ class Trading:
     def show(self, one: Follower, seen: models.Session) -> None:
         """Show what is new."""
         self._seen = seen
-        self._strategies.fill([self._strategy_row(standing) for standing in seen.strategies])
+        self._strategies.fill(one.once("strategies", _strategy_rows))
         self._positions.fill(one.once("positions", _position_rows))
         if one.last - one.moments == self._others:
             return  # bars alone have come: no order, fill or signal is new
         self._others = one.last - one.moments
-        orders = orders_of(one)
-        self._working.fill([_order_row(order) for order in reversed(orders) if works(order)][:_ROWS])
-        self._orders.fill([_order_row(order) for order in reversed(orders[-_ROWS:])])
-        self._fills.fill([
-            {
-                "key": f"{number}", "time": words.when(f.time), "symbol": f.symbol,
-                "quantity": f"{f.side * f.quantity:+g}", "price": f"{f.price:,.4f}",
-                "fee": words.money(f.fee), "strategy": f.strategy,
-            }
-            for number, f in reversed(list(enumerate(fills_of(one)))[-_ROWS:])
-        ])  # fmt: skip
-        self._signals.fill([
-            {
-                "key": f"{s.symbol} of {s.strategy}", "symbol": s.symbol, "strategy": s.strategy,
-                "direction": "long" if s.conviction > 0 else "short" if s.conviction < 0 else "flat",
-                "confidence": words.share(abs(s.conviction)), "time": words.when(s.time),
-            }
-            for s in signals_of(one)[:_ROWS]
-        ])  # fmt: skip
+        self._working.fill(one.once("working", _working_rows))
+        self._orders.fill(one.once("orders", _latest_rows))
+        self._fills.fill(one.once("fills", _fill_rows))
+        self._signals.fill(one.once("signals", _signal_rows))
         if not self._defaults:
             self._defaults = _defaults_of(one)
 
     def refresh(self, one: Follower) -> None:
         """Do nothing more once a second: all of this is new with events alone."""
-
-    def _strategy_row(self, standing: models.Standing) -> Row:
-        state = "raised" if standing.failed else "paused" if standing.paused else "decides"
-        given = ", ".join(f"{key} {value}" for key, value in standing.parameters.items())
-        return {
-            "key": standing.strategy, "strategy": standing.strategy, "state": state,
-            "equity": words.money(standing.equity), "today": words.change(standing.today),
-            "drawdown": words.share(standing.drawdown), "given": given or "defaults",
-        }  # fmt: skip
 
     def _ask_strategy(self, row: Row) -> None:
         from nicegui import ui
@@ -155,6 +131,20 @@ class Trading:
         )  # fmt: skip
 
 
+def _strategy_rows(one: Follower) -> list[Row]:
+    return [_strategy_row(standing) for standing in one.once("session", session_of).strategies]
+
+
+def _strategy_row(standing: models.Standing) -> Row:
+    state = "raised" if standing.failed else "paused" if standing.paused else "decides"
+    given = ", ".join(f"{key} {value}" for key, value in standing.parameters.items())
+    return {
+        "key": standing.strategy, "strategy": standing.strategy, "state": state,
+        "equity": words.money(standing.equity), "today": words.change(standing.today),
+        "drawdown": words.share(standing.drawdown), "given": given or "defaults",
+    }  # fmt: skip
+
+
 def _position_rows(one: Follower) -> list[Row]:
     return [
         {
@@ -163,6 +153,38 @@ def _position_rows(one: Follower) -> list[Row]:
             "unrealised": words.change(p.unrealised), "strategy": p.strategy,
         }
         for p in positions_of(one)
+    ]  # fmt: skip
+
+
+def _working_rows(one: Follower) -> list[Row]:
+    return [_order_row(order) for order in reversed(orders_of(one, working=True)[-_ROWS:])]
+
+
+def _latest_rows(one: Follower) -> list[Row]:
+    return [_order_row(order) for order in reversed(orders_of(one, last=_ROWS)[-_ROWS:])]
+
+
+def _fill_rows(one: Follower) -> list[Row]:
+    count = sum(len(ledger.fills) for ledger in one.ledgers.values())
+    latest = list(reversed(fills_of(one, last=_ROWS)))[:_ROWS]
+    return [
+        {
+            "key": f"{count - at}", "time": words.when(f.time), "symbol": f.symbol,
+            "quantity": f"{f.side * f.quantity:+g}", "price": f"{f.price:,.4f}",
+            "fee": words.money(f.fee), "strategy": f.strategy,
+        }
+        for at, f in enumerate(latest)
+    ]  # fmt: skip
+
+
+def _signal_rows(one: Follower) -> list[Row]:
+    return [
+        {
+            "key": f"{s.symbol} of {s.strategy}", "symbol": s.symbol, "strategy": s.strategy,
+            "direction": "long" if s.conviction > 0 else "short" if s.conviction < 0 else "flat",
+            "confidence": words.share(abs(s.conviction)), "time": words.when(s.time),
+        }
+        for s in signals_of(one)[:_ROWS]
     ]  # fmt: skip
 
 

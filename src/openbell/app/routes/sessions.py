@@ -42,8 +42,7 @@ def session_routes(desk: Desk) -> APIRouter:
         name: Name, *, working: bool = False, after: After = 0, limit: Limit = 100
     ) -> models.Page[models.Order]:
         """List a session's orders, oldest first."""
-        found = views.orders_of(desk.session(name))
-        return page([order for order in found if not working or views.works(order)], after, limit)
+        return page(views.orders_of(desk.session(name), working=working), after, limit)
 
     @routes.get("/{name}/fills")
     async def fills(name: Name, *, after: After = 0, limit: Limit = 100) -> models.Page[models.Fill]:
