@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from openbell.app import views
-from openbell.app.desk import Desk
 from openbell.app.follower import Follower
 from openbell.app.riskview import returns_of
 from openbell.core.types import NANOS_PER_SECOND, Fill, Phase
@@ -40,7 +39,8 @@ class Book:
     def order(self, number: int, *, filled: bool = False) -> None:
         asked = {
             "id": number, "strategy": "s", "symbol": "A", "side": 1, "quantity": 1.0,
-            "decided": START + number, "reduce_only": False, "aim": False, "type": "market", "tif": "gtc", "trail_percent": False,
+            "decided": START + number, "reduce_only": False, "aim": False, "type": "market",
+            "tif": "gtc", "trail_percent": False,
             "good_till": 0, "parent": 0, "oco": 0, "tag": "",
         }  # fmt: skip
         self.note("order", asked, subject=str(number))
