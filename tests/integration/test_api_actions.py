@@ -84,7 +84,7 @@ def test_a_running_session_does_what_it_is_asked_and_says_who_asked(served: Serv
         until(lambda: client.session("one").state == "stopped")
         with pytest.raises(Rejected, match="does not run"):
             client.pause("one", "sma_cross")
-    process.communicate(timeout=20)
+    process.communicate(timeout=90)
     assert process.returncode == 0
 
     with Journal(folder / "state/one/journal.db", read_only=True) as journal:

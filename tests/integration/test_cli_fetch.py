@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_what_came(server, home):
     with subprocess.Popen(words, cwd=home, env=environ, stderr=subprocess.PIPE, text=True) as process:
         assert stuck.wait(60)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=90)
     assert process.returncode == 130
     assert error.endswith(
         "openbell: stopped by Ctrl-C; what came is kept, and the same command goes on from there\n"

@@ -103,7 +103,7 @@ def test_ctrl_c_is_one_line_and_leaves_nothing_half_written(tmp_path):
     assert started.stdout is not None
     assert started.stdout.readline() == "at work\n"
     started.send_signal(signal.SIGINT)
-    _, err = started.communicate(timeout=20)
+    _, err = started.communicate(timeout=90)
     assert started.returncode == 130
     assert err == "openbell: stopped by Ctrl-C; what was not finished was not written\n"
     assert not (tmp_path / "reports").exists()

@@ -97,7 +97,7 @@ async def test_orders_reach_the_account_and_a_stop_leaves_it_flat(
     (standing,) = seen.document["sessions"]
     assert standing["state"] == "running"
     assert (await asyncio.to_thread(run, "stop", "--flatten")).code == 0
-    out, err = await asyncio.wait_for(process.communicate(), 30)
+    out, err = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 0, err.decode()
     assert "on paper" in err.decode()
     assert not any(secret in (out + err).decode() for secret in ENVIRON.values())
@@ -123,7 +123,7 @@ async def test_a_killed_session_goes_on_with_what_the_account_has(
     second = await start(tmp_path, "resume")
     await until(lambda: len(server.exchange.fills) > before, second)
     second.terminate()
-    _, err = await asyncio.wait_for(second.communicate(), 30)
+    _, err = await asyncio.wait_for(second.communicate(), 90)
     assert second.returncode == 0, err.decode()
     document = (await asyncio.to_thread(run, "positions", "--json")).document
     held = {one["symbol"]: one["quantity"] for one in document["positions"]}
@@ -133,7 +133,7 @@ async def test_a_killed_session_goes_on_with_what_the_account_has(
 async def test_real_money_is_not_traded_unasked(server: AlpacaBrokerServer, tmp_path: Path) -> None:
     configure(tmp_path, server, paper="false")
     process = await begin(tmp_path)
-    _, err = await asyncio.wait_for(process.communicate(), 30)
+    _, err = await asyncio.wait_for(process.communicate(), 90)
     assert process.returncode == 2
     said = [line.partition("INFO     ")[2] or line for line in err.decode().splitlines()]
     assert said[:4] == [
@@ -147,7 +147,7 @@ async def test_real_money_is_not_traded_unasked(server: AlpacaBrokerServer, tmp_
     agreed = await begin(tmp_path, "--yes-trade-real-money")
     await until(lambda: server.exchange.orders, agreed)
     agreed.terminate()
-    await asyncio.wait_for(agreed.communicate(), 30)
+    await asyncio.wait_for(agreed.communicate(), 90)
     assert agreed.returncode == 0
 
 
@@ -170,13 +170,13 @@ async def test_at_a_terminal_the_accounts_id_is_asked_for(
     assert server.exchange.orders == {}
     os.write(here, typed.encode() + b"\n")
     if typed == "yes":
-        _, err = await asyncio.wait_for(process.communicate(), 30)
+        _, err = await asyncio.wait_for(process.communicate(), 90)
         assert (process.returncode, server.exchange.orders) == (2, {})
         assert b"nobody agreed to trade on it" in err
     else:
         await until(lambda: server.exchange.orders, process)
         process.terminate()
-        await asyncio.wait_for(process.communicate(), 30)
+        await asyncio.wait_for(process.communicate(), 90)
         assert process.returncode == 0
     os.close(here)
 

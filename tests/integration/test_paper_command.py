@@ -65,7 +65,7 @@ def test_a_session_ends_like_its_backtest_and_says_where_its_journal_is(here: Pa
 def test_a_session_goes_on_after_a_signal(number: signal.Signals, here: Path) -> None:
     process = begin(here, "--speed", "2000000x")
     process.send_signal(number)
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     assert process.returncode == (-9 if number is signal.SIGKILL else 0)
     state = document("status")["sessions"][0]["state"]
     assert state == ("interrupted" if number is signal.SIGKILL else "stopped")
@@ -83,7 +83,7 @@ def test_another_process_sees_and_stops_a_session(here: Path) -> None:
     assert second.code == 2
     assert f"is in use by process {process.pid}" in second.err
     assert run("stop", "--keep").code == 0
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     assert process.returncode == 0
     assert document("status")["sessions"][0]["state"] == "stopped"
 
@@ -93,7 +93,7 @@ def test_a_stop_that_flattens_closes_what_is_held(here: Path) -> None:
     while not document("positions")["positions"]:
         time.sleep(0.05)  # as above
     assert run("stop", "--flatten").code == 0
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     assert document("positions")["positions"] == []
     assert document("orders", "--working")["orders"] == []
     last = document("orders")["orders"][-1]
@@ -150,7 +150,7 @@ def test_a_journal_that_cannot_be_read_hides_no_other_session(here: Path) -> Non
 def test_an_interrupted_session_is_not_gone_on_with_as_another(here: Path) -> None:
     process = begin(here, "--speed", "1000x")
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     ended = run(*WORDS, "--cash", "5000")
     assert ended.code == 2
     assert "has cash=100000.0, and 5000.0 is asked; give the same, or begin anew with --new" in ended.err

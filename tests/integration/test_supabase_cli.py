@@ -164,7 +164,7 @@ def test_what_is_followed_is_copied_as_it_comes_until_it_is_interrupted(
         write_again(journal, stored(source)[100:])
         wait_for(here, len(stored(source)))
         follower.send_signal(signal.SIGINT)
-        out, _ = follower.communicate(timeout=30)
+        out, _ = follower.communicate(timeout=90)
     assert follower.returncode == 0
     assert json.loads(out)["journals"][0] == {
         "journal": "f/journal.db", "events": len(stored(source)), "copied": len(stored(source)), "behind": 0,

@@ -198,7 +198,7 @@ def test_ctrl_c_is_one_line_that_says_how_to_go_on(folder):
         assert process.poll() is None
         os.sched_yield()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=90)
     assert (process.returncode, out) == (130, "")
     assert err.count("\n") == 1
     assert "stopped by Ctrl-C after 8 of 12 combinations; the same command with --resume reports/" in err

@@ -253,7 +253,7 @@ def test_ctrl_c_keeps_what_is_done_and_ends_the_workers(tmp_path):
     process = waiting(tmp_path)
     pids = children(process.pid)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=90)
     assert out == "stopped after 3 of 9 combinations 3\n"
     assert len(pids) == 2
     assert gone(pids)
@@ -265,7 +265,7 @@ def test_workers_end_and_memory_is_freed_when_their_parent_is_killed(tmp_path):
     assert len(blocks(process.pid)) == MEMORY.is_dir()
     pids = children(process.pid)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not (gone(pids) and not blocks(process.pid)):
         os.sched_yield()

@@ -99,7 +99,7 @@ def test_processes_at_once_spend_no_token_twice(tmp_path):
             assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
-        spent = [int(process.communicate(timeout=30)[0]) for process in running]
+        spent = [int(process.communicate(timeout=90)[0]) for process in running]
     assert sum(spent) == 100  # half of a limit of an hour
 
 
