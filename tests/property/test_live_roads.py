@@ -7,6 +7,7 @@ words arrive, each order that reaches it was made by `approve` for an order that
 
 from __future__ import annotations
 
+import ast
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -304,11 +305,31 @@ def test_an_order_that_is_not_made_by_approve_is_none() -> None:
         )
 
 
-def test_orders_are_approved_by_the_gate_and_by_the_stories_that_try_a_broker_alone() -> None:
+def names_used(source: str) -> set[str]:
+    """Return what a module may reach of another: imported names, attributes, and texts."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.alias):
+            found.add(node.name.rpartition(".")[2])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return found
+
+
+def test_the_gate_alone_approves_orders() -> None:
     package = Path(ob.__file__).parent
-    found = {
-        str(path.relative_to(package))
-        for path in package.rglob("*.py")
-        if "approve(" in path.read_text("utf-8")
-    }
-    assert found == {"execution/approval.py", "trading/gate.py", "conformance/runner.py"}
+    files = {str(path.relative_to(package)): path for path in package.rglob("*.py")}
+    used = {name: names_used(path.read_text("utf-8")) for name, path in files.items()}
+    assert {name for name, names in used.items() if "approve" in names} == {"trading/gate.py"}
+    assert not any("_KEY" in names for names in used.values())  # without it no approved order can be made
+    gate = ast.parse(files["trading/gate.py"].read_text("utf-8"))
+    calls = [
+        node
+        for node in ast.walk(gate)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "approve"
+    ]
+    (owner,) = (node for node in ast.walk(gate) if isinstance(node, ast.ClassDef) and node.name == "Gate")
+    assert len(calls) == 1
+    assert calls[0] in list(ast.walk(owner))

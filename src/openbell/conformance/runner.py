@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Protocol
 
-from openbell.conformance.story import SYMBOL, Act, Ask, Cancel, Result, Span, Story
+from openbell.conformance.story import SYMBOL, Act, Ask, Cancel, Change, Result, Span, Story
 from openbell.core.errors import Rejected
-from openbell.core.orders import TERMINAL
-from openbell.core.types import OrderStatus
-from openbell.execution.approval import ApprovedOrder, approve
+from openbell.core.orders import TERMINAL, Order
+from openbell.core.types import Instrument, OrderStatus
+from openbell.execution.approval import ApprovedOrder
 from openbell.execution.port import Execution, LiveBroker, Report
+from openbell.trading.gate import NO_EXITS, Exits, Gate, Refusal, Standing, Terms
 
 _S = OrderStatus
 _PATIENCE = 10.0  #: seconds in which a broker must have told of what it knows
 
 ZERO = Decimal(0)
+#: The gate lets pass what a broker can do: whether a story's account can pay is the broker's question.
+_RICH = Standing(price=1.0, held=0.0, free=math.inf, power=math.inf, initial=1.0, open=True, short=True)
 
 
 class Stage(Protocol):
@@ -102,7 +106,8 @@ class Player:
     def __init__(self, story: Story, broker: LiveBroker, ear: Ear, *, prefix: str) -> None:
         self.story, self.broker, self.ear, self.prefix = story, broker, ear, prefix
         self.ids: dict[str, list[str]] = {}  #: client ids by label, the newest last
-        self.orders: dict[str, ApprovedOrder] = {}  #: the newest by label
+        self.orders: dict[str, tuple[Order, Terms]] = {}  #: by label, with the newest terms
+        self._gate, self._instrument = Gate(broker.capabilities), Instrument(SYMBOL, lot=story.lot)
         self.refused: set[str] = set()
         self.differences: list[str] = []
 
@@ -116,16 +121,17 @@ class Player:
             if isinstance(act, Cancel):
                 await self.broker.cancel(client_id)
                 return
-            old = self.orders[act.label]
-            given = {
-                name: value for name, value in zip(act._fields[1:], act[1:], strict=True) if value is not None
-            }
-            fresh = _approve(old, client_id=f"{client_id}r", **given)
+            order, old = self.orders[act.label]
+            terms = _changed(old, act)
+            fresh = self._check(order, terms, f"{client_id}r", NO_EXITS)
+            if isinstance(fresh, Refusal):
+                self.differences.append(f"{client_id}: the gate refuses its change: {fresh.said}")
+                return
             await self.broker.replace(client_id, fresh)
         except Rejected:
             return  # it has ended, and must be as if nothing had been asked
         self.ids[act.label].append(fresh.client_id)
-        self.orders[act.label] = fresh
+        self.orders[act.label] = order, terms
 
     async def settle(self) -> None:
         """Wait until the broker's events have told what it says when it is asked."""
@@ -155,36 +161,38 @@ class Player:
         return Result(status, filled, value / filled if filled else None)
 
     async def _place(self, ask: Ask) -> None:
-        order = self._order(ask)
-        labels = ask.labels
+        order, labels = self._order(ask), ask.labels
+        terms = Terms(order.type, order.quantity, order.limit, order.stop, order.trail)
+        exits = Exits(_float(ask.take_profit), _float(ask.stop_loss)) if labels[1:] else NO_EXITS
+        client_id = f"{self.prefix}{ask.label}"
+        verdict = self._check(order, terms, client_id, exits)
+        if isinstance(verdict, Refusal):
+            self.differences.append(f"{client_id}: the gate refuses it: {verdict.said}")
+            self.refused.update(labels)
+            return
         try:
-            await self.broker.place(order)
+            await self.broker.place(verdict)
         except Rejected:
             self.refused.update(labels)
             return
-        self.orders[ask.label] = order
+        self.orders[ask.label] = order, terms
         for label in labels:
-            self.ids[label] = [order.client_id + label.removeprefix(ask.label)]
+            self.ids[label] = [client_id + label.removeprefix(ask.label)]
 
-    def _order(self, ask: Ask) -> ApprovedOrder:
-        spans = self.story.spans()
-        return approve(
-            client_id=f"{self.prefix}{ask.label}",
-            symbol=SYMBOL,
-            side=ask.side,
-            type=ask.type,
-            tif=ask.tif,
-            quantity=ask.quantity,
-            limit=ask.limit,
-            stop=ask.stop,
-            trail=ask.trail,
-            trail_percent=ask.trail_percent,
-            good_till=spans[ask.until].end if ask.until >= 0 else 0,
-            reduce_only=ask.reduce_only or ask.pair,
-            extended_hours=ask.extended,
-            take_profit=ask.take_profit,
-            stop_loss=ask.stop_loss,
-        )
+    def _check(self, order: Order, terms: Terms, client_id: str, exits: Exits) -> ApprovedOrder | Refusal:
+        held = sum((one.side * one.quantity for one in self.ear.executions.values()), ZERO)
+        standing = _RICH._replace(held=float(held))
+        return self._gate.check(order, terms, self._instrument, standing, client_id=client_id, exits=exits)
+
+    def _order(self, ask: Ask) -> Order:
+        """Return an order as a strategy would ask for it."""
+        return Order(
+            len(self.ids) + 1, "story", SYMBOL, ask.side, float(ask.quantity), 0,
+            reduce_only=ask.reduce_only or ask.pair, type=ask.type, tif=ask.tif,
+            limit=_float(ask.limit), stop=_float(ask.stop), trail=_float(ask.trail),
+            trail_percent=ask.trail_percent, extended=ask.extended,
+            good_till=self.story.spans()[ask.until].end if ask.until >= 0 else 0,
+        )  # fmt: skip
 
     def _before(self, client_id: str) -> list[str]:
         chain = next(ids for ids in self.ids.values() if client_id in ids)
@@ -251,7 +259,15 @@ def _shown(result: Result) -> str:
     return f"{result.status.value}, {result.filled.normalize():f} filled{at}"
 
 
-def _approve(old: ApprovedOrder, **changes: object) -> ApprovedOrder:
-    """Return an order with other values."""
-    names = [name for name in ApprovedOrder.__dataclass_fields__ if name != "key"]
-    return approve(**{**{name: getattr(old, name) for name in names}, **changes})
+def _changed(old: Terms, change: Change) -> Terms:
+    """Return an order's terms as a change would make them."""
+    _, quantity, limit, stop = change
+    return old._replace(
+        quantity=old.quantity if quantity is None else float(quantity),
+        limit=old.limit if limit is None else float(limit),
+        stop=old.stop if stop is None else float(stop),
+    )
+
+
+def _float(value: Decimal | None) -> float:
+    return math.nan if value is None else float(value)

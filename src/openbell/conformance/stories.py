@@ -336,7 +336,7 @@ _SHRINKING = (
 _MONEY = (
     story(
         "a short sale is covered", CALM, "95 96 94 95", acts={0: [sell("e")], 1: [buy()]},
-        expected={"e": filled(100), "a": filled(95)},
+        expected={"e": filled(100), "a": filled(95)}, shorts=True,
     ),
     story(
         "an order beyond the buying power is refused", CALM, acts=[buy()], cash=Decimal(500),

@@ -163,6 +163,7 @@ class Story:
         cash: What the account begins with.
         lot: The grid of quantities.
         doomed: Whether the broker accepts the first order, and rejects it at the next open.
+        shorts: Whether it sells short.
         engine: Whether it is about what the engine does and no broker by itself.
     """
 
@@ -174,6 +175,7 @@ class Story:
     cash: Decimal = Decimal(100_000)
     lot: float = 1.0
     doomed: bool = False
+    shorts: bool = False
     engine: bool = False
     asks: Mapping[str, Ask] = field(init=False)
 
@@ -189,6 +191,8 @@ class Story:
         """Return what a broker lacks for it, where it is asked without the engine; empty if nothing."""
         if self.engine:
             return "what the engine does"
+        if self.shorts and not can.short:
+            return "short sales"
         changes = [act for acts in self.acts.values() for act in acts if isinstance(act, Change)]
         if changes and not can.replace:
             return "replacements"
