@@ -92,6 +92,22 @@ def test_a_split_divides_the_raw_price() -> None:
     assert all(0.8 < jump < 1.25 for jump in jumps)
 
 
+async def test_the_days_of_a_symbol_are_made_once_for_bars_and_actions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+
+    def noted(recipe: Recipe, symbol: str, end: int) -> object:
+        made.append(symbol)
+        return make_days(recipe, symbol, end)
+
+    monkeypatch.setattr("openbell.data.providers.synthetic.make_days", noted)
+    provider, span = _open(), _span("2024-01-02", "2024-03-01")
+    await _bars(provider, "ABC", "1d", span)
+    await provider.actions("ABC", Span(span.start, span.end + 5 * 3600 * 10**9))
+    assert made == ["ABC"]
+
+
 async def test_another_seed_is_another_world() -> None:
     span = _span("2024-01-02", "2024-01-10")
     one, two = [await _bars(_open(seed=seed), "ABC", "1d", span) for seed in (0, 1)]

@@ -18,6 +18,7 @@ from openbell.data.synthetic import FIRST, MINUTE, Columns, History, Recipe, mak
 
 _SECTORS = ("Technology", "Health Care", "Financials", "Energy", "Consumer Staples", "Industrials")
 _PAGE = 21  #: sessions of minutes in one batch
+_AHEAD = 64 * NANOS_PER_DAY  #: days are made up to a multiple of this
 
 
 class SyntheticProvider:
@@ -120,7 +121,10 @@ class SyntheticProvider:
             raise ConfigError("synthetic prices begin on 2000-01-03; ask for a span after it")
         made = self._made.get(symbol)
         if made is None or made[0] < end:
-            made = end, make_days(self._recipe, symbol, end)
+            ahead = (
+                -(-end // _AHEAD) * _AHEAD
+            )  # a fetch asks for bars up to a close, then for actions up to now
+            made = ahead, make_days(self._recipe, symbol, ahead)
             self._made[symbol] = made
         return made[1]
 
