@@ -136,7 +136,8 @@ def test_what_is_absent_names_what_is_near_and_the_command(catalog, symbol, prov
 
 
 def test_an_empty_catalog_says_so(catalog):
-    with pytest.raises(ConfigError, match=r"it is empty\); fetch them: .* --feed sip --timeframe 1m$"):
+    remedy = r"it is empty\); fetch them: .* --feed sip --timeframe 1m --start 2024-01-02$"
+    with pytest.raises(ConfigError, match=remedy):
         catalog.find("ACME", "1m", provider="alpaca", feed="sip")
     assert catalog.keys() == ()
 
