@@ -82,8 +82,9 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
         data: Symbols or prices.
         train: How long parameters are chosen on: bars (504), or time ("2y").
         test: How long they are traded.
-        gap: Bars between the two (a purge), so that what the last decisions lead to is not in both.
-        embargo: Bars more between the two, for what lingers in prices.
+        gap: Bars between the two, a purge: so that what the last decisions lead to is not in both.
+        embargo: Bars more between the two, for what lingers in prices. As nothing is trained on that follows
+            its test, an embargo as López de Prado (2018, 7.4.2) has it would be empty.
         anchored: Choose on everything so far (an expanding window), and not on the last `train` alone.
         choose: `plateau`, the combination whose neighbours are good too, or `best`, the peak. A sample has
             no neighbours and takes its best.

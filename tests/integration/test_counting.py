@@ -309,7 +309,7 @@ def test_what_may_be_asked_wrongly(trials, monkeypatch):
 
 
 def test_a_sample_is_large_where_it_is_quick_and_else_one_in_fifty():
-    assert len(sample_of(10_000, bars=3_000, quick=True)) == 128
+    assert len(sample_of(10_000, bars=3_000, quick=True)) == 256
     assert len(sample_of(10_000, bars=100_000, quick=True)) == 20
     assert len(sample_of(10_000, bars=10_000_000, quick=True)) == 8
     assert sample_of(3, bars=3_000, quick=True) == [0, 1, 2]

@@ -26,13 +26,17 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How a timeline is divided. Lengths are bars (252) or calendar time ("2y", "6m", "4w", "90d")."""
+    """How a timeline is divided. Lengths are bars (252) or calendar time ("2y", "6m", "4w", "90d").
+
+    Purge and embargo: López de Prado (2018), Advances in Financial Machine Learning, 7.4. His embargo drops
+    training that follows a test; here none does, and `embargo` widens the purge.
+    """
 
     train: int | str
     test: int | str
-    gap: int = 0  #: bars before a test that are purged: what the last decisions lead to ends in them
+    gap: int = 0  #: the purge, in bars before a test: what the last decisions lead to ends in them
     anchored: bool = False  #: whether choosing always begins with the first bar
-    embargo: int = 0  #: bars more that are left out, for what lingers in prices
+    embargo: int = 0  #: bars more before it, for what lingers in prices
 
     @property
     def distance(self) -> int:

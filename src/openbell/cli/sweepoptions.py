@@ -57,8 +57,10 @@ Train = Annotated[
     str, typer.Option("--train", metavar="LENGTH", help="How long parameters are chosen on: 504 bars, or 3y.")
 ]
 Test = Annotated[str, typer.Option("--test", metavar="LENGTH", help="How long they are traded: 126, or 6m.")]
-Gap = Annotated[int, typer.Option("--gap", metavar="BARS", help="Bars between the two.")]
-Embargo = Annotated[int, typer.Option("--embargo", metavar="BARS", help="More bars between them.")]
+Gap = Annotated[int, typer.Option("--gap", metavar="BARS", help="The purge: bars between the two.")]
+Embargo = Annotated[
+    int, typer.Option("--embargo", metavar="BARS", help="More bars between them, beside the purge.")
+]
 Anchored = Annotated[bool, typer.Option("--anchored", help="Choose on everything so far.")]
 Choose = Annotated[
     str, typer.Option("--choose", metavar="NAME", help="The plateau of each window, or its best.")

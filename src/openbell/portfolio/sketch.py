@@ -6,6 +6,7 @@ is counted from 1970 on, so that sketches of other ranges and of other lengths f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -51,6 +52,12 @@ class Courses(NamedTuple):
         """(rows, stretches) the same in another's stretches; None if not in all of them, or coarser."""
         if self.shift > other.shift:
             return None
+        if (self.shift, self.first, self.returns.shape[1]) == (
+            other.shift,
+            other.first,
+            other.returns.shape[1],
+        ):
+            return self.returns
         at = ((self.first + np.arange(self.returns.shape[1])) >> (other.shift - self.shift)) - other.first
         count = other.returns.shape[1]
         if at[0] > 0 or at[-1] < count - 1:
@@ -76,7 +83,8 @@ def courses_of(times: NDArray[np.int64], curves: Floats) -> Courses | None:
         times: (marks,) ns UTC of the curves' values.
         curves: (trials, marks) equity; a row that is not above zero throughout is left out.
     """
-    rows = np.flatnonzero((np.isfinite(curves) & (curves > 0.0)).all(axis=1))
+    with np.errstate(invalid="ignore"):
+        rows = np.flatnonzero((curves.min(axis=1) > 0.0) & (curves.max(axis=1) < math.inf))
     if len(times) <= FEWEST or not len(rows):
         return None
     shift = _shift(int(times[1]), int(times[-1]))
@@ -85,7 +93,7 @@ def courses_of(times: NDArray[np.int64], curves: Floats) -> Courses | None:
     if len(starts) < FEWEST:
         return None
     returns = np.zeros((len(rows), int(at[-1] - at[0]) + 1))
-    returns[:, at[starts] - at[0]] = np.add.reduceat(np.diff(np.log(curves[rows]), axis=1), starts, axis=1)
+    returns[:, at[starts] - at[0]] = np.diff(np.log(curves[rows][:, np.append(starts, len(at))]), axis=1)
     return Courses(rows, shift, int(at[0]), returns)
 
 

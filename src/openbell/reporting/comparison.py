@@ -18,7 +18,7 @@ from openbell.portfolio.metrics import simple_returns
 from openbell.portfolio.overfitting import sharpe_of_columns
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import identity
-from openbell.reporting.judgement import chance
+from openbell.reporting.judgement import p_value
 from openbell.reporting.result import Result
 
 #: Most runs that a page can tell apart.
@@ -100,9 +100,9 @@ class Comparison:
         if least <= 1.0 - CONFIDENCE:
             others = "the other" if len(chances) == 1 else "each of the others"
             return Preference(
-                "supported", f"{own} is better than {others}: p-value {chance(least)} at most.", grounds
+                "supported", f"{own} is better than {others}: p-value {p_value(least)} at most.", grounds
             )
-        unlike = [f"{name} (p-value {chance(p)})" for name, p in chances.items() if p > 1.0 - CONFIDENCE]
+        unlike = [f"{name} (p-value {p_value(p)})" for name, p in chances.items() if p > 1.0 - CONFIDENCE]
         return Preference("luck", f"{own} is not shown to be better than {', '.join(unlike)}.", grounds)
 
     def as_json(self) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def _odds(e: Evidence) -> str:
 
 def _lead(e: Evidence) -> str:
     if e.superiority is not None:
-        return f"p-value {chance(e.superiority.consistent)} by Hansen's test"
+        return f"p-value {p_value(e.superiority.consistent)} by Hansen's test"
     return f"probability {chance(e.ahead or 0.0)}"
 
 
@@ -178,6 +178,11 @@ def chance(value: float) -> str:
     if 0.0 < value < 0.01:
         return "below 0.01"
     return "above 0.99" if 0.99 < value < 1.0 else f"{value:.2f}"
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with two digits; of draws none may reach the figure, and that is not never."""
+    return "below 0.01" if value < 0.01 else f"{value:.2f}"
 
 
 def _ratio(per_period: float, year: float) -> str:

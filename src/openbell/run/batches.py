@@ -27,7 +27,7 @@ from openbell.strategies.registry import Found
 #: The provider of data that were a table of the caller's.
 CALLER = "caller"
 #: How many combinations of a search are drawn, to know how alike they are and what choosing is worth.
-FEWEST_DRAWN, MOST_DRAWN = 8, 128
+FEWEST_DRAWN, MOST_DRAWN = 8, 256
 #: The bars that compiled code goes over again for that, in half a second or so.
 MOST_BARS = 2_000_000
 #: Where drawing is slow, one in so many is drawn.
@@ -172,13 +172,13 @@ def batch_of_trials(
 def sample_of(count: int, *, bars: int, quick: bool) -> list[int]:
     """Return which of so many combinations are drawn, the same each time.
 
-    Where it is quick they are up to 128, as long as they go over no more than two million bars; else one in
+    Where it is quick they are up to 256, as long as they go over no more than two million bars; else one in
     fifty, and none where that is fewer than eight.
     """
     if quick:
         size = min(max(MOST_BARS // max(bars, 1), FEWEST_DRAWN), MOST_DRAWN, count)
     else:
-        size = min(count // _SHARE, MOST_DRAWN // 4)
+        size = min(count // _SHARE, MOST_DRAWN // 8)
         size = size if size >= FEWEST_DRAWN else 0
     return sorted(random.Random(count).sample(range(count), size))
 
