@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.unit.catalog_by_hand import minutes, rows
 
+from openbell.core.types import Dividend, Instrument, Split
 from openbell.data.catalog import Catalog
 from openbell.data.catalog.key import folder_of, key_of
 from openbell.data.catalog.manifest import Manifest, read_manifest
@@ -23,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 WHOLE = minutes("2024-01-02", "2024-06-28", step=30)  # no half days
 A_DAY = 13
 KEY = key_of(WHOLE)
+SPLIT = Split(KEY.symbol, int(WHOLE.start[2 * A_DAY]), 2, 1)
+PAID = Dividend(KEY.symbol, int(WHOLE.start[4 * A_DAY]), 0.25)
+FACTS = Instrument(KEY.symbol, tick=0.05)
 
 #: Appends days from where it is, joining files often; says when it begins.
 APPENDS = """
@@ -51,6 +56,48 @@ for level in range(1, 1000):
     catalog.write(whole, revise=True)
     print(level, flush=True)
 """
+
+#: Does the same three writes in a copy of a catalog each time, killed at the first, second, ... step of them
+#: that concerns a file, until one gets through. A step is an opening, a renaming, a removal, a folder made,
+#: or a wait for the disk.
+STEPS = """
+import os, shutil, signal, sys
+from openbell.data.catalog import Catalog, changes
+from tests.integration.test_catalog_processes import FACTS, KEY, SPLIT, WHOLE, before, PAID
+from tests.unit.catalog_by_hand import rows
+changes.SMALL, changes.RECENT = 1, 1
+root, steps = sys.argv[1], {"open", "os.rename", "os.remove", "os.mkdir"}
+before(Catalog(root + "/before"))
+
+def write(catalog, last):
+    left = iter(range(last - 1))
+    def step(event, _=None):
+        if event in steps and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+    wait = os.fsync
+    os.fsync = lambda file: (step("open"), wait(file))
+    sys.addaudithook(step)
+    catalog.write(rows(WHOLE, slice(100, 300)))
+    catalog.write_actions(KEY.source, KEY.symbol, [SPLIT, PAID])
+    catalog.write_instrument(KEY.source.provider, FACTS)
+
+for last in range(1, 1000):
+    copy = f"{root}/{last:03}"
+    shutil.copytree(root + "/before", copy)
+    child = os.fork()
+    if not child:
+        write(Catalog(copy), last)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+"""
+
+
+def before(catalog: Catalog) -> None:
+    """Write what a catalog has before the writes that are killed."""
+    for first in range(0, 120, A_DAY):
+        catalog.write(rows(WHOLE, slice(first, first + A_DAY)))
+    catalog.write_actions(KEY.source, KEY.symbol, [SPLIT])
 
 
 def start(code: str, folder: Path) -> subprocess.Popen[str]:
@@ -92,6 +139,31 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_all_or_nothing_of_each_wri
         assert writer.wait(110) == 0
     assert check_whole(catalog) == len(WHOLE) // A_DAY
     assert not orphans(catalog)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither fork nor SIGKILL")
+def test_a_kill_at_any_step_of_a_write_leaves_what_was_before_or_after_it(tmp_path):
+    with start(STEPS, tmp_path) as writer:
+        assert writer.wait(110) == 0
+    tried = [Catalog(folder) for folder in sorted(tmp_path.iterdir()) if folder.name != "before"]
+    assert len(tried) > 20
+    found = []
+    for catalog in tried:
+        catalog.verify(KEY)
+        count = len(catalog.read(KEY))
+        assert bars_in(catalog) == rows(WHOLE, slice(0, count)).content_hash
+        known = catalog.facts(KEY.source.provider, KEY.symbol)
+        found.append((count, len(known.actions), known.instrument is not None))
+    assert list(dict.fromkeys(found)) == [(120 // A_DAY * A_DAY + A_DAY, 1, False), (300, 1, False),
+                                          (300, 2, False), (300, 2, True)]  # fmt: skip
+    for catalog in tried:  # the next writer is not in anybody's way, and clears up
+        catalog.write(WHOLE)
+        assert bars_in(catalog) == WHOLE.content_hash
+        assert not orphans(catalog)
+
+
+def bars_in(catalog: Catalog) -> str:
+    return replace(catalog.read(KEY), actions=()).content_hash
 
 
 def orphans(catalog: Catalog) -> set[str]:
