@@ -27,8 +27,9 @@ class Agenda:
             return at + 1
         due, changed = self._due, resting.changed
         if not self._open:
-            due.clear()
-            changed.clear()
+            if due or changed:
+                due.clear()
+                changed.clear()
             return self.action
         changed.update([symbol for symbol, moment in due.items() if moment <= at])
         if changed:

@@ -63,10 +63,12 @@ class _Course:
         self._engine, self._broker, self._panel = engine, broker, panel
         self._agenda = Agenda(broker, panel)
         self._schedule = deque(panel.schedule())
+        self._clock: Sequence[int] = panel.times.data
         self._entries, self._open = engine.account.entries, broker.book.open
         self._booked = 0
         self._late: list[Reviewed] = []
-        self._lone: ReviewedOrder | None = None  # an order that is sent together with the bars it meets
+        self._lone: ReviewedOrder | None = None  # an order that waits for the bars that it meets
+        self._sent = 0  # when it was sent
         self._skip(first)
         broker.connect(engine.ear(self._tell))
         self._send(engine.start(), first - 1)
@@ -88,7 +90,7 @@ class _Course:
             self._walk(first, stop)
         if self._lone is not None:  # somebody may look now
             order, self._lone = self._lone, None
-            self._broker.submit((order,), self._panel.time)
+            self._broker.submit((order,), self._sent)
         return stop
 
     def close(self) -> None:
@@ -151,17 +153,15 @@ class _Course:
         Returns:
             The next such moment.
         """
-        broker, panel = self._broker, self._panel
-        time = panel.time_at(at)
+        broker, lone, time = self._broker, self._lone, self._clock[at]
         if self._schedule:
             self._act(at)
-        lone = self._lone
         if lone is None:
             broker.match(time)
         else:
             self._lone = None
-            broker.take(lone, panel.time, time)
-        panel.advance(at)
+            broker.take(lone, self._sent, time)
+        self._panel.advance(at)
         if broker.holding.since:
             broker.call_margin(time)
         if self._late:
@@ -189,7 +189,8 @@ class _Course:
         if len(commands) == 1 and not self._open and at + 1 < self._agenda.action:
             order = commands[0]
             if isinstance(order, Order) and order.type is _MARKET:
-                self._lone, self._due = order, at + 1
+                self._lone, self._sent = order, self._panel.time
+                self._due = at + 1
                 return at + 1
         self._broker.submit(commands, self._panel.time)
         self._due = due = self._agenda.next_after(at)

@@ -80,7 +80,9 @@ class Blotter:
             working[symbol][order_id] = order
         else:
             working[symbol] = {order_id: order}
-        self._ask(order)
+        self.outbox.append(order)
+        if len(self.outbox) > MOST_ORDERS_AT_ONCE:
+            raise self._looping()
         return order
 
     def protect(self, symbol: str, held: float, exits: Exits, *, parent: int) -> None:
@@ -201,9 +203,12 @@ class Blotter:
     def _ask(self, command: Command) -> None:
         self.outbox.append(command)
         if len(self.outbox) > MOST_ORDERS_AT_ONCE:
-            raise StrategyError(
-                f"{len(self.outbox)} orders at one moment (the most is {MOST_ORDERS_AT_ONCE}): a loop?"
-            )
+            raise self._looping()
+
+    def _looping(self) -> StrategyError:
+        return StrategyError(
+            f"{len(self.outbox)} orders at one moment (the most is {MOST_ORDERS_AT_ONCE}): a loop?"
+        )
 
 
 def _on_tick(symbol: str, name: str, ticket: Ticket, price: float, tick: float) -> float:

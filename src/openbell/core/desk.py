@@ -83,11 +83,20 @@ class Desk:
             amount = None
         if self.holds(symbol, conviction, amount):
             return None
+        if conviction != 0.0:
+            return self.follow(symbol, conviction, exits, ticket, amount)
+        self._conviction[symbol] = conviction
+        if self._amounts or self.tell_signal is not None:
+            self._remember(symbol, conviction, None)
+        return self.target(symbol, 0.0, NO_EXITS, ticket)
+
+    def follow(
+        self, symbol: str, conviction: float, exits: Exits, ticket: Ticket, amount: Amount | None = None
+    ) -> Order | None:
+        """Do the same for a conviction that is no hold, is not zero, and that the account may follow."""
         self._conviction[symbol] = conviction
         if amount is not None or self._amounts or self.tell_signal is not None:
             self._remember(symbol, conviction, amount)
-        if conviction == 0.0:
-            return self.target(symbol, 0.0, NO_EXITS, ticket)
         track = self.tracks[symbol]
         price = track.price()
         if math.isnan(price):

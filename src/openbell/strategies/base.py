@@ -167,8 +167,8 @@ class Strategy:
         if call == "sell":
             conviction = -conviction
         amount = None
-        if size != _NO_SIZE:
-            shares, notional = size
+        shares, notional = size
+        if shares is not None or notional is not None:
             amount = amount_of(call, symbol, confidence=confidence, shares=shares, notional=notional)
         if desk.holds(symbol, conviction, amount):
             return None
@@ -176,7 +176,12 @@ class Strategy:
             desk.check(call, symbol)
         plain = limit is None and extended is False and tag.__class__ is str and not tag
         ticket = NO_TICKET if plain else ticket_of(call, symbol, limit=limit, tag=tag, extended=extended)
-        return desk.signal(symbol, conviction, exits_of(call, symbol, *exits), ticket, amount)
+        stop_loss, take_profit, trailing_stop = exits
+        protection = NO_EXITS
+        if stop_loss is not None or take_profit is not None or trailing_stop is not None:
+            protection = exits_of(call, symbol, stop_loss, take_profit, trailing_stop)
+        act = desk.follow if conviction > 0.0 else desk.signal  # which asks again, of what it makes of it
+        return act(symbol, conviction, protection, ticket, amount)
 
     def hold(self, symbol: str) -> None:
         """Leave the position and its orders as they are: a decision that is written out."""
@@ -392,6 +397,5 @@ _METHODS = frozenset(
 )
 _CALLED = frozenset({"bind", "ready"})
 
-_NO_SIZE = (None, None)
 _SHARES = "must be a number of shares, negative to sell, not zero"
 _TARGET = "must be a number of shares, negative for short, zero for none"
