@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -284,3 +285,69 @@ def test_a_split_of_a_symbol_that_never_pauses_leaves_its_prices_alone_beside_on
     walk(panel)
     assert panel.closes("A").tolist() == [10, 10, 5, 5]
     assert panel.closes("B").tolist() == [7, 7, 7, 7]
+
+
+SPLIT_TWICE = [Split("A", MONDAY + 2 * DAY, 2, 1), Split("A", MONDAY + 4 * DAY, 1, 2)]
+GIVEN = [8.0, 10.0, 6.0, 5.0, 9.0, 11.0]
+
+
+@pytest.mark.parametrize("actions", [[], SPLIT_TWICE])
+@pytest.mark.parametrize("recipe", [ob.SMA(2), ob.BBANDS(2).middleband, field("close").at("1w")])
+def test_what_is_revealed_at_once_is_what_is_seen_bar_by_bar(recipe, actions):
+    given = [daily("A", GIVEN * 3, actions=actions), daily("B", [7.0, 8.0], days=[0, 3])]
+    whole = panel_of(*given).revealed(recipe, "A")
+    panel = panel_of(*given)
+    view, seen, schedule = panel.indicator(recipe, "A"), [], panel.schedule()
+    for at in range(len(panel)):
+        while schedule and schedule[0][0] == at:
+            panel.act(schedule.pop(0)[1])
+        panel.advance(at)
+        seen.append(view[-1])
+        assert panel.ready([recipe], "A") is not np.isnan(seen[-1])
+    np.testing.assert_array_equal(whole, seen)
+
+
+def test_an_indicator_of_several_outputs_is_not_revealed_as_one():
+    with pytest.raises(StrategyError, match="has several outputs; choose one"):
+        panel_of(daily("A", GIVEN)).revealed(ob.BBANDS(2), "A")
+
+
+@pytest.mark.parametrize("others", [[], [daily("B", [7.0, 8.0], days=[0, 3])]])
+def test_a_leap_is_where_its_steps_would_have_led(others):
+    given = [daily("A", GIVEN, actions=SPLIT_TWICE[:1]), *others]
+    walked, leapt = panel_of(*given), panel_of(*given)
+    for at in range(5):
+        if at == 2:
+            walked.act(SPLIT_TWICE[0])
+        walked.advance(at)
+    leapt.leap(1)
+    leapt.act(SPLIT_TWICE[0])
+    leapt.leap(4)
+    for symbol in leapt.symbols:
+        assert leapt.history(symbol, "close", 9).tolist() == walked.history(symbol, "close", 9).tolist()
+        assert leapt.price(symbol) == walked.price(symbol)
+
+
+def test_trading_after_the_last_bar_has_none_left():
+    panel = panel_of(daily("A", GIVEN))
+    assert [panel.after(time) for time in (None, MONDAY, MONDAY + DAY)] == [0, 0, 1]
+    with pytest.raises(BadData, match="no bar is left"):
+        panel.after(MONDAY + 9 * DAY)
+
+
+def test_a_price_is_reached_where_a_bar_first_touches_it():
+    panel = panel_of(daily("A", GIVEN))
+    panel.advance(0)
+    reached = [
+        panel.next_reach("A", falls, rises, math.inf)
+        for falls, rises in [(5.0, math.inf), (-math.inf, 11.0), (-math.inf, math.inf)]
+    ]
+    assert reached == [2, 1, len(panel)]  # a bar reaches from 1 below its close to 1 above
+    assert panel.next_reach("A", -math.inf, math.inf, MONDAY + 3 * DAY) == 2
+
+
+def test_a_panel_tells_all_series_that_it_was_made_of():
+    given = [minutes("A", [1.0] * 1440), daily("A", [1.0]), daily("B", [2.0])]
+    assert {(one.symbol, one.timeframe) for one in panel_of(*given).series} == {
+        ("A", "1m"), ("A", "1d"), ("B", "1d"),
+    }  # fmt: skip
