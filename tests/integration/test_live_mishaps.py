@@ -168,3 +168,22 @@ async def test_a_night_of_ib_keeps_positions_gates_orders_and_raises_alarms(tmp_
         await life.end()
         await broker.close()
     assert x.audit() == []
+
+
+async def test_an_extended_order_fills_at_night_without_a_bar_and_the_strategy_hears_of_it(
+    tmp_path: Path,
+) -> None:
+    x = exchange()
+    acts = {1: lambda s, _: s.order("A", 10, limit=99, extended=True)}
+    life = Life(tmp_path, x, Direct(x), {"s": scripted(acts)})
+    life.start()
+    await life.moment(0, 100)
+    (order,) = x.orders.values()
+    assert order.extended
+    x.set_time(START + 6 * HOUR)
+    x.trade("A", 98)
+    await life.rest()
+    strategy = life.strategy()
+    assert (strategy.bars, [fill.quantity for fill in strategy.filled]) == (1, [10])
+    assert check(life) == []
+    await life.end()

@@ -87,7 +87,9 @@ def begin(
     yield start
     for process in begun:
         process.kill()
-        process.communicate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def wait_for(process: subprocess.Popen[str], what: str, seconds: float) -> Any:

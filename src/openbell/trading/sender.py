@@ -48,7 +48,7 @@ class Timing:
     fills: float = 0.25
     power: float = 0.5
     reconcile: float = 180.0
-    close: float = 8.0
+    close: float = 7.0
 
 
 class Sender:

@@ -46,7 +46,7 @@ class AlpacaBroker:
         paper: bool = True,
         trading_url: str = "",
         stream_url: str = "",
-        timeout: float = 10.0,
+        timeout: float = 8.0,
         rate: float = 200.0,
         ping: float = 4.0,
         silence: float = 8.0,
