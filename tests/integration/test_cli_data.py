@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,10 +93,10 @@ FETCH = "fetch them: openbell data fetch AAPL --provider"
         ("data import csv --provider x --symbols AAPLL", "has no AAPLL.csv"),
         ("data import csv --provider x --calendar NOPE", "calendar 'NOPE' is unknown"),
         ("data export AAPL --to a.csv --provider x", "import them: openbell data import FILE --provider x"),
-        ("data show AAPL", f"{FETCH} yahoo"),
+        ("data show AAPL", f"{FETCH} yahoo --start 2000-01-01"),
         ("data list --catalog ''", "--catalog: '' must name a folder"),
-        (f"{CROSS} yahoo", f"{FETCH} yahoo --timeframe 1d"),
-        (f"{CROSS} alpaca:sip --timeframe 5m", f"{FETCH} alpaca --feed sip --timeframe 5m"),
+        (f"{CROSS} yahoo", f"{FETCH} yahoo --timeframe 1d --start 2000-01-01"),
+        (f"{CROSS} alpaca:sip --timeframe 5m", f"{FETCH} alpaca --feed sip --timeframe 5m --start 2024-"),
         (f"{CROSS} yaho", "did you mean 'yahoo'?"),
         (f"{CROSS} yahoo?catlog=x", "'catlog' is unknown; did you mean 'catalog'?"),
         (f"{CROSS} yahoo --timezone UTC", "--timezone is for files"),
@@ -108,6 +109,17 @@ def test_what_is_wrong_is_one_line_with_the_remedy(words, told):
     ended = run(*[word.strip("'") for word in words.split()])
     assert ended.code == 2
     assert told in ended.line
+
+
+def test_the_command_that_is_the_remedy_runs_as_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("data", "fetch", "AAPL", "--provider", "synthetic")
+    assert run(*words, "--start", "2024-06-03", "--end", "2024-06-28").code == 0
+    lacks = run("data", "gaps", "AAPL", "--timeframe", "1m")
+    assert lacks.code == 2
+    (command,) = re.findall(r"fetch them: openbell (.*)$", lacks.line)
+    assert run(*command.split(), "--end", "2024-01-03").code == 0
+    assert run("data", "gaps", "AAPL", "--timeframe", "1m").code == 0
 
 
 def test_an_export_is_a_csv_or_a_parquet_file():

@@ -119,7 +119,7 @@ async def _fetch(
 def _make_plan(request: Request, loaded: Loaded, *, now: int) -> Plan:
     symbols = split_symbols(request.symbols)
     if not symbols:
-        raise ConfigError("SYMBOL is missing: name what to fetch, as in openbell data fetch AAPL")
+        raise ConfigError("SYMBOL is missing: name what to fetch, such as AAPL")
     start = parse_date(request.start, where="--start")
     end = parse_date(request.end, where="--end", end_of_day=True)
     if start is not None and start < _FIRST:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from openbell.core.errors import ConfigError, nearest
-from openbell.data.bars import Source, format_timeframe, parse_timeframe
+from openbell.data.bars import CalendarUnit, Source, format_timeframe, parse_timeframe
 from openbell.data.catalog.coarser import length, serving
 from openbell.data.catalog.key import LEVELS, Key, folder_of, level_name, level_value
 from openbell.data.catalog.manifest import NAME
-from openbell.data.providers import provider_names
+from openbell.data.providers import offer_of, provider_names
 
 _LISTED = 10  #: symbols that a message names
 _FREE = "yahoo"  #: a provider that needs no key
@@ -115,7 +115,12 @@ def _fill(symbol: str, timeframe: str | None, tape: str) -> str:
     provider, _, feed = tape.partition(":")
     if provider not in provider_names():
         return f"import them: openbell data import FILE --provider {provider}"
-    options = [("--provider", provider), ("--feed", feed), ("--timeframe", timeframe)]
+    step = parse_timeframe(timeframe or "1d")
+    start = "2000-01-01" if isinstance(step, CalendarUnit) else "2024-01-02"  # minutes of decades are many
+    chosen = feed if feed in offer_of(provider).feeds else ""  # a tape may be named by its settings
+    options = [
+        ("--provider", provider), ("--feed", chosen), ("--timeframe", timeframe), ("--start", start),
+    ]  # fmt: skip
     typed = "".join(f" {option} {value}" for option, value in options if value)
     return f"fetch them: openbell data fetch {symbol}{typed}"
 
