@@ -17,6 +17,7 @@ import uvicorn
 from openbell.app.desk import Desk
 from openbell.app.guard import Guard
 from openbell.app.serving import make_app
+from openbell.storage.supabase.reading import Database
 
 Seen = TypeVar("Seen")
 
@@ -24,11 +25,13 @@ Seen = TypeVar("Seen")
 class Served:
     """The API in a thread of its own."""
 
-    def __init__(self, desk: Desk, guard: Guard, *, dashboard: bool = False) -> None:
+    def __init__(
+        self, desk: Desk, guard: Guard, *, dashboard: bool = False, database: Database | None = None
+    ) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         self.port = int(listening.getsockname()[1])
         self.address = f"http://127.0.0.1:{self.port}"
-        self.app = make_app(desk, guard, dashboard=dashboard)
+        self.app = make_app(desk, guard, dashboard=dashboard, database=database)
         self._server = uvicorn.Server(uvicorn.Config(self.app, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
         self._thread.start()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Protocol
 
@@ -25,6 +26,10 @@ class Caller:
 
     name: str
     scope: Scope
+    #: Of a user whose sessions row level security decides on, what the JWT says of them; else nothing.
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    owns: bool = True  #: whether what is on this computer is theirs: runs, jobs, the dashboard, the logs
+    until: float = math.inf  #: when it is no longer so, in seconds since 1970
 
 
 class Verifier(Protocol):
@@ -72,12 +77,18 @@ class SupabaseUsers:
     """Verifies the JWTs of Supabase Auth by its published keys, which are fetched once and when one is new.
 
     What a user may do stands in `app_metadata.openbell`, as read, trade or admin: users cannot change that
-    themselves. Who has nothing there may nothing. With an owner only that user is let in: the one whom the
-    rows of the journals' copies belong to.
+    themselves. Who has nothing there may nothing. Where copies of the journals are read, each user sees the
+    sessions that row level security shows them, and the owner the rest of this computer too. Where none are,
+    only the owner is let in.
     """
 
-    def __init__(self, url: str, *, owner: str = "") -> None:
+    def __init__(self, url: str, *, owner: str, shared: bool = False) -> None:
         """Take the project's address, such as `https://abc.supabase.co`.
+
+        Args:
+            url: The address.
+            owner: The user whose the rows of this computer's journals are.
+            shared: Whether sessions are read from the database, in the users' own names.
 
         Raises:
             ConfigError: PyJWT is not installed.
@@ -88,7 +99,7 @@ class SupabaseUsers:
             raise ConfigError('PyJWT is not installed; pip install "openbell[app]"') from error
         self._jwt: Any = jwt
         issuer = f"{url.rstrip('/')}/auth/v1"
-        self._issuer, self._owner = issuer, owner
+        self._issuer, self._owner, self._shared = issuer, owner, shared
         self._keys = jwt.PyJWKClient(f"{issuer}/.well-known/jwks.json", timeout=5)
 
     def caller_of(self, token: str) -> Caller | None:
@@ -107,6 +118,8 @@ class SupabaseUsers:
             return None
         said = claims.get("app_metadata")
         name = str(said.get("openbell", "")).upper() if isinstance(said, Mapping) else ""
-        if name not in Scope.__members__ or (self._owner and claims["sub"] != self._owner):
+        owns = claims["sub"] == self._owner
+        if name not in Scope.__members__ or not (owns or self._shared):
             return None
-        return Caller(f"user {claims['sub']}", Scope[name])
+        said = dict(claims) if self._shared else {}
+        return Caller(f"user {claims['sub']}", Scope[name], said, owns, float(claims["exp"]))

@@ -24,8 +24,10 @@ from openbell.app.routes.jobs import job_routes
 from openbell.app.routes.overview import overview_routes
 from openbell.app.routes.sessions import session_routes
 from openbell.app.routes.stream import stream_routes
+from openbell.app.shared import Shares
 from openbell.app.signin import add_sign_in
-from openbell.core.errors import ConfigError, OpenbellError
+from openbell.core.errors import ConfigError, OpenbellError, RemoteError
+from openbell.storage.supabase.reading import Database
 from openbell.utils.logging import get_logger, hide
 
 _ABOUT = (
@@ -35,20 +37,29 @@ _ABOUT = (
 _PROBLEM = "application/problem+json"
 _TITLES = {
     400: "Not understood", 403: "Not allowed", 404: "Not found", 405: "Not that method", 409: "Not possible",
-    422: "Not valid", 500: "Our fault",
+    422: "Not valid", 500: "Our fault", 503: "Not there",
 }  # fmt: skip
 
 
-def make_api(desk: Desk, guard: Guard) -> FastAPI:
-    """Return the API over a desk, behind a guard. `app.state.actions` is what the dashboard asks through."""
+def make_api(desk: Desk, guard: Guard, database: Database | None = None) -> FastAPI:
+    """Return the API over a desk, behind a guard. `app.state.actions` is what the dashboard asks through.
+
+    Args:
+        desk: The sessions of this computer.
+        guard: Lets in.
+        database: The copies of journals, in which users of Supabase see what row level security shows them.
+    """
     audit = Audit(desk.state)
     jobs, actions = Jobs(desk.archive.folder), Actions(desk, audit)
+    shares = None if database is None else Shares(database, desk)
 
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
         yield
         jobs.close()
         desk.close()
+        if shares is not None:
+            shares.close()
 
     app = FastAPI(
         lifespan=live,
@@ -61,7 +72,7 @@ def make_api(desk: Desk, guard: Guard) -> FastAPI:
     )
     v1 = APIRouter(prefix="/v1")
     for routes in (
-        overview_routes(desk, audit), session_routes(desk), action_routes(actions),
+        overview_routes(desk, audit), session_routes(), action_routes(actions),
         job_routes(jobs, actions), stream_routes(desk),
     ):  # fmt: skip
         v1.include_router(routes)
@@ -71,6 +82,7 @@ def make_api(desk: Desk, guard: Guard) -> FastAPI:
     _add_errors(app)
     _describe_security(app)
     app.add_middleware(Gatekeeper, guard=guard)
+    app.state.desk, app.state.shares = desk, shares
     app.state.actions, app.state.jobs, app.state.guard = actions, jobs, guard
     return app
 
@@ -79,7 +91,8 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(OpenbellError)
     async def explain(_request: Request, error: OpenbellError) -> Response:
         unknown = isinstance(error, ConfigError) and " is unknown" in str(error)
-        return _refuse(404 if unknown else 409, str(error))
+        status = 503 if isinstance(error, RemoteError) else 404 if unknown else 409
+        return _refuse(status, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def correct(_request: Request, error: RequestValidationError) -> Response:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from pathlib import Path
 from time import monotonic, time_ns
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from openbell.app.observed import Observed
 from openbell.core.errors import BadData
@@ -24,6 +24,17 @@ from openbell.trading.record import BEGUN
 from openbell.trading.session import Ending
 
 Kept = TypeVar("Kept")
+
+
+class Log(Protocol):
+    """What holds a session's events: its journal, or a copy of it."""
+
+    def read(self, after: int = 0) -> Iterator[Entry]:
+        """Yield the events after a sequence number, in order."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
 
 #: Points of an equity curve that are kept; beyond, every other one goes.
 POINTS = 2_000
@@ -54,14 +65,16 @@ class Curve:
 class Follower:
     """One session's folder. `refresh` reads what is new; the rest is as of then."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the folder's journal to read it.
+    def __init__(self, folder: Path, log: Log | None = None) -> None:
+        """Open the folder's journal to read it, or follow another log of the session.
 
         Raises:
             ConfigError: There is none, or it cannot be read.
         """
         self.folder = folder
-        self._journal = Journal(folder / JOURNAL, read_only=True)
+        self.is_copy = log is not None  #: whether events come from elsewhere, which may take its time
+        self._alive = False
+        self._journal: Log = log or Journal(folder / JOURNAL, read_only=True)
         self.last = 0  #: the sequence number of the last event that was read
         self.moments = 0  #: how many of them were bars
         self._kept: dict[str, tuple[int, float, Any]] = {}
@@ -88,7 +101,9 @@ class Follower:
         """Whether it runs, hangs (`silent`), how it ended, or that it was interrupted."""
         if is_held(self.folder):
             return "silent" if self.silence > SILENT else "running"
-        return self._state if self._state in _ENDED else "interrupted"
+        if self._state in _ENDED:
+            return self._state
+        return "running" if self._alive else "interrupted"
 
     @property
     def pulse(self) -> Pulse | None:
@@ -106,6 +121,10 @@ class Follower:
         """Events that the database does not have yet; None where nothing is copied."""
         copied = copied_of(self.folder)
         return None if copied is None else max(self.last - copied, 0)
+
+    def read_from(self, log: Log, *, alive: bool) -> None:
+        """Go on with the same events from elsewhere; `alive` is whether the session seems to run there."""
+        self._journal, self._alive = log, alive
 
     def refresh(self) -> int:
         """Read what is new; return how many events there were.

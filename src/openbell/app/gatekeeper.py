@@ -12,12 +12,15 @@ from urllib.parse import quote
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from openbell.app.access import Caller
 from openbell.app.guard import Guard, Refusal
 from openbell.app.models import Problem
 
 COOKIE = "openbell"
 #: Where one may go without saying who one is.
 _DOORS = frozenset({"/sign-in", "/health/live"})
+#: Where users may go whose this computer is not: what they see there is what the database shows them.
+_SHARED = ("/v1/sessions", "/v1/strategies", "/v1/openapi.json", "/sign-", "/health/live")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -50,6 +53,8 @@ class Gatekeeper:
         judge = self._judge
         judged = await asyncio.to_thread(judge, scope) if self._guard.access.may_wait else judge(scope)
         path = scope["path"]
+        if isinstance(judged, Caller) and not judged.owns and not path.startswith(_SHARED):
+            judged = Refusal(403, "Not allowed", f"{judged.name} may see sessions alone: /v1/sessions")
         if isinstance(judged, Refusal) and not (judged.status == 401 and path in _DOORS):
             if scope["type"] == "websocket":
                 await _close(receive, send, judged)

@@ -84,7 +84,7 @@ class Guard:
         if len(self._visits) >= _VISITS:
             self._visits.pop(next(iter(self._visits)))
         cookie = token_urlsafe(32)
-        self._visits[cookie] = (caller, now + VISIT)
+        self._visits[cookie] = (caller, now + min(VISIT, caller.until - time.time()))
         return cookie
 
     def sign_out(self, cookie: str) -> None:

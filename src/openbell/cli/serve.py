@@ -13,7 +13,9 @@ from openbell.cli.answer import Answer
 from openbell.cli.jobs import find_reports
 from openbell.cli.places import check_named
 from openbell.core.errors import ConfigError
-from openbell.storage.supabase.address import OWNER
+from openbell.storage.supabase.address import OWNER, URL, address_of
+from openbell.storage.supabase.connection import import_psycopg
+from openbell.storage.supabase.reading import Database
 from openbell.utils.logging import get_logger, redact
 
 #: The variables with the token of each scope.
@@ -39,13 +41,17 @@ def run_server(*, state: str | None, reports: str | None, host: str, port: str, 
     if state is not None:
         check_named(state, "--state")
     folder = Path(state or "state")
-    access = _read_access()
+    database = _read_database()
+    access = _read_access(shared=database is not None)
     check_reach(host, is_open=access.is_open)
     _check_free(host, number)
     from openbell.app.serving import serve  # fastapi and nicegui are slow to load
 
     get_logger().info(f"http://{host}:{number}{'' if dashboard else '/v1/health'} until Ctrl-C")
-    serve(folder, find_reports(reports)[0], host=host, port=number, access=access, dashboard=dashboard)
+    serve(
+        folder, find_reports(reports)[0], host=host, port=number, access=access, dashboard=dashboard,
+        database=database,
+    )  # fmt: skip
     return Answer(["ended"], {"ended": True})
 
 
@@ -56,7 +62,16 @@ def _read_port(text: str) -> int:
     return number
 
 
-def _read_access() -> Access:
+def _read_database() -> Database | None:
+    """Return where the copies of journals are, if users of a Supabase project are to see them."""
+    address = address_of(os.environ) if os.environ.get(_USERS, "").strip() else None
+    if address is None:
+        return None
+    import_psycopg()
+    return Database(address)
+
+
+def _read_access(*, shared: bool) -> Access:
     """Return who is known by the environment: tokens, and users of a Supabase project."""
     tokens: dict[Scope, str] = {}
     for scope, variable in _TOKENS.items():
@@ -73,7 +88,13 @@ def _read_access() -> Access:
     url = os.environ.get(_USERS, "").strip()
     if url and not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
         raise ConfigError(f"{_USERS}={url!r} must be https://PROJECT.supabase.co: keys come over it")
-    verifier = SupabaseUsers(url, owner=os.environ.get(OWNER, "").strip()) if url else None
+    owner = os.environ.get(OWNER, "").strip()
+    if url and not (owner or shared):
+        raise ConfigError(
+            f"{_USERS} lets users in, and nothing says what is whose: set {URL}, whose row level security "
+            f"decides, or {OWNER}, the one user who is let in"
+        )
+    verifier = SupabaseUsers(url, owner=owner, shared=shared) if url else None
     return Access(tokens, verifier)
 
 

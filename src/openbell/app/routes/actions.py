@@ -6,13 +6,13 @@ Annotations are evaluated here (no `from __future__ import annotations`): FastAP
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends, Path
 
 from openbell.app import asked, models, views
 from openbell.app.access import Caller
 from openbell.app.audit import Audit
 from openbell.app.desk import Desk
-from openbell.app.routes.common import Name, StrategyName, Trader, problems
+from openbell.app.routes.common import Name, StrategyName, Trader, may_see, problems
 from openbell.core.errors import OpenbellError
 
 Done = TypeVar("Done")
@@ -67,7 +67,10 @@ class Actions:
 
 def action_routes(actions: Actions) -> APIRouter:
     """Return the routes."""
-    routes = APIRouter(prefix="/sessions/{name}", tags=["actions"], responses=problems(404, 409, 422))
+    routes = APIRouter(
+        prefix="/sessions/{name}", tags=["actions"], responses=problems(404, 409, 422, 503),
+        dependencies=[Depends(may_see)],
+    )  # fmt: skip
     desk = actions.desk
 
     @routes.post("/stop", status_code=202)

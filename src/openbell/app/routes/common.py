@@ -4,14 +4,15 @@ Annotations are evaluated here (no `from __future__ import annotations`): FastAP
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Annotated, Any, Protocol, TypeVar
 
 from fastapi import Depends, HTTPException, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from openbell.app import models
 from openbell.app.access import Caller, Scope
+from openbell.app.follower import Follower
 
 Item = TypeVar("Item")
 After = Annotated[int, Query(ge=0, le=2**62, description="where the page before ended")]
@@ -19,10 +20,23 @@ Limit = Annotated[int, Query(ge=1, le=1_000)]
 Name = Annotated[str, Path(max_length=200, description="the session", examples=["paper-sma_cross"])]
 StrategyName = Annotated[str, Path(max_length=200, examples=["sma_cross"])]
 
+
+class Sessions(Protocol):
+    """The sessions that somebody may see."""
+
+    unreadable: dict[str, str]
+
+    def sessions(self) -> list[Follower]:
+        """Return every one that can be read."""
+
+    def session(self, name: str) -> Follower:
+        """Return one."""
+
+
 _SAYS = {
     401: "no token, or a wrong one", 403: "the token may not do this, or the request is of another site",
     404: "there is none of that name", 409: "not possible as things are", 422: "not valid",
-    429: "asked too often",
+    429: "asked too often", 503: "the database does not answer",
 }  # fmt: skip
 
 
@@ -76,6 +90,30 @@ def needs(scope: Scope) -> Any:
 
 Trader = Annotated[Caller, needs(Scope.TRADE)]
 Admin = Annotated[Caller, needs(Scope.ADMIN)]
+
+
+def _look(request: Request) -> Iterator[Sessions]:
+    """Give the sessions that who asks may see, read up to now; in a thread, for a database may take long."""
+    shares, caller = request.app.state.shares, caller_of(request)
+    if shares is None or not caller.claims:
+        yield request.app.state.desk
+        return
+    with shares.of(caller, request.path_params.get("name")) as share:
+        yield share
+
+
+def may_see(request: Request) -> None:
+    """Refuse what is asked of a session that row level security does not show to who asks.
+
+    Raises:
+        ConfigError: There is none of that name.
+    """
+    shares, caller = request.app.state.shares, caller_of(request)
+    if shares is not None and caller.claims:
+        shares.check(caller, request.path_params["name"])
+
+
+Seen = Annotated[Any, Depends(_look)]
 
 
 def page(items: Sequence[Item], after: int, limit: int) -> models.Page[Item]:

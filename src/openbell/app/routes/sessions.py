@@ -3,97 +3,110 @@
 Annotations are evaluated here (no `from __future__ import annotations`): FastAPI reads them.
 """
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from openbell.app import models, views
-from openbell.app.desk import Desk
 from openbell.app.riskview import risk_of
-from openbell.app.routes.common import After, Limit, Name, Tagged, page, problems
+from openbell.app.routes.common import After, Limit, Name, Seen, Tagged, page, problems
 
 Trace = Annotated[str, Query(max_length=60, description="only events that this bar led to")]
 Kind = Annotated[str, Query(max_length=60, description="only events of this kind")]
 
 
-def session_routes(desk: Desk) -> APIRouter:
+def session_routes() -> APIRouter:
     """Return the routes."""
     routes = APIRouter(
-        route_class=Tagged, prefix="/sessions", tags=["sessions"], responses=problems(404, 409, 422)
+        route_class=Tagged, prefix="/sessions", tags=["sessions"], responses=problems(404, 409, 422, 503)
     )
 
     @routes.get("")
-    async def sessions() -> list[models.Session]:
+    async def sessions(desk: Seen) -> list[models.Session]:
         """List all sessions and how their strategies stand; `/v1/health` names those that cannot be read."""
         return [views.session_of(one) for one in desk.sessions()]
 
     @routes.get("/{name}")
-    async def session(name: Name) -> models.Session:
+    async def session(name: Name, desk: Seen) -> models.Session:
         """Return one session."""
         return views.session_of(desk.session(name))
 
     @routes.get("/{name}/positions")
-    async def positions(name: Name) -> list[models.Position]:
+    async def positions(name: Name, desk: Seen) -> list[models.Position]:
         """List what a session's strategies hold."""
         return views.positions_of(desk.session(name))
 
     @routes.get("/{name}/orders")
     async def orders(
-        name: Name, *, working: bool = False, after: After = 0, limit: Limit = 100
+        name: Name, desk: Seen, *, working: bool = False, after: After = 0, limit: Limit = 100
     ) -> models.Page[models.Order]:
         """List a session's orders, oldest first."""
         return page(views.orders_of(desk.session(name), working=working), after, limit)
 
     @routes.get("/{name}/fills")
-    async def fills(name: Name, *, after: After = 0, limit: Limit = 100) -> models.Page[models.Fill]:
+    async def fills(
+        name: Name, desk: Seen, *, after: After = 0, limit: Limit = 100
+    ) -> models.Page[models.Fill]:
         """List a session's fills, oldest first."""
         return page(views.fills_of(desk.session(name)), after, limit)
 
     @routes.get("/{name}/equity")
-    async def equity(name: Name) -> list[models.Curve]:
+    async def equity(name: Name, desk: Seen) -> list[models.Curve]:
         """Return each strategy's equity over time."""
         found = desk.session(name)
         return [views.curve_of(found, strategy) for strategy in found.ledgers]
 
-    _add_observations(routes, desk)
+    _add_observations(routes)
     return routes
 
 
-def _add_observations(routes: APIRouter, desk: Desk) -> None:
+def _add_observations(routes: APIRouter) -> None:
     @routes.get("/{name}/signals")
-    async def signals(name: Name) -> list[models.Signal]:
+    async def signals(name: Name, desk: Seen) -> list[models.Signal]:
         """List each strategy's last signal for each symbol."""
         return views.signals_of(desk.session(name))
 
     @routes.get("/{name}/risk")
-    async def risk(name: Name) -> models.Risk:
+    async def risk(name: Name, desk: Seen) -> models.Risk:
         """Return what a session risks now."""
         return risk_of(desk.session(name))
 
     @routes.get("/{name}/data")
-    async def data(name: Name) -> models.DataHealth:
+    async def data(name: Name, desk: Seen) -> models.DataHealth:
         """Return how fresh a session's prices are."""
         return views.data_of(desk.session(name))
 
     @routes.get("/{name}/machinery")
-    async def machinery(name: Name) -> models.Machinery:
+    async def machinery(name: Name, desk: Seen) -> models.Machinery:
         """Return how a session's process does, and how long things took."""
         return views.machinery_of(desk.session(name))
 
     @routes.get("/{name}/notices")
-    async def notices(name: Name, *, after: After = 0, limit: Limit = 100) -> models.Page[models.Notice]:
+    async def notices(
+        name: Name, desk: Seen, *, after: After = 0, limit: Limit = 100
+    ) -> models.Page[models.Notice]:
         """List what somebody should know of a session, oldest first, of the last 500."""
         return page(views.notices_of(desk.session(name)), after, limit)
 
+    _add_events(routes)
+
+
+def _add_events(routes: APIRouter) -> None:
     @routes.get("/{name}/events")
     async def events(
-        name: Name, *, after: After = 0, limit: Limit = 100, trace: Trace = "", kind: Kind = ""
+        name: Name, desk: Seen, *, after: After = 0, limit: Limit = 100, trace: Trace = "", kind: Kind = ""
     ) -> models.Page[models.Event]:
         """List events of the journal after a sequence number; a WebSocket at the same place sends them."""
-        found: list[models.Event] = []
-        for entry in desk.session(name).events(after):
-            if (not trace or entry.trace == trace) and (not kind or entry.kind == kind):
-                if len(found) == limit:
-                    return models.Page(items=found, next=found[-1].seq)
-                found.append(views.event_of(entry))
-        return models.Page(items=found, next=None)
+        one = desk.session(name)
+
+        def read() -> models.Page[models.Event]:
+            found: list[models.Event] = []
+            for entry in one.events(after):
+                if (not trace or entry.trace == trace) and (not kind or entry.kind == kind):
+                    if len(found) == limit:
+                        return models.Page(items=found, next=found[-1].seq)
+                    found.append(views.event_of(entry))
+            return models.Page(items=found, next=None)
+
+        return await asyncio.to_thread(read) if one.is_copy else read()
