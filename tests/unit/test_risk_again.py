@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import openbell as ob
 from openbell.core.orders import Order, Replace
 from openbell.core.requests import NO_EXITS, Ticket
@@ -77,6 +79,23 @@ def test_an_order_that_has_ended_grows_no_more():
     seat.desk.blotter.replace(other, Replace(other.id, quantity=60.0))
     seat.pass_on()
     assert list(seat.gate.book.growth) == [other.id]
+
+
+def test_what_was_booked_is_counted_in_the_order_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    symbols = [f"S{at}" for at in range(30)]  # in a set their order would be another in each process
+    seat = GuardedSeat(MOST, symbols=symbols)
+    counted: list[str] = []
+    for symbol in symbols:
+        seat.hold(symbol, 1)
+    recount = seat.gate._recount
+
+    def noted(symbol: str) -> None:
+        counted.append(symbol)
+        recount(symbol)
+
+    monkeypatch.setattr(seat.gate, "_recount", noted)
+    seat.order("S0", 1)
+    assert counted == symbols
 
 
 # --- on the way to a broker ------------------------------------------------------------------------------

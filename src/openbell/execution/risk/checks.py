@@ -32,7 +32,7 @@ _MODELLED = (Reason.CORRELATION, Reason.BETA, Reason.VALUE_AT_RISK, Reason.EXPEC
 class Checks:
     """What orders are held against. It follows from the limits, and is kept as them."""
 
-    __slots__ = ("_risk", "account", "again", "closing", "every", "quiet")
+    __slots__ = ("_risk", "account", "again", "closing", "every", "plain", "quiet")
 
     def __init__(self, risk: Risk) -> None:
         self._risk = risk
@@ -47,6 +47,8 @@ class Checks:
         ]
         #: those of what all strategies of an account lead to together
         self.account: Sequence[Row] = [_row(check) for check in together]
+        #: the same without those that ask how symbols move together
+        self.plain: Sequence[Row] = [row for row in self.account if row[2].limit not in _MODELLED]
         collar = collar_check(risk.order)
         self.closing: Sequence[Row] = [] if collar is None else [_row(collar)]
 
@@ -60,7 +62,7 @@ class Checks:
 
     def of_account(self, *, models: bool) -> Sequence[Row]:
         """Return the checks of an account of several strategies, with or without what asks for a model."""
-        return [row for row in self.account if models or row[2].limit not in _MODELLED]
+        return self.account if models else self.plain
 
     def __reduce__(self) -> tuple[type[Checks], tuple[Risk]]:
         return Checks, (self._risk,)

@@ -24,6 +24,7 @@ class Stewardship:
         """Take the limits, or others."""
         self._exits, self._portfolio = risk.exits, risk.portfolio
         self._enforces = risk.enforce
+        self._protects = risk.enforce and risk.exits.placed
 
     def tend(self, equity: float, time: int, *, account: float = 0.0) -> Sequence[Refusal]:
         """Look at what is held, after a moment's bars; return what to warn of.
@@ -40,10 +41,9 @@ class Stewardship:
 
     def protect(self, order: Order, opens: float, price: float) -> None:
         """Give an entry the exits that it came without: they live from its fill on."""
-        exits = self._exits
-        if not (exits.placed and self._enforces):
+        if not self._protects:
             return
-        side = order.side
+        exits, side = self._exits, order.side
         made = Exits(
             stop_loss=None if exits.stop_loss is None else price * (1.0 - side * exits.stop_loss),
             take_profit=None if exits.take_profit is None else price * (1.0 + side * exits.take_profit),

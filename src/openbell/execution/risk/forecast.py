@@ -178,7 +178,8 @@ class Forecast:
     def _gains_after(self, at: int, change: float) -> Floats:
         if change == 0.0:
             return self._gains
-        after: Floats = self._gains + change * self.window.rows[: self.window.filled, at]
+        after: Floats = self.window.rows[: self.window.filled, at] * change
+        after += self._gains
         return after
 
     def _variance_after(self, at: int, change: float) -> float:

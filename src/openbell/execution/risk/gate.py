@@ -59,13 +59,10 @@ class RiskGate:
 
     def bind(self, desk: Desk) -> None:
         """Take the desk whose orders are reviewed."""
-        risk, market = self.risk, desk.market
+        risk, market, limits = self.risk, desk.market, self.risk.portfolio
         self._desk, self._market, self._tracks = desk, market, desk.tracks
         self.pulse = Pulse(self._sessions, desk.account.cash)
-        portfolio = risk.portfolio
-        self.book = Book(
-            desk.account, market.tracks, portfolio.asset_classes, credit=portfolio.credit_closing
-        )
+        self.book = Book(desk.account, market.tracks, limits.asset_classes, credit=limits.credit_closing)
         self.forecast = open_forecast(risk, list(market.symbols))
         self._returns = Returns(market.tracks)
         self._steward = Stewardship(risk, desk, self.pulse)
@@ -75,14 +72,11 @@ class RiskGate:
     def share(self, whole: Whole) -> None:
         """Hold orders against what all strategies of an account lead to together, too."""
         self.together = Together(whole, self.book, self.risk, self.conditions)
-        self._of_account = self._checks.of_account(models=whole.alike)
 
     def limit(self, risk: Risk) -> None:
         """Hold orders against other limits from now on; what was counted goes on."""
         self.risk, self._checks = risk, Checks(risk)
         self._steward.limit(risk)
-        if self.together is not None:
-            self._of_account = self._checks.of_account(models=self.together.whole.alike)
 
     @property
     def enforces(self) -> bool:
@@ -176,7 +170,8 @@ class RiskGate:
         quiet = self.conditions.are_quiet
         refusal = refuse(self._checks.of(closing=closing, again=again, quiet=quiet), trial)
         if refusal is None and self.together is not None and not closing:
-            refusal = refuse(self._of_account, self.together.trial(trial), _TOGETHER)
+            rows = self._checks.of_account(models=self.together.whole.alike)
+            refusal = refuse(rows, self.together.trial(trial), _TOGETHER)
         return refusal
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -270,10 +265,13 @@ class RiskGate:
             self.book.rebuild()
             self._count_working()
         else:
-            symbols = {entry.symbol for entry in account.since(booked) if entry.symbol}
-            for symbol in symbols.union(cancelled):
+            news = account.since(booked) if account.booked != booked else ()
+            symbols = [entry.symbol for entry in news if entry.symbol]
+            for symbol in dict.fromkeys(
+                [*symbols, *cancelled]
+            ):  # in one order: sums are equal to the last bit
                 self._recount(symbol)
-            if account.booked != booked:
+            if news:
                 self._built = time, account.booked
                 self._set_scene()
         if self.together is not None:
@@ -294,6 +292,8 @@ class RiskGate:
             self.together.shift(slot.symbol, change)
 
     def _set_scene(self) -> None:
+        equity, pulse = self._desk.equity(), self.pulse
         self._scene = Scene(
-            self.book, self.pulse, self.forecast, self.conditions, self._desk.equity(), self._market.time
-        )
+            self.book, pulse, self.forecast, self.conditions, equity, self._market.time,
+            pulse.drawdown(equity), pulse.daily_loss(equity),
+        )  # fmt: skip

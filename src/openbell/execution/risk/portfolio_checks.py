@@ -25,9 +25,17 @@ def portfolio_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Chec
             "flag",
         )
     drops: tuple[tuple[Reason, float | None, Measure, str], ...] = (
-        (Reason.DRAWDOWN, limits.drawdown_reduce, _drawdown, "fall from the highest equity"),
-        (Reason.DAILY_LOSS, limits.max_daily_loss, _daily_loss, "loss since the session before"),
-    )
+        (
+            Reason.DRAWDOWN, limits.drawdown_reduce, lambda t: t.scene.drawdown,
+            "fall from the highest equity",
+        ),
+        (
+            Reason.DAILY_LOSS,
+            limits.max_daily_loss,
+            lambda t: t.scene.daily_loss,
+            "loss since the session before",
+        ),
+    )  # fmt: skip
     for limit, bound, measure, label in drops:
         if bound is not None:
             yield Check(limit, measure, bound, label, "share")
@@ -87,14 +95,11 @@ def _group_checks(limits: PortfolioLimits) -> Iterator[Check]:
 
 
 def _model_checks(limits: PortfolioLimits, model: RiskModel) -> Iterator[Check]:
-    lenient = model.unknown == "pass"
+    missing = 0.0 if model.unknown == "pass" else math.nan
 
     def known(measure: Measure) -> Measure:
         def of(trial: Trial) -> float:
-            forecast = trial.scene.forecast
-            if forecast is None or not forecast.is_known(trial.at):
-                return 0.0 if lenient else math.nan
-            return measure(trial)
+            return missing if trial.forecast is None else measure(trial)
 
         return of
 
@@ -151,28 +156,20 @@ def _group(trial: Trial, reach: float) -> float:
 
 
 def _correlation(trial: Trial) -> float:
-    forecast = trial.scene.forecast
+    forecast = trial.forecast
     return 0.0 if forecast is None else forecast.correlation(trial.at, trial.order.side)
 
 
 def _beta(trial: Trial, change: float) -> float:
-    forecast = trial.scene.forecast
+    forecast = trial.forecast
     return 0.0 if forecast is None else trial.share(forecast.beta(trial.at, change))
 
 
 def _var_now(trial: Trial) -> float:
-    forecast = trial.scene.forecast
+    forecast = trial.forecast
     return 0.0 if forecast is None else trial.share(forecast.tail().var)
 
 
 def _cvar_now(trial: Trial) -> float:
-    forecast = trial.scene.forecast
+    forecast = trial.forecast
     return 0.0 if forecast is None else trial.share(forecast.tail().cvar)
-
-
-def _drawdown(trial: Trial) -> float:
-    return trial.scene.pulse.drawdown(trial.scene.equity)
-
-
-def _daily_loss(trial: Trial) -> float:
-    return trial.scene.pulse.daily_loss(trial.scene.equity)

@@ -72,4 +72,6 @@ def _bars_a_session(trial: Trial) -> float:
 
 
 def _shorts(trial: Trial) -> float:
+    if trial.span.low >= 0.0 and trial.slot.low >= 0.0:
+        return trial.scene.book.shorts
     return trial.scene.book.shorts + trial.short - trial.short_before

@@ -13,7 +13,7 @@ from openbell.execution.risk.book import Slot, Span, Sums
 from openbell.execution.risk.conditions import Conditions
 from openbell.execution.risk.forecast import Forecast
 from openbell.execution.risk.pulse import Pulse
-from openbell.execution.risk.tails import Tail
+from openbell.execution.risk.tails import NO_TAIL, Tail
 
 _MARKET = (OrderType.MARKET, OrderType.TRAILING_STOP)
 
@@ -27,6 +27,8 @@ class Scene(NamedTuple):
     conditions: Conditions
     equity: float
     time: int
+    drawdown: float  #: of equity from its highest, as a share
+    daily_loss: float  #: of equity since the session before, as a share
 
 
 class Beside(NamedTuple):
@@ -44,8 +46,8 @@ class Trial:
     """One order and what it leads to at worst. Money is in the account's currency."""
 
     __slots__ = (
-        "_tail", "at", "beside", "change", "closes", "opens", "order", "price", "quantity", "reach", "scene",
-        "slot", "span", "track", "was",
+        "_tail", "at", "beside", "change", "closes", "forecast", "opens", "order", "price", "quantity",
+        "reach", "scene", "shares", "slot", "span", "track", "was",
     )  # fmt: skip
 
     def __init__(self, order: Order, slot: Slot, track: Track, scene: Scene) -> None:
@@ -61,11 +63,19 @@ class Trial:
             slot.span(opens, closes=closes) if order.side > 0 else slot.span(0.0, opens, closes=closes)
         )
         worst = self.span.worst
-        self.reach = abs(worst) * slot.price  #: of its symbol, after the order
-        self.was = slot.reach  #: the same without it
-        self.at, self.beside = slot.at, _NOTHING
+        self.shares = abs(worst)  #: the most of its symbol that may be held, either way
+        self.reach = self.shares * slot.price  #: the same in money
+        self.was = slot.reach  #: the same without the order
+        self.beside = _NOTHING
+        self._model(slot.at)
         self.change = worst * slot.price - slot.money
         self._tail: Tail | None = None
+
+    def _model(self, at: int) -> None:
+        """Take what is known of how its symbol moves, by its number: None where too little is."""
+        forecast = self.scene.forecast
+        self.at = at
+        self.forecast = forecast if forecast is not None and forecast.is_known(at) else None
 
     @property
     def value(self) -> float:
@@ -76,8 +86,8 @@ class Trial:
     def tail(self) -> Tail:
         """What the book may lose with the order; worked out once."""
         if self._tail is None:
-            forecast = self.scene.forecast
-            self._tail = Tail(0.0, 0.0) if forecast is None else forecast.tail(self.at, self.change)
+            forecast = self.forecast
+            self._tail = NO_TAIL if forecast is None else forecast.tail(self.at, self.change)
         return self._tail
 
     def among(self, scene: Scene, beside: Beside, at: int) -> Trial:
@@ -87,19 +97,16 @@ class Trial:
         in the scene's forecast.
         """
         made = Trial(self.order, self.slot, self.track, scene)
-        made.beside, made.at = beside, at
+        made.beside = beside
+        made._model(at)
+        made.shares += beside.shares
         made.reach += beside.reach
         made.was += beside.reach
         return made
 
     @property
-    def shares(self) -> float:
-        """The most shares of its symbol that may be held, either way."""
-        return abs(self.span.worst) + self.beside.shares
-
-    @property
     def shares_before(self) -> float:
-        """The same without the order."""
+        """The most of its symbol that may be held without the order."""
         return abs(self.slot.worst) + self.beside.shares
 
     @property

@@ -127,9 +127,11 @@ class Together:
         whole = self.whole
         if self._forecast is not None:
             self._forecast.hold(self._exposures())
+        equity, pulse = whole.equity, whole.pulse
         self._scene = Scene(
-            self, whole.pulse, self._forecast, self._conditions, whole.equity, whole.pulse.time
-        )
+            self, pulse, self._forecast, self._conditions, equity, pulse.time,
+            pulse.drawdown(equity), pulse.daily_loss(equity),
+        )  # fmt: skip
 
     def trial(self, trial: Trial) -> Trial:
         """Return an order's trial by its own strategy's book as one by the account's."""
