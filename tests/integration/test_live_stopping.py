@@ -1,4 +1,4 @@
-"""SIGTERM while an order is on its way: `openbell live` waits for its answer, and begins nothing new."""
+"""`openbell live` as a process: SIGTERM while an order is on its way, and a second one on the account."""
 
 from __future__ import annotations
 
@@ -73,3 +73,23 @@ async def test_a_stop_during_a_submit_ends_well_within_ten_seconds(
     placed = [entry for entry in entries if entry.kind == "send" and entry.body["call"] == "place"]
     assert [entry.subject for entry in placed] == [order.client_id]
     assert any(entry.kind == "alarm" for entry in entries) is not answers
+
+
+async def test_a_second_engine_on_the_account_refuses_whatever_its_folder_is(
+    server: Slow, tmp_path: Path
+) -> None:
+    configure(tmp_path, server)
+    server.answering.set()
+    first = await begin(tmp_path)
+    ending = asyncio.ensure_future(first.communicate())
+    async with asyncio.timeout(60):
+        await server.taken.wait()
+    second = await begin(tmp_path, "--state", "state/other")
+    _, err = await asyncio.wait_for(second.communicate(), 60)
+    assert second.returncode == 2
+    who = f"account alpaca:paper:PA3TEST00001 is in use by process {first.pid}"
+    assert err.decode().splitlines()[-1] == f"openbell: {who}; stop that session first"
+    assert not (tmp_path / "state/other/journal.db").exists()
+    first.terminate()
+    await asyncio.wait_for(ending, 60)
+    assert first.returncode == 0

@@ -16,7 +16,7 @@ FAULTS = (
     "websocket drops", "websocket is mute", "doubled or reordered", "out of order against REST",
     "fills while the session is down", "partial fills", "late fill after a cancel", "reject after acceptance",
     "placed by hand", "split overnight", "clock", "nightly restart", "maintenance window", "disk is full",
-    "Postgres", "Redis", "SIGTERM during a submit", "two engines",
+    "Postgres", "Redis", "SIGTERM during a submit", "two engines", "clock that is off",
 )  # fmt: skip
 
 

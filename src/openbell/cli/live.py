@@ -22,7 +22,7 @@ from openbell.execution.factory import open_broker
 from openbell.operation.live import Live, run_live
 from openbell.operation.standby import spare_of
 from openbell.operation.streamed import Stream
-from openbell.operation.venue import Account, Venue
+from openbell.operation.venue import Account, Venue, locks_at
 from openbell.papering import JOURNAL, folder_name
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reconcile import Policy
@@ -145,7 +145,8 @@ def _open_venue(file: LiveFile, loaded: Loaded) -> Venue:
     if file.fractional and not broker.capabilities.fractional:
         raise ConfigError(f"live.yaml: fractional: broker {file.broker!r} takes whole shares; leave it out")
     policy = Policy(positions=file.unexplained)
-    return Venue(broker, budget, policy, timing, spare, fractional=file.fractional)
+    locks = locks_at(entry.options)
+    return Venue(broker, budget, policy, timing, spare, fractional=file.fractional, locks=locks)
 
 
 def _show_and_ask(account: Account, jobs: Sequence[Job], *, agreed: bool) -> bool:

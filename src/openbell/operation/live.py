@@ -16,7 +16,7 @@ from openbell.operation.liveopening import Opening
 from openbell.operation.standby import standing_by
 from openbell.operation.streamed import Job, Stream
 from openbell.operation.streaming import Streaming
-from openbell.operation.venue import Account, Venue
+from openbell.operation.venue import Account, Venue, hold_account
 from openbell.operation.warmup import Source
 from openbell.papering import JOURNAL, Traded, outcomes_of, stop_on_signals
 from openbell.storage.journal import Journal
@@ -69,7 +69,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             which has the account's lock and hears of all events.
 
     Raises:
-        ConfigError: Another process uses the folder, the account cannot trade, or nobody agreed.
+        ConfigError: Another process uses the folder or the account, it cannot trade, or nobody agreed.
         Halt: The account is not what the books say, or the interrupted session cannot be gone on with.
     """
     path, broker = folder / JOURNAL, venue.broker
@@ -82,6 +82,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
         stream = stream.at(await broker.now())
         async with AsyncExitStack() as kept:
             kept.enter_context(FolderLock(folder))
+            kept.enter_context(hold_account(venue.locks, account.id))
             guard = await kept.enter_async_context(held(account.id, environ))
             journal = kept.enter_context(Journal(path, account=account.id))
             kept.enter_context(copied(path, environ))

@@ -14,8 +14,8 @@ from openbell.core.errors import ConfigError
 class FolderLock:
     """Holds a folder for this process: `with FolderLock(folder): ...`."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder, which is made where it is absent.
+    def __init__(self, folder: Path, *, of: str = "") -> None:
+        """Take the folder, which is made where it is absent; `of` is what it stands for, for the message.
 
         Raises:
             ConfigError: Another process holds it, or it cannot be written.
@@ -33,9 +33,9 @@ class FolderLock:
         except BlockingIOError:
             holder = os.read(self._file, 20).decode() or "another process"
             os.close(self._file)
+            what, other = (of, "") if of else (f"folder {str(folder)!r}", ", or name another folder")
             raise ConfigError(
-                f"folder {str(folder)!r} is in use by process {holder}; stop that session first, or name "
-                "another folder"
+                f"{what} is in use by process {holder}; stop that session first{other}"
             ) from None
         os.truncate(self._file, 0)
         os.write(self._file, str(os.getpid()).encode())
