@@ -39,7 +39,7 @@ _MOST_BYTES = 4_000_000_000
 _SHARPE = FIGURES.index("sharpe")
 
 
-def crossvalidate(  # noqa: PLR0913  # as a sweep: all named and all with a default
+def crossvalidate(  # noqa: D417, PLR0913  # as many as a sweep has, which tells them
     strategy: str | Form,
     data: Any,
     *,
@@ -79,7 +79,6 @@ def crossvalidate(  # noqa: PLR0913  # as a sweep: all named and all with a defa
 
     Args:
         strategy: As for `sweep`, like all that is not told here.
-        data: Symbols or prices.
         folds: Into how many parts of equal length the sessions are divided, or a combinatorial splitter such
             as skfolio's `CombinatorialPurgedCV`, which has the next three in itself.
         test_folds: How many of them are tested at a time; all choices of so many are made. 1 is the k-fold.
@@ -87,29 +86,9 @@ def crossvalidate(  # noqa: PLR0913  # as a sweep: all named and all with a defa
         embargo: Sessions after a test that are left out beside those.
         choose: `plateau`, the combination whose neighbours are good too, or `best`, the peak.
         method: All combinations of the grid, or a `random` or `latin` sample of them.
-        samples: How many a sample has.
-        seed: Of the sample, and of the strategy.
-        where: What has to hold for a combination.
         objective: What decides: total_return, cagr, volatility, sharpe, sortino, calmar, max_drawdown, or
             functions of them.
         require: What these have to meet for a combination to be chosen.
-        engine: What runs combinations.
-        address: Of a Ray cluster.
-        workers: How many processes run them.
-        memory: The most that may be used beside the data and the curves.
-        resume: A folder that keeps what is done.
-        progress: Told (combinations done, combinations in all).
-        start: First date.
-        end: Last date.
-        parameters: More of the grid.
-        cash: What the account begins with.
-        costs: Of all runs.
-        sizer: Turns signals into shares.
-        provider: Where symbols come from.
-        timeframe: The bars that are asked of the provider.
-        instruments: Tick, lot and the like.
-        holdout: A date; bars from then on are not seen.
-        **grid: What to try of each parameter.
 
     Raises:
         ConfigError: A name, a value or a setting is wrong.

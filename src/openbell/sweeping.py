@@ -45,7 +45,7 @@ def sweep(strategy: str | Form, data: Any, *, each: Literal[True], **options: An
 def sweep(strategy: str | Form, data: Any, *, each: Literal[False] = False, **options: Any) -> Sweep: ...
 
 
-def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with a default
+def sweep(  # noqa: D417, PLR0913  # as many as a run has, and more; `backtest` tells those
     strategy: str | Form,
     data: Any,
     *,
@@ -78,39 +78,25 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     """Run a strategy with many combinations of parameters, and return what each led to.
 
     Args:
-        strategy: As for `backtest`.
-        data: As for `backtest`; several symbols are one portfolio.
+        strategy: As for `backtest`, like all that is not told here; several symbols are one portfolio.
         method: All combinations of a `grid`, a `random` or `latin` sample of them, or a search that learns
             from what it has tried: `optuna`, or `coordinate`, from the middle of the grid step by step.
         samples: How many a sample has, or `optuna` tries.
         seed: Of the sample, and of the strategy's `self.random`.
         where: What has to hold for a combination: text such as `"fast < slow"`, or a function of parameters.
-        objective: What decides which is best: a measure, or several, where a later one decides between
-            equals. Volatility, exposure and costs are to be small, all else great; `-trades` turns it round.
-            None is the Sharpe ratio, or the total return where that is not measured. A function takes a
-            mapping of all measures and returns a number, of which more is better.
+        objective: What decides which is best: a measure (`-trades` turns it round), several, of which a later
+            one decides between equals, or a function of a mapping of all. None is the Sharpe ratio.
         require: What the figures of a combination have to meet to be best: text such as
             `"max_drawdown > -0.3 and trades >= 20"`, or a function of measures.
-        figures: What is measured: `all`, or those of the `trades` alone: the return, the trades and what
-            they cost and gained. That is quicker, as nothing is valued from one trade to the next.
+        figures: `all`, or those of the `trades` alone: the return, the trades, and what they cost and gained.
         each: Sweep each symbol by itself, and return a sweep by symbol.
         engine: `event`, `compiled` (for `@signal` strategies), `auto`, or `ray` for a cluster.
         address: Of a Ray cluster, such as `"auto"`; None starts one on this machine, for `ray` alone.
-        workers: How many processes the event engine uses; None decides by the time that it takes.
+        workers: How many processes the event engine uses; None decides by the time it takes.
         memory: The most that may be used beside the data, such as `"300MB"`; on a cluster, by each worker.
-        resume: A folder that keeps what is done, so that the same call goes on after it was stopped; the
-            finished sweep is written there.
+        resume: A folder that keeps what is done, so that the same call goes on, and the finished sweep.
         progress: Told (combinations done, combinations in all) now and then.
-        start: As for `backtest`, like all that follow.
-        end: Last date, included.
         parameters: More of the grid: for names that are options here.
-        cash: What the account begins with.
-        costs: Commission, slippage, volume, margin and borrow.
-        sizer: Turns signals into shares.
-        provider: Where symbols come from.
-        timeframe: The bars that are asked of the provider.
-        instruments: Tick, lot and the like of a symbol.
-        holdout: A date; bars from then on are not seen.
         **grid: What to try of each parameter: a list, a range, `ob.span(...)`, a distribution, one value.
 
     Raises:
@@ -127,9 +113,8 @@ def sweep(  # noqa: PLR0913  # a sweep has many settings, all named and all with
     search = Search(
         tried, method, samples, where, objective, figures, engine, address, workers, memory, resume, require
     )
-    if not each:
-        return search_plan(plan, found, series, search, progress=progress)
-    return search_each(plan, found, series, search, progress=progress)
+    run_all = search_each if each else search_plan
+    return run_all(plan, found, series, search, progress=progress)
 
 
 def search_each(

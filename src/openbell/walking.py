@@ -36,7 +36,7 @@ CHOICES = ("plateau", "best")
 MANY_WINDOWS = 50
 
 
-def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a default
+def walkforward(  # noqa: D417, PLR0913  # as many as a sweep has, which tells them
     strategy: str | Form,
     data: Any,
     *,
@@ -74,46 +74,20 @@ def walkforward(  # noqa: PLR0913  # as a sweep: all named and all with a defaul
     """Choose parameters on one window, trade the next with them, and go on so to the end.
 
     What is chosen for a window comes from bars that were known when it began. The tests are one run: one
-    account, one ledger, whose parameters change where a window ends; indicators of the new ones know all bars
-    of the past.
+    account, one ledger, through the event engine; indicators of new parameters know all bars of the past.
 
     Args:
         strategy: As for `sweep`, like all that is not told here.
-        data: Symbols or prices.
         train: How long parameters are chosen on: bars (504), or time ("2y").
         test: How long they are traded.
         gap: Bars between the two, a purge: so that what the last decisions lead to is not in both.
-        embargo: Bars more between the two, for what lingers in prices. As nothing is trained on that follows
-            its test, an embargo as López de Prado (2018, 7.4.2) has it would be empty.
+        embargo: Bars more between the two; docs/how-to/walk-forward.md says how this differs from a purge.
         anchored: Choose on everything so far (an expanding window), and not on the last `train` alone.
         choose: `plateau`, the combination whose neighbours are good too, or `best`, the peak. A sample has
             no neighbours and takes its best.
         boundary: Where a window ends, `close` what is held at the next open, with costs, and begin anew; or
             `carry` it: the strategy goes on as it is and only its parameters change, as those of a session
             do whose strategies.yaml is edited.
-        method: All combinations of the grid, a sample, or a search that learns, as for `sweep`.
-        samples: How many a sample has.
-        seed: Of the sample, and of the strategy.
-        where: What has to hold for a combination.
-        objective: What decides: measures, or functions of them.
-        require: What the figures of a combination have to meet to be chosen, as for `sweep`.
-        engine: For choosing; the tests run through the event engine.
-        address: Of a Ray cluster.
-        workers: How many processes choose.
-        memory: The most that may be used beside the data.
-        resume: A folder that keeps what is done, so that the same call goes on after it was stopped.
-        progress: Told (combinations done, combinations in all), over all windows.
-        start: First date.
-        end: Last date.
-        parameters: More of the grid.
-        cash: What the account begins with.
-        costs: Of choosing and of testing.
-        sizer: Turns signals into shares.
-        provider: Where symbols come from.
-        timeframe: The bars that are asked of the provider.
-        instruments: Tick, lot and the like.
-        holdout: A date; bars from then on are not seen.
-        **grid: What to try of each parameter.
 
     Raises:
         ConfigError: A name, a value or a setting is wrong.

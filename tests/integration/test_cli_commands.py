@@ -286,3 +286,24 @@ def test_what_the_machine_lacks_is_no_fault_of_ours(error, said):
 def test_a_fault_of_ours_says_that_it_is_one():
     for error in (ImportError("no name", name="openbell.nix"), OSError(errno.EBADF, "Bad"), ValueError("x")):
         assert faults.explain(error).code == 70
+
+
+def test_options_that_commands_share_are_the_same_in_each():
+    shared = (
+        "--symbols",
+        "--set",
+        "--config-set",
+        "--cash",
+        "--provider",
+        "--data",
+        "--timezone",
+        "--timeframe",
+    )
+    searched = ("--grid", "--where", "--objective", "--require", "--method", "--workers", "--resume")
+    for words, more in (
+        (("backtest",), ()), (("risk", "check"), ()), (("paper",), ()), (("sweep",), searched),
+        (("walkforward",), searched), (("crossvalidate",), searched),
+    ):  # fmt: skip
+        listed = run(*words, "--help").out
+        for option in (*shared, *more):
+            assert f"  {option} " in listed, (words, option)

@@ -277,6 +277,19 @@ def test_findings_about_the_data_are_told_by_how_much_they_matter():
     assert "Data: 2 more findings of this kind about X." in shown
 
 
+def test_findings_about_many_symbols_are_counted_and_the_symbols_named():
+    gaps = [
+        replace(
+            market([10.0] * 5, symbol=name),
+            findings=(Finding(FindingKind.MISSING_SESSIONS, name, 0, f"{name}: a gap"),),
+        )
+        for name in "ABCDEFGHIJ"
+    ]
+    shown = texts(run(gaps, idle), "caution")
+    assert shown.count("a gap") == 3
+    assert "Data: the same kind of finding about 7 more symbols: D, E, F, G, H and 2 more." in shown
+
+
 def test_positions_that_are_open_at_the_end_are_told():
     result = run(market([100.0, 100, 105, 105, 110]), lambda s, b: flip(s, b) if b.index < 3 else None)
     assert "1 position still open at the end, worth " in texts(result, "note")

@@ -33,7 +33,7 @@ def test_luck_is_said_with_the_ratio_after_all_trials():
     assert found.detail.startswith(
         "The luckiest of as many worthless trials is expected to reach a Sharpe ratio of 0."
     )
-    assert "a year; this one has 0.90. The best in one half of the sample" in found.detail
+    assert "a year; this one has 0.90. What was chosen on one part of the sample" in found.detail
     assert "in 62.0% of the splits." in found.detail
 
 

@@ -9,6 +9,7 @@ import typer
 import openbell
 from openbell.cli.alerting import alerts
 from openbell.cli.answer import Answer, Exit
+from openbell.cli.bundles import Given
 from openbell.cli.counting import trials
 from openbell.cli.datalive import data
 from openbell.cli.db import db
@@ -18,10 +19,7 @@ from openbell.cli.golive import accounts
 from openbell.cli.journals import journal
 from openbell.cli.options import (
     Benchmark,
-    Cash,
     ConfigFolder,
-    Costs,
-    Data,
     End,
     Engine,
     Environment,
@@ -29,17 +27,10 @@ from openbell.cli.options import (
     Limits,
     NoCheck,
     Overrides,
-    Parameters,
-    Provider,
     Reports,
     Run,
     Same,
-    Seed,
-    Settings,
     Start,
-    Symbols,
-    Timeframe,
-    Timezone,
     Universe,
     Unlock,
     command,
@@ -126,55 +117,29 @@ def backtest(  # noqa: PLR0913  # each is an option of the command line
         typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME, module:NAME or FILE.yaml."),
     ],
     *,
-    symbols: Symbols = None,
+    given: Given,
     universe: Universe = None,
     start: Start = None,
     end: End = None,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
     benchmark: Benchmark = None,
-    costs: Costs = True,
     risk: Limits = None,
-    seed: Seed = None,
     engine: Engine = "auto",
     reports: Reports = None,
     no_check: NoCheck = False,
     holdout: Holdout = None,
     unlock_holdout: Unlock = False,
-    config: ConfigFolder = None,
-    env: Environment = None,
 ) -> Answer:
     """Run a strategy over history and write a report.
 
     With a strategies.yaml, run each strategy that it lists.
     """
     from openbell.cli.backtests import run_backtests
-    from openbell.cli.jobs import Request
 
-    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "benchmark": benchmark, "seed": seed}
-    request = Request(
-        strategy,
-        symbols=symbols or (),
-        universe=universe,
-        start=start,
-        end=end,
-        parameters=parameters or (),
-        settings=settings or (),
-        flags={**flags, "reports": reports, "holdout": holdout},
-        data=data,
-        timezone=timezone,
-        costs=costs,
-        config=config,
-        env=env,
-        risk=risk,
-        research=True,
+    flags = {"benchmark": benchmark, "reports": reports, "holdout": holdout}
+    request = given.request(
+        strategy, universe=universe, start=start, end=end, flags=flags, risk=risk, research=True,
         unlock=unlock_holdout,
-    )
+    )  # fmt: skip
     return run_backtests(request, check=not no_check, engine=engine)
 
 

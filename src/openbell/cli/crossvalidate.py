@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from openbell import run
 from openbell.backtesting.folds import Division
 from openbell.backtesting.sweep import SweepInterrupted
 from openbell.cli.answer import Answer
+from openbell.cli.bundles import Searched
 from openbell.cli.jobs import Request, read_jobs
-from openbell.cli.searches import Typed, stopped
+from openbell.cli.searches import stopped
 from openbell.cli.sweeps import Watch, as_options
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, OpenbellError
@@ -28,7 +29,7 @@ class Asked:
     """The options of `crossvalidate` that `backtest` has not, as they were typed."""
 
     division: Division
-    typed: Typed = field(default_factory=Typed)
+    searched: Searched
     choose: str = "plateau"
 
 
@@ -45,7 +46,7 @@ def run_crossvalidation(request: Request, asked: Asked) -> Answer:
     (job,), settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     try:
-        search = asked.typed.search(settings.reports.folder)
+        search = asked.searched.search(unfinished=settings.reports.folder)
         series = run.load_plan(job.plan)
         with progress() as tell:
             made = crossvalidate_plan(

@@ -7,49 +7,21 @@ from typing import Annotated
 import typer
 
 from openbell.cli.answer import Answer
-from openbell.cli.options import (
-    Cash,
-    ConfigFolder,
-    Costs,
-    Data,
-    End,
-    Environment,
-    Holdout,
-    Parameters,
-    Provider,
-    Reports,
-    Seed,
-    Settings,
-    Start,
-    Symbols,
-    Timeframe,
-    Timezone,
-    command,
-)
+from openbell.cli.bundles import Given, Searched
+from openbell.cli.options import End, Holdout, Reports, Start, command
 from openbell.cli.sweepoptions import (
-    Address,
     Anchored,
     Boundary,
     Choose,
     Embargo,
     Folds,
     Gap,
-    Grid,
     Lingering,
-    Memory,
-    Method,
-    Objectives,
     Purge,
     Refit,
-    Require,
-    Resume,
-    Samples,
-    SweepEngine,
     Test,
     TestFolds,
     Train,
-    Where,
-    Workers,
 )
 
 forward = typer.Typer(rich_markup_mode=None)
@@ -63,7 +35,6 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
     *,
-    grid: Grid = None,
     train: Train,
     test: Test,
     gap: Gap = 0,
@@ -71,33 +42,13 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
     anchored: Anchored = False,
     choose: Choose = "plateau",
     boundary: Boundary = "close",
-    where: Where = None,
-    objective: Objectives = None,
-    require: Require = None,
-    method: Method = "grid",
-    samples: Samples = None,
+    searched: Searched,
     refit: Refit = None,
-    symbols: Symbols = None,
+    given: Given,
     start: Start = None,
     end: End = None,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
-    costs: Costs = True,
-    seed: Seed = None,
-    engine: SweepEngine = "auto",
-    address: Address = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    resume: Resume = None,
     holdout: Holdout = None,
     reports: Reports = None,
-    config: ConfigFolder = None,
-    env: Environment = None,
 ) -> Answer:
     """Choose parameters on one window, trade the next, and go on so to the end.
 
@@ -106,24 +57,12 @@ def walkforward(  # noqa: PLR0913  # each is an option of the command line
     parameters are chosen on the newest window alone and put into that file: for cron or a timer.
     """
     from openbell.backtesting.windows import Scheme
-    from openbell.cli.jobs import Request
-    from openbell.cli.searches import Typed
     from openbell.cli.walk import Asked, run_walk
 
-    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
-    flags["holdout"] = holdout
-    request = Request(
-        strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
-        settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
-        env=env, research=True,
-    )  # fmt: skip
-    typed = Typed(
-        grid=[*(grid or ()), *(more or ())], where=where, method=method, samples=samples,
-        objectives=objective or (), require=require, engine=engine, address=address, workers=workers,
-        memory=memory, resume=resume,
-    )  # fmt: skip
+    flags = {"reports": reports, "holdout": holdout}
+    request = given.request(strategy, start=start, end=end, flags=flags, research=True)
     scheme = Scheme(train, test, gap, anchored, embargo)
-    return run_walk(request, Asked(scheme, typed, choose, boundary, refit))
+    return run_walk(request, Asked(scheme, searched.joined(more), choose, boundary, refit))
 
 
 @command(
@@ -134,38 +73,17 @@ def crossvalidate(  # noqa: PLR0913  # each is an option of the command line
     strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="Its name, or file.py:Class.")],
     more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
     *,
-    grid: Grid = None,
     folds: Folds = 6,
     test_folds: TestFolds = 2,
     purge: Purge = 0,
     embargo: Lingering = 0,
     choose: Choose = "plateau",
-    where: Where = None,
-    objective: Objectives = None,
-    require: Require = None,
-    method: Method = "grid",
-    samples: Samples = None,
-    symbols: Symbols = None,
+    searched: Searched,
+    given: Given,
     start: Start = None,
     end: End = None,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
-    costs: Costs = True,
-    seed: Seed = None,
-    engine: SweepEngine = "auto",
-    address: Address = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    resume: Resume = None,
     holdout: Holdout = None,
     reports: Reports = None,
-    config: ConfigFolder = None,
-    env: Environment = None,
 ) -> Answer:
     """Choose parameters on some folds of the data, test them on the others, and make paths of the tests.
 
@@ -174,19 +92,8 @@ def crossvalidate(  # noqa: PLR0913  # each is an option of the command line
     """
     from openbell.backtesting.folds import Division
     from openbell.cli.crossvalidate import Asked, run_crossvalidation
-    from openbell.cli.jobs import Request
-    from openbell.cli.searches import Typed
 
-    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
-    flags["holdout"] = holdout
-    request = Request(
-        strategy, symbols=symbols or (), start=start, end=end, parameters=parameters or (),
-        settings=settings or (), flags=flags, data=data, timezone=timezone, costs=costs, config=config,
-        env=env, research=True,
-    )  # fmt: skip
-    typed = Typed(
-        grid=[*(grid or ()), *(more or ())], where=where, method=method, samples=samples,
-        objectives=objective or (), require=require, engine=engine, address=address, workers=workers,
-        memory=memory, resume=resume,
-    )  # fmt: skip
-    return run_crossvalidation(request, Asked(Division(folds, test_folds, purge, embargo), typed, choose))
+    flags = {"reports": reports, "holdout": holdout}
+    request = given.request(strategy, start=start, end=end, flags=flags, research=True)
+    division = Division(folds, test_folds, purge, embargo)
+    return run_crossvalidation(request, Asked(division, searched.joined(more), choose))

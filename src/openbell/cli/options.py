@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -122,19 +124,39 @@ def command(
 
 
 def _with_output(function: Command) -> Command:
-    """Let a command take `--json` and `--debug`, which `program` acts on before and after it runs."""
+    """Let a command take `--json` and `--debug`, which `program` acts on before and after it runs.
+
+    A parameter that is a record of options becomes those options; the function gets the record.
+    """
+    own = inspect.signature(function, eval_str=True).parameters.values()
+    records: dict[str, Any] = {one.name: one.annotation for one in own if is_dataclass(one.annotation)}
 
     @wraps(function)
     def run(*, json: bool, debug: bool, **given: Any) -> Answer:  # noqa: ARG001  # see above
+        for name, kind in records.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
         return function(**given)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     added = {"json": Json, "debug": Debug}
-    own = inspect.signature(function, eval_str=True)
-    more = [inspect.Parameter(name, keyword, default=False, annotation=kind) for name, kind in added.items()]
-    run.__signature__ = own.replace(parameters=[*own.parameters.values(), *more])  # type: ignore[attr-defined]  # typer reads it
-    run.__annotations__ = {p.name: p.annotation for p in own.parameters.values()} | added
+    taken = [*itertools.chain.from_iterable(_options(one) for one in own)]
+    taken += [
+        inspect.Parameter(name, keyword, default=False, annotation=kind) for name, kind in added.items()
+    ]
+    run.__signature__ = inspect.Signature(taken, return_annotation=Answer)  # type: ignore[attr-defined]  # typer reads it
+    run.__annotations__ = {one.name: one.annotation for one in taken}
     return run
+
+
+def _options(one: inspect.Parameter) -> list[inspect.Parameter]:
+    """Return a parameter, or the options of the record that it is."""
+    if not is_dataclass(one.annotation):
+        return [one]
+    kinds = get_type_hints(one.annotation, include_extras=True)
+    return [
+        inspect.Parameter(field.name, one.KEYWORD_ONLY, default=field.default, annotation=kinds[field.name])
+        for field in fields(one.annotation)
+    ]
 
 
 Engine = Annotated[str, typer.Option("--engine", metavar="NAME", help="auto, event or compiled.")]

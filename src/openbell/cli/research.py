@@ -7,42 +7,9 @@ from typing import Annotated
 import typer
 
 from openbell.cli.answer import Answer
-from openbell.cli.options import (
-    Cash,
-    ConfigFolder,
-    Costs,
-    Data,
-    End,
-    Environment,
-    Holdout,
-    Parameters,
-    Provider,
-    Reports,
-    Run,
-    Seed,
-    Settings,
-    Start,
-    Symbols,
-    Timeframe,
-    Timezone,
-    command,
-)
-from openbell.cli.sweepoptions import (
-    Address,
-    Each,
-    Figures,
-    Grid,
-    Memory,
-    Method,
-    Objectives,
-    Require,
-    Resume,
-    Samples,
-    SweepEngine,
-    Top,
-    Where,
-    Workers,
-)
+from openbell.cli.bundles import Given, Searched
+from openbell.cli.options import End, Holdout, Reports, Run, Start, command
+from openbell.cli.sweepoptions import Address, Each, Figures, Top, Workers
 
 research = typer.Typer(rich_markup_mode=None)
 
@@ -59,81 +26,26 @@ def sweep(  # noqa: PLR0913  # each is an option of the command line
     ],
     more: Annotated[list[str] | None, typer.Argument(metavar="NAME=VALUES", help="More of --grid.")] = None,
     *,
-    grid: Grid = None,
-    where: Where = None,
-    objective: Objectives = None,
-    require: Require = None,
+    searched: Searched,
     figures: Figures = "all",
-    symbols: Symbols = None,
     each: Each = False,
-    method: Method = "grid",
-    samples: Samples = None,
+    top: Top = 10,
+    given: Given,
     start: Start = None,
     end: End = None,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
-    costs: Costs = True,
-    seed: Seed = None,
-    engine: SweepEngine = "auto",
-    address: Address = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    top: Top = 10,
-    resume: Resume = None,
     holdout: Holdout = None,
     reports: Reports = None,
-    config: ConfigFolder = None,
-    env: Environment = None,
 ) -> Answer:
     """Try many values of a strategy's parameters, and write a table and a map.
 
     VALUES are a range with both ends (5:60:5), a list (5,10,20), or for a sample a span (0.1:0.5, or
     1e-4:1e-1:log). Several symbols are one portfolio, unless --each sweeps each by itself.
     """
-    from openbell.cli.jobs import Request
     from openbell.cli.sweeps import Asked, run_sweep
 
-    flags = {"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed, "reports": reports}
-    flags["holdout"] = holdout
-    request = Request(
-        strategy,
-        symbols=symbols or (),
-        start=start,
-        end=end,
-        parameters=parameters or (),
-        settings=settings or (),
-        flags=flags,
-        data=data,
-        timezone=timezone,
-        costs=costs,
-        config=config,
-        env=env,
-        research=True,
-    )
-    return run_sweep(
-        request,
-        Asked(
-            grid=[*(grid or ()), *(more or ())],
-            where=where,
-            method=method,
-            samples=samples,
-            objectives=objective or (),
-            require=require,
-            figures=figures,
-            each=each,
-            engine=engine,
-            address=address,
-            workers=workers,
-            memory=memory,
-            resume=resume,
-            top=top,
-        ),
-    )
+    flags = {"reports": reports, "holdout": holdout}
+    request = given.request(strategy, start=start, end=end, flags=flags, research=True)
+    return run_sweep(request, Asked(searched.joined(more), figures, each, top))
 
 
 @command(

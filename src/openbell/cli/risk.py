@@ -7,24 +7,8 @@ from typing import Annotated
 import typer
 
 from openbell.cli.answer import Answer
-from openbell.cli.options import (
-    Cash,
-    ConfigFolder,
-    Costs,
-    Data,
-    End,
-    Environment,
-    Limits,
-    Parameters,
-    Provider,
-    Seed,
-    Settings,
-    Start,
-    Symbols,
-    Timeframe,
-    Timezone,
-    command,
-)
+from openbell.cli.bundles import Given
+from openbell.cli.options import End, Limits, Start, command
 
 State = Annotated[
     str | None,
@@ -40,52 +24,25 @@ risk = typer.Typer(help="Say what limits of risk do.", rich_markup_mode=None)
     "openbell risk check config/strategies.yaml --risk standard",
     "openbell risk check sma_cross --symbols IBM --set risk.order.collar=0.02",
 )
-def check(  # noqa: PLR0913  # each is an option of the command line
+def check(
     strategy: Annotated[
         str,
         typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME, module:NAME or FILE.yaml."),
     ],
     *,
     risk: Limits = None,
-    symbols: Symbols = None,
+    given: Given,
     start: Start = None,
     end: End = None,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
-    costs: Costs = True,
-    seed: Seed = None,
-    config: ConfigFolder = None,
-    env: Environment = None,
 ) -> Answer:
     """Say what the limits would have done to a backtest.
 
     It is run without them and with them: which orders they refuse and why, profit either way, and the worst
     that exposure, value at risk and the like came to.
     """
-    from openbell.cli.jobs import Request
     from openbell.cli.riskcheck import check_risk
 
-    request = Request(
-        strategy,
-        symbols=symbols or (),
-        start=start,
-        end=end,
-        parameters=parameters or (),
-        settings=settings or (),
-        flags={"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed},
-        data=data,
-        timezone=timezone,
-        costs=costs,
-        config=config,
-        env=env,
-        risk=risk,
-    )
-    return check_risk(request)
+    return check_risk(given.request(strategy, start=start, end=end, risk=risk))
 
 
 @command(risk, "openbell risk loosen sma-cross-aapl --state state/live-alpaca")

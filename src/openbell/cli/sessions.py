@@ -7,23 +7,8 @@ from typing import Annotated
 import typer
 
 from openbell.cli.answer import Answer, Exit
-from openbell.cli.options import (
-    Cash,
-    ConfigFolder,
-    Costs,
-    Data,
-    Environment,
-    Limits,
-    Parameters,
-    Provider,
-    Seed,
-    Settings,
-    Symbols,
-    Timeframe,
-    Timezone,
-    Universe,
-    command,
-)
+from openbell.cli.bundles import Given
+from openbell.cli.options import Limits, Universe, command
 
 sessions = typer.Typer()
 
@@ -46,7 +31,7 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
         typer.Argument(metavar="STRATEGY", help="A name, FILE.py, FILE.py:NAME, module:NAME or FILE.yaml."),
     ],
     *,
-    symbols: Symbols = None,
+    given: Given,
     universe: Universe = None,
     replay: Annotated[
         str | None, typer.Option("--replay", metavar="DATE", help="The first day of stored bars to play.")
@@ -70,45 +55,19 @@ def paper(  # noqa: PLR0913  # each is an option of the command line
     new: Annotated[
         bool, typer.Option("--new", help="Begin anew, although an interrupted session could go on.")
     ] = False,
-    parameters: Parameters = None,
-    settings: Settings = None,
-    cash: Cash = None,
-    provider: Provider = None,
-    data: Data = None,
-    timezone: Timezone = None,
-    timeframe: Timeframe = None,
-    costs: Costs = True,
     risk: Limits = None,
-    seed: Seed = None,
-    config: ConfigFolder = None,
-    env: Environment = None,
 ) -> Answer:
     """Trade on paper: stored bars, or a stream's, through the live driver and the simulated broker.
 
     The same bars give the same orders and fills as `openbell backtest`. A journal keeps everything that
     happens; Ctrl-C stops between two bars, and the same command goes on from there.
     """
-    from openbell.cli.jobs import Request
     from openbell.cli.paper import Course, run_session
 
-    request = Request(
-        strategy,
-        symbols=symbols or (),
-        universe=universe,
-        start=replay,
-        end=until,
-        parameters=parameters or (),
-        settings=settings or (),
-        flags={"cash": cash, "provider": provider, "timeframe": timeframe, "seed": seed},
-        data=data,
-        timezone=timezone,
-        costs=costs,
-        config=config,
-        env=env,
-        risk=risk,
-        feed=feed,
+    request = given.request(
+        strategy, universe=universe, start=replay, end=until, risk=risk, feed=feed,
         dates=("--replay", "--until"),
-    )
+    )  # fmt: skip
     return run_session(request, Course(speed, state, new, history, hours))
 
 

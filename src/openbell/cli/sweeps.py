@@ -13,8 +13,8 @@ from openbell import run
 from openbell.backtesting.axes import span
 from openbell.backtesting.sweep import SweepInterrupted
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.bundles import Searched
 from openbell.cli.jobs import Job, Request, read_jobs
-from openbell.cli.objectives import read_aims
 from openbell.cli.terminal import Progress, progress
 from openbell.config.yamlfile import read_scalar
 from openbell.core.errors import ConfigError, OpenbellError
@@ -36,19 +36,9 @@ _SHORT = {"total_return": "Return", "sharpe": "Sharpe", "max_drawdown": "Max DD"
 class Asked:
     """The options of `sweep` that `backtest` has not, as they were typed."""
 
-    grid: Sequence[str] = ()
-    where: str | None = None
-    method: str = "grid"
-    samples: int | None = None
-    objectives: Sequence[str] = ()
-    require: str | None = None
+    searched: Searched
     figures: str = "all"
     each: bool = False
-    engine: str = "auto"
-    address: str | None = None
-    workers: int | None = None
-    memory: str | None = None
-    resume: str | None = None
     top: int = 10
 
 
@@ -74,9 +64,9 @@ def run_sweep(request: Request, asked: Asked) -> Answer:
     configure(settings.logging.level, json=settings.logging.json)
     reports = settings.reports.folder
     try:
-        grid = read_grid(asked.grid)
+        search = asked.searched.search(figures=asked.figures)
         with progress() as tell:
-            sweeps = _search(job, grid, asked, reports, Watch(tell).tell)
+            sweeps = _search(job, search, asked, reports, Watch(tell).tell)
     except SweepInterrupted as stopped:
         return _stopped(stopped, each=asked.each)
     except OpenbellError as error:
@@ -85,24 +75,10 @@ def run_sweep(request: Request, asked: Asked) -> Answer:
 
 
 def _search(
-    job: Job, grid: Mapping[str, Any], asked: Asked, reports: Path, tell: Callable[[int, int], None]
+    job: Job, search: Search, asked: Asked, reports: Path, tell: Callable[[int, int], None]
 ) -> list[tuple[Sweep, Path]]:
     plan = job.plan
     series = run.load_plan(plan)
-    search = Search(
-        grid=grid,
-        method=asked.method,
-        samples=asked.samples,
-        where=asked.where,
-        objective=read_aims(asked.objectives),
-        require=asked.require,
-        figures=asked.figures,
-        engine=asked.engine,
-        address=asked.address,
-        workers=asked.workers,
-        memory=asked.memory,
-        resume=asked.resume,
-    )
 
     def place(identity: Mapping[str, Any]) -> Path:
         if asked.each:
@@ -115,11 +91,11 @@ def _search(
         made = search_each(plan, job.found, series, search, progress=tell, place=place)
     else:
         made = {"": search_plan(plan, job.found, series, search, progress=tell, place=place)}
-    return [(one, _folder(one, symbol, asked, place)) for symbol, one in made.items()]
+    return [(one, _folder(one, symbol, search, place)) for symbol, one in made.items()]
 
 
-def _folder(sweep: Sweep, symbol: str, asked: Asked, place: Callable[[Mapping[str, Any]], Path]) -> Path:
-    return Path(asked.resume) / file_name(symbol) if asked.resume is not None else place(sweep.identity)
+def _folder(sweep: Sweep, symbol: str, search: Search, place: Callable[[Mapping[str, Any]], Path]) -> Path:
+    return Path(search.resume) / file_name(symbol) if search.resume is not None else place(sweep.identity)
 
 
 def read_grid(texts: Sequence[str]) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from openbell import run
 from openbell.backtesting.sweep import SweepInterrupted
 from openbell.backtesting.windows import Scheme
 from openbell.cli.answer import Answer
+from openbell.cli.bundles import Searched
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.refit import refit_file
-from openbell.cli.searches import Typed, stopped
+from openbell.cli.searches import stopped
 from openbell.cli.sweeps import Watch, as_options
 from openbell.cli.terminal import progress
 from openbell.core.errors import ConfigError, OpenbellError
@@ -28,7 +29,7 @@ class Asked:
     """The options of `walkforward` that `backtest` has not, as they were typed."""
 
     scheme: Scheme
-    typed: Typed = field(default_factory=Typed)
+    searched: Searched
     choose: str = "plateau"
     boundary: str = "close"
     refit: str | None = None
@@ -47,7 +48,7 @@ def run_walk(request: Request, asked: Asked) -> Answer:
     (job,), settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     try:
-        search = asked.typed.search(settings.reports.folder)
+        search = asked.searched.search(unfinished=settings.reports.folder)
         series = run.load_plan(job.plan)
         with progress() as tell:
             watch = Watch(tell).tell

@@ -151,7 +151,7 @@ def _grounds(e: Evidence, year: float, against: str, standing: str) -> Iterator[
         )
     if e.overfitting is not None:
         yield (
-            "The best in one half of the sample was below the median in the other in "
+            "What was chosen on one part of the sample was below the median in the rest in "
             f"{percent(e.overfitting)} of the splits."
         )
     yield from _compared(e)

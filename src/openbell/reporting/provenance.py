@@ -13,7 +13,7 @@ from openbell.reporting.words import count, date
 
 #: Calendar days that may lie between an asked date and the first or last bar: a long weekend.
 SLACK_DAYS = 5
-#: More findings of one kind about a symbol than this are counted.
+#: More findings of one kind about a symbol than this, and of one kind about more symbols, are counted.
 FINDINGS_SHOWN = 3
 
 
@@ -46,16 +46,27 @@ def dates(result: Result) -> Iterator[Notice]:
 
 def findings(result: Result) -> Iterator[Notice]:
     """Say what validation noticed about the bars."""
-    for series in result.outcome.panel.series:
-        for kind, group in groupby(sorted(series.findings, key=_kind), key=_kind):
-            yield from _of_kind(kind, list(group))
+    noticed = (finding for series in result.outcome.panel.series for finding in series.findings)
+    for kind, group in groupby(sorted(noticed, key=_kind), key=_kind):
+        found = list(group)
+        symbols = list(dict.fromkeys(finding.symbol for finding in found))
+        for symbol in symbols[:FINDINGS_SHOWN]:
+            yield from _of_kind(kind, [finding for finding in found if finding.symbol == symbol])
+        rest = symbols[FINDINGS_SHOWN:]
+        if rest:
+            text = f"Data: the same kind of finding about {count(len(rest), 'more symbol')}: {_list(rest)}."
+            remedy = _REMEDIES.get(kind, _LOOK)
+            yield Notice(_level(kind), text, "", f"data_{kind.value}", float(len(rest)), remedy)
+
+
+def _level(kind: FindingKind) -> Level:
+    if kind in (FindingKind.UNRECORDED_SPLIT, FindingKind.UNBOOKED_ACTION):
+        return "serious"
+    return "note" if kind in (FindingKind.IGNORED_COLUMN, FindingKind.ASSUMED_CALENDAR) else "caution"
 
 
 def _of_kind(kind: FindingKind, found: list[Finding]) -> Iterator[Notice]:
-    grave = kind in (FindingKind.UNRECORDED_SPLIT, FindingKind.UNBOOKED_ACTION)
-    level: Level = "serious" if grave else "caution"
-    if kind in (FindingKind.IGNORED_COLUMN, FindingKind.ASSUMED_CALENDAR):
-        level = "note"
+    level = _level(kind)
     remedy = _REMEDIES.get(kind, _LOOK)
     for finding in found[:FINDINGS_SHOWN]:
         detail = _MEANINGS.get(kind, "")
