@@ -233,7 +233,7 @@ def test_an_indicator_may_be_on_other_columns_bars_and_symbols(desk, mine):
 def test_an_indicator_that_is_asked_for_again_and_again_is_one(mine):
     for _ in range(3):
         mine.indicator(SMA)
-    assert len(mine._recipes) == 1
+    assert [len(some) for some in mine._recipes.values()] == [1]
 
 
 @pytest.mark.parametrize("thing", ["SMA", ob.SMA, None])
@@ -294,3 +294,17 @@ def test_the_defaults_of_all_hooks_do_nothing(desk, mine):
     mine.on_fill(None)
     mine.on_stop()
     assert desk.engine.desk.outbox == []
+
+
+def test_a_symbol_is_asked_for_its_own_indicators_alone():
+    desk = Desk("A", "B")
+    mine, lines = desk.strategy, desk.market.lines
+    for number in range(2, 5):
+        mine.indicator(ob.SMA(number), symbol="A")
+    mine.indicator(ob.SMA(5), symbol="B")
+    for number in range(2, 5):
+        lines[ob.SMA(number), "A"].value = 1.0
+    assert (mine.ready("A"), mine.ready("B")) == (True, False)
+    lines[ob.SMA(5), "B"].value = 1.0
+    assert mine.ready("B")
+    assert len(lines) == 4

@@ -75,7 +75,7 @@ class Strategy:
         self._desk: Desk | None = None
         self._positions: Mapping[str, Position] = {}
         self._rebalanced = -1  # when a rule last said that it was time
-        self._recipes: dict[tuple[Indicator, str], None] = {}  # in the order in which they were declared
+        self._recipes: dict[str, dict[Indicator, None]] = {}  # by symbol, in the order of their declaration
 
     # --- hooks -----------------------------------------------------------------------------------------
 
@@ -298,7 +298,9 @@ class Strategy:
             self.desk.check("indicator", symbol)
         recipe = recipe.on(*columns) if columns else recipe
         recipe = recipe.at(timeframe) if timeframe != "" else recipe
-        self._recipes[recipe, symbol] = None
+        known = self._recipes.get(symbol, {})
+        if recipe not in known:
+            self._recipes[symbol] = {**known, recipe: None}  # a new one: the old can be put back
         return self.market.indicator(recipe, symbol)
 
     def history(self, symbol: str, column: str, count: int) -> Any:
@@ -317,11 +319,8 @@ class Strategy:
         One that was declared for another symbol does not count.
         """
         self.desk.check("ready", symbol)
-        return all(
-            self.market.indicator(recipe, of or symbol).ready()
-            for recipe, of in self._recipes
-            if of in ("", symbol)
-        )
+        declared = (self._recipes.get(of, ()) for of in ("", symbol))
+        return all(self.market.indicator(recipe, symbol).ready() for some in declared for recipe in some)
 
     def position(self, symbol: str) -> float:
         """Return the signed shares held."""
