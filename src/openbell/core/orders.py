@@ -295,4 +295,4 @@ ReviewedReplace = NewType("ReviewedReplace", Replace)
 @lru_cache(maxsize=4096)
 def on_lots(quantity: float, lot: float, reduce_only: bool) -> float:  # noqa: FBT001  # asked for each order
     """Return the most that an order for `quantity` may be for: whole lots, or whole shares to reduce."""
-    return rules.whole_lots(quantity, 1.0 if reduce_only and lot > 1.0 else lot)
+    return whole_lots(quantity, 1.0 if reduce_only and lot > 1.0 else lot)

@@ -244,7 +244,10 @@ class Panel:
             return min(self._moment_of(part, first), end)
         rows = slice(first, first + LOOKS)
         reached = (part.series.low[rows] <= falls) | (part.series.high[rows] >= rises)
-        passed = int(reached.argmax()) if reached.any() else len(reached)
+        passed = len(reached)
+        if passed:
+            near = int(reached.argmax())  # the first one; 0 as well when there is none
+            passed = near if reached[near] else passed
         return min(self._moment_of(part, first + passed), end)
 
     def _moment_of(self, part: Traded, bar: int) -> int:

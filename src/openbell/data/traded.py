@@ -146,11 +146,13 @@ class Timeline:
     def __init__(self, series: Sequence[Series]) -> None:
         self.times: Times = max(series, key=len).known
         self._every = np.arange(len(self.times))
-        for one in series:
-            if self._slots(one.known) is None:
-                self.times = np.union1d(self.times, one.known)
-                self._every = np.arange(len(self.times))
-        self.slots: list[Times] = [self._slots(one.known) for one in series]  # type: ignore[misc]  # all found now
+        found = [self._slots(one.known) for one in series]
+        others = [one.known for one, slots in zip(series, found, strict=True) if slots is None]
+        if others:
+            self.times = np.unique(np.concatenate((self.times, *others)))
+            self._every = np.arange(len(self.times))
+            found = [self._slots(one.known) for one in series]
+        self.slots: list[Times] = found  # type: ignore[assignment]  # all found now
         count = len(self.times)
         self.dense = all(len(slots) == count for slots in self.slots)
 

@@ -84,9 +84,10 @@ class Matching:
             if joined:
                 opens = self._sessions.is_open
                 new = [(c, at) for c in joined if not c.confined or opens(c.track.start[at])]
-                turns.extend(new)
-                queue.extend(item for item in new if item not in queue)
                 trailing.extend(item for item in new if item[0].trails)
+                reached = [item for item in new if not _is_passed(*item)]
+                turns.extend(reached)
+                queue.extend(item for item in reached if item not in queue)
                 joined.clear()
 
     def _at_open(self, working: Working, at: int) -> None:
@@ -211,6 +212,13 @@ class Matching:
             price = working.price_at_close(working.track.close[at])
             if working.active and not math.isnan(price):
                 self._fills.fill(working, at, price, Phase.CLOSE)
+
+
+def _is_passed(child: Working, at: int) -> bool:
+    """Tell whether the bar in which a child begins to work passes it by from its open to its close."""
+    track = child.track
+    high, low = track.high[at], track.low[at]
+    return not child.plain and low <= track.open[at] <= high and child.is_missed(high, low)
 
 
 def _trail(items: list[_Item]) -> None:
