@@ -27,6 +27,7 @@ from openbell.indicators.spec import Indicator
 
 _WHOLE = frozenset({"start", "known", "slot"})  # columns of whole numbers
 _ROWS = ("start", "known", "slot", "split", "total", *COLUMNS)
+_BEFORE_ALL = -(1 << 63)  # no bar is so early
 
 
 class Lane:
@@ -57,6 +58,7 @@ class Lane:
         self.columns = {name: self._tails[name] for name in COLUMNS}
         self._split, self._total = self._tails["split"], self._tails["total"]
         self._next_split = self._next_total = 1.0  # what happened since the last bar
+        self._row: dict[str, float] = {}  # the bar that was appended last
         self._reference = 0.0  # the last close, less what left the company since
         self.slots = self._tails["slot"]  #: the moment of each bar; -1 for the past
         self.cursor = Cursor()
@@ -77,7 +79,7 @@ class Lane:
         Raises:
             BadData: It does not come after the last one.
         """
-        if len(self.start) and bar.start <= self.start[-1]:
+        if bar.start <= self.start.newest(_BEFORE_ALL):
             raise BadData(
                 f"{self.symbol}: a bar that opens at {_text(bar.start)} comes after the one of "
                 f"{_text(self.start[-1])}; bars must arrive in their order, once each"
@@ -86,7 +88,8 @@ class Lane:
             raise BadData(tell_dead(self.symbol, self._delisted, bar.start))
         self.start.append(bar.start)
         self.known.append(known)
-        for name, value in zip(COLUMNS, bar[3:8], strict=True):
+        self._row = dict(zip(COLUMNS, map(float, bar[3:8]), strict=True))
+        for name, value in self._row.items():
             self.columns[name].append(value)
         self.slots.append(slot)
 
@@ -94,10 +97,9 @@ class Lane:
         """Make the bar that was appended known."""
         self._close_unit()
         self.cursor.at += 1
-        self._reference = self.columns["close"][-1]
-        row = {name: column[-1] for name, column in self.columns.items()}
+        self._reference = self._row["close"]
         for line in self._lines.values():
-            line.follow(row)
+            line.follow(self._row)
         if self.start.held > 2 * self._kept:
             self._let_go()
 
@@ -224,8 +226,8 @@ class Lane:
 
     def _close_unit(self) -> None:
         """Give the bar that becomes known its place among the units."""
-        self._split.append((self._split[-1] if len(self._split) else 1.0) * self._next_split)
-        self._total.append((self._total[-1] if len(self._total) else 1.0) * self._next_total)
+        self._split.append(self._split.newest(1.0) * self._next_split)
+        self._total.append(self._total.newest(1.0) * self._next_total)
         self._next_split = self._next_total = 1.0
 
     def _line(self, recipe: Indicator) -> Line:

@@ -58,6 +58,10 @@ class Tail(Sequence[Any]):
         older = self._older(start, min(stop, first))
         return older + self._rows[: max(stop - first, 0)]
 
+    def newest(self, none: float) -> Any:
+        """Return the last row, or a value in place of none: it is always in memory."""
+        return self._rows[-1] if self._rows else none
+
     @property
     def held(self) -> int:
         """How many rows are in memory."""
