@@ -88,8 +88,9 @@ def test_a_size_is_whole_lots_and_more_with_more_confidence(one, other, price, e
     st.lists(st.floats(-0.2, 0.2), min_size=12, max_size=12),
     st.sampled_from([ShareOfEquity(0.95), ShareOfEquity(3.0), FixedQuantity(5_000), FixedNotional(90_000)]),
     st.sampled_from([1.0, 0.5]),
+    st.booleans(),
 )
-def test_whatever_is_meant_no_more_is_bought_than_can_be_paid_for(moves, sizer, initial):
+def test_whatever_is_meant_no_more_is_bought_than_can_be_paid_for(moves, sizer, initial, cut):
     closes = 100.0 * np.cumprod(1.0 + np.array(moves))
     opened = np.roll(closes, 1)
     opened[0] = 100.0
@@ -101,7 +102,9 @@ def test_whatever_is_meant_no_more_is_bought_than_can_be_paid_for(moves, sizer, 
         index=pd.date_range("2024-01-02", periods=12, freq="B"),
     )  # fmt: skip
     costs = ob.Costs(margin=ob.Margin(initial=initial, maintenance=0.1))
-    result = ob.backtest(Eager, {"A": table}, sizer=sizer, costs=costs, cash=50_000.0)
+    risk = ob.Risk(position=ob.PositionLimits(max_share=0.5), cut=True) if cut else ob.Risk()
+    result = ob.backtest(Eager, {"A": table}, sizer=sizer, costs=costs, cash=50_000.0, risk=risk)
+    assert result.outcome.fills or not cut  # half of the equity can be paid for
     for entry in result.outcome.entries:
         if entry.kind.value == "fill" and entry.quantity > 0:
             gross, equity = entry.position * entry.price, entry.cash + entry.position * entry.price
