@@ -8,6 +8,7 @@ from openbell.execution.risk.gate import gate_of
 from openbell.execution.risk.whole import Member, Whole
 from openbell.trading.course import Course
 from openbell.trading.livecourse import LiveCourse
+from openbell.utils.logging import get_logger
 
 
 def share_account(courses: Sequence[Course | LiveCourse]) -> None:
@@ -23,7 +24,13 @@ def share_account(courses: Sequence[Course | LiveCourse]) -> None:
         for course, gate in zip(courses, gates, strict=True)
     ]
     lengths = {lane.timeframe for course in courses for lane in course.tape.lanes.values()}
-    whole = Whole(members, courses[0].tape.calendar, alike=len(lengths) == 1)
+    alike = len(lengths) == 1
+    if not alike and any(gate is not None and gate.forecast is not None for gate in gates):
+        get_logger().warning(
+            f"bars are of several lengths ({', '.join(sorted(lengths))}): limits on value at risk, "
+            "shortfall, beta and correlation look at each strategy alone, not at the account"
+        )
+    whole = Whole(members, courses[0].tape.calendar, alike=alike)
     for gate in gates:
         if gate is not None:
             gate.share(whole)
