@@ -209,3 +209,16 @@ def test_new_limits_hold_for_the_account_too() -> None:
     second.gate.limit(risk_of(Q(max_quantity=100), MODEL))
     assert second.order("A", 30).reason is Reason.POSITION_QUANTITY
     assert second.order("A", 20).status is OrderStatus.ACCEPTED
+
+
+def test_what_a_strategy_and_the_others_have_of_a_symbol_is_one_position() -> None:
+    first, second = seat(), seat(P(max_concentration=0.3, largest=1, max_positions=2))
+    together(first, second)
+    first.hold("A", 400)
+    second.hold("A", 50)
+    assert second.order("A", 160).reason is Reason.CONCENTRATION
+    assert second.refusals[-1].value == pytest.approx(0.305)
+    assert second.order("A", 140).status is OrderStatus.ACCEPTED
+    first.hold("B", 1)
+    assert second.order("C", 1).reason is Reason.POSITION_COUNT
+    assert second.order("B", 1).status is OrderStatus.ACCEPTED
