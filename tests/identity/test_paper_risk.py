@@ -13,6 +13,7 @@ from openbell.papering import Paper
 from openbell.run import prepare
 from openbell.run.course import ground_of, make_course
 from openbell.storage.journal import Journal
+from openbell.trading.freezing import freeze, thaw
 from openbell.trading.ledger import fold
 from openbell.trading.moments import moments_of
 from openbell.trading.record import latest_session
@@ -151,15 +152,21 @@ def test_two_paper_strategies_are_one_account_and_gone_on_with_as_such(tmp_path)
         session = open_session(journal)
         session.begin({})
         gross = []
-        for bars in moments:
+        for at, bars in enumerate(moments):
+            if at == len(moments) // 2:
+                kept = freeze(session.courses, session.outside)
             session.take(bars)
             accounts = [(one.engine.account, one.tape.price) for one in session.courses]
             gross.append(sum(account.gross(price) for account, price in accounts))
         _, entries = latest_session(journal)
-        resumed = open_session(journal)
+        resumed, saved = open_session(journal), open_session(journal)
         resumed.resume(entries)
+        saved.restore((thaw(kept, saved.outside), saved.circumstances, True, set(), False, len(moments) // 2))
+        for bars in moments[len(moments) // 2 :]:
+            saved.take(bars)
     found = [one.engine.refusals for one in session.courses]
     assert [one.engine.refusals for one in resumed.courses] == found
+    assert [one.engine.refusals for one in saved.courses] == found
     assert [one.engine.account.entries for one in resumed.courses] == [
         one.engine.account.entries for one in session.courses
     ]
