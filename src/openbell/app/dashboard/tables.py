@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from itertools import count
+from operator import is_
 from typing import Any
 
 from nicegui import events, ui
@@ -24,8 +25,8 @@ _LEFT = frozenset({
     "direction", "given", "decided", "best", "trace",
 })  # fmt: skip
 _NUMBERS = count(1)
-#: The last answers of `_differences`, with what they are of.
-_TOLD: deque[tuple[list[Row], list[Row], tuple[str, ...], str]] = deque(maxlen=8)
+#: What was made last, of what, and how.
+_MADE: deque[tuple[tuple[object, ...], str, str]] = deque(maxlen=24)
 #: Tells the server which row's button was pressed, or which rows are ticked.
 _PRESSED = "(e) => { const b = e.target.closest('button[data-key]'); if (b) emit(b.dataset.key); }"
 _TICKED = """(e) => emit(
@@ -116,14 +117,21 @@ class Table:
     def _patch(self, before: list[Row], rows: list[Row]) -> None:
         """Send the texts that differ."""
         first = (self._button is not None) + (self._choose is not None)
-        self._wire.tell(f"obPatch('{self._id}', {first}, {_differences(before, rows, self._columns)})")
+        cells = _shared(
+            (before, rows, self._columns), "", lambda: _differences(before, rows, list(self._columns))
+        )
+        self._wire.tell(f"obPatch('{self._id}', {first}, {cells})")
 
     def _drawn(self, rows: list[Row]) -> str:
         heads = [
             f"<th scope=col class='{_side(key)}'>{escape(text)}</th>" for key, text in self._columns.items()
         ]
         blank = "<th class=a></th>" * ((self._button is not None) + (self._choose is not None))
-        body = "".join(f"<tr>{self._controls(row)}{self._cells(row)}</tr>" for row in rows)
+        controls = f"{self._button and self._button[:2]} {self._choose is not None}"
+        body = _shared(
+            (rows, self._columns), controls,
+            lambda: "".join(f"<tr>{self._controls(row)}{self._cells(row)}</tr>" for row in rows),
+        )  # fmt: skip
         return (
             f"<table id='{self._id}' data-table='{self._name}' aria-label='{escape(self._title)}'>"
             f"<thead><tr>{blank}{''.join(heads)}</tr></thead><tbody>{body}</tbody></table>"
@@ -158,20 +166,23 @@ class Table:
             self._choose([row for row in self._rows or () if str(row["key"]) in event.args])
 
 
-def _differences(before: list[Row], rows: list[Row], columns: Iterable[str]) -> str:
-    """Return the cells that differ, as the browser takes them; pages that show the same share the answer."""
-    keys = tuple(columns)
-    for was, now, shown, text in _TOLD:
-        if was is before and now is rows and shown == keys:
-            return text
-    cells = [
+def _differences(before: list[Row], rows: list[Row], keys: list[str]) -> str:
+    """Return the cells that differ, as the browser takes them."""
+    return json.dumps([
         (number, at, str(now[key]))
         for number, (was, now) in enumerate(zip(before, rows, strict=True))
         for at, key in enumerate(keys)
         if was[key] != now[key]
-    ]
-    text = json.dumps(cells)
-    _TOLD.append((before, rows, keys, text))
+    ])  # fmt: skip
+
+
+def _shared(of: tuple[object, ...], how: str, make: Callable[[], str]) -> str:
+    """Return what is made of these very objects: made once for all pages that show the same."""
+    for known, kind, text in _MADE:
+        if kind == how and len(known) == len(of) and all(map(is_, known, of)):
+            return text
+    text = make()
+    _MADE.append((of, how, text))
     return text
 
 
