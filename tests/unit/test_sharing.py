@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,15 @@ def test_strategies_without_limits_are_seen_and_see_nothing(journal: Journal) ->
         limited.engine.desk, free.engine.desk,
     ]  # fmt: skip
     share_account([free, course(journal, "u", None)])  # nobody asks
+
+
+def test_strategies_in_two_currencies_have_two_accounts(journal: Journal) -> None:
+    dollars, euros, more = (course(journal, name, LIMITS) for name in "seu")
+    for track in euros.tape.tracks.values():
+        track.instrument = replace(track.instrument, currency="EUR")
+    share_account([dollars, euros, more])
+    assert euros.gate.together is None
+    assert len(dollars.gate.together.whole.members) == 2
 
 
 def test_bars_of_several_lengths_are_said_where_a_limit_asks_for_returns(

@@ -14,8 +14,17 @@ from openbell.utils.logging import get_logger
 def share_account(courses: Sequence[Course | LiveCourse]) -> None:
     """Let the limits of each strategy see what all strategies of a session hold and work, without limits too.
 
-    One strategy alone is the account, and nothing changes.
+    One strategy alone is the account, and nothing changes. Strategies in two currencies have two accounts.
     """
+    accounts: dict[str, list[Course | LiveCourse]] = {}
+    for course in courses:
+        instrument = next(iter(course.tape.tracks.values())).instrument
+        accounts.setdefault(instrument.currency, []).append(course)
+    for account in accounts.values():
+        _share(account)
+
+
+def _share(courses: Sequence[Course | LiveCourse]) -> None:
     gates = [gate_of(course.engine) for course in courses]
     if len(gates) < 2 or not any(gates):
         return
