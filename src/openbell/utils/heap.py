@@ -13,9 +13,9 @@ def settled_heap() -> Iterator[None]:
 
     Half a million objects of numpy, pandas and an SDK never become garbage, yet each full round looks at all
     of them: 40 ms and more of one core, in which nothing that arrives is read. Inside the block a round
-    looks at what the session has made since.
+    looks at what the session has made since. What was garbage before it stays until its end: to look for it
+    first would be such a round.
     """
-    gc.collect()  # what is garbage now would be kept otherwise
     gc.freeze()
     try:
         yield
