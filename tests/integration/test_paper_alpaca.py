@@ -108,13 +108,13 @@ def test_a_session_on_alpacas_stream_orders_is_seen_and_stops(
     begin: Callable[..., subprocess.Popen[str]], server: AlpacaServer
 ) -> None:
     process = begin()
-    seen = wait_for(process, "working_orders", 45)
+    seen = wait_for(process, "working_orders", 90)
     assert (seen["strategy"], seen["state"]) == ("sma_cross", "running")
     (order,) = run("orders", "--json").document["orders"]
     assert order["order"].startswith("buy ")
     assert server.asked[0]["bars"] == [SYMBOL]
     assert run("stop", "--keep").code == 0
-    said, _ = process.communicate(timeout=45)
+    said, _ = process.communicate(timeout=90)
     assert process.returncode == 0, said
     assert "The session was asked to stop" in said
     assert not {KEY, SECRET} & set(said.split())
@@ -129,7 +129,7 @@ def test_wrong_keys_are_one_line(
 ) -> None:
     monkeypatch.setitem(ENVIRON, "ALPACA_SECRET_KEY", "another-secret-of-nobody")
     process = begin()
-    said, _ = process.communicate(timeout=45)
+    said, _ = process.communicate(timeout=90)
     assert process.returncode == 2
     (line,) = [one for one in said.splitlines() if one.startswith("openbell: ")]
     assert "ALPACA_API_KEY and ALPACA_SECRET_KEY" in line
@@ -148,8 +148,8 @@ def test_an_order_fills_a_minute_later_and_a_kill_loses_nothing(
     assert process.stdout is not None
     while "feed: Connected" not in process.stdout.readline():
         assert process.poll() is None
-    assert list(wait_for(process, "fills", 45)["positions"]) == [SYMBOL]
+    assert list(wait_for(process, "fills", 90)["positions"]) == [SYMBOL]
     assert run("stop", "--keep").code == 0
-    said, _ = process.communicate(timeout=45)
+    said, _ = process.communicate(timeout=90)
     assert process.returncode == 0, said
     assert run("parity", "p").code == 0
