@@ -77,10 +77,22 @@ def address():
     load_ray()
     from ray.cluster_utils import Cluster as Nodes
 
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    nodes.add_node(num_cpus=1)
+    nodes = Nodes()
+    for settings in ({"include_dashboard": False}, {}):
+        patiently(lambda settings=settings: nodes.add_node(num_cpus=1, **settings))
     yield nodes.address
     nodes.shutdown()
+
+
+def patiently(start):
+    """Start a node; Ray gives one thirty seconds, which are too few where others keep the machine busy."""
+    for _ in range(3):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
 
 
 def same(one, other):
