@@ -19,6 +19,7 @@ from openbell.execution.risk.estimates import Floats
 _MARKET = OrderType.MARKET
 _CLASS = "equity"
 _NOBODY: AbstractSet[int] = frozenset()
+_new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
 
 class Span(NamedTuple):
@@ -66,7 +67,7 @@ class Slot:
             low -= min(closing, held)
         elif held < 0.0:
             high += min(closing, -held)
-        return Span(low, high)
+        return _new(Span, (low, high))
 
     def splits(self, side: int, quantity: float) -> tuple[float, float]:
         """Return how much of an order closes, and how much opens, after what closes already.

@@ -62,7 +62,8 @@ class Trial:
         self.span: Span = (
             slot.span(opens, closes=closes) if order.side > 0 else slot.span(0.0, opens, closes=closes)
         )
-        worst = self.span.worst
+        low, high = self.span
+        worst = high if high >= -low else low
         self.shares = abs(worst)  #: the most of its symbol that may be held, either way
         self.reach = self.shares * slot.price  #: the same in money
         self.was = slot.reach  #: the same without the order
