@@ -13,6 +13,7 @@ from openbell.core.errors import Disconnected, Halt
 from openbell.core.messages import Quote
 from openbell.core.types import OrderStatus, Reason
 from openbell.data.live.items import Connected, Correction, Settled
+from openbell.trading.reconcile import Policy
 from openbell.trading.sender import Timing
 from openbell.trading.session import Ending
 from tests.loopback.direct import BARE, EVERYTHING, Direct, Faults
@@ -166,9 +167,8 @@ async def test_a_stale_decision_is_not_sent_and_an_exit_is(tmp_path: Path) -> No
 
     x = exchange()
     timing = Timing(answer=5.0, fresh=0.0, look=0.0, looks=1, patience=0.0, fills=0.0)
-    life = life_of(tmp_path, x, {1: leave}, timing=timing)
+    life = life_of(tmp_path, x, {1: leave}, timing=timing, policy=Policy(positions="adopt"))
     x.positions["A"] = x.averages["A"] = Decimal(5)
-    life.session._examiner._policy = type(life.session._examiner._policy)(positions="adopt")
     life.start()
     await life.moment(0, 100, "B")
     await life.moment(1, 100, "A")
