@@ -189,7 +189,7 @@ class _Course:
         if len(commands) == 1 and not self._open and at + 1 < self._agenda.action:
             order = commands[0]
             if isinstance(order, Order) and order.type is _MARKET:
-                self._lone, self._sent = order, self._panel.time
+                self._lone, self._sent = order, self._clock[at] if at >= 0 else self._panel.time
                 self._due = at + 1
                 return at + 1
         self._broker.submit(commands, self._panel.time)

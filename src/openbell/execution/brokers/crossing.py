@@ -10,7 +10,6 @@ from __future__ import annotations
 from openbell.core import rules
 from openbell.core.account import Account
 from openbell.core.costs import Costs
-from openbell.core.market import Track
 from openbell.core.orders import Order, whole_lots
 from openbell.core.ports import Ear, Market
 from openbell.core.types import Fill, OrderType, Phase, TimeInForce
@@ -48,7 +47,8 @@ class Crossing:
         at, known, lot = track.cursor.at + 1, track.known, track.instrument.lot
         if reduces and lot > 1.0:
             lot = 1.0
-        if at >= len(known) or known[at] != time or not self._is_simple(order, track):
+        simple = self._simple and order.type is _MARKET and order.tif is _GTC and not track.around
+        if not simple or order.parent or order.oco or at >= len(known) or known[at] != time:
             return False
         start, open_, mark = track.start[at], track.open[at], track.price()
         if not (sent <= start and open_ > 0.0 and mark == mark and whole_lots(quantity, lot) == quantity):  # noqa: PLR0124  # NaN, without a call
@@ -77,11 +77,6 @@ class Crossing:
         self.ear.fill(_new(Fill, told))
         self._book.filled.add(order.id)
         return True
-
-    def _is_simple(self, order: Order, track: Track) -> bool:
-        """Tell whether the order asks for nothing but shares at the next open."""
-        plain = order.type is _MARKET and order.tif is _GTC and not order.parent and not order.oco
-        return plain and self._simple and not track.around
 
     def _pays(
         self, order: Order, opening: float, mark: float, open_: float, taken: float, held: float, fee: float
