@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from openbell.backtesting.ledger import ledger_text
-from openbell.cli.recorded import read_recorded
+from openbell.cli.recorded import Recorded, read_recorded
 from openbell.cli.saved import run_again
 from openbell.cli.standings import STATE, find_sessions
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, nearest
 from openbell.operation.outcomes import read_results
 from openbell.papering import JOURNAL
 from openbell.reporting.result import Result
@@ -30,7 +31,7 @@ def read_source(name: str, reports: str | None, state: str | None = None) -> lis
     session = session_folder(name, state)
     if session is not None:
         return read_results(session)
-    recorded = read_recorded(name, reports)
+    recorded = _read_recorded(name, reports, state)
     result = run_again(recorded)
     if ledger_text(result.outcome.entries).encode() != recorded.ledger:
         raise ConfigError(
@@ -38,6 +39,17 @@ def read_source(name: str, reports: str | None, state: str | None = None) -> lis
             f"`openbell verify {name}` shows what changed"
         )
     return [result]
+
+
+def _read_recorded(name: str, reports: str | None, state: str | None) -> Recorded:
+    """Return a run; where there is none of that name, name what is nearest of sessions too."""
+    try:
+        return read_recorded(name, reports)
+    except ConfigError as error:
+        sessions = {folder.name: folder for folder in find_sessions(state)}
+        if " is unknown" not in str(error) or not get_close_matches(name, sessions):
+            raise
+        raise ConfigError(f"session {name!r} is unknown{nearest(name, sessions)}") from error
 
 
 def session_folder(name: str, state: str | None = None) -> Path | None:

@@ -27,6 +27,7 @@ from openbell.reporting.result import Result
 
 #: Findings of one strategy that make the whole unsound.
 _SHARED = (LOOK_AHEAD, WITHOUT_COSTS.kind)
+_PAIR = 2  #: returns that a correlation takes
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,10 @@ class Together:
         return symbols, found
 
     def correlations(self) -> Floats:
-        """Return the strategies' correlations by their returns, (strategies, strategies); NaN if flat."""
+        """Return the strategies' correlations by their returns, (strategies, strategies); NaN if unknown."""
         returns = np.array([simple_returns(curve) for curve in self.curves])
+        if returns.shape[1] < _PAIR:  # a live session's first day has one value
+            return np.full((len(returns), len(returns)), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             found: Floats = np.atleast_2d(np.corrcoef(returns))
         return found
