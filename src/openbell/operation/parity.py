@@ -10,14 +10,16 @@ from typing import Any
 from openbell.backtesting.plan import Plan
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.messages import BarMessage
+from openbell.core.types import Reason
 from openbell.data.bars import Series, Source
 from openbell.data.calendar import sessions
+from openbell.execution.risk.whole import TOGETHER
 from openbell.papering import JOURNAL
 from openbell.run import load_plan, simulate
 from openbell.run.course import Ground, make_course, read_course
 from openbell.storage.journal import Entry, Journal
 from openbell.strategies.registry import Found, find
-from openbell.trading.ledger import fold
+from openbell.trading.ledger import Ledger, fold
 from openbell.trading.moments import messages_of, moments_of
 from openbell.trading.parity import Difference, Faults, Traded, changed_ends, compare, late_ends
 from openbell.trading.recall import moments_in, past_of, series_in
@@ -92,10 +94,24 @@ def find_parity(folder: str | Path, *, strategies: Mapping[str, Found] | None = 
         notes += [f"{name}: {note}"] * bool(note)
         faults = Faults(changed_ends(_own(moments, sources), stored), late_ends(moments, sources))
         session = Traded(list(ledger.orders.values()), ledger.fills)
-        differences += compare(name, session, again, faults=faults, simulated=simulated)
+        shared = _shared(name, ledger, entries) if len(recorded) > 1 else ()
+        differences += compare(name, session, again, faults=faults, simulated=simulated, shared=shared)
     orders = sum(len(ledger.orders) for ledger in recorded.values())
     fills = sum(len(ledger.fills) for ledger in recorded.values())
     return Parity(path.parent, simulated, len(moments), orders, fills, differences, notes)
+
+
+def _shared(name: str, ledger: Ledger, entries: Iterable[Entry]) -> set[int]:
+    """Return the orders that limits on the whole account refused or cut, or that a fall of it led to, by id.
+
+    A backtest has one strategy, and no account that is more than its own.
+    """
+    orders, refused = ledger.orders.values(), set()
+    for one in entries:
+        if one.kind == "refused" and one.strategy == name:
+            of_account = one.body["said"].endswith(TOGETHER) or one.body["limit"] == Reason.DRAWDOWN
+            refused |= {int(one.subject)} if of_account else set()
+    return refused | {one.id for one in orders if one.tag == Reason.DRAWDOWN or TOGETHER in one.tag}
 
 
 def _replay(

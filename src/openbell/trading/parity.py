@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -95,7 +95,13 @@ def changed_ends(seen: Iterable[BarMessage], stored: Mapping[tuple[str, int], Ba
 
 
 def compare(
-    strategy: str, session: Traded, backtest: Traded, *, faults: Faults, simulated: bool
+    strategy: str,
+    session: Traded,
+    backtest: Traded,
+    *,
+    faults: Faults,
+    simulated: bool,
+    shared: Collection[int] = (),
 ) -> list[Difference]:
     """Return the differences of one strategy, in the order of their decisions.
 
@@ -106,6 +112,7 @@ def compare(
         faults: What was wrong with the bars.
         simulated: Whether the session's broker was the simulated one. Then prices, fees and rejections have
             no reason to differ.
+        shared: The session's orders that come of limits on all strategies of the account, by id.
     """
     found: list[Difference] = []
     first = 0  # the first order that explains the ones after it
@@ -114,6 +121,8 @@ def compare(
         assert order is not None  # noqa: S101  # a pair has at least one side
         for one in _differences(mine, other, session.fills, backtest.fills):
             cause = _cause(one.word, order, faults, simulated=simulated, first=first)
+            if not cause and order is mine and order.id in shared:
+                cause = "the other strategies"
             if cause and not first:
                 first = order.id
             word = Word(cause) if cause in {Word.DATA, Word.TIMING} else one.word
@@ -132,7 +141,7 @@ def _cause(word: Word, order: Order, faults: Faults, *, simulated: bool, first: 
         return bars
     if not simulated and word in _MARKET:
         return "the market"
-    if first and word in {Word.QUANTITY, Word.MISSING, Word.EXTRA} and not simulated:
+    if first and (simulated or word in {Word.QUANTITY, Word.MISSING, Word.EXTRA}):
         return f"order {first}"
     return ""
 

@@ -23,11 +23,10 @@ from openbell.execution.risk.limits import Risk
 from openbell.execution.risk.pulse import Pulse
 from openbell.execution.risk.returns import Returns
 from openbell.execution.risk.trial import Scene, Trial, changed_by, expected_price
-from openbell.execution.risk.whole import Together, Whole
+from openbell.execution.risk.whole import TOGETHER, Together, Whole
 from openbell.execution.risk.worst import Worst
 
 _TRAILING = OrderType.TRAILING_STOP
-_TOGETHER = " (all strategies of the account)"
 
 
 def open_gate(risk: Risk, sessions: Sessions) -> RiskGate | None:
@@ -171,7 +170,7 @@ class RiskGate:
         refusal = refuse(self._checks.of(closing=closing, again=again, quiet=quiet), trial)
         if refusal is None and self.together is not None and not closing:
             rows = self._checks.of_account(models=self.together.whole.alike)
-            refusal = refuse(rows, self.together.trial(trial), _TOGETHER)
+            refusal = refuse(rows, self.together.trial(trial), f" {TOGETHER}")
         return refusal
 
     def _refuse(self, refusal: Refusal) -> None:

@@ -25,6 +25,8 @@ from openbell.execution.risk.pulse import Pulse
 from openbell.execution.risk.returns import Returns
 from openbell.execution.risk.trial import Beside, Scene, Trial
 
+#: What is said of a value that is not one strategy's alone.
+TOGETHER = "(all strategies of the account)"
 _NONE = Beside()
 
 
