@@ -228,6 +228,9 @@ def section(results: dict[str, Any]) -> str:
         [what, f"**{figure:g}** {unit}", f"< {_GOAL:g} {unit}", "yes" if figure < _GOAL else "**no**"]
         for what, figure, unit in told
     ]
+    alone = ", ".join(f"{one['processor_p99_ms']:g} ms" for one in results["latency"])
+    worst = ", ".join(f"{one['processor_worst_ms']:g} ms" for one in results["latency"])
+    busy = ", ".join(f"{one['busy']:.0%}" for one in results["latency"])
     p50 = ", ".join(f"{one['p50_ms']:g} ms" for one in results["latency"])
     answered = ", ".join(f"{one['answered_p99_ms']:g} ms" for one in results["latency"])
     rounds = "; ".join(
@@ -237,6 +240,8 @@ def section(results: dict[str, Any]) -> str:
     return (
         f"Measured {results['date']} on {about['processor']}, {about['cores']} cores; load average "
         f"{results['load']:.1f}.\n\n{page.table(['', 'reached', 'goal', 'met'], rows)}\n\n"
+        f"With a processor of its own, reckoned from the processor time of its work, p99: {alone}, the worst "
+        f"{worst}; it is busy for {busy} of the time.\n\n"
         f"Medians: {p50}. Until `Engine.step` has answered, p99: {answered}. The p99 of each round in ms, of "
         f"which the best counts: {rounds}. The session took {results['memory']['per_second']:,} messages a "
         "second."
