@@ -142,8 +142,8 @@ def parity(
 ) -> Answer:
     """Play a session's bars through the backtest again, and explain each order that differs.
 
-    A paper session has no difference. Of a live one, prices, fees, rejections and times may differ: those are
-    the market's. Exit code 1 when nothing explains a difference.
+    A paper session of one strategy has no difference. Of a live one, prices, fees, rejections and times may
+    differ: those are the market's. Exit code 1 when nothing explains a difference.
     """
     from openbell.cli.parity import show_parity
 
