@@ -266,8 +266,8 @@ def test_ctrl_c_of_the_command_is_one_line_and_the_same_command_goes_on(tmp_path
             raise KeyboardInterrupt
 
     monkeypatch.setattr("openbell.cli.sweeps.Watch.tell", stop)
-    words = ("robustness", folder.name, "--histories", "4", "--permutations", "4", "--prices", "gbm")
-    words += ("--engine", "event", "--workers", "1")
+    asked = ("--histories", "4", "--permutations", "4", "--prices", "gbm", "--engine", "event")
+    words = ("robustness", folder.name, *asked, "--workers", "1")
     done = run(*words)
     assert (done.code, done.err.count("\n")) == (130, 1)
     assert f"stopped by Ctrl-C after {told[-1]} of 37 runs; the same command goes on from there" in done.line
