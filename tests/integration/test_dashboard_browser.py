@@ -39,6 +39,33 @@ WATCH = """() => {
   new MutationObserver(look).observe(table, {subtree: true, childList: true, characterData: true});
 }"""
 
+#: The least contrast of a text with what it stands on, and that text.
+CONTRAST = """() => {
+  const pen = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = (colour) => {
+    pen.clearRect(0, 0, 1, 1); pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (node) => {
+    for (let one = node; one; one = one.parentElement) {
+      const colour = rgba(getComputedStyle(one).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  while (walk.nextNode()) {
+    const node = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
+    if (!text || !node.getClientRects().length || node.closest('style, script, svg, [aria-hidden=true]')) continue;
+    const [a, b] = [light(rgba(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
+    found.push([(a + 0.05) / (b + 0.05), text]);
+  }
+  return found.reduce((least, one) => one[0] < least[0] ? one : least);
+}"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -193,6 +220,21 @@ def test_who_may_only_read_is_offered_nothing_to_press(pages: Any, begin: Any) -
     page.goto(page.url.replace("session/four", "alerts"))
     page.get_by_text("No alert was sent.").wait_for()
     assert page.locator("[data-table=audit]").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_that_is_written_can_be_read(pages: Any, begin: Any, served: Served, scheme: str) -> None:
+    begin(f"read-{scheme}").kill()
+    page = pages("/")
+    page.emulate_media(color_scheme=scheme)
+    for path, there in (
+        ("/", "a.nicegui-link"), (f"/session/read-{scheme}", "text=process has ended"),
+        ("/research", "text=No sweeps"), ("/alerts", "text=No alert was sent."),
+    ):  # fmt: skip
+        page.goto(f"{served.address}{path}")
+        page.locator(there).first.wait_for()
+        ratio, text = page.evaluate(CONTRAST)
+        assert ratio >= 4.5, (path, text)
 
 
 def test_what_is_not_there_is_said(pages: Any) -> None:

@@ -21,7 +21,7 @@ from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import NANOS_PER_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -31,6 +31,7 @@ NANOS_PER_YEAR = 365.25 * NANOS_PER_DAY
 ROUNDING = 8 * float(np.finfo(np.float64).eps)
 
 _P = ParamSpec("_P")
+_PAIR = 2  #: returns that a correlation takes
 
 
 def undefined_is_nan(metric: Callable[_P, float]) -> Callable[_P, float]:
@@ -104,6 +105,16 @@ def simple_returns(equity: FloatArray) -> FloatArray:
     known = (before > 0) & np.isfinite(before) & np.isfinite(change)
     result: FloatArray = np.where(known, change, math.nan)
     return result
+
+
+def correlations(curves: Sequence[FloatArray]) -> FloatArray:
+    """Return equity curves' correlations by their returns, (curves, curves); NaN if flat, or too short."""
+    returns = np.array([simple_returns(curve) for curve in curves])
+    if returns.shape[1] < _PAIR:  # a live session's first day has one value
+        return np.full((len(returns), len(returns)), math.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: FloatArray = np.atleast_2d(np.corrcoef(returns))
+    return found
 
 
 @undefined_is_nan

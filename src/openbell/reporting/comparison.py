@@ -14,7 +14,7 @@ from openbell.core.errors import ConfigError
 from openbell.data.bars import Floats, Times
 from openbell.portfolio.benchmark_metrics import lead
 from openbell.portfolio.evidence import CONFIDENCE
-from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.metrics import correlations, simple_returns
 from openbell.portfolio.overfitting import sharpe_of_columns
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import identity
@@ -23,6 +23,7 @@ from openbell.reporting.result import Result
 
 #: Most runs that a page can tell apart.
 MOST = 6
+_FEWEST = 3  #: sessions from which two returns follow, which is what a Sharpe ratio takes
 
 
 class Preference(NamedTuple):
@@ -69,10 +70,7 @@ class Comparison:
 
     def correlations(self) -> Floats:
         """Return the runs' correlations by their returns on common sessions, (runs, runs); NaN if flat."""
-        returns = np.array([simple_returns(curve) for curve in self.curves])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = np.atleast_2d(np.corrcoef(returns))
-        return found
+        return correlations(self.curves)
 
     @cached_property
     def verdict(self) -> Preference:
@@ -82,6 +80,10 @@ class Comparison:
         them, a p-value is multiplied by the number of ordered pairs (Bonferroni).
         """
         returns = [simple_returns(curve) for curve in self.curves]
+        if len(self.times) < _FEWEST:
+            return Preference(
+                "nothing", f"Nothing to tell apart: {len(self.times)} sessions are too few.", ""
+            )
         ratios = sharpe_of_columns(np.array(returns).T)
         best, pairs = int(np.argmax(ratios)), len(returns) * (len(returns) - 1)
         chances = {

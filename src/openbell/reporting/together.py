@@ -15,7 +15,7 @@ from openbell.data.bars import Floats, Times
 from openbell.portfolio.attribution import Part, divide, in_cents
 from openbell.portfolio.currencies import rate_of
 from openbell.portfolio.evidence import weigh
-from openbell.portfolio.metrics import simple_returns
+from openbell.portfolio.metrics import correlations, simple_returns
 from openbell.portfolio.state import cash_of
 from openbell.portfolio.summary import summarise
 from openbell.portfolio.tried import Tried
@@ -27,7 +27,6 @@ from openbell.reporting.result import Result
 
 #: Findings of one strategy that make the whole unsound.
 _SHARED = (LOOK_AHEAD, WITHOUT_COSTS.kind)
-_PAIR = 2  #: returns that a correlation takes
 
 
 @dataclass(frozen=True)
@@ -130,12 +129,7 @@ class Together:
 
     def correlations(self) -> Floats:
         """Return the strategies' correlations by their returns, (strategies, strategies); NaN if unknown."""
-        returns = np.array([simple_returns(curve) for curve in self.curves])
-        if returns.shape[1] < _PAIR:  # a live session's first day has one value
-            return np.full((len(returns), len(returns)), np.nan)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            found: Floats = np.atleast_2d(np.corrcoef(returns))
-        return found
+        return correlations(self.curves)
 
     def as_json(self) -> dict[str, Any]:
         """Return the portfolio as JSON values."""

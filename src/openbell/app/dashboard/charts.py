@@ -10,7 +10,7 @@ from openbell.app.follower import Follower
 
 _LINE = {"type": "line", "showSymbol": False, "animation": False}
 _MARKS = 100  #: trades that are marked
-_AXIS = {"axisLabel": {"color": "#888"}}
+_AXIS = {"axisLabel": {"color": "#767676"}}
 
 
 def base() -> dict[str, Any]:
@@ -19,7 +19,7 @@ def base() -> dict[str, Any]:
         "animation": False,
         "grid": {"left": 64, "right": 16, "top": 32, "bottom": 28},
         "tooltip": {"trigger": "axis"},
-        "legend": {"top": 0, "textStyle": {"color": "#888"}},
+        "legend": {"top": 0, "textStyle": {"color": "#767676"}},
         "xAxis": {"type": "time", **_AXIS},
         "yAxis": {"type": "value", "scale": True, **_AXIS},
         "series": [],
@@ -92,7 +92,7 @@ def sector_options(risk: models.Risk) -> dict[str, Any]:
     return base() | {
         "grid": {"left": 110, "right": 24, "top": 8, "bottom": 28},
         "legend": {"show": False},
-        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value}%", "color": "#888"}},
+        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value}%", "color": "#767676"}},
         "yAxis": {"type": "category", "data": names, **_AXIS},
         "series": [
             {
@@ -104,7 +104,7 @@ def sector_options(risk: models.Risk) -> dict[str, Any]:
                     }
                     for name in names
                 ],
-                "label": {"show": True, "position": "right", "formatter": "{c}%", "color": "#888"},
+                "label": {"show": True, "position": "right", "formatter": "{c}%", "color": "#767676"},
             }
         ],
     }  # fmt: skip
@@ -119,7 +119,7 @@ def correlation_options(risk: models.Risk) -> dict[str, Any]:
         "grid": {"left": 64, "right": 16, "top": 8, "bottom": 64},
         "tooltip": {},
         "xAxis": {"type": "category", "data": names, "axisLabel": {"rotate": 0 if few else 90,
-        "color": "#888"}},
+        "color": "#767676"}},
         "yAxis": {"type": "category", "data": names, "inverse": True, **_AXIS},
         "visualMap": {
             "min": -1, "max": 1, "show": False, "inRange": {"color": [BAD, "#f5f5f5", GOOD]},

@@ -14,13 +14,16 @@ from openbell.app.routes.actions import Actions
 
 _BEAT = 1.0  #: seconds between two signs of life to the browser
 #: Blue and orange are told apart by everybody; what is good or bad has a sign or a word beside its colour.
-GOOD, BAD = "#0b5cad", "#c75b00"
+GOOD, BAD, QUIET = "#0b5cad", "#b85400", "#5f6368"
 _HEAD = """
 <style>
 .ob-lost { display: none; }
 .ob-stale .ob-lost { display: block; }
 .ob-stale .ob-live, .ob-old .ob-figures { opacity: .35; }
 .ob-num { font-variant-numeric: tabular-nums; }
+.ob-dim { color: #5f6368; } .body--dark .ob-dim { color: #a9adb2; }
+.ob-bad { color: #b85400; } .body--dark .ob-bad { color: #f0924a; }
+a.nicegui-link { color: #0b5cad; } .body--dark a.nicegui-link { color: #7db4f5; }
 .q-tab-panel { padding: 8px 0 !important; }
 :focus-visible { outline: 2px solid #0b5cad !important; outline-offset: 2px; }
 @media (max-width: 600px) { .nicegui-content { padding: .5rem; } .q-tab { padding: 0 10px; } }
@@ -53,7 +56,7 @@ class Page:
 
 def frame(title: str, *, back: bool) -> None:
     """Place the head, and begin to tell the browser that the server is there."""
-    ui.colors(primary=GOOD, negative=BAD, positive=GOOD)
+    ui.colors(primary=GOOD, negative=BAD, positive=GOOD, warning=BAD, secondary=QUIET)
     ui.add_head_html(f"{_HEAD}<style>{STYLE}</style><script>{SCRIPT}</script>")
     dark = ui.dark_mode(None)
     with ui.header().classes("items-center q-py-sm no-wrap"):

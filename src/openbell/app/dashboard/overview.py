@@ -7,7 +7,7 @@ from typing import Any
 from nicegui import ui
 
 from openbell.app.dashboard import words
-from openbell.app.dashboard.frame import BAD, Page, column
+from openbell.app.dashboard.frame import Page, column
 from openbell.app.dashboard.research import RunTable
 from openbell.app.dashboard.session import BADGES
 from openbell.app.dashboard.tables import Text
@@ -53,7 +53,7 @@ class Overview:
         self._cards.clear()
         with self._cards:
             for name, reason in unreadable.items():
-                ui.label(f"{name}: {reason}").style(f"color: {BAD}").props("data-unreadable role=alert")
+                ui.label(f"{name}: {reason}").classes("ob-bad").props("data-unreadable role=alert")
             if not sessions and not unreadable:
                 ui.label("No session is here. `openbell paper sma_cross --symbols AAPL` begins one.")
             self._shown = {one.name: _Card(one.name) for one in sessions}
@@ -69,7 +69,7 @@ class _Card:
             ui.link(name, f"/session/{name}").classes("text-subtitle1")
             self._state = ui.badge("")
             ui.space()
-            self._time = Text(ui.label().classes("text-grey ob-num"))
+            self._time = Text(ui.label().classes("ob-dim ob-num"))
             self._strategies = ui.row().classes("gap-x-4 gap-y-1")
         self._standing: dict[str, Text] = {}
 

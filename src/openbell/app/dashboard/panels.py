@@ -91,9 +91,9 @@ class Risks:
             }
         ui.label("Exposure by sector, as a share of equity").classes("text-subtitle1")
         self._sectors = _Chart("Exposure by sector", "h-56")
-        self._nothing = ui.label("Nothing is held.").classes("text-grey")
+        self._nothing = ui.label("Nothing is held.").classes("ob-dim")
         ui.label("Correlation of returns of bars").classes("text-subtitle1")
-        self._few = ui.label().classes("text-grey")
+        self._few = ui.label().classes("ob-dim")
         self._correlation = _Chart("Correlation of returns", "h-96")
         self._refusals = Table(
             "refusals", {"reason": "Reason", "count": "Orders"}, "No order was refused.", title="Refusals"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from openbell.app.asked import JobRequest
 from openbell.app.dashboard import charts, words
 from openbell.app.dashboard.asking import attempt
-from openbell.app.dashboard.frame import BAD, Page, column
+from openbell.app.dashboard.frame import Page, column
 from openbell.app.dashboard.tables import Row, Table
 from openbell.app.routes.overview import run_of, sweep_of
 from openbell.core.errors import OpenbellError
@@ -54,7 +54,7 @@ class RunTable:
         )  # fmt: skip
         self._compare = ui.button("Compare", icon="compare", on_click=self._go).props("outline")
         self._compare.set_visibility(False)
-        self._wrong = ui.label().style(f"color: {BAD}").props("data-unreadable")
+        self._wrong = ui.label().classes("ob-bad").props("data-unreadable")
 
     def update(self) -> None:
         """Show what is recorded now."""
@@ -186,7 +186,7 @@ class Compare:
                 try:
                     found.append((page.desk.archive.run(name), page.desk.archive.equity(name)))
                 except OpenbellError as error:
-                    ui.label(str(error)).style(f"color: {BAD}").props("role=alert")
+                    ui.label(str(error)).classes("ob-bad").props("role=alert")
             if not found:
                 ui.label("Choose runs on the page Research.")
                 return

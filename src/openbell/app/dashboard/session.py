@@ -22,8 +22,8 @@ from openbell.app.views import session_of
 
 _SLOW = 1.0  #: seconds between two drawings of what is not read at a glance
 BADGES = {
-    "running": "positive", "silent": "negative", "interrupted": "warning", "stopped": "grey",
-    "end_of_data": "grey",
+    "running": "positive", "silent": "negative", "interrupted": "warning", "stopped": "secondary",
+    "end_of_data": "secondary",
 }  # fmt: skip
 _FIGURES = {
     "Equity": "Cash and positions at the last prices",
@@ -74,8 +74,8 @@ class Session:
         page, name = self._page, self._name
         with ui.row().classes("w-full items-center gap-3"):
             self._badge = ui.badge("").props("data-state role=status")
-            self._time = Text(ui.label().classes("text-grey ob-num"))
-            self._age = Text(ui.label().classes("text-grey ob-num").props("data-age"))
+            self._time = Text(ui.label().classes("ob-dim ob-num"))
+            self._age = Text(ui.label().classes("ob-dim ob-num").props("data-age"))
             ui.space()
             self._stop = ui.button(
                 "Stop", icon="stop", color="negative", on_click=lambda: ask_to_stop(page, name)

@@ -94,7 +94,7 @@ class Table:
             self._html.on("click", self._press, js_handler=_PRESSED)
         if choose is not None:
             self._html.on("change", self._tick, js_handler=_TICKED)
-        self._empty = ui.label(nothing).classes("text-grey")
+        self._empty = ui.label(nothing).classes("ob-dim")
         self._wire = wire()
         self._rows: list[Row] | None = None
         self._shape: Sequence[tuple[str, Any]] = ()
@@ -214,7 +214,7 @@ class Figure(Text):
 
     def __init__(self, title: str, hint: str = "") -> None:
         with ui.column().classes("gap-0"):
-            ui.label(title).classes("text-grey text-caption")
+            ui.label(title).classes("ob-dim text-caption")
             super().__init__(ui.label("").classes("text-h6 ob-num").props(f"data-figure='{title}'"))
             if hint:
                 self._label.tooltip(hint)
