@@ -48,6 +48,8 @@ _TYPES = {
     **PLACES,
 }
 _FLAGS = Flags()
+#: Functions whose code is taken into each place that calls them.
+_INLINED: set[Callable[..., Any]] = set()
 
 
 def compiled(function: F) -> F:
@@ -68,6 +70,16 @@ def compiled(function: F) -> F:
         return answer
 
     return function
+
+
+def inlined(function: F) -> F:
+    """Let compiled code call a function, and take its code into each place that does.
+
+    LLVM guesses by size which calls are worth it. Of what runs at each change of conviction all are: a call
+    hands its answer on through the memory, and what both sides know is worked out twice.
+    """
+    _INLINED.add(function)
+    return compiled(function)
 
 
 class _Reader(Interpreter):
@@ -140,7 +152,7 @@ def _lowered(context: Any, taken: _Taken, function: Callable[..., Any], signatur
     )
     code = PreLowerStripPhis()._strip_phi_nodes(code)  # noqa: SLF001  # the step itself also looks for dead names
     described = PythonFunctionDescriptor.from_specialized_function(
-        code, kinds, answer, calls, context.mangler, inline=False, noalias=False, abi_tags=()
+        code, kinds, answer, calls, context.mangler, inline=function in _INLINED, noalias=False, abi_tags=()
     )
     own = context.subtarget(error_model=create_error_model("numpy", context))
     with ConfigStack().enter(_FLAGS):
@@ -185,4 +197,4 @@ def _source_hash() -> str:
 SOURCE = _source_hash()
 
 for _, _rule in inspect.getmembers(rules, inspect.isfunction):
-    compiled(_rule)
+    inlined(_rule)

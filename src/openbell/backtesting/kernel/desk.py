@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from openbell.backtesting.kernel.book import accept, end
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import compiled, inlined
 from openbell.backtesting.kernel.funds import equity_of, price_of
 from openbell.backtesting.kernel.log import tell_made
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at
@@ -37,7 +37,7 @@ def count_note(run: Run, reason: int) -> None:
     put(run.notes_at, reason, item(run.notes_at, reason) + 1)
 
 
-@compiled
+@inlined
 def size(run: Run, symbol: int, conviction: float) -> float:
     """Return the signed target of a conviction."""
     s = symbol_at(run, symbol)

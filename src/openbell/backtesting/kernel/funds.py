@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import compiled, inlined
 from openbell.backtesting.kernel.log import tell_charge
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at, value
 from openbell.backtesting.kernel.records import (
@@ -175,7 +175,7 @@ def affordable(run: Run, slot: int, quantity: float, price: float, touched: floa
 # --- bookings ------------------------------------------------------------------------------------------
 
 
-@compiled
+@inlined
 def book_fill(run: Run, symbol: int, signed: float, price: float, fee: float) -> None:
     """Book one execution: cash, the position, and the round trip that it belongs to."""
     s = symbol_at(run, symbol)
@@ -198,7 +198,7 @@ def book_fill(run: Run, symbol: int, signed: float, price: float, fee: float) ->
         tally(run, symbol, after, price, fee * (1.0 - share), after)
 
 
-@compiled
+@inlined
 def tally(run: Run, symbol: int, signed: float, price: float, fee: float, after: float) -> None:
     """Add a fill that does not pass through zero to its round trip."""
     s = symbol_at(run, symbol)
@@ -207,7 +207,7 @@ def tally(run: Run, symbol: int, signed: float, price: float, fee: float, after:
         finish_trade(run, symbol)
 
 
-@compiled
+@inlined
 def finish_trade(run: Run, symbol: int) -> None:
     """Count a round trip that is done."""
     s = symbol_at(run, symbol)

@@ -8,17 +8,19 @@ from numba import types
 
 from openbell.backtesting.kernel.book import finish
 from openbell.backtesting.kernel.bracket import NOWHERE, foresee_end, leave
-from openbell.backtesting.kernel.compiler import SOURCE, compiled, kept, ready
+from openbell.backtesting.kernel.compiler import SOURCE, compiled, inlined, kept, ready
 from openbell.backtesting.kernel.desk import call_margin, has_exits, holds, signal, works
 from openbell.backtesting.kernel.holding import act, charge
 from openbell.backtesting.kernel.matching import match
 from openbell.backtesting.kernel.measures import measure
-from openbell.backtesting.kernel.memory import item, put, put_value, run_at, symbol_at, value
+from openbell.backtesting.kernel.memory import fetch, item, put, put_value, run_at, symbol_at, value
 from openbell.backtesting.kernel.quiet import next_touch
 from openbell.backtesting.kernel.records import REASON_COUNT, Run
 from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, allowed, book, foresee, is_swift
 
 _NAN = float("nan")
+#: Changes of conviction between that whose prices are asked for and that which is acted on.
+AHEAD = 4
 
 
 @compiled
@@ -41,7 +43,7 @@ def begin(run: Run) -> None:
         s.orders = s.sent = s.booked = 0
 
 
-@compiled
+@inlined
 def advance(run: Run, moment: int) -> None:
     """Make the bars up to a moment known."""
     for symbol in range(run.symbols):
@@ -191,7 +193,7 @@ def leap(run: Run, moment: int, action: int) -> int:
     return next_touch(run, moment, following) if run.resting else following
 
 
-@compiled
+@inlined
 def hurry(run: Run, moment: int, action: int) -> int:
     """Act on a conviction by the short way, up to what it leads to; return the moment to go on at.
 
@@ -200,6 +202,9 @@ def hurry(run: Run, moment: int, action: int) -> int:
     changes = is_change(run, moment)
     if not changes and not run.restless:
         return NOWHERE
+    soon = item(run.when_at, min(run.change + AHEAD, run.changes - 1))
+    fetch(run.close_at, soon)
+    fetch(run.open_at, soon + 1)
     advance(run, moment)
     s, change = symbol_at(run, 0), run.change + (1 if changes else 0)
     asked = value(run.what_at, change - 1)

@@ -76,6 +76,10 @@ def put(address: int, index: int, new: int) -> None:
     ctypes.c_int64.from_address(address + _WORD * index).value = new
 
 
+def fetch(address: int, index: int) -> None:
+    """Ask for a number of an array that is wanted soon: where it is far off, it comes while others are used."""
+
+
 # --- compiled ------------------------------------------------------------------------------------------
 
 
@@ -174,10 +178,18 @@ def _numbers(read: Callable[..., Any], write: Callable[..., Any], kind: Any) -> 
     )
 
 
+def _fetched(builder: Any, arguments: Sequence[Any]) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [_DOUBLE.as_pointer(), *[ir.IntType(32)] * 3])
+    function = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
+    to_read, to_keep, data = (ir.Constant(ir.IntType(32), number) for number in (0, 3, 1))
+    builder.call(function, [_where(builder, arguments, types.float64), to_read, to_keep, data])
+
+
 _code(run_at, PLACES["Run"](types.int64), lambda _builder, arguments: arguments[0])
 _element(order_at, "Order", "orders_at")
 _element(symbol_at, "Symbol", "symbols_at")
 _element(event_at, "Event", "log_at")
+_code(fetch, types.none(types.int64, types.int64), _fetched)
 _numbers(value, put_value, types.float64)
 _numbers(item, put, types.int64)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import compiled, inlined
 from openbell.backtesting.kernel.desk import count_note, has_exits, size
 from openbell.backtesting.kernel.funds import book_fill, whole_fee
 from openbell.backtesting.kernel.memory import item, symbol_at, value
@@ -33,7 +33,7 @@ def allowed(run: Run, conviction: float) -> float:
     return 0.0 if conviction < 0.0 and not run.short else conviction
 
 
-@compiled
+@inlined
 def foresee(run: Run, moment: int, asked: float, action: int) -> int:
     """Work out what a conviction leads to by the next open, and note the fill for `book`.
 
@@ -58,13 +58,13 @@ def foresee(run: Run, moment: int, asked: float, action: int) -> int:
     return way
 
 
-@compiled
+@inlined
 def foresee_order(run: Run, moment: int, held: float, wanted: float) -> int:
     """Work out what bringing a long position to another size leads to."""
     s = symbol_at(run, 0)
     reduces = wanted < held
     part = wanted - held
-    if not reduces and rules.whole_lots(held, s.lot) < held - rules.DUST:
+    if not reduces and held > 0.0 and rules.whole_lots(held, s.lot) < held - rules.DUST:
         return LONG_WAY  # a split left an odd lot
     if abs(part) < rules.DUST:
         return NOTHING
@@ -84,7 +84,7 @@ def foresee_order(run: Run, moment: int, held: float, wanted: float) -> int:
     return LONG_WAY if math.isnan(price) else FILLS
 
 
-@compiled
+@inlined
 def foresee_fill(
     run: Run, bar: int, signed: float, touched: float, rests: bool, maker: bool, taken: float, cash: float
 ) -> tuple[float, float, float]:  # fmt: skip
@@ -118,7 +118,7 @@ def foresee_fill(
     return price, fee, abs(price - touched) * quantity
 
 
-@compiled
+@inlined
 def book(run: Run, signed: float, price: float, fee: float, slip: float) -> None:
     """Book a fill that was foreseen."""
     run.slippage += slip
