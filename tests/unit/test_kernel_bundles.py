@@ -71,10 +71,18 @@ def test_exits_are_each_combinations_own():
     assert len(set(values[:, MEASURES.index("equity")].tolist())) == len(grid)
 
 
+def test_a_bundle_that_ends_early_has_many_combinations_for_its_indicators():
+    of = make(cross, keep=10 * 5_000 * 8)
+    grid = [{"fast": fast, "slow": slow} for slow in range(20, 40) for fast in range(2, 14)]
+    wanted = [of._wanted(combination) for combination in grid]
+    first = next(iter(of.gather(wanted, tiled(of, wanted))))
+    assert (len(first.columns), len(first.rows)) == (11, 25)  # four of the slow ones with each fast one
+
+
 def test_more_changes_than_there_is_room_for_run_apart(monkeypatch):
     expected, _ = make(cross).examine(GRID[:20])
     monkeypatch.setattr(decider, "_ROOM", 1)
-    assert decider.new_lists(5_000, 2, 4).whens.shape == (2, 157 + decider.WORD)
+    assert decider.new_lists(5_000, 2).whens.shape == (2, 157 + decider.WORD)
     values, failed = make(cross).examine(GRID[:20])
     assert failed == {}
     assert values[:, MEASURES.index("trades")].max() > 157

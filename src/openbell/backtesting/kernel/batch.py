@@ -321,7 +321,7 @@ class _Runner:
         self._memory.point("who", batch.first_symbol)
         self._scratches = batch.scratches()
         rows = rows if len(self._scratches) == 1 else 0
-        self._lists = new_lists(len(batch.first_symbol), rows, rows * len(batch.order))
+        self._lists = new_lists(len(batch.first_symbol), rows)
 
     def run(self, wanted: Sequence[Mapping[str, Any]], shares: Iterator[Sequence[int]]) -> dict[int, str]:
         """Run one share of the rows after the other; return those that failed, and why."""

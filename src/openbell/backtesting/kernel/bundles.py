@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: The most combinations that run in one call.
 BUNDLE = 100
-_LEAST = 8
+_LEAST = 25
 #: Values of an indicator that meet in a bundle all those of the other ones that there are, or a part of them.
 _FEW = 4
 _DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_}
@@ -59,8 +59,9 @@ def gather(
 def tiled(batch: Batch, wanted: Sequence[Mapping[str, Any]]) -> list[int]:
     """Return the rows in an order in which those that share indicators are near to each other.
 
-    Of the indicator with the fewest values as many stay as a bundle can take, while those of the others pass
-    by: so each is computed once, where the memory to keep them allows it.
+    Of the indicator with the fewest values as many stay as a bundle can take, while a few of the others pass
+    by: so each is computed once, where the memory to keep them allows it. A bundle that has to end early has
+    few of the others too, and so as many combinations for its indicators as can be.
     """
     names = [name for name in batch.order if batch.kind(name) is None]
     ranks: dict[str, dict[int, int]] = {name: {} for name in names}
@@ -70,7 +71,10 @@ def tiled(batch: Batch, wanted: Sequence[Mapping[str, Any]]) -> list[int]:
     ]
     names.sort(key=lambda name: len(ranks[name]))
     tiles = [BUNDLE // _FEW] + [_FEW] * (len(names) - 1)
-    keys = [[place[name] // tile for name, tile in zip(names, tiles, strict=False)] for place in places]
+    keys = [
+        [*(place[name] // tile for name, tile in zip(names, tiles, strict=False)), *map(place.get, names[:1])]
+        for place in places
+    ]
     return sorted(range(len(wanted)), key=keys.__getitem__)
 
 

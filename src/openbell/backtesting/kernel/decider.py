@@ -73,7 +73,7 @@ class Decider:
     def run(self, bundle: Bundle, kernel: tuple[int, int], lists: Lists, scratch: Scratch) -> None:
         """Run a bundle's combinations: their changes, a block of bars at a time, then the kernel over them.
 
-        What an indicator has in a block is read from the memory once for all that ask for it.
+        So what an indicator has in a block is read from the memory once for all that ask for it.
 
         Args:
             bundle: What they are; it is told what failed, and which one is at it.
@@ -112,17 +112,12 @@ class Lists(NamedTuple):
 
     whens: NDArray[np.int64]  #: (combinations, room)
     whats: Floats  #: (combinations, room)
-    tile: Floats  #: (columns, BLOCK + LINE) a block of each indicator's values
 
 
-def new_lists(bars: int, rows: int, columns: int) -> Lists:
+def new_lists(bars: int, rows: int) -> Lists:
     """Return lists for so many combinations. One with more changes than there is room for is run apart."""
     room = min(bars, _ROOM + bars // 32) + WORD
-    return Lists(
-        np.zeros((rows, room), np.int64),
-        np.zeros((rows, room)),
-        _aligned(columns * (BLOCK + LINE)).reshape(columns, BLOCK + LINE),
-    )
+    return Lists(np.zeros((rows, room), np.int64), np.zeros((rows, room)))
 
 
 def _aligned(count: int) -> Floats:
@@ -241,7 +236,6 @@ def _written_out(inputs: Sequence[Any]) -> str:
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
     numbers = [f"{name}[k]" for name in constants]
     own = [f"carray(floats_at(addresses[columns[k, {at}]]), bars)" for at in range(len(columns))]
-    tiles = [f"tile[columns[k, {at}], start - begin:]" for at in range(len(columns))]
     return _LOOPS.format(
         given=_listed(columns, constants),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
@@ -250,7 +244,7 @@ def _written_out(inputs: Sequence[Any]) -> str:
         bars=f"min(when.size - WORD, {columns[0]}.size)" if columns else "when.size - WORD",
         constants=_listed(constants),
         own=_listed(own, numbers),
-        tiles=_listed(tiles, numbers),
+        parts_of=_listed([f"{column}[start:]" for column in own], numbers),
     )
 
 
@@ -301,7 +295,7 @@ def over_bars({given}from_bar, when, what, block, moved):
 
 def over_many(
     addresses, columns, {constants}exits, flags, places, failed, at, from_bar,
-    kernel, address, whens, whats, tile, when, what, block, moved
+    kernel, address, whens, whats, when, what, block, moved
 ):
     run = run_at(address)
     bars, rows = when.size - WORD, places.size
@@ -309,18 +303,14 @@ def over_many(
     for k in range(rows):
         firsts[k] = first_of({own}from_bar, bars)
     for begin in range(0, bars if rows > 1 else 0, BLOCK):
-        width = min(BLOCK, bars - begin)
-        for number in range(addresses.size):
-            here, there = tile[number], carray(floats_at(addresses[number]), bars)[begin:begin + width]
-            for i in range(width):
-                here[i] = there[i]
+        end = min(begin + BLOCK, bars)
         for k in range(rows):
             start = max(begin, firsts[k])
-            size = begin + width - start
+            size = end - start
             if size > 0 and counts[k] >= 0 and failed[k] == 0:
                 at[0] = k
                 block[LINE - 1] = lasts[k]
-                counts[k] = over_block({tiles}start, size, counts[k], whens[k], whats[k], block, moved)
+                counts[k] = over_block({parts_of}start, size, counts[k], whens[k], whats[k], block, moved)
                 lasts[k] = block[LINE - 1 + size]
     for k in range(rows):
         if failed[k] != 0:

@@ -77,7 +77,7 @@ def put(address: int, index: int, new: int) -> None:
 
 
 def fetch(address: int, index: int) -> None:
-    """Ask for a number of an array that is wanted soon: where it is far off, it comes while others are used."""
+    """Ask for a number of an array that is wanted soon: it comes from far off while others are used."""
 
 
 # --- compiled ------------------------------------------------------------------------------------------
