@@ -5,6 +5,8 @@ import inspect
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openbell.core import rules
 
@@ -65,10 +67,18 @@ def test_no_price_stays_none():
         (0.3 - 0.1, 0.1, 0.2),  # 0.19999999999999998
         (0.9, 0.4, 0.8),
         (0.0, 1.0, 0.0),
+        (129.169414, 1e-6, 129.169414),  # 129169413.99999999 millionths
+        (3.1234567890123456, 1e-18, 3.1234567890123456),  # finer than a float
     ],
 )
 def test_a_quantity_is_floored_to_whole_lots(quantity, lot, expected):
     assert rules.whole_lots(quantity, lot) == expected
+
+
+@given(st.integers(0, 10**14), st.sampled_from([1.0, 0.1, 0.01, 1e-4, 1e-6, 1e-8, 1e-9, 100.0, 0.25]))
+def test_a_number_of_whole_lots_holds_as_many(count, lot):
+    quantity = count / rules.per_unit(lot) if rules.per_unit(lot) else count * lot
+    assert rules.whole_lots(quantity, lot) == quantity
 
 
 # --- prices --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 
 DUST = 1e-9  #: a quantity below this is float noise, and counts as nothing
+GRAIN = 4e-16  #: of a number of lots, what a float and one product of it may lack
 
 
 # --- grids ---------------------------------------------------------------------------------------------
@@ -37,11 +38,17 @@ def on_tick(price: float, tick: float) -> float:
 
 
 def whole_lots(quantity: float, lot: float) -> float:
-    """Return the most whole lots that `quantity` (zero or more) holds."""
+    """Return the most whole lots that `quantity` (zero or more) holds.
+
+    129.169414 shares are 129,169,413.99999999 millionths to a float, and yet whole. Beyond 1e15 lots a
+    float does not tell one from the next: the quantity is taken as it is.
+    """
     count = per_unit(lot)
-    if count > 0.0:
-        return ((quantity * count + DUST) // 1.0) / count
-    return ((quantity / lot + DUST) // 1.0) * lot
+    lots = quantity * count if count > 0.0 else quantity / lot
+    if lots > 1e15:
+        return quantity
+    whole = (lots + (DUST + GRAIN * lots)) // 1.0
+    return whole / count if count > 0.0 else whole * lot
 
 
 def away(price: float, direction: float, share: float) -> float:
