@@ -59,7 +59,8 @@ CONTRAST = """() => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
   while (walk.nextNode()) {
     const node = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
-    if (!text || !node.getClientRects().length || node.closest('style, script, svg, [aria-hidden=true]')) continue;
+    if (!text || !node.getClientRects().length) continue;
+    if (node.closest('style, script, svg, [aria-hidden=true]')) continue;
     const [a, b] = [light(rgba(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
     found.push([(a + 0.05) / (b + 0.05), text]);
   }
