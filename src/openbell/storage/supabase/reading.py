@@ -103,12 +103,12 @@ class Copied:
             RemoteError: The database does not answer, or refuses.
         """
         while rows := self._database.ask(self._claims, _EVENTS, self._journal, after, _PAGE):
-            for *about, text in rows:
+            for row in rows:
                 try:
-                    yield Entry(*about, json.loads(text))
+                    yield Entry._make((*row[:-1], json.loads(row[-1])))
                 except ValueError as error:
                     raise BadData(
-                        f"event {about[0]} of the copy {self._journal} is damaged ({error}); copy it again"
+                        f"event {row[0]} of the copy {self._journal} is damaged ({error}); copy it again"
                     ) from error
             after = rows[-1][0]
 
