@@ -3,12 +3,15 @@
 import builtins
 import re
 
+import numpy as np
 import pytest
 
 import openbell as ob
 from openbell.core.errors import ConfigError
+from openbell.core.types import NANOS_PER_DAY
+from openbell.reporting.pdf import charts
 from openbell.reporting.pdf.tearsheet import lay_out, tearsheet
-from openbell.reporting.pdf.typeset import typeset
+from openbell.reporting.pdf.typeset import style, typeset
 from tests.unit.acting import run
 from tests.unit.bars_by_hand import daily
 
@@ -79,3 +82,30 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(result, package
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigError, match=re.escape('pip install "openbell[pdf]"')):
         tearsheet(result)
+
+
+def test_the_names_of_curves_cover_none_of_them(monkeypatch):
+    drawn = []
+    real = charts.draw
+
+    def draw(height, paint):
+        def keep(figure):
+            paint(figure)
+            figure.draw_without_rendering()
+            drawn.extend(
+                (axis.get_legend().get_window_extent().y0, axis.bbox.y1)
+                for axis in figure.axes
+                if axis.get_legend() is not None
+            )
+
+        return real(height, keep)
+
+    monkeypatch.setattr(charts, "draw", draw)
+    falling = np.linspace(2.0, 1.0, 50)  # begins where a legend inside the axes would be
+    times = np.arange(50) * NANOS_PER_DAY
+    with style():
+        charts.growth(times, {"held": (falling, "#777777"), "own": (falling, "#000000")})
+        charts.histogram(falling - 1.5, falling - 1.4, ("own", "held"))
+        charts.moves(-falling, falling, falling - 1.5)
+    assert len(drawn) == 3
+    assert all(lowest >= top for lowest, top in drawn)

@@ -29,8 +29,7 @@ _STYLE: dict[str, Any] = {
     "axes.edgecolor": LIGHT["line"], "axes.labelcolor": LIGHT["muted"], "axes.linewidth": 0.6,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
     "grid.color": LIGHT["grid"], "grid.linewidth": 0.6, "xtick.color": LIGHT["muted"],
-    "ytick.color": LIGHT["muted"], "legend.frameon": True,
-    "legend.edgecolor": "none", "legend.facecolor": "white", "legend.framealpha": 0.9, "lines.linewidth": 1.0,
+    "ytick.color": LIGHT["muted"], "legend.frameon": False, "lines.linewidth": 1.0,
     "figure.constrained_layout.use": True, "axes.unicode_minus": True, "axes.formatter.useoffset": False,
     "date.converter": "concise", "timezone": "UTC",
 }  # fmt: skip
@@ -90,7 +89,7 @@ def growth(times: Times, curves: Mapping[str, tuple[Floats, str]], *, log: bool 
         _percent(below)
         top.set_ylabel("value")
         below.set_ylabel("below peak")
-        top.legend(loc="upper left", reverse=True)
+        _name(top, reverse=True)
         top.margins(x=0.01)
 
     return draw(3.6, paint)
@@ -133,7 +132,7 @@ def histogram(own: Floats, other: Floats, names: tuple[str, str]) -> bytes:
         _percent(axis)
         axis.set_xlabel("return of a session")
         axis.set_ylabel("of sessions")
-        axis.legend(loc="upper left")
+        _name(axis)
 
     return draw(2.2, paint)
 
@@ -175,9 +174,16 @@ def moves(worst: Floats, best: Floats, won: Floats) -> bytes:
             _percent(axis, along="x")
             _percent(axis)
         left.set_ylabel("return of the trade")
-        right.legend(loc="upper left")
+        _name(right)
 
     return draw(2.2, paint)
+
+
+def _name(axis: Axes, *, reverse: bool = False) -> None:
+    """Say above the axes which mark is what: inside them it would cover some."""
+    axis.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, reverse=reverse, borderaxespad=0.2, borderpad=0
+    )
 
 
 def _money(axis: Axes) -> None:
