@@ -82,6 +82,7 @@ TESTED_APART = (
     ("alerts",),  # test_alerts
     ("traces",),  # test_traces
     ("risk", "loosen"),  # test_limits_reload
+    ("risk", "whatif"),  # test_whatif
     ("journal",),  # test_journal_doctor
 )
 

@@ -22,9 +22,13 @@ from openbell.data.bars import parse_date
 from openbell.data.live.clock import StreamClock
 from openbell.data.providers.synthetic import SyntheticConnection, SyntheticProvider
 from openbell.data.synthetic import MINUTE
+from openbell.execution.brokers.alpaca import AlpacaBroker
+from openbell.execution.risk.limits import OrderLimits, Risk
 from openbell.operation.live import Live, run_live
+from openbell.operation.revival import revive
 from openbell.operation.streamed import Stream
 from openbell.operation.venue import FRACTION, Account, Venue
+from openbell.operation.whatif import Asked, foresee
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
 from openbell.trading.ledger import fold
@@ -100,7 +104,12 @@ async def trade(folder: Path, exchange: Exchange, *jobs: Any, bars: int, **more:
 
     timing = Timing(power=0.0, fills=0.0)
     fractional = more.pop("fractional", False)
-    venue = Venue(Direct(exchange), Budget(10_000, 1.0), timing=timing, fractional=fractional)
+    venue = Venue(
+        more.pop("broker", None) or Direct(exchange),
+        Budget(10_000, 1.0),
+        timing=timing,
+        fractional=fractional,
+    )
     options = {"agree": agree, "told": told, **more}
     return await asyncio.wait_for(run_live(jobs, stream, venue, folder=folder, **options), 60)
 
@@ -205,3 +214,20 @@ async def test_an_account_that_cannot_trade_is_refused(tmp_path: Path, exchange:
 )
 def test_an_account_is_real_unless_it_says_that_it_is_on_paper(identity: str, real: bool) -> None:
     assert Account(identity, None, ()).is_real is real  # type: ignore[arg-type]  # its balance does not matter
+
+
+async def test_an_order_is_foreseen_in_a_live_session_by_its_journal_alone(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    broker = Direct(exchange, AlpacaBroker.capabilities, name="alpaca")
+    name, plan, found = job("a", "AAPL", "MSFT")
+    plan = replace(plan, risk=Risk(order=OrderLimits(max_quantity=50)))
+    await trade(tmp_path, exchange, (name, plan, found), bars=120, broker=broker)
+    made = revive(tmp_path)
+    _, held = books(tmp_path)
+    account = made["a"].course.engine.account
+    assert {s: Decimal(repr(p.quantity)) for s, p in account.positions.items() if p.quantity} == held
+    answered = foresee("a", made["a"], Asked("AAPL", 60.0)).answered
+    assert answered is not None
+    assert answered.refusal is not None
+    assert answered.refusal.limit.value == "order_quantity"

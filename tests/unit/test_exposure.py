@@ -10,7 +10,7 @@ from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import Instrument
 from openbell.portfolio.exposure import beta_of, exposure_of, risk_by_symbol, rolling_beta
 from openbell.portfolio.stress import HISTORICAL, Shock, stress
-from openbell.portfolio.whatif import what_if
+from openbell.portfolio.whatif import Terms, what_if
 
 RANDOM = np.random.default_rng(3)
 MARKET = RANDOM.normal(0, 0.01, 250)
@@ -131,3 +131,23 @@ def test_what_cannot_be_paid_for_or_shorted_is_said():
     assert ask("A", -10.0, A=10.0).affordable
     with pytest.raises(ConfigError, match="no price of 'C' is known"):
         ask("C", 1.0)
+
+
+def test_an_order_with_a_price_fills_at_it_and_never_beyond_its_limit():
+    slipping = ob.Costs(slippage=ob.Slippage(bps=100.0))
+
+    def price(quantity: float, **prices: float) -> float:
+        return what_if(
+            "A", quantity, cash=10_000.0, positions={"A": 20.0}, prices=PRICES, instruments=TRADED,
+            costs=slipping, terms=Terms(**prices),
+        ).price  # fmt: skip
+
+    assert price(10) == pytest.approx(101.0)
+    assert price(10, limit=95.0) == 95.0  # it waits
+    assert price(10, limit=100.5) == 100.5  # and no slippage takes it further
+    assert price(10, limit=110.0) == pytest.approx(101.0)
+    assert price(10, stop=110.0) == pytest.approx(111.1)
+    assert price(10, stop=90.0) == pytest.approx(101.0)  # the market is there already
+    assert price(10, stop=110.0, limit=110.5) == 110.5
+    assert price(-10, limit=105.0) == 105.0
+    assert price(-10, stop=90.0) == pytest.approx(89.1)

@@ -61,3 +61,35 @@ def loosen(
     from openbell.cli.loosening import agree_to_loosen
 
     return agree_to_loosen(strategy, state, agreed=yes)
+
+
+@command(
+    risk,
+    "openbell risk whatif AAPL 100 --state state/paper-sma_cross",
+    "openbell risk whatif AAPL 100 --limit 95",
+    "openbell risk whatif AAPL 100 --sell --strategy sma_cross --json",
+)
+def whatif(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="What would be traded.")],
+    quantity: Annotated[float, typer.Argument(metavar="QUANTITY", help="How many shares.")],
+    *,
+    sell: Annotated[bool, typer.Option("--sell", help="Sell them; else buy.")] = False,
+    limit: Annotated[
+        float | None, typer.Option("--limit", metavar="PRICE", help="The worst price that it may fill at.")
+    ] = None,
+    stop: Annotated[
+        float | None, typer.Option("--stop", metavar="PRICE", help="The price that it waits for.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help="Whose, where several trade the symbol.")
+    ] = None,
+    state: State = None,
+) -> Answer:
+    """Say what an order would do to a session's account before it is sent, and what each limit says of it.
+
+    Nothing is sent, and nothing of the session changes; it may be running, or have ended.
+    """
+    from openbell.cli.whatif import ask_what_if, read_order
+
+    asked = read_order(symbol, quantity, sell=sell, limit=limit, stop=stop)
+    return ask_what_if(asked, state, strategy)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from openbell.execution.port import LiveBroker
+from openbell.core.errors import ConfigError
+from openbell.execution.port import Capabilities, LiveBroker
 from openbell.remote.plugins import Plugins
 
 #: Where third parties register brokers: `name = "package.module:Class"`.
@@ -68,6 +69,18 @@ def broker_offer(name: str) -> BrokerOffer:
     """
     offer: BrokerOffer = _BROKERS.load(name).offer
     return offer
+
+
+def capabilities_of(name: str) -> Capabilities:
+    """Return what a broker can do, of one that need not be asked for it.
+
+    Raises:
+        ConfigError: There is none of that name, or it says that when it is connected.
+    """
+    found = getattr(_BROKERS.load(name), "capabilities", None)
+    if not isinstance(found, Capabilities):
+        raise ConfigError(f"broker {name!r} says what it can do only when it is connected")
+    return found
 
 
 def open_broker(name: str, options: Mapping[str, Any], environ: Mapping[str, str]) -> LiveBroker:

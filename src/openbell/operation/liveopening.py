@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +134,7 @@ class Opening:
         venue = self.venue
         can = venue.broker.capabilities
         ids = ClientIds(identity, longest=can.id_length)
-        router = Router(Gate(can), ids, is_open=_hours(courses[0].tape.calendar))
+        router = Router(Gate(can), ids, is_open=hours_of(courses[0].tape.calendar))
         return LiveSession(
             Floor(courses, router), self.journal, venue.broker, budget=venue.budget, requests=self.inbox,
             policy=venue.policy, timing=venue.timing,
@@ -145,7 +145,7 @@ class Opening:
         return saves_of(session.courses, [found[one.name] for one in session.courses], self.journal)
 
 
-def _hours(calendar: Sessions) -> Any:
+def hours_of(calendar: Sessions) -> Callable[[int], bool]:
     """Return what tells whether the exchange is in session at a time."""
 
     def is_open(moment: int) -> bool:

@@ -53,7 +53,7 @@ class Parity:
 _GIVEN = frozenset({"expect", "reload", "leave", "return", "brake", "ask"})
 
 
-class _Nowhere:
+class Nowhere:
     """A log that keeps nothing."""
 
     def append(self, kind: str, body: Mapping[str, Any], **_: Any) -> None:
@@ -145,7 +145,7 @@ def _replay_course(
     ground = Ground(
         plan.instruments, sources, sessions(calendar, first, last), begin, past_of(entries, sources)
     )
-    course = make_course(name, plan, found, ground, _Nowhere())
+    course = make_course(name, plan, found, ground, Nowhere())
     inputs = [entry for entry in entries if entry.kind in _GIVEN]
     course.expect(actions_of(inputs.pop(0)))
     course.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -26,6 +27,16 @@ class WhatIf(NamedTuple):
     affordable: bool  #: whether the margin rules would let it open
 
 
+class Terms(NamedTuple):
+    """An order's prices; NaN is none."""
+
+    limit: float = math.nan  #: the worst that it may fill at
+    stop: float = math.nan  #: what it waits for
+
+
+MARKET = Terms()
+
+
 def what_if(
     symbol: str,
     quantity: float,
@@ -35,8 +46,9 @@ def what_if(
     prices: Mapping[str, float],
     instruments: Mapping[str, Instrument],
     costs: Costs,
+    terms: Terms = MARKET,
 ) -> WhatIf:
-    """Return what a market order for `quantity` signed shares would do at the last prices.
+    """Return what an order for `quantity` signed shares would do at the last prices.
 
     The part of slippage that depends on the volume is not in it.
 
@@ -48,6 +60,7 @@ def what_if(
         prices: The last price of each symbol that is held, and of `symbol`.
         instruments: Lot and sector of each of them.
         costs: Of the account.
+        terms: The prices of an order that is no market order.
 
     Raises:
         ConfigError: There is no price of the symbol.
@@ -59,8 +72,11 @@ def what_if(
     signed = side * rules.whole_lots(abs(quantity), instruments[symbol].lot)
     mark = prices[symbol]
     slip = costs.slippage
-    cost = rules.slippage(mark, abs(signed), 0.0, slip.per_share, slip.bps, slip.spread_bps, 0.0)
-    price = rules.slipped(side, mark, cost)
+    limit, stop = terms
+    base = stop if side * (stop - mark) > 0.0 else mark
+    cost = rules.slippage(base, abs(signed), 0.0, slip.per_share, slip.bps, slip.spread_bps, 0.0)
+    price = rules.slipped(side, base, cost)
+    price = limit if side * (price - limit) > 0.0 else price
     fee = _fee(costs, abs(signed), price) if signed else 0.0
     sectors = {name: one.sector for name, one in instruments.items()}
     held = {name: shares * prices[name] for name, shares in positions.items() if shares}

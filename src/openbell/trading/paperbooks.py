@@ -98,11 +98,7 @@ class PaperBooks:
             if not self._started:
                 course.begin()
         for entry in rehearsal.inputs():
-            if entry.kind == "moment":
-                self._pass(bars_of(entry))
-                self.moments += 1
-            else:
-                self._redo(entry)
+            self.redo(entry)
         for course in self.courses:
             course.scribe.rehearse(None)
         self._write("session", {"state": "resumed", "moments": self.moments})
@@ -112,9 +108,12 @@ class PaperBooks:
         self.journal.commit(durable=True)
         return self.moments
 
-    def _redo(self, entry: Entry) -> None:
-        """Take an input again that is no moment."""
-        if entry.kind == "expect":
+    def redo(self, entry: Entry) -> None:
+        """Take an input again."""
+        if entry.kind == "moment":
+            self._pass(bars_of(entry))
+            self.moments += 1
+        elif entry.kind == "expect":
             self._prepare(actions_of(entry))
         elif entry.kind == "leave":
             self._leave(entry.body["how"])

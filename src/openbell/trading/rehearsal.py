@@ -11,7 +11,7 @@ from openbell.storage.journal import Entry
 from openbell.trading.records import action_of
 
 #: What comes from outside; everything else follows from it.
-_INPUTS = (
+INPUTS = (
     "moment", "expect", "leave", "start", "return", "report", "execution", "answer", "settle", "touch",
     "power", "base", "adopt", "open", "act", "reload", "limits", "brake", "ask", "condition",
 )  # fmt: skip
@@ -69,7 +69,7 @@ class Rehearsal:
             Halt: Something that followed then does not follow now.
         """
         while (entry := self._next()) is not None:
-            if entry.kind not in _INPUTS:
+            if entry.kind not in INPUTS:
                 raise Halt(
                     f"event {entry.seq} ({entry.kind} {entry.subject}) of strategy {entry.strategy} does not "
                     "happen again; its code has changed, so begin a new session"

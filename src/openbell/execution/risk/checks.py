@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from openbell.core.orders import Refusal
 from openbell.core.types import Reason
@@ -81,8 +82,42 @@ def refuse(rows: Sequence[Row], trial: Trial, whose: str = "") -> Refusal | None
         value = measure(trial)
         if value <= most:
             continue
-        if check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST):
+        if _is_no_worse(check, value, trial):
             continue
         order, text = trial.order, said(check, value, trial.order) + whose
         return Refusal(order.id, check.limit, float(value), float(check.bound), text, trial.scene.time)
     return None
+
+
+class Reading(NamedTuple):
+    """What one check says of an order."""
+
+    limit: Reason
+    value: float  #: with the order
+    bound: float  #: the most that it may be
+    passes: bool
+    text: str  #: the same in words
+
+
+class Hold(Protocol):
+    """Holds an order against checks."""
+
+    def __call__(self, rows: Sequence[Row], trial: Trial, whose: str = "", /) -> Refusal | None:
+        """Return why it does not pass, or None."""
+
+
+def read(rows: Sequence[Row], trial: Trial, whose: str = "") -> list[Reading]:
+    """Return what every check says of an order, where `refuse` returns the first that it fails."""
+    readings = []
+    for measure, most, check in rows:
+        value = measure(trial)
+        passes = value <= most or _is_no_worse(check, value, trial)
+        fine = passes and check.unit == "flag"
+        text = f"{trial.order.symbol}: {check.label}: no" if fine else said(check, value, trial.order)
+        readings.append(Reading(check.limit, float(value), float(check.bound), bool(passes), text + whose))
+    return readings
+
+
+def _is_no_worse(check: Check, value: float, trial: Trial) -> bool:
+    """Tell whether a value beyond its bound was that before the order."""
+    return check.before is not None and value <= min(check.before(trial) * (1.0 + _HAIR), _MOST)

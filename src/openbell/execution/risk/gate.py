@@ -14,7 +14,7 @@ from openbell.core.orders import Cancel, Order, Refusal, Replace
 from openbell.core.ports import Command
 from openbell.core.types import Action, OrderType, Reason
 from openbell.execution.risk.book import Book, Slot
-from openbell.execution.risk.checks import Checks, refuse
+from openbell.execution.risk.checks import Checks, Hold, refuse
 from openbell.execution.risk.conditions import Conditions
 from openbell.execution.risk.cutting import cut_to_fit
 from openbell.execution.risk.exits import Stewardship
@@ -136,7 +136,7 @@ class RiskGate:
                     self._parents.add(command.parent)
             elif isinstance(command, Cancel):
                 cancelled.append(self._desk.orders[command.order_id].symbol)
-        self._catch_up(cancelled)
+        self.catch_up(cancelled)
 
     def review(self, command: Order | Replace) -> Refusal | None:
         """Return why an order, or a change of one, may not pass; one that passes is counted in."""
@@ -145,7 +145,7 @@ class RiskGate:
         self._ahead.discard(command.id)
         if command.parent in self._cuts:
             command.quantity = min(command.quantity, self._cuts[command.parent])
-        refusal = self._judge(command)
+        refusal = self.judge(command)
         if refusal is not None:
             if self._cut(command, refusal):
                 refusal = None
@@ -155,7 +155,8 @@ class RiskGate:
             self._count(command)
         return refusal
 
-    def _judge(self, order: Order, *, again: bool = False) -> Refusal | None:
+    def judge(self, order: Order, *, again: bool = False, hold: Hold = refuse) -> Refusal | None:
+        """Return why an order may not pass; nothing is counted. `hold` holds it against checks."""
         slot, time = self.book.slot(order.symbol), self._market.time
         if math.isnan(slot.price):
             text = f"{order.symbol}: no price is known yet, so nothing can be measured"
@@ -167,10 +168,10 @@ class RiskGate:
         if closing and slot.exits > 0.0 and not order.reduce_only and self.risk.enforce:
             order.reduce_only = True  # with the exits beside it, it could do more than close
         quiet = self.conditions.are_quiet
-        refusal = refuse(self._checks.of(closing=closing, again=again, quiet=quiet), trial)
+        refusal = hold(self._checks.of(closing=closing, again=again, quiet=quiet), trial)
         if refusal is None and self.together is not None and not closing:
             rows = self._checks.of_account(models=self.together.whole.alike)
-            refusal = refuse(rows, self.together.trial(trial), f" {TOGETHER}")
+            refusal = hold(rows, self.together.trial(trial), f" {TOGETHER}")
         return refusal
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -181,7 +182,7 @@ class RiskGate:
         if not (self.risk.cut and self.risk.enforce):
             return False
         lot = self._tracks[order.symbol].instrument.lot
-        if not cut_to_fit(order, lot, refusal, self._judge):
+        if not cut_to_fit(order, lot, refusal, self.judge):
             return False
         self._cuts[order.id] = order.quantity
         return True
@@ -222,7 +223,7 @@ class RiskGate:
 
     def review_again(self, command: Order | Replace) -> Refusal | None:
         """Return why what passed, and has not left, may not any more: what was cancelled may have filled."""
-        self._catch_up(())
+        self.catch_up()
         if isinstance(command, Order):
             return self._review_as(command, command, again=True)
         order = self._desk.orders[command.order_id]
@@ -232,7 +233,7 @@ class RiskGate:
         """Review an order that is counted already as what it becomes, and count it as that if it may."""
         self._ahead.add(order.id)
         self._recount(order.symbol)  # without the order as it is
-        refusal = self._judge(changed, again=again)
+        refusal = self.judge(changed, again=again)
         if refusal is not None:
             self._refuse(refusal)
         if refusal is not None and self.risk.enforce:
@@ -257,7 +258,7 @@ class RiskGate:
         self._built = self._market.time, desk.account.booked
         self._set_scene()
 
-    def _catch_up(self, cancelled: Iterable[str]) -> None:
+    def catch_up(self, cancelled: Iterable[str] = ()) -> None:
         """Bring the book up to what was booked and cancelled since it was built, and to what others did."""
         (time, booked), account = self._built, self._desk.account
         if time != self._market.time:
