@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from openbell.app.desk import Desk
 from openbell.app.gatekeeper import Gatekeeper
 from openbell.app.guard import Guard
 from openbell.app.jobs import Jobs
+from openbell.app.patience import Patience
 from openbell.app.probes import add_probes
 from openbell.app.routes.actions import Actions, action_routes
 from openbell.app.routes.jobs import job_routes
@@ -55,7 +57,11 @@ def make_api(desk: Desk, guard: Guard, database: Database | None = None) -> Fast
 
     @asynccontextmanager
     async def live(_app: FastAPI) -> AsyncIterator[None]:
+        reading = asyncio.create_task(desk.read())
+        await asyncio.sleep(0)  # from here on it is known what is being read
         yield
+        reading.cancel()
+        await asyncio.wait({reading})
         jobs.close()
         desk.close()
         if shares is not None:
@@ -81,6 +87,7 @@ def make_api(desk: Desk, guard: Guard, database: Database | None = None) -> Fast
     add_sign_in(app, guard)
     _add_errors(app)
     _describe_security(app)
+    app.add_middleware(Patience, desk=desk)
     app.add_middleware(Gatekeeper, guard=guard)
     app.state.desk, app.state.shares = desk, shares
     app.state.actions, app.state.jobs, app.state.guard = actions, jobs, guard

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -19,6 +21,7 @@ from openbell.papering import JOURNAL
 from openbell.trading.inbox import How, ask_of, ask_to_stop
 
 _FRESH = 0.005  #: seconds for which a look at a journal counts: pages look often, and there may be many
+_PIECE, _PAUSE = 0.005, 0.002  #: seconds of reading at a time, and between them where others have their turn
 _NICE = 10  #: by how much whoever looks stands behind whoever trades
 
 
@@ -35,9 +38,33 @@ class Desk:
         self._launcher = ThreadPoolExecutor(1, "launcher")
         #: Sessions whose journal cannot be read, each with the reason.
         self.unreadable: dict[str, str] = {}
+        self.reading: dict[str, Follower] = {}  #: those that are read for the first time, as far as they are
+        self.is_read = asyncio.Event()  #: whether none is
+        self.is_read.set()
+
+    async def read(self) -> None:
+        """Read all journals that are there, so that whoever serves can answer others meanwhile."""
+        self.is_read.clear()
+        try:
+            for journal in sorted(self.state.glob(f"*/{JOURNAL}")):
+                with self._noting(journal):
+                    self.reading[journal.parent.name] = Follower(journal.parent)
+            for name, one in sorted(self.reading.items()):
+                with self._noting(one.folder / JOURNAL):
+                    for _ in one.pieces(_PIECE):
+                        await asyncio.sleep(_PAUSE)
+                    self._followers[name] = self.reading.pop(name)
+        finally:
+            for one in self.reading.values():  # it ends early: they are read at the next look
+                one.close()
+            self.reading.clear()
+            self.is_read.set()
 
     def sessions(self) -> list[Follower]:
-        """Return every session that can be read, each up to now; `unreadable` has the others."""
+        """Return every session that can be read, each up to now.
+
+        `unreadable` has those that cannot, and `reading` those that are read as yet.
+        """
         found = sorted(self.state.glob(f"*/{JOURNAL}"))
         for journal in found:
             self._read(journal)
@@ -47,18 +74,25 @@ class Desk:
 
     def _read(self, journal: Path) -> None:
         """Read what is new of a session; one that cannot be read is tried again when its file is another."""
-        name, facts = journal.parent.name, journal.stat()
-        stamp = (facts.st_mtime_ns, facts.st_size)
-        if name in self.unreadable and self._tried[name] == stamp:
+        name = journal.parent.name
+        if name in self.reading or (name in self.unreadable and self._tried[name] == _stamp_of(journal)):
             return
-        try:
+        with self._noting(journal):
             if name not in self._followers:
                 self._followers[name] = Follower(journal.parent)
             self._followers[name].refresh()
+
+    @contextmanager
+    def _noting(self, journal: Path) -> Iterator[None]:
+        """Note whether a session can be read, and let go of it where it cannot."""
+        name, stamp = journal.parent.name, _stamp_of(journal)
+        try:
+            yield
         except (BadData, ConfigError) as error:
             self.unreadable[name], self._tried[name] = str(error), stamp
-            if name in self._followers:
-                self._followers.pop(name).close()
+            for known in (self._followers, self.reading):
+                if name in known:
+                    known.pop(name).close()
         else:
             self.unreadable.pop(name, None)
 
@@ -66,9 +100,12 @@ class Desk:
         """Return one session, read up to now.
 
         Raises:
-            ConfigError: There is none of that name, or it cannot be read.
+            ConfigError: There is none of that name, or it cannot be read, or not yet.
         """
         now = monotonic()
+        if name in self.reading:
+            so_far = self.reading[name].last
+            raise ConfigError(f"session {name!r} is being read, {so_far:,} events so far; ask in a moment")
         known = self._followers.get(name)
         if known is not None and now - self._looked.get(name, 0.0) < _FRESH:
             return known
@@ -138,6 +175,11 @@ class Desk:
         if session.state not in {"running", "silent"}:
             raise ConfigError(f"session {name!r} does not run ({session.state}), so it cannot be {done}")
         return session
+
+
+def _stamp_of(file: Path) -> tuple[int, int]:
+    facts = file.stat()
+    return facts.st_mtime_ns, facts.st_size
 
 
 def _resume(folder: Path) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -133,6 +134,17 @@ class Follower:
             BadData: The journal is damaged.
         """
         before = self.last
+        for _ in self.pieces(math.inf):
+            pass
+        return self.last - before
+
+    def pieces(self, seconds: float) -> Iterator[None]:
+        """Read what is new, and yield whenever so much time has passed: others then have their turn.
+
+        Raises:
+            BadData: The journal is damaged.
+        """
+        until = monotonic() + seconds
         for entry in self._journal.read(self.last):
             if entry.seq != self.last + 1:
                 raise BadData(f"journal {str(self.folder / JOURNAL)!r}: event {self.last + 1} is missing")
@@ -144,7 +156,9 @@ class Follower:
                     f"journal {str(self.folder / JOURNAL)!r}: event {entry.seq} ({entry.kind}) cannot follow "
                     f"from those before it ({type(error).__name__}: {error}); restore a copy of the file"
                 ) from error
-        return self.last - before
+            if monotonic() >= until:
+                yield
+                until = monotonic() + seconds
 
     def once(self, name: str, make: Callable[[Self], Kept], *, every: float = 0.0) -> Kept:
         """Return what is made of this: made once, however many ask, until something is new.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fastapi import FastAPI
 from nicegui import ui
 
@@ -11,7 +13,7 @@ from openbell.app.dashboard.overview import Overview
 from openbell.app.dashboard.research import Compare, Report, Research
 from openbell.app.dashboard.session import Session
 from openbell.app.desk import Desk
-from openbell.core.errors import ConfigError, OpenbellError
+from openbell.core.errors import OpenbellError
 
 
 def add_dashboard(app: FastAPI, desk: Desk) -> None:
@@ -29,12 +31,8 @@ def add_dashboard(app: FastAPI, desk: Desk) -> None:
     @ui.page("/session/{name}", title="Session: Openbell")
     def session(name: str) -> None:
         shown = page(name)
-        try:
-            desk.session(name)
-        except OpenbellError as error:
-            ui.label(str(error)).classes("text-lg")
-            return
-        Session(shown, name)
+        if name in desk.reading or _finds(lambda: desk.session(name)):
+            Session(shown, name)
 
     @ui.page("/research", title="Research: Openbell")
     def research() -> None:
@@ -43,12 +41,8 @@ def add_dashboard(app: FastAPI, desk: Desk) -> None:
     @ui.page("/report/{name}", title="Report: Openbell")
     def report(name: str) -> None:
         shown = page(name)
-        try:
-            desk.archive.page(name)
-        except ConfigError as error:
-            ui.label(str(error)).classes("text-lg")
-            return
-        Report(shown, name)
+        if _finds(lambda: desk.archive.page(name)):
+            Report(shown, name)
 
     @ui.page("/compare", title="Comparison: Openbell")
     def compare(runs: str = "") -> None:
@@ -59,3 +53,13 @@ def add_dashboard(app: FastAPI, desk: Desk) -> None:
         Notices(page("Alerts and actions"))
 
     ui.run_with(app, title="Openbell", dark=None, show_welcome_message=False, reconnect_timeout=10.0)
+
+
+def _finds(look: Callable[[], object]) -> bool:
+    """Look for what a page is to show, and say on it where that cannot be shown."""
+    try:
+        look()
+    except OpenbellError as error:
+        ui.label(str(error)).classes("text-lg")
+        return False
+    return True

@@ -40,7 +40,7 @@ class Overview:
         if self._looks % _SLOW == 0:
             self._runs.update()
         self._looks += 1
-        names = ([one.name for one in sessions], dict(desk.unreadable))
+        names = ([one.name for one in sessions], dict(desk.unreadable), list(desk.reading))
         if names != self._seen:
             self._seen = names
             self._draw(sessions)
@@ -54,7 +54,10 @@ class Overview:
         with self._cards:
             for name, reason in unreadable.items():
                 ui.label(f"{name}: {reason}").classes("ob-bad").props("data-unreadable role=alert")
-            if not sessions and not unreadable:
+            reading = self._page.desk.reading
+            for name in reading:
+                ui.label(f"{name} is being read.").props("data-reading role=status")
+            if not sessions and not unreadable and not reading:
                 ui.label("No session is here. `openbell paper sma_cross --symbols AAPL` begins one.")
             self._shown = {one.name: _Card(one.name) for one in sessions}
 
