@@ -60,8 +60,9 @@ CONTRAST = """() => {
   while (walk.nextNode()) {
     const node = walk.currentNode.parentElement, text = walk.currentNode.textContent.trim();
     if (!text || !node.getClientRects().length) continue;
-    if (node.closest('style, script, svg, [aria-hidden=true]')) continue;
-    const [a, b] = [light(rgba(getComputedStyle(node).color)), light(behind(node))].sort((x, y) => y - x);
+    if (node.closest('style, script, [aria-hidden=true]')) continue;
+    const ink = getComputedStyle(node)[node.closest('svg') ? 'fill' : 'color'];
+    const [a, b] = [light(rgba(ink)), light(behind(node))].sort((x, y) => y - x);
     found.push([(a + 0.05) / (b + 0.05), text]);
   }
   return found.reduce((least, one) => one[0] < least[0] ? one : least);
@@ -234,8 +235,14 @@ def test_all_that_is_written_can_be_read(pages: Any, begin: Any, served: Served,
     ):  # fmt: skip
         page.goto(f"{served.address}{path}")
         page.locator(there).first.wait_for()
+        if path.startswith("/session"):
+            page.get_by_role("tab", name="Charts").click()
+            page.locator("svg text").get_by_text("sma_cross").first.wait_for()
         ratio, text = page.evaluate(CONTRAST)
         assert ratio >= 4.5, (path, text)
+    other = {"light": "dark", "dark": "light"}[scheme]
+    page.get_by_label("Light or dark").click()
+    page.locator(f"body.body--{other}").wait_for()
 
 
 def test_what_is_not_there_is_said(pages: Any) -> None:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+from nicegui import ui
+
 from openbell.app import models
 from openbell.app.dashboard.frame import BAD, GOOD
 from openbell.app.follower import Follower
 
 _LINE = {"type": "line", "showSymbol": False, "animation": False}
 _MARKS = 100  #: trades that are marked
-_AXIS = {"axisLabel": {"color": "#767676"}}
+#: That of the page where a chart is: what suits a light one cannot be read on a dark one.
+_TEXT = "currentColor"
+_AXIS = {"axisLabel": {"color": _TEXT}, "splitLine": {"lineStyle": {"color": "rgba(128, 128, 128, 0.25)"}}}
+#: Blue and orange that stand out from a light page and from a dark one.
+UP, DOWN = "#2f7fd6", "#d9741a"
+
+
+def place(says: str, height: str) -> ui.echart:
+    """Place an empty chart, for whose text the page's colours hold; `says` tells what it shows."""
+    chart = ui.echart(base(), renderer="svg").classes(f"ob-dim w-full {height}")
+    return chart.props(f"role=img aria-label='{says}'")
 
 
 def base() -> dict[str, Any]:
@@ -19,7 +31,7 @@ def base() -> dict[str, Any]:
         "animation": False,
         "grid": {"left": 64, "right": 16, "top": 32, "bottom": 28},
         "tooltip": {"trigger": "axis"},
-        "legend": {"top": 0, "textStyle": {"color": "#767676"}},
+        "legend": {"top": 0, "textStyle": {"color": _TEXT}},
         "xAxis": {"type": "time", **_AXIS},
         "yAxis": {"type": "value", "scale": True, **_AXIS},
         "series": [],
@@ -49,8 +61,8 @@ def drawdown_series(one: Follower, limits: dict[str, float]) -> list[dict[str, A
     lines = [{"yAxis": -100.0 * bound, "name": label} for label, bound in limits.items()]
     if found and lines:
         found[0]["markLine"] = {
-            "silent": True, "symbol": "none", "data": lines, "lineStyle": {"color": BAD, "type": "dashed"},
-            "label": {"formatter": "{b}", "position": "insideEndTop", "color": BAD},
+            "silent": True, "symbol": "none", "data": lines, "lineStyle": {"color": DOWN, "type": "dashed"},
+            "label": {"formatter": "{b}", "position": "insideEndTop", "color": _TEXT},
         }  # fmt: skip
     return found
 
@@ -64,7 +76,7 @@ def price_options(one: Follower, symbol: str) -> dict[str, Any]:
             "coord": [fill.time // 1_000_000, fill.price],
             "symbol": "triangle", "symbolSize": 12, "symbolRotate": 0 if fill.side > 0 else 180,
             "symbolOffset": [0, 18 if fill.side > 0 else -18],
-            "itemStyle": {"color": GOOD if fill.side > 0 else BAD},
+            "itemStyle": {"color": UP if fill.side > 0 else DOWN},
             "name": f"{'bought' if fill.side > 0 else 'sold'} {fill.quantity:g} at {fill.price:,.2f}",
             "value": "",
         }
@@ -79,7 +91,7 @@ def price_options(one: Follower, symbol: str) -> dict[str, Any]:
         "series": [
             {
                 "type": "candlestick", "name": symbol, "data": data,
-                "itemStyle": {"color": GOOD, "borderColor": GOOD, "color0": BAD, "borderColor0": BAD},
+                "itemStyle": {"color": UP, "borderColor": UP, "color0": DOWN, "borderColor0": DOWN},
                 "markPoint": {"data": marks[-_MARKS:], "label": {"show": False}},
             }
         ],
@@ -92,7 +104,7 @@ def sector_options(risk: models.Risk) -> dict[str, Any]:
     return base() | {
         "grid": {"left": 110, "right": 24, "top": 8, "bottom": 28},
         "legend": {"show": False},
-        "xAxis": {"type": "value", "axisLabel": {"formatter": "{value}%", "color": "#767676"}},
+        "xAxis": {"type": "value", **_AXIS, "axisLabel": {"formatter": "{value}%", "color": _TEXT}},
         "yAxis": {"type": "category", "data": names, **_AXIS},
         "series": [
             {
@@ -100,11 +112,11 @@ def sector_options(risk: models.Risk) -> dict[str, Any]:
                 "data": [
                     {
                         "value": round(100.0 * risk.sectors[name], 1),
-                        "itemStyle": {"color": GOOD if risk.sectors[name] >= 0 else BAD},
+                        "itemStyle": {"color": UP if risk.sectors[name] >= 0 else DOWN},
                     }
                     for name in names
                 ],
-                "label": {"show": True, "position": "right", "formatter": "{c}%", "color": "#767676"},
+                "label": {"show": True, "position": "right", "formatter": "{c}%", "color": _TEXT},
             }
         ],
     }  # fmt: skip
@@ -119,7 +131,7 @@ def correlation_options(risk: models.Risk) -> dict[str, Any]:
         "grid": {"left": 64, "right": 16, "top": 8, "bottom": 64},
         "tooltip": {},
         "xAxis": {"type": "category", "data": names, "axisLabel": {"rotate": 0 if few else 90,
-        "color": "#767676"}},
+        "color": _TEXT}},
         "yAxis": {"type": "category", "data": names, "inverse": True, **_AXIS},
         "visualMap": {
             "min": -1, "max": 1, "show": False, "inRange": {"color": [BAD, "#f5f5f5", GOOD]},

@@ -15,13 +15,15 @@ from openbell.app.routes.actions import Actions
 _BEAT = 1.0  #: seconds between two signs of life to the browser
 #: Blue and orange are told apart by everybody; what is good or bad has a sign or a word beside its colour.
 GOOD, BAD, QUIET = "#0b5cad", "#b85400", "#5f6368"
+#: The colour of text beside the figures on a light page and on a dark one, and of the pages themselves.
+DIM, PAPER = ("#5f6368", "#a9adb2"), ("#ffffff", "#121212")
+_DIM = f".ob-dim {{ color: {DIM[0]}; }} .body--dark .ob-dim {{ color: {DIM[1]}; }}"
 _HEAD = """
 <style>
 .ob-lost { display: none; }
 .ob-stale .ob-lost { display: block; }
 .ob-stale .ob-live, .ob-old .ob-figures { opacity: .35; }
 .ob-num { font-variant-numeric: tabular-nums; }
-.ob-dim { color: #5f6368; } .body--dark .ob-dim { color: #a9adb2; }
 .ob-bad { color: #b85400; } .body--dark .ob-bad { color: #f0924a; }
 a.nicegui-link { color: #0b5cad; } .body--dark a.nicegui-link { color: #7db4f5; }
 .q-tab-panel { padding: 8px 0 !important; }
@@ -57,8 +59,8 @@ class Page:
 def frame(title: str, *, back: bool) -> None:
     """Place the head, and begin to tell the browser that the server is there."""
     ui.colors(primary=GOOD, negative=BAD, positive=GOOD, warning=BAD, secondary=QUIET)
-    ui.add_head_html(f"{_HEAD}<style>{STYLE}</style><script>{SCRIPT}</script>")
-    dark = ui.dark_mode(None)
+    ui.add_head_html(f"{_HEAD}<style>{_DIM}{STYLE}</style><script>{SCRIPT}</script>")
+    ui.dark_mode(None)  # as the computer is
     with ui.header().classes("items-center q-py-sm no-wrap"):
         if back:
             _button("arrow_back", "/", "Back to all sessions")
@@ -66,8 +68,9 @@ def frame(title: str, *, back: bool) -> None:
         ui.space()
         _button("science", "/research", "Research: runs, sweeps and jobs")
         _button("notifications", "/alerts", "Alerts and actions")
-        ui.button(icon="contrast", on_click=lambda: dark.set_value(not dark.value)).props(
-            "flat round dense color=white aria-label='Light or dark'"
+        ui.button(icon="contrast").props("flat round dense color=white aria-label='Light or dark'").on(
+            "click",
+            js_handler="() => Quasar.Dark.toggle()",  # the browser knows which of them it is
         )
     ui.label("The server does not answer. What is shown is old.").classes(
         "ob-lost w-full text-center text-white q-pa-sm"

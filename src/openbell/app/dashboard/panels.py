@@ -34,9 +34,7 @@ class _Chart:
     """A chart that is drawn again where its options are others."""
 
     def __init__(self, says: str, height: str = "h-72") -> None:
-        self._chart = (
-            ui.echart(charts.base()).classes(f"w-full {height}").props(f"role=img aria-label='{says}'")
-        )
+        self._chart = charts.place(says, height)
 
     def set_visibility(self, *, shown: bool) -> None:
         self._chart.set_visibility(shown)

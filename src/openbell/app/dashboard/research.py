@@ -190,8 +190,7 @@ class Compare:
             if not found:
                 ui.label("Choose runs on the page Research.")
                 return
-            chart = ui.echart(charts.base()).classes("w-full h-80")
-            chart.props("role=img aria-label='Equity of the runs, each beginning at 100'")
+            chart = charts.place("Equity of the runs, each beginning at 100", "h-80")
             chart.options["series"] = [
                 {
                     "type": "line", "showSymbol": False, "name": record.id,
