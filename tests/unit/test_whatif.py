@@ -13,6 +13,7 @@ import pytest
 
 import openbell as ob
 from openbell.core.errors import ConfigError
+from openbell.execution.factory import capabilities_of
 from openbell.operation.revival import Standing, revive
 from openbell.operation.whatif import Asked, Foreseen, foresee
 from openbell.papering import Paper, parts_of, run_paper
@@ -186,3 +187,47 @@ def test_a_journal_without_a_session_says_so(tmp_path: Path) -> None:
         pass
     with pytest.raises(ConfigError, match="has no session"):
         revive(tmp_path)
+
+
+def test_a_journal_of_an_earlier_version_says_so(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        journal.append("session", {"state": "begun", "strategies": [{"name": "one"}]}, time=1, wall=1)
+        journal.commit()
+    with pytest.raises(ConfigError, match="was begun by an earlier version, which kept too little"):
+        revive(tmp_path)
+
+
+def test_a_session_that_cannot_be_gone_through_again_is_refused_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = (
+        "import openbell as ob\n\n\nclass Waits(ob.Strategy):\n    def on_start(self):\n"
+        "        self.left = 3\n\n    def on_bar(self, bar):\n        self.left -= 1\n"
+    )
+    file.write_text(text, encoding="utf-8")
+    ob.paper(str(file), "AAPL", state=tmp_path, start="2012-01-03", end="2012-01-10")
+    file.write_text(text.replace("self.left = 3", "raise ValueError('no')"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"cannot be gone through again: .*no"):
+        revive(tmp_path)
+
+
+def test_what_a_broker_can_do_is_known_unless_it_must_be_asked() -> None:
+    assert capabilities_of("alpaca").types
+    with pytest.raises(ConfigError, match="'ccxt' says what it can do only when it is connected"):
+        capabilities_of("ccxt")
+
+
+def test_limits_that_only_record_say_what_they_would_have_refused(tmp_path: Path) -> None:
+    risk = ob.Risk(order=ob.OrderLimits(max_quantity=5), enforce=False)
+    ob.paper("sma_cross", "AAPL", state=tmp_path, start="2012-01-03", end="2012-01-10", risk=risk)
+    found = run("risk", "whatif", "AAPL", "6", "--state", str(tmp_path))
+    assert "Passes, as limits are only recorded here; else refused by order_quantity" in found.out
+    told = run("risk", "whatif", "AAPL", "6", "--json", "--state", str(tmp_path)).document
+    assert (told["passes"], told["quantity_that_passes"], told["refused_by"]) == (True, 6.0, "order_quantity")
+
+
+def test_before_the_first_bar_there_is_no_price(ended: tuple[Path, Session]) -> None:
+    folder, _ = ended
+    standing = revive(folder)["one"]
+    standing.course.tape.lanes["AAPL"].cursor.at = -1
+    with pytest.raises(ConfigError, match="no price of 'AAPL' is known yet"):
+        foresee("one", standing, Asked("AAPL", 1.0))
