@@ -85,7 +85,7 @@ def test_a_missing_package_is_one_line_that_says_what_to_install(result, package
 
 
 def test_the_names_of_curves_cover_none_of_them(monkeypatch):
-    drawn = []
+    drawn: list[tuple[float, float]] = []
     real = charts.draw
 
     def draw(height, paint):
