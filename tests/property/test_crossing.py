@@ -157,10 +157,11 @@ def test_where_a_bar_of_another_symbol_comes_first_it_goes_the_long_way(crossed)
     assert [n for _, n, _ in found.fills] == [5]
 
 
-def test_more_lots_than_a_float_can_count_go_their_long_way(crossed):
+def test_many_small_lots_are_filled_as_whole_ones(crossed):
     grid = Instrument("X", lot=1e-6)
-    trade(["1 1 1 1"] * 3, {0: lambda s: s.order("X", 263365.0824870005)}, cash=1e12, instrument=grid)
-    assert not any(crossed)
+    found = trade(["1 1 1 1"] * 3, {0: lambda s: s.order("X", 263365.0824870005)}, cash=1e12, instrument=grid)
+    assert crossed == [True]
+    assert [n for _, n, _ in found.fills] == [263365.082487]
 
 
 def test_no_order_crosses_while_a_night_is_to_be_charged(crossed):
