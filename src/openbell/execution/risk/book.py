@@ -28,11 +28,6 @@ class Span(NamedTuple):
     low: float
     high: float
 
-    @property
-    def worst(self) -> float:
-        """The end that is farther from nothing."""
-        return self.high if self.high >= -self.low else self.low
-
 
 class Slot:
     """One symbol: what is held, and what its working orders may make of it."""
