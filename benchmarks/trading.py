@@ -81,6 +81,18 @@ def _page(found: Mapping[str, Any]) -> str:
     )
 
 
+def _last(given: argparse.Namespace, root: Path) -> dict[str, Any]:
+    """Return what lasts: days, saves, a week and a day of faults."""
+    return {
+        "memory_without_orders": measure_days(given.days, root / "quiet", trades=False),
+        "memory": measure_days(given.days, root / "memory"),
+        "memory_with_many_orders": measure_days(given.days, root / "many", every=2),
+        "resume": measure_resume(min(given.days, _MONTH), root / "resume"),
+        "week": asyncio.run(run_week(root / "week", minutes=given.minutes)),
+        "day": asyncio.run(run_day(root / "day", minutes=min(given.minutes, DAY))),
+    }
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and keep the figures; 1 if a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trading", description=__doc__)
@@ -89,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=60, help="sessions of 390 minutes for the memory")
     parser.add_argument("--minutes", type=int, default=WEEK, help="of the week of faults")
     parser.add_argument("--quick", action="store_true", help="short, and nothing is kept")
+    parser.add_argument("--latency", action="store_true", help="it alone; of the rest the last figures stay")
     given = parser.parse_args(arguments)
     if given.quick:
         given.orders, given.days, given.minutes = 20, 4, 30
@@ -104,16 +117,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ("latency_of_a_thousand_symbols", max(given.orders // 5, 20), {"symbols": _MANY}),
         ):
             found[which] = asyncio.run(_best(rounds, root / which, count, **more))
-        found["memory_without_orders"] = measure_days(given.days, root / "quiet", trades=False)
-        found["memory"] = measure_days(given.days, root / "memory")
-        found["memory_with_many_orders"] = measure_days(given.days, root / "many", every=2)
-        found["resume"] = measure_resume(min(given.days, _MONTH), root / "resume")
-        found["week"] = asyncio.run(run_week(root / "week", minutes=given.minutes))
-        found["day"] = asyncio.run(run_day(root / "day", minutes=min(given.minutes, DAY)))
+        found = (
+            json.loads(RESULTS.read_text("utf-8")) | found if given.latency else found | _last(given, root)
+        )
     print(json.dumps(found, indent=1))
     if not given.quick:
         date, load = datetime.now(UTC).strftime("%Y-%m-%d"), round(os.getloadavg()[0], 1)
-        kept = {"date": date, "machine": machine(), "load": load, **found}
+        kept = found | {"date": date, "machine": machine(), "load": load}
         RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
         page.rewrite({"trading": _page(kept)})
     return int(_is_missed(found))
