@@ -289,6 +289,12 @@ async def test_facts_of_stocks_and_crypto(server, provider):
         await provider.instrument("AAPL")
 
 
+@pytest.mark.parametrize("easy", [True, False])
+async def test_what_is_hard_to_borrow_is_not_shortable(server, provider, easy):
+    server.assets["AAPL"] = {"symbol": "AAPL", "shortable": True, "easy_to_borrow": easy}
+    assert (await provider.instrument("AAPL")).shortable is easy
+
+
 async def test_the_latest_quote_has_its_nanoseconds(server, provider):
     server.quotes["AAPL"] = {"t": "2024-01-02T15:00:00.123456789Z", "bp": 9.5, "ap": 10, "bs": 2, "as": 3}
     assert await provider.quote("AAPL") == Quote(

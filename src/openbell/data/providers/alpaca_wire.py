@@ -117,7 +117,7 @@ def _read_dates(stamps: Times, asked: str) -> Times:
 
 
 def read_instrument(asset: object, symbol: str, asked: str) -> Instrument:
-    """Return the facts of a symbol.
+    """Return the facts of a symbol; what is hard to borrow is not shortable, as Alpaca lends no shares of it.
 
     Raises:
         BadData: They are not complete.
@@ -129,7 +129,7 @@ def read_instrument(asset: object, symbol: str, asked: str) -> Instrument:
         tick=read_number(facts.get("price_increment") or 0.01, asked),
         lot=read_number(facts.get("min_trade_increment") or 1.0, asked),
         currency=symbol.partition("/")[2] or "USD",
-        shortable=bool(shortable),
+        shortable=bool(shortable) and facts.get("easy_to_borrow") is not False,
         exchange=str(facts.get("exchange") or ""),
         fractionable=facts.get("fractionable") is True,
     )
