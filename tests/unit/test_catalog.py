@@ -18,6 +18,7 @@ from openbell.data.catalog import Catalog, Key, Origin, Span, changes, files
 from openbell.data.catalog.key import folder_of, key_of
 from openbell.data.catalog.manifest import Part, read_manifest
 from openbell.data.catalog.search import find_keys
+from openbell.utils.files import UNFINISHED
 from tests.unit.catalog_by_hand import MINUTE, TAPE, days, minutes, rows
 
 ORIGIN = Origin("vendor", 1_700_000_000_000_000_000, "ACME 1d")
@@ -256,7 +257,7 @@ def test_what_an_ended_writer_left_is_removed_by_the_next(catalog):
     catalog.write(rows(whole, slice(0, 5)))
     folder = folder_of(catalog.root, key_of(whole))
     for name in (
-        f"{files.UNFINISHED}1-x",
+        f"{UNFINISHED}1-x",
         "bars-2024-01-09-0123.parquet",
         "_replaced-2024-01-09-0123.revised",
     ):

@@ -15,13 +15,14 @@ from openbell.core.errors import Halt
 from openbell.core.messages import BarMessage
 from openbell.storage.journal import Journal
 from openbell.trading import saves as saves_module
+from openbell.trading.build import build
 from openbell.trading.continuation import go_on
 from openbell.trading.doubts import Doubts
-from openbell.trading.files import build
 from openbell.trading.freezing import Unfrozen, freeze, thaw
 from openbell.trading.record import Record
 from openbell.trading.saves import Saves
 from openbell.trading.session import Session
+from openbell.utils.files import UNFINISHED, write_whole
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.test_retirement import DAY, STEP, paper_session, play
@@ -149,6 +150,34 @@ def test_two_files_stay_and_little_is_not_worth_one(tmp_path: Path) -> None:
             session.save()
         assert len(journal.of_kind("saved")) == 5
         assert len(list((tmp_path / "saved").glob("*.state"))) == 2
+
+
+def test_what_a_kill_left_of_a_save_is_no_save_and_the_next_one_removes_it(
+    journal: Journal, said: list[str]
+) -> None:
+    folder = journal.path.parent / "saved"
+    (folder / f"{UNFINISHED}1-77.state").write_bytes(b"half")
+    (folder / f"{UNFINISHED}1-77.summary").write_bytes(b"half")
+    session, _, _ = again(journal)
+    play_on(session, 6, 7)
+    session.save()
+    assert said == []
+    assert sorted(one.suffix for one in folder.iterdir()) == [".state", ".state", ".summary"]
+
+
+def test_a_file_that_does_not_fit_on_the_disk_leaves_nothing_and_what_was_there_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "made" / "file"
+    write_whole(path, b"before")
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(path, b"after")
+    assert [one.read_bytes() for one in path.parent.iterdir()] == [b"before"]
 
 
 def written(text: str) -> ModuleType:

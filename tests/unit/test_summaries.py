@@ -112,7 +112,7 @@ def test_a_disk_that_takes_none_is_said_and_trading_goes_on(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("openbell.trading.saves.get_logger", Ear)
-    monkeypatch.setattr(summaries, "put", full)
+    monkeypatch.setattr(summaries, "write_whole", full)
     with Journal(tmp_path / "other" / "journal.db") as other:
         session = paper_session(other)
         session.saves = saves_of(session, other)

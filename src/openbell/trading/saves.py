@@ -12,11 +12,12 @@ from typing import Any
 
 from openbell.storage.entries import Entry
 from openbell.storage.journal import Journal
+from openbell.trading.build import build
 from openbell.trading.doubts import Doubts, modules_of
-from openbell.trading.files import build, put
 from openbell.trading.freezing import Unfrozen, freeze, thaw
 from openbell.trading.record import Record
 from openbell.trading.summaries import write_summary
+from openbell.utils.files import remove_unfinished, write_whole
 from openbell.utils.logging import get_logger
 
 SAVED = "saved"
@@ -63,7 +64,7 @@ class Saves:
         try:
             data = self._frozen(state, outside)
             digest = hashlib.sha256(data).hexdigest()
-            put(self._folder / f"{self._journal.last}.state", data)
+            write_whole(self._folder / f"{self._journal.last}.state", data)
         except (Unfrozen, OSError) as error:
             self._say(f"the session's state is not saved: {error}; to go on, all of it is gone through again")
             return False
@@ -71,8 +72,9 @@ class Saves:
         self._journal.append(SAVED, body, time=time, wall=wall)
         self._journal.commit()
         self._inputs = inputs
-        for old in sorted(self._folder.glob("*.state"), key=lambda one: int(one.stem))[:-_KEPT]:
+        for old in sorted(self._folder.glob("[0-9]*.state"), key=lambda one: int(one.stem))[:-_KEPT]:
             old.unlink()
+        remove_unfinished(self._folder)
         return True
 
     def _sum(self, inputs: int, time: int, wall: int) -> None:

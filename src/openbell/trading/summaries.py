@@ -14,10 +14,11 @@ from pathlib import Path
 from openbell.core.types import NANOS_PER_DAY
 from openbell.storage.entries import Entry
 from openbell.storage.journal import Journal
-from openbell.trading.files import build, put
+from openbell.trading.build import build
 from openbell.trading.freezing import Unfrozen, freeze, thaw
 from openbell.trading.ledger import KINDS, Ledger, fold
 from openbell.trading.record import BEGUN, Ending, Record
+from openbell.utils.files import write_whole
 
 SUMMED = "summed"
 _KEPT = 3 * NANOS_PER_DAY  #: what ended longer ago is in the journal alone
@@ -93,11 +94,11 @@ def write_summary(journal: Journal, *, time: int, wall: int) -> None:
     summary.retire()
     data, upto = freeze(summary, {}), journal.last
     folder = _folder(journal)
-    put(folder / f"{upto}.summary", data)
+    write_whole(folder / f"{upto}.summary", data)
     digest = hashlib.sha256(data).hexdigest()
     journal.append(SUMMED, {"upto": upto, "digest": digest, "build": build()}, time=time, wall=wall)
     journal.commit()
-    for old in folder.glob("*.summary"):
+    for old in folder.glob("[0-9]*.summary"):
         if old.stem != str(upto):
             old.unlink()
 

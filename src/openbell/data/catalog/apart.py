@@ -10,9 +10,10 @@ from typing import Any
 
 from openbell.core.errors import BadData
 from openbell.data.bars import FindingKind
-from openbell.data.catalog.files import lock, write_whole
+from openbell.data.catalog.files import lock
 from openbell.data.catalog.key import Key, folder_of
 from openbell.data.quarantine import Quarantined
+from openbell.utils.files import write_whole
 
 NAME = "_quarantine.json"
 

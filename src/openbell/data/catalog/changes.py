@@ -15,7 +15,6 @@ from openbell.core.errors import BadData
 from openbell.data.bars import Series
 from openbell.data.calendar import sessions
 from openbell.data.catalog import merging
-from openbell.data.catalog.files import UNFINISHED
 from openbell.data.catalog.key import Key
 from openbell.data.catalog.manifest import (
     Manifest,
@@ -40,6 +39,7 @@ from openbell.data.catalog.parts import (
 )
 from openbell.data.catalog.spans import unite
 from openbell.data.providers.protocol import Span
+from openbell.utils.files import UNFINISHED
 
 #: Files with fewer than half of `MOST` bars that a folder may have, before they are joined.
 SMALL = 16

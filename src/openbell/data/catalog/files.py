@@ -1,8 +1,7 @@
-"""Files that are whole or absent, and one writer of a folder at a time."""
+"""One writer of a folder at a time."""
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,29 +11,11 @@ from typing import IO
 from openbell.core.errors import ConfigError
 from openbell.utils.locks import let_go, try_lock
 
-#: How a file begins that is not finished. Nobody reads those, and the next writer removes them.
-UNFINISHED = ".unfinished-"
-
 #: The file of a folder that its writer locks.
 LOCK = ".lock"
 
 _PATIENCE = 60.0  #: seconds that a writer waits for another
 _PAUSE = 0.005
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it holds all of `data` or what it held before, whenever the process ends.
-
-    After a loss of power, too; what was written last may be missing then. For that, contents reach the disk
-    before their names, and names in the order in which they were given, as file systems with a journal do it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 @contextmanager

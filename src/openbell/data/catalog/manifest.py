@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from openbell.core.errors import BadData
-from openbell.data.catalog.files import write_whole
 from openbell.data.providers.protocol import Span
+from openbell.utils.files import write_whole
 
 #: It begins with `_`, as all that is no bars: other programs that read the folders leave it alone.
 NAME = "_manifest.json"

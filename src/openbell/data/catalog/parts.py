@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from openbell.data.arrow import as_array, as_arrow
 from openbell.data.bars import COLUMNS, Series
-from openbell.data.catalog.files import write_whole
 from openbell.data.catalog.key import Key
 from openbell.data.catalog.manifest import Part, damaged
+from openbell.utils.files import write_whole
 
 TIMES = ("start", "known")
 #: Bars that one file holds at most: one row group, which is read without a copy.

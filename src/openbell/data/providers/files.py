@@ -19,10 +19,10 @@ from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
 from openbell.data.arrow import as_arrow
 from openbell.data.bars import COLUMNS, CalendarUnit, Series, parse_timeframe
 from openbell.data.calendar import sessions
-from openbell.data.catalog.files import write_whole
 from openbell.data.providers.csv import CsvProvider
 from openbell.data.providers.folder import FolderProvider, readable
 from openbell.data.providers.parquet import METADATA, ParquetProvider
+from openbell.utils.files import write_whole
 
 #: The provider of each kind of files, by the name that `--provider` takes.
 KINDS: Mapping[str, type[FolderProvider]] = {"csv": CsvProvider, "parquet": ParquetProvider}

@@ -1,25 +1,13 @@
-"""Files that a session keeps beside its journal: whole or not at all, and of which code."""
+"""Of which code a file is that holds a session's state."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from functools import cache
 from pathlib import Path
 
 import openbell
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a file that is there whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
 
 
 @cache
