@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 from openbell.core.types import Instrument, OrderStatus, OrderType, Side, TimeInForce
 
-_T = OrderType
+_S, _T = OrderStatus, OrderType
+TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
 
 
 class Refusal(Exception):

@@ -15,6 +15,7 @@ from typing import Literal
 from openbell.core.types import Instrument, OrderStatus, OrderType, Side, TimeInForce
 from tests.loopback.audit import Books, faults_of
 from tests.loopback.book import (
+    TERMINAL,
     Event,
     Executed,
     Kind,
@@ -23,11 +24,9 @@ from tests.loopback.book import (
     Refusal,
     averaged,
     check,
-    is_reached,
-    limit_of,
-    trail_stop,
 )
-from tests.loopback.exits import TERMINAL, exit_of, tend_pair, wake
+from tests.loopback.exits import exit_of, tend_pair, wake
+from tests.loopback.matching import match, move
 
 __all__ = ["Event", "Exchange", "Executed", "Placed", "Refusal"]
 
@@ -109,8 +108,8 @@ class Exchange:
     def close(self, prices: Mapping[str, Decimal | str | int] | None = None) -> None:
         """Close the session: CLS orders fill at the closing prices; then what is for the day expires."""
         for symbol, price in (prices or {}).items():
-            self._move(symbol, Decimal(price), None)
-            self._match(symbol, closing=True)
+            move(self, symbol, Decimal(price), None)
+            match(self, symbol, closing=True)
         self.is_open = False
         for order in self.working():
             if order.tif in {_F.DAY, _F.CLS, _F.IOC, _F.FOK} and order.status is not _S.HELD:
@@ -120,14 +119,14 @@ class Exchange:
 
     def trade(self, symbol: str, price: Decimal | str | int, size: Decimal | str | int | None = None) -> None:
         """Move the market: orders match at the price, up to the size (None is without end)."""
-        self._move(symbol, Decimal(price), None if size is None else Decimal(size))
-        self._match(symbol)
+        move(self, symbol, Decimal(price), None if size is None else Decimal(size))
+        match(self, symbol)
 
     def quote(self, symbol: str, bid: Decimal | str, ask: Decimal | str) -> None:
         """Set a bid and an ask: buyers pay the one, sellers get the other from now on."""
         line = self.lines[symbol]
         line.bid, line.ask = Decimal(bid), Decimal(ask)
-        self._match(symbol)
+        match(self, symbol)
 
     def price(self, symbol: str, side: Side) -> Decimal | None:
         """Return what a side would trade at now; None before the first price."""
@@ -166,7 +165,7 @@ class Exchange:
         self._tell("new", made)
         for leg in legs:
             self._tell("new" if made.reduce_only else "held", leg)
-        self._match(made.symbol)
+        match(self, made.symbol)
         return made
 
     def cancel(self, order_id: str) -> None:
@@ -220,7 +219,7 @@ class Exchange:
         self.orders[fresh.id] = fresh
         self._tell("replaced", old)
         self._tell("new", fresh)
-        self._match(fresh.symbol)
+        match(self, fresh.symbol)
         return fresh
 
     def working(self) -> list[Placed]:
@@ -317,49 +316,6 @@ class Exchange:
         self.events.append(event)
         for listener in list(self.listeners):
             listener(event)
-
-    def _move(self, symbol: str, price: Decimal, size: Decimal | None) -> None:
-        line = self.lines[symbol]
-        line.last, line.size, line.bid, line.ask = price, size, None, None
-        for order in self.working():
-            if order.symbol == symbol and order.type is _T.TRAILING_STOP and order.status is not _S.HELD:
-                better = max if order.side < 0 else min
-                order.mark = price if order.mark is None else better(price, order.mark)
-
-    def _match(self, symbol: str, *, closing: bool = False) -> None:
-        for order in self.working():
-            if order.symbol == symbol and order.status not in TERMINAL and order.status is not _S.HELD:
-                self._try(order, closing=closing)
-
-    def _try(self, order: Placed, *, closing: bool) -> None:
-        """Match one order with the market as it is."""
-        if order.doom or not (self.is_open or (order.extended and order.type is _T.LIMIT)):
-            return
-        if order.tif is _F.CLS and not closing:
-            return
-        price = self.price(order.symbol, order.side)
-        if price is None:
-            return
-        if order.type is _T.TRAILING_STOP and order.mark is None:
-            order.mark = price
-        if order.status is _S.ACCEPTED and order.type in {_T.STOP, _T.STOP_LIMIT, _T.TRAILING_STOP}:
-            level = trail_stop(order) if order.type is _T.TRAILING_STOP else order.stop
-            if not is_reached(order.side, level, price):
-                return
-            order.triggered = True
-            order.status = _S.TRIGGERED
-            self._tell("triggered", order)
-        limit = limit_of(order)
-        crosses = limit is None or order.side * (limit - price) >= 0
-        size = self.lines[order.symbol].size
-        room = order.remaining if size is None else min(order.remaining, size)
-        whole = room == order.remaining
-        if crosses and room > 0 and (order.tif is not _F.FOK or whole):
-            if size is not None:
-                self.lines[order.symbol].size = size - room
-            self._fill(order, room, price)
-        if order.tif in {_F.IOC, _F.FOK} and order.status not in TERMINAL:
-            self._end(order, _S.CANCELLED, "cancelled")
 
     def _fill(self, order: Placed, quantity: Decimal, price: Decimal) -> Executed:
         fee = quantity * self._fee

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from openbell.core.types import OrderStatus, OrderType, Side, TimeInForce
-from tests.loopback.book import Placed
+from tests.loopback.book import TERMINAL, Placed
+from tests.loopback.matching import match
 
 if TYPE_CHECKING:
     from tests.loopback.exchange import Exchange
 
 _S, _T = OrderStatus, OrderType
-TERMINAL = frozenset({_S.FILLED, _S.CANCELLED, _S.EXPIRED, _S.REJECTED})
 
 
 def exit_of(x: Exchange, parent: Placed, client_id: str, price: Decimal | None, kind: OrderType) -> Placed:
@@ -44,7 +44,7 @@ def wake(x: Exchange, parent: Placed) -> None:
         if leg.status is _S.HELD:
             leg.quantity, leg.status = parent.filled, _S.ACCEPTED
             x._tell("new", leg)
-    x._match(parent.symbol)
+    match(x, parent.symbol)
 
 
 def _other(side: Side) -> Side:
