@@ -44,6 +44,18 @@ def test_what_is_no_set_of_limits_is_refused(given, says):
     assert says in ended.err
 
 
+def test_a_file_of_strategies_that_is_not_there_says_how_one_begins(tmp_path):
+    said = run("risk", "check", "config/strategies.yaml", "--risk", "standard")
+    assert said.code == 2
+    start = "openbell: no file 'config/strategies.yaml'; make one, such as "
+    assert said.err.startswith(start)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "strategies.yaml").write_text(said.err.removeprefix(start), encoding="utf-8")
+    ended = run("risk", "check", "config/strategies.yaml", "--risk", "standard", "--json")
+    assert ended.code == 0
+    assert [one["strategy"] for one in ended.document["checks"]] == ["mine"]
+
+
 def test_a_run_with_limits_writes_what_they_refused(tmp_path):
     ended = run("backtest", *CHECK[2:], "--risk", "standard", "--no-check", "--reports", "out", "--json")
     assert ended.code == 0

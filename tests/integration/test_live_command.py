@@ -185,7 +185,7 @@ async def test_at_a_terminal_the_accounts_id_is_asked_for(
     ("words", "said"),
     [
         (("live", "sma_cross", "--symbols", "AAPL"), "--broker is missing: name it, as in --broker alpaca"),
-        (("live", "config/none.yaml"), "no file 'config/none.yaml'; name one, such as config/live.yaml"),
+        (("live", "config/none.yaml"), "no file 'config/none.yaml'; make one, such as {broker: "),
         ((*WORDS[:5], "min", *WORDS[6:]), "no broker is named 'min'; did you mean 'mine'?"),
         ((*WORDS[:5], "sim", *WORDS[6:]), "is simulated, which is paper trading"),
         ((*WORDS[:7], "bundled", *WORDS[8:]), "provider 'bundled' is unknown"),

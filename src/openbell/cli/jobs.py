@@ -153,7 +153,10 @@ def _folder_of_file(request: Request) -> str:
     """Return the folder of a strategies.yaml."""
     path = Path(request.strategy)
     if not path.is_file():
-        raise ConfigError(f"no file {request.strategy!r}; name one, such as config/{STRATEGIES}")
+        raise ConfigError(
+            f"no file {request.strategy!r}; make one, such as "
+            "strategies: [{name: mine, strategy: sma_cross, symbols: [AAPL]}]"
+        )
     if path.name != STRATEGIES:
         raise ConfigError(f"{path}: a file of strategies is called {STRATEGIES}; rename it")
     typed = {

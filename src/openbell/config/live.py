@@ -41,7 +41,7 @@ def read_live(path: Path) -> LiveFile:
         ConfigError: It is not there, or a key is unknown, missing or wrong; names the line.
     """
     if not path.is_file():
-        raise ConfigError(f"no file {str(path)!r}; name one, such as config/live.yaml")
+        raise ConfigError(f"no file {str(path)!r}; make one, such as {{broker: alpaca, feed: alpaca}}")
     item = read_yaml(path)
     values = list(flatten(item, list_leaves(LiveFile), path=path, label=""))
     return resolve(LiveFile, [values], label="", place=str(path)).model

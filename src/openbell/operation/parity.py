@@ -13,12 +13,14 @@ from openbell.core.messages import BarMessage
 from openbell.core.types import Reason
 from openbell.data.bars import Series, Source
 from openbell.data.calendar import sessions
+from openbell.execution.risk.limits import risk_from_json
 from openbell.execution.risk.whole import TOGETHER
 from openbell.papering import JOURNAL
 from openbell.run import load_plan, simulate
 from openbell.run.course import Ground, make_course, read_course
 from openbell.storage.journal import Entry, Journal
 from openbell.strategies.registry import Found, find
+from openbell.trading.circumstances import CONDITION
 from openbell.trading.ledger import Ledger, fold
 from openbell.trading.moments import messages_of, moments_of
 from openbell.trading.parity import Difference, Faults, Traded, changed_ends, compare, late_ends
@@ -28,7 +30,7 @@ from openbell.trading.rehearsal import actions_of
 from openbell.trading.session import Ending
 
 #: Inputs that a backtest has not: a session with one of them is compared with a course like its own.
-_BEYOND = frozenset({"reload", "limits", "leave", "failed", "history", "brake", "ask"})
+_BEYOND = frozenset({"reload", "limits", "leave", "failed", "history", "brake", "ask", CONDITION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Parity:
 
 
 #: What else came from outside, and is given again in its turn.
-_GIVEN = frozenset({"expect", "reload", "leave", "return", "brake", "ask"})
+_GIVEN = frozenset({"expect", "reload", "limits", "leave", "return", "brake", "ask", CONDITION})
 
 
 class Nowhere:
@@ -151,7 +153,7 @@ def _replay_course(
     course.start()
     for bars in [*moments_of(series), []]:
         while inputs and (not bars or inputs[0].time < bars[-1].end):
-            _give(inputs.pop(0), name, course)
+            give(inputs.pop(0), name, course)
         if bars:
             course.moment(bars)
     if any(e.kind == "session" and e.body["state"] == Ending.END_OF_DATA.value for e in entries):
@@ -159,17 +161,22 @@ def _replay_course(
     return Traded(list(course.engine.desk.orders.values()), course.engine.fills)
 
 
-def _give(entry: Entry, name: str, course: Any) -> None:
+def give(entry: Entry, name: str, course: Any) -> None:
+    """Have a strategy's course take what a session took from outside, where it is this strategy's."""
     if entry.kind == "expect":
         course.expect(actions_of(entry))
     elif entry.kind == "leave":
         course.leave(entry.body["how"])
     elif entry.kind == "return":
         course.leaving = False
-    elif entry.strategy != name:
+    elif (entry.strategy or entry.body.get("strategy", name)) != name:  # a live session has it in the body
         return
     elif entry.kind == "brake":
         course.brake(stop=entry.body["stop"])
+    elif entry.kind == CONDITION:
+        course.note_condition(entry.body, entry.time)
+    elif entry.kind == "limits":
+        course.limit(risk_from_json(entry.body["risk"]))
     elif entry.kind == "ask":
         course.do(entry.body)
     else:

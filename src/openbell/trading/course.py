@@ -138,6 +138,12 @@ class Course:
         if gate is not None:
             gate.conditions.stop = stop
 
+    def note_condition(self, body: Mapping[str, Any], time: int) -> None:
+        """Let its gate know what a session has written down of the surroundings."""
+        gate = gate_of(self.engine)
+        if gate is not None:
+            gate.conditions.take(body, time)
+
     def limit(self, risk: Risk) -> None:
         """Hold its orders against other limits from now on."""
         gate = gate_of(self.engine)
