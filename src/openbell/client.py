@@ -86,6 +86,10 @@ class Client:
         """Return what a session's strategies hold."""
         return self._list(models.Position, _path("sessions", session, "positions"))
 
+    def account(self, session: str) -> models.Account:
+        """Return the money of a session's account, by currency and together."""
+        return self._one(models.Account, _path("sessions", session, "account"))
+
     def orders(self, session: str, *, working: bool = False) -> Iterator[models.Order]:
         """Yield a session's orders, oldest first."""
         path = _path("sessions", session, "orders")

@@ -92,6 +92,9 @@ def test_a_session_is_what_its_run_was(served: Served, folder: Path) -> None:
     assert curve["values"][0] == 100_000.0
     assert curve["values"][-1] == traded.equity
     assert len(curve["times"]) == 252
+    account = get(served, "/sessions/one/account")
+    assert account["cash"] == [{"currency": "USD", "amount": traded.account.cash, "rate": 1.0}]
+    assert (account["equity"], account["worth"], account["power"]) == (traded.equity, standing["cash"], None)
 
 
 def test_pages_follow_one_another(served: Served) -> None:

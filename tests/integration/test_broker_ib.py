@@ -15,7 +15,7 @@ from tests.loopback.tws_scene import NOON, order, trading
 from openbell.core.errors import ConfigError, Rejected, Retryable
 from openbell.core.types import NANOS_PER_SECOND, Instrument, OrderStatus, Reason, TimeInForce
 from openbell.execution.brokers.ib import IbBroker
-from openbell.execution.port import Execution, Holding
+from openbell.execution.port import Execution, Foreign, Holding
 
 S = OrderStatus
 
@@ -32,12 +32,46 @@ async def test_the_account_is_told_as_the_broker_has_it() -> None:
         await scene.ear.until_status("b", S.FILLED)
         balance = await scene.broker.balance()
         assert balance[1:] == (
-            Decimal("98199.88"), Decimal("99999.88"), Decimal("98199.88"), "USD", "", 0,
+            Decimal("98199.88"), Decimal("99999.88"), Decimal("98199.88"), "USD", "", 0, (),
         )  # fmt: skip
         assert await scene.broker.holdings() == [
             Holding("AAPL", Decimal(10), Decimal(100)),
             Holding("BRK.B", Decimal(2), Decimal(400)),
         ]
+
+
+async def test_cash_in_other_currencies_is_told_with_its_rate_and_moves_no_cash() -> None:
+    async with trading() as scene:
+        before = await scene.broker.balance()
+        scene.tws.foreign = {"EUR": (Decimal(2000), Decimal("1.08")), "CHF": (Decimal(0), Decimal("1.1"))}
+        for rate in (Decimal("1.08"), Decimal("1.12")):
+            scene.tws.foreign["EUR"] = Decimal(2000), rate
+            balance = await scene.broker.balance()
+            assert balance.foreign == (Foreign("EUR", Decimal(2000), rate),)
+            assert (balance.cash, balance.currency) == (before.cash, "USD")
+            assert balance.equity == before.equity + 2000 * rate
+
+
+async def test_an_account_without_cash_of_its_own_currency_has_none() -> None:
+    rows = [("TotalCashValue", "108", "USD"), ("NetLiquidation", "108", "USD"), ("BuyingPower", "108", "USD")]
+    ledger = [("TotalCashBalance", "108", "BASE"), ("TotalCashBalance", "100", "EUR")]
+    async with trading() as scene:
+        told = [*rows, *ledger, ("ExchangeRate", "1.08", "EUR")]
+
+        async def answer(client: Any, fields: list[str]) -> None:
+            for row in told:
+                await client.send(63, 1, fields[2], "DU1", *row)
+            await client.send(64, 1, fields[2])
+
+        scene.tws.answers[62] = answer
+        balance = await scene.broker.balance()
+        assert [*map(float, (balance.cash, balance.equity, balance.foreign[0].cash))] == [0, 108, 100]
+        told = [*rows, *ledger]
+        with pytest.raises(Retryable, match="balance: TWS has no rate of EUR yet"):
+            await scene.broker.balance()
+        told = rows  # of a TWS that keeps no ledger
+        balance = await scene.broker.balance()
+        assert (float(balance.cash), balance.foreign) == (108.0, ())
 
 
 async def test_a_live_account_must_be_meant() -> None:

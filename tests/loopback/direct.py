@@ -20,6 +20,7 @@ from openbell.execution.port import (
     Balance,
     Capabilities,
     Execution,
+    Foreign,
     Heard,
     Holding,
     Link,
@@ -62,6 +63,7 @@ class Direct:
         self.name, self.capabilities, self.exchange = name, capabilities, exchange
         self.calls: list[str] = []  #: what was asked, in order
         self.muted = False  #: whether events wait for `release`
+        self.foreign: Sequence[Foreign] = ()  #: cash in other currencies
         self._script, self._muddle = script, muddle
         self._waiting: list[Heard] = []
         self._stream: asyncio.Queue[Heard | None] = asyncio.Queue()
@@ -100,8 +102,9 @@ class Direct:
         async with self._point("balance"):
             x = self.exchange
             return Balance(
-                x.time, x.cash, x.equity, x.buying_power, blocked=x.trading_blocked, day_trades=x.day_trades
-            )
+                x.time, x.cash, x.equity, x.buying_power, blocked=x.trading_blocked, day_trades=x.day_trades,
+                foreign=self.foreign,
+            )  # fmt: skip
 
     async def holdings(self) -> Sequence[Holding]:
         async with self._point("holdings"):

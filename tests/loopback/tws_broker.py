@@ -59,6 +59,7 @@ class TwsBroker(Tws):
         self.mishaps: list[Mishap] = []
         self.mute = False  #: whether nothing is answered, and nothing told
         self.holds_fees = False  #: whether fees wait for `tell_fees`
+        self.foreign: dict[str, tuple[Decimal, Decimal]] = {}  #: cash in other currencies, and its rate
         self.renames = True  #: whether a change takes the new `orderRef`
         self.tickets: list[Ticket] = []
         self._fees: list[tuple[Client | None, Frame]] = []
@@ -212,8 +213,18 @@ class TwsBroker(Tws):
         x = self.exchange
         values = {"TotalCashValue": x.cash, "NetLiquidation": x.equity, "BuyingPower": x.buying_power}
         values["DayTradesRemaining"] = Decimal(3 - x.day_trades)
-        for tag, value in values.items():
-            await client.send(63, 1, fields[2], ACCOUNT, tag, value, "USD")
+        rows = [(tag, value, "USD") for tag, value in values.items()]
+        if fields[4].endswith(",$LEDGER:ALL"):
+            rows += [("TotalCashBalance", x.cash, "BASE"), ("ExchangeRate", Decimal("1.00"), "BASE")]
+            for currency, (amount, rate) in {"USD": (x.cash, Decimal(1)), **self.foreign}.items():
+                rows += [("TotalCashBalance", amount, currency), ("ExchangeRate", rate, currency)]
+        abroad = sum((amount * rate for amount, rate in self.foreign.values()), Decimal(0))
+        for tag, value, currency in rows:
+            total = tag in {"TotalCashValue", "NetLiquidation"} or (currency, tag) == (
+                "BASE",
+                "TotalCashBalance",
+            )
+            await client.send(63, 1, fields[2], ACCOUNT, tag, value + abroad if total else value, currency)
         await client.send(64, 1, fields[2])
 
     # --- what is told ------------------------------------------------------------------------------------

@@ -57,6 +57,25 @@ class Position(Model):
     realised: float
 
 
+class Cash(Model):
+    """What an account has of a currency; less than nothing is owed."""
+
+    currency: str = Field(examples=["EUR"])
+    amount: float
+    rate: float | None = Field(description="what one unit is worth in the account's currency; null: unknown")
+
+
+class Account(Model):
+    """The money of a session's account: as its broker told it last, or of its strategies together."""
+
+    time: Time = Field(description="ns since 1970 in UTC: of the amounts and of the rates")
+    currency: str = Field(description="what it is valued in; empty: several, and no rate is known")
+    cash: list[Cash]
+    worth: float | None = Field(description="all cash in `currency`")
+    equity: float | None = Field(description="with the positions")
+    power: float | None = Field(description="what the broker lets it spend; null where there is none")
+
+
 class Order(Model):
     """An order and where it stands."""
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from openbell.core.types import NANOS_PER_SECOND
 from openbell.storage.journal import Entry
+from openbell.trading.funds import Funds, told_funds
 
 BARS = 500  #: of each symbol that are kept for its chart and its returns
 _KEPT = 500  #: of everything else
@@ -82,6 +83,7 @@ class Observed:
         self.link_up: bool | None = None  #: whether the broker's stream stands; None where there is none
         self.reconnects = 0
         self.feed = ""  #: what the feed last said of itself: Connected, Lost, Stale or Waiting
+        self.funds: Funds | None = None  #: what the broker told last of the account
         self.skew: float | None = None  #: seconds by which the broker's clock is another
         self.checked = 0  #: when books and broker were last compared, ns UTC of the computer
         self.paused: set[str] = set()
@@ -98,6 +100,7 @@ class Observed:
             "session": self._session, "strategy": self._strategy, "moment": self._bars,
             "signal": self._signal, "refused": self._refused, "update": self._update, "link": self._link,
             "checked": self._checked, "order": self._order, "accepted": self._accepted, "fill": self._fill,
+            "power": self._power,
             "feed": self._feed, "condition": self._condition, "ask": self._ask, "asked": self._asked,
             "reload": self._reload, "rolled_back": self._rolled_back,
         }  # fmt: skip
@@ -170,6 +173,9 @@ class Observed:
 
     def _checked(self, entry: Entry) -> None:
         self.checked = entry.wall
+
+    def _power(self, entry: Entry) -> None:
+        self.funds = told_funds(entry)
 
     def _order(self, entry: Entry) -> None:
         key = entry.strategy, entry.subject

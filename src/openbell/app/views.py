@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from time import time_ns
 
@@ -10,6 +11,7 @@ from openbell.app.follower import Follower
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.types import NANOS_PER_SECOND
 from openbell.storage.journal import Entry
+from openbell.trading.funds import own_funds
 
 
 def session_of(one: Follower) -> models.Session:
@@ -50,6 +52,19 @@ def positions_of(one: Follower) -> list[models.Position]:
         for symbol, held in ledger.account.positions.items()
         if held.quantity != 0.0
     ]  # fmt: skip
+
+
+def account_of(one: Follower) -> models.Account:
+    """Return the money of a session's account."""
+    funds = one.observed.funds or own_funds(one.observed.begun, one.ledgers, one.price, one.time)
+    cash = [
+        models.Cash(currency=currency, amount=amount, rate=funds.rate(currency))
+        for currency, amount in funds.cash.items()
+    ]
+    worth, equity, power = (None if math.isnan(v) else v for v in (funds.worth, funds.equity, funds.power))
+    return models.Account(
+        time=funds.time, currency=funds.currency, cash=cash, worth=worth, equity=equity, power=power
+    )
 
 
 def orders_of(one: Follower, *, working: bool = False, last: int | None = None) -> list[models.Order]:

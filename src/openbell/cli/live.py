@@ -157,6 +157,7 @@ def _show_and_ask(account: Account, jobs: Sequence[Job], *, agreed: bool) -> boo
         f"account {account.id}: {world}",
         f"  cash {balance.cash:,.2f} {balance.currency}, equity {balance.equity:,.2f}, {power}",
     ]
+    lines += [f"  cash {one.cash:,.2f} {one.currency} at {one.rate:f}" for one in balance.foreign]
     lines += [f"  holds {one.quantity:f} {one.symbol} at {one.average:f}" for one in account.holdings]
     for job in jobs:
         plan = job.plan

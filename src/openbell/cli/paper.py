@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.funds import tell_funds
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.places import load_settings, placed
 from openbell.cli.standings import STATE, find_sessions, folder_of, read_sessions
@@ -93,6 +94,11 @@ def resume_session(state: str | None, *, agreed: bool = False) -> Answer:
     """
     seen = read_sessions(state)
     left = [one.folder for one in seen.sessions if one.can_go_on]
+    running = [one.folder for one in seen.sessions if one.state == "running"]
+    if not left and len(running) == 1:
+        raise ConfigError(
+            f"resume: the session in {str(running[0])!r} runs; `openbell stop --keep` asks it to stop first"
+        )
     if len(left) != 1:
         listed = ", ".join(map(str, left)) or "none"
         raise ConfigError(
@@ -128,7 +134,7 @@ def show_status(state: str | None) -> Answer:
         for name, ledger in one.ledgers.items():
             held = {s: p.quantity for s, p in ledger.account.positions.items() if p.quantity}
             working = sum(order.open for order in ledger.orders.values())
-            equity = ledger.account.equity(one.prices.__getitem__)
+            equity = ledger.account.equity(one.price)
             failed = one.failed.get(name, "")
             if failed:
                 raised.append(f"{one.folder}: strategy {name} raised, and is not asked any more: {failed}")
@@ -149,7 +155,9 @@ def show_status(state: str | None) -> Answer:
     if seen.warnings:
         none = f"No session in {state or STATE} can be read."
     shown = [table if rows else none, *(["", *raised] if raised else [])]
-    return Answer(shown, {"sessions": documents}, warnings=seen.warnings)
+    lines, accounts = tell_funds(seen.sessions)
+    shown += ["", *lines] if lines else []
+    return Answer(shown, {"sessions": documents, "accounts": accounts}, warnings=seen.warnings)
 
 
 def show_orders(state: str | None, *, working: bool) -> Answer:
@@ -189,7 +197,7 @@ def show_positions(state: str | None) -> Answer:
             for symbol, position in ledger.account.positions.items():
                 if position.quantity == 0.0:
                     continue
-                price = one.prices[symbol]
+                price = one.price(symbol)
                 gain = position.unrealised(price)
                 rows.append((
                     name, symbol, f"{position.quantity:g}", f"{position.average:,.4f}", f"{price:,.4f}",
@@ -204,9 +212,10 @@ def show_positions(state: str | None) -> Answer:
         Column("Strategy"), Column("Symbol"),
         *(Column(title, right=True) for title in ("Quantity", "Average", "Price", "Unrealised")),
     ]  # fmt: skip
+    lines, accounts = tell_funds(seen.sessions)
     return Answer(
-        [Table(columns, rows) if rows else "Nothing is held."],
-        {"positions": documents},
+        [Table(columns, rows) if rows else "Nothing is held.", *(["", *lines] if lines else [])],
+        {"positions": documents, "accounts": accounts},
         warnings=seen.warnings,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from openbell.cli.places import check_named
@@ -12,6 +13,7 @@ from openbell.core.orders import Order
 from openbell.papering import JOURNAL
 from openbell.storage.journal import Journal
 from openbell.storage.lock import is_held
+from openbell.trading.funds import Funds, own_funds
 from openbell.trading.ledger import Ledger
 from openbell.trading.record import Record
 from openbell.trading.session import Ending
@@ -33,6 +35,7 @@ class Standing:
         prices: The last of each symbol.
         failed: What strategies raised, by their names.
         can_go_on: Whether it does not run and its bars have not ended.
+        funds: The money of its account, by currency.
     """
 
     folder: Path
@@ -42,6 +45,11 @@ class Standing:
     prices: Mapping[str, float]
     failed: Mapping[str, str]
     can_go_on: bool
+    funds: Funds
+
+    def price(self, symbol: str) -> float:
+        """Return a symbol's last price; before its first bar, that at which it is held."""
+        return _price(symbol, self.prices, self.ledgers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,8 @@ def _read(folder: Path, *, whole: bool) -> Standing:
         record = Record(journal)
         summary = summarise(record)
         ledgers = ledgers_of(record) if whole else summary.ledgers
+    begun = record.begun.body if record.begun is not None else {}
+    price = partial(_price, prices=summary.prices, ledgers=ledgers)
     held, ended = is_held(folder), summary.state in {one.value for one in Ending}
     return Standing(
         folder,
@@ -113,4 +123,13 @@ def _read(folder: Path, *, whole: bool) -> Standing:
         prices=summary.prices,
         failed=summary.failed,
         can_go_on=record.begun is not None and not summary.ended and not held,
+        funds=summary.funds or own_funds(begun, ledgers, price, summary.time),
     )
+
+
+def _price(symbol: str, prices: Mapping[str, float], ledgers: Mapping[str, Ledger]) -> float:
+    known = prices.get(symbol)
+    if known is not None:
+        return known
+    held = (ledger.account.positions.get(symbol) for ledger in ledgers.values())
+    return next((one.average for one in held if one is not None), 0.0)

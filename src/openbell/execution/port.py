@@ -67,19 +67,29 @@ class Capabilities:
     reserves: bool = False
 
 
+class Foreign(NamedTuple):
+    """Cash in a currency that is not the account's own; `rate` is what one unit is worth in that one."""
+
+    currency: str
+    cash: Decimal
+    rate: Decimal
+
+
 class Balance(NamedTuple):
     """The account as the broker has it, in its currency. `blocked` says why it cannot trade, or nothing.
 
+    `cash` is that in the account's own currency alone, so that no rate moves it; equity is of all.
     `day_trades` are those of the last five sessions, as the broker counts them; 0 where it says nothing.
     """
 
-    time: int
+    time: int  #: of all of it, the rates too
     cash: Decimal
     equity: Decimal
     buying_power: Decimal
     currency: str = "USD"
     blocked: str = ""
     day_trades: int = 0
+    foreign: Sequence[Foreign] = ()
 
 
 class Holding(NamedTuple):

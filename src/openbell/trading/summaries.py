@@ -16,6 +16,7 @@ from openbell.storage.entries import Entry
 from openbell.storage.journal import Journal
 from openbell.trading.build import build
 from openbell.trading.freezing import Unfrozen, freeze, thaw
+from openbell.trading.funds import Funds, told_funds
 from openbell.trading.ledger import KINDS, Ledger, fold
 from openbell.trading.record import BEGUN, Ending, Record
 from openbell.utils.files import write_whole
@@ -35,6 +36,7 @@ class Summary:
         state: The last that was said of the session.
         time: Its last event's, ns UTC.
         ended: Whether its bars have ended, so that it cannot be gone on with.
+        funds: What the broker told last of the account; None where there is no broker.
     """
 
     ledgers: dict[str, Ledger] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Summary:
     state: str = BEGUN
     time: int = 0
     ended: bool = False
+    funds: Funds | None = None
 
     def follow(self, entries: Iterable[Entry]) -> None:
         """Take what came later.
@@ -59,6 +62,8 @@ class Summary:
                 self.ended = self.ended or self.state == Ending.END_OF_DATA.value
             elif entry.kind == "failed":
                 self.failed[entry.strategy] = entry.body["said"]
+            elif entry.kind == "power":
+                self.funds = told_funds(entry)
             elif entry.kind in KINDS:
                 fold((entry,), self.ledgers)
 

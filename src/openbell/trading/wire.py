@@ -23,9 +23,14 @@ def body_of_heard(heard: Report | Execution | Answer) -> dict[str, Any]:
 
 
 def body_of_power(balance: Balance, since: int) -> dict[str, Any]:
-    """Return what an account says that it may spend and is worth; `since` is until when all is booked."""
-    told = {"power": str(balance.buying_power), "equity": str(balance.equity)}
-    return {**told, "day_trades": balance.day_trades, "since": since}
+    """Return what an account says that it has and may spend; `since` is until when all is booked."""
+    told = {"power": str(balance.buying_power), "equity": str(balance.equity), "currency": balance.currency}
+    cash = {balance.currency: balance.cash, **{one.currency: one.cash for one in balance.foreign}}
+    return {
+        **told, "day_trades": balance.day_trades, "since": since, "time": balance.time,
+        "cash": {currency: str(amount) for currency, amount in cash.items()},
+        "rates": {one.currency: str(one.rate) for one in balance.foreign},
+    }  # fmt: skip
 
 
 def report_of(body: Mapping[str, Any]) -> Report:

@@ -10,7 +10,7 @@ from openbell.app.dashboard.asking import ask_to_change, confirm
 from openbell.app.dashboard.frame import Page
 from openbell.app.dashboard.tables import Row, Table
 from openbell.app.follower import Follower
-from openbell.app.views import fills_of, orders_of, positions_of, session_of, signals_of
+from openbell.app.views import account_of, fills_of, orders_of, positions_of, session_of, signals_of
 from openbell.strategies.registry import names
 
 _ROWS = 50  #: of orders, fills and signals that are shown
@@ -21,6 +21,9 @@ _STRATEGIES = {
 _POSITIONS = {
     "symbol": "Symbol", "quantity": "Quantity", "average": "Average", "price": "Price",
     "unrealised": "Unrealised", "strategy": "Strategy",
+}  # fmt: skip
+_ACCOUNT = {
+    "currency": "Currency", "amount": "Cash", "rate": "Rate", "worth": "Worth", "time": "Time",
 }  # fmt: skip
 _WORKING = {
     "text": "Order",
@@ -60,6 +63,7 @@ class Trading:
             "positions", _POSITIONS, "Nothing is held.", title="Positions",
             button=button("close", "Close", self._ask_close),
         )  # fmt: skip
+        self._account = Table("account", _ACCOUNT, "Nothing is known yet.", title="Cash of the account")
         self._working = Table(
             "working", _WORKING, "No order works.", title="Working orders",
             button=button("cancel", "Cancel order", self._ask_cancel),
@@ -73,6 +77,7 @@ class Trading:
         self._seen = seen
         self._strategies.fill(one.once("strategies", _strategy_rows))
         self._positions.fill(one.once("positions", _position_rows))
+        self._account.fill(one.once("account", _account_rows))
         if one.last - one.moments == self._others:
             return  # bars alone have come: no order, fill or signal is new
         self._others = one.last - one.moments
@@ -154,6 +159,23 @@ def _position_rows(one: Follower) -> list[Row]:
         }
         for p in positions_of(one)
     ]  # fmt: skip
+
+
+def _account_rows(one: Follower) -> list[Row]:
+    account = account_of(one)
+    rows = [
+        {
+            "key": cash.currency, "currency": cash.currency, "amount": words.money(cash.amount),
+            "rate": "–" if cash.rate is None else f"{cash.rate:g}",
+            "worth": "–" if cash.rate is None else words.money(cash.amount * cash.rate),
+            "time": words.when(account.time),
+        }
+        for cash in account.cash
+    ]  # fmt: skip
+    if len(rows) > 1 and account.worth is not None:
+        total = {"key": "all", "currency": f"all, in {account.currency}", "amount": "", "rate": ""}
+        rows.append({**total, "worth": words.money(account.worth), "time": words.when(account.time)})
+    return rows
 
 
 def _working_rows(one: Follower) -> list[Row]:

@@ -37,6 +37,11 @@ def session_routes() -> APIRouter:
         """List what a session's strategies hold."""
         return views.positions_of(desk.session(name))
 
+    @routes.get("/{name}/account")
+    async def account(name: Name, desk: Seen) -> models.Account:
+        """Return the money of a session's account, by currency and together."""
+        return views.account_of(desk.session(name))
+
     @routes.get("/{name}/orders")
     async def orders(
         name: Name, desk: Seen, *, working: bool = False, after: After = 0, limit: Limit = 100

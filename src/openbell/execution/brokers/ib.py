@@ -16,11 +16,13 @@ from openbell.execution.brokers.ib_desk import Desk
 from openbell.execution.brokers.ib_link import Keeper
 from openbell.execution.brokers.ib_wire import Wire
 from openbell.execution.factory import BrokerOffer
-from openbell.execution.port import Balance, Execution, Heard, Holding, Report
+from openbell.execution.port import Balance, Execution, Foreign, Heard, Holding, Report
 
 _TAGS = "TotalCashValue,NetLiquidation,BuyingPower"
 _DAY_TRADES = "DayTradesRemaining"  #: before TWS sees a pattern, -1 for any number; not every account has it
 _MOST_DAY_TRADES = 3
+_LEDGER = "$LEDGER:ALL"  #: asks for the cash in each currency, and for its rate
+_CASH, _RATE, _WHOLE = "TotalCashBalance", "ExchangeRate", "BASE"  #: the last: all currencies together
 _TIMEOUT = 8.0  #: seconds, less than whoever sends orders waits
 _FEES = 2.0
 
@@ -101,13 +103,16 @@ class IbBroker:
         return await self._wire.time()
 
     async def balance(self) -> Balance:
-        """Return cash, equity and buying power, in the account's own currency."""
+        """Return cash, equity and buying power, in the account's own currency; cash in others beside it."""
         rows = await self._wire.ask(
             "balance",
-            lambda client, number: client.reqAccountSummary(number, "All", f"{_TAGS},{_DAY_TRADES}"),
+            lambda client, number: client.reqAccountSummary(
+                number, "All", f"{_TAGS},{_DAY_TRADES},{_LEDGER}"
+            ),
             cancel=lambda client, number: client.cancelAccountSummary(number),
         )
-        found = {tag: (value, currency) for account, tag, value, currency in rows if account == self._account}
+        own = [row[1:] for row in rows if row[0] == self._account]
+        found = {tag: (value, currency) for tag, value, currency in own}
         missing = [tag for tag in _TAGS.split(",") if tag not in found]
         if missing:
             raise Retryable(f"ib: balance of {self._account}: TWS has no {', '.join(missing)} yet")
@@ -115,7 +120,11 @@ class IbBroker:
         currency = found["NetLiquidation"][1]
         left = int(found.get(_DAY_TRADES, ("-1", ""))[0])
         trades = max(_MOST_DAY_TRADES - left, 0) if left >= 0 else 0
-        return Balance(self._wire.stamp(), cash, equity, power, currency, self._keeper.down, trades)
+        kept = _cash_by_currency(own)
+        if kept:  # the value above is that of all currencies together, at rates that move
+            cash = kept.pop(currency).cash if currency in kept else Decimal(0)
+        foreign = tuple(one for _, one in sorted(kept.items()) if one.cash)
+        return Balance(self._wire.stamp(), cash, equity, power, currency, self._keeper.down, trades, foreign)
 
     async def holdings(self) -> Sequence[Holding]:
         """Return all positions; IB's average has commissions in it."""
@@ -202,3 +211,17 @@ class IbBroker:
     def _contract(self, symbol: str) -> Any:
         primary = self._primary.get(symbol, "")
         return ib_orders.find_contract(symbol, {**self._terms, "primaryExchange": primary})
+
+
+def _cash_by_currency(rows: Sequence[tuple[str, str, str]]) -> dict[str, Foreign]:
+    """Return the cash in each currency, with its rate, of rows of tag, value and currency.
+
+    Raises:
+        Retryable: TWS has told the cash of a currency and not yet its rate.
+    """
+    rates = {currency: Decimal(value) for tag, value, currency in rows if tag == _RATE}
+    cash = {c: Decimal(value) for tag, value, c in rows if tag == _CASH and c != _WHOLE}
+    for currency in cash:
+        if currency not in rates:
+            raise Retryable(f"ib: balance: TWS has no rate of {currency} yet")
+    return {currency: Foreign(currency, amount, rates[currency]) for currency, amount in cash.items()}
