@@ -95,10 +95,8 @@ def resume_session(state: str | None, *, agreed: bool = False) -> Answer:
     seen = read_sessions(state)
     left = [one.folder for one in seen.sessions if one.can_go_on]
     running = [one.folder for one in seen.sessions if one.state == "running"]
-    if not left and len(running) == 1:
-        raise ConfigError(
-            f"resume: the session in {str(running[0])!r} runs; `openbell stop --keep` asks it to stop first"
-        )
+    if not left and running:
+        raise ConfigError(f"resume: the session in {str(running[0])!r} runs; `openbell stop` ends it first")
     if len(left) != 1:
         listed = ", ".join(map(str, left)) or "none"
         raise ConfigError(
