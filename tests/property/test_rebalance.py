@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openbell.portfolio.rebalance import Holding, Rebalancing, target_quantities, trades_to
+from openbell.portfolio.rounding import nearest_lots
 
 holdings = st.builds(
     Holding,
@@ -76,17 +77,54 @@ def error(quantities: dict[str, float], weights: dict[str, float], held: dict[st
     return sum((q * held[s].price - weights[s] * EQUITY) ** 2 for s, q in quantities.items())
 
 
-@given(st.lists(st.tuples(st.integers(50, 900), st.floats(0, 0.3)), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.integers(150, 900), st.floats(0, 0.3)), min_size=1, max_size=4))
 @settings(deadline=None)
-def test_lots_are_rounded_to_the_least_tracking_error(book):
+def test_lots_are_rounded_to_the_least_tracking_error_that_the_money_allows(book):
     held = {f"S{i}": Holding(0.0, price * 10.0) for i, (price, _) in enumerate(book)}
     weights = {f"S{i}": weight for i, (_, weight) in enumerate(book)}
     nearest = target_quantities(weights, held, EQUITY, Rebalancing())
     down = target_quantities(weights, held, EQUITY, Rebalancing(lots="down"))
     assert error(nearest, weights, held) <= error(down, weights, held)
     budget = sum(weights.values()) * EQUITY
-    options = [(down[s], down[s] + 1.0) for s in held]
-    best = min(error(dict(zip(held, q, strict=True)), weights, held) for q in product(*options))
-    free = {s: round(weights[s] * EQUITY / held[s].price) for s in held}
-    if sum(free[s] * held[s].price for s in held) <= budget:  # there is money for all of them
-        assert error(nearest, weights, held) <= best * (1 + 1e-9) + 1e-6
+    options = [range(math.ceil(weights[s] * EQUITY / held[s].price) + 1) for s in held]  # all that there are
+    best = min(
+        error(dict(zip(held, map(float, lots), strict=True)), weights, held)
+        for lots in product(*options)
+        if sum(count * one.price for count, one in zip(lots, held.values(), strict=True)) <= budget + 1e-6
+    )
+    assert error(nearest, weights, held) <= best * (1 + 1e-9) + 1e-6
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 900), st.floats(20, 500)), min_size=1, max_size=4),
+    st.sampled_from([1.0, 0.9, 0.5, 0.1]),
+)
+@settings(deadline=None)
+def test_no_choice_of_lots_within_a_budget_is_nearer(wanted, share):
+    values, steps = zip(*wanted, strict=True)
+    budget = share * math.fsum(values)
+
+    def off(lots: tuple[int, ...]) -> float:
+        return math.fsum((v - s * n) ** 2 for v, s, n in zip(values, steps, lots, strict=True))
+
+    def cost(lots: tuple[int, ...]) -> float:
+        return math.fsum(s * n for s, n in zip(steps, lots, strict=True))
+
+    found = tuple(nearest_lots(values, steps, budget))
+    options = [range(math.ceil(v / s) + 1) for v, s in wanted]
+    best = min(off(lots) for lots in product(*options) if cost(lots) <= budget)
+    assert cost(found) <= budget * (1 + 1e-9)
+    assert off(found) <= best * (1 + 1e-8) + 1e-6
+
+
+@given(books, rules)
+@settings(deadline=None)
+def test_a_symbol_has_one_trade_at_most_and_none_that_is_too_small_or_in_its_band(book, how):
+    weights, held = asked(book)
+    trades = trades_to(target_quantities(weights, held, EQUITY, how), held)
+    assert len({trade.symbol for trade in trades}) == len(trades)
+    for symbol, quantity in trades:
+        one = held[symbol]
+        closes = one.quantity + quantity == 0.0
+        assert closes or abs(quantity) * one.price >= how.minimum
+        assert one.tradable

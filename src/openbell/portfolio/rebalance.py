@@ -13,6 +13,7 @@ from openbell.core import rules
 from openbell.core.clock import Sessions
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.types import NANOS_PER_SECOND
+from openbell.portfolio.rounding import nearest_lots
 
 PERIODS = ("", "day", "week", "month", "quarter", "year")
 _ROUNDS = 20  #: a plan that is made again on its own outcome settles in two or three
@@ -156,7 +157,7 @@ def _aims(
         asked = math.fsum(map(abs, rest.values()))
         scale = min(1.0, max(budget, 0.0) / asked) if asked > 0.0 else 1.0
         fitting = {symbol: value * scale for symbol, value in rest.items()}
-        sizes = _whole(fitting, held, budget if how.lots == "nearest" else -math.inf)
+        sizes = _whole(fitting, held, budget if how.lots == "nearest" else 0.0)
         small = {
             symbol
             for symbol, quantity in sizes.items()
@@ -173,25 +174,14 @@ def _stays(one: Holding, value: float, band: float) -> bool:
 
 
 def _whole(values: Mapping[str, float], held: Mapping[str, Holding], budget: float) -> dict[str, float]:
-    """Return values as whole lots: down, then up where that lessens the error most, while money is left.
-
-    The error is the sum of the squares of what positions are off; a lot more is bought only where it lessens
-    it. That is the least there is when money is left for all of them, and never more than rounding down.
-    """
+    """Return values as whole lots that cost no more than a budget; each rounded down where there is none."""
     sizes = {symbol: _down(value, held[symbol]) for symbol, value in values.items()}
-    left = budget - math.fsum(size * held[symbol].price for symbol, size in sizes.items())
-    gains = []
-    for symbol, size in sizes.items():
-        one, value = held[symbol], abs(values[symbol])
-        short = value - size * one.price
-        gain = short**2 - (one.lot * one.price - short) ** 2
-        if gain > 0.0:
-            gains.append((-gain, symbol))
-    for _, symbol in sorted(gains):
-        cost = held[symbol].lot * held[symbol].price
-        if cost <= left:
-            sizes[symbol] += held[symbol].lot
-            left -= cost
+    wanted = [symbol for symbol, value in values.items() if value != 0.0 and held[symbol].price > 0.0]
+    if wanted and budget > 0.0:
+        steps = [held[symbol].lot * held[symbol].price for symbol in wanted]
+        lots = nearest_lots([abs(values[symbol]) for symbol in wanted], steps, budget)
+        for symbol, count in zip(wanted, lots, strict=True):
+            sizes[symbol] = rules.whole_lots(count * held[symbol].lot, held[symbol].lot)
     return {symbol: math.copysign(size, values[symbol]) for symbol, size in sizes.items()}
 
 
