@@ -15,16 +15,18 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks import page
 from benchmarks.faultday import DAY, run_day
-from benchmarks.faultweek import WEEK, run_week
+from benchmarks.faultweek import run_week
 from benchmarks.latency import measure_latency
 from benchmarks.longrun import measure_days, measure_resume
 from benchmarks.measure import machine
+from benchmarks.weekscript import WEEK
 
 RESULTS = Path(__file__).resolve().parent / "trading.json"
 _SOON, _TOP = 10.0, 250.0  #: ms: of a bar, and of those of all symbols
@@ -88,7 +90,7 @@ def _last(given: argparse.Namespace, root: Path) -> dict[str, Any]:
         "memory": measure_days(given.days, root / "memory"),
         "memory_with_many_orders": measure_days(given.days, root / "many", every=2),
         "resume": measure_resume(min(given.days, _MONTH), root / "resume"),
-        "week": asyncio.run(run_week(root / "week", minutes=given.minutes)),
+        "week": asyncio.run(run_week(root / "week", replace(WEEK, minutes=given.minutes))),
         "day": asyncio.run(run_day(root / "day", minutes=min(given.minutes, DAY))),
     }
 
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--orders", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3, help="of the latency; the best counts")
     parser.add_argument("--days", type=int, default=60, help="sessions of 390 minutes for the memory")
-    parser.add_argument("--minutes", type=int, default=WEEK, help="of the week of faults")
+    parser.add_argument("--minutes", type=int, default=WEEK.minutes, help="of the week of faults")
     parser.add_argument("--quick", action="store_true", help="short, and nothing is kept")
     parser.add_argument("--latency", action="store_true", help="it alone; of the rest the last figures stay")
     given = parser.parse_args(arguments)

@@ -12,7 +12,7 @@ import pytest
 from tests.integration.test_live_redis import Server, find_server
 
 from openbell.core.errors import BadData, ConfigError, Halt
-from openbell.operation.accountlock import AccountLock
+from openbell.operation.accountlock import AccountLock, place_of
 from openbell.operation.broadcast import URL, Broadcast, listen, published
 from openbell.storage.journal import Entry, Journal
 from openbell.utils.logging import get_logger
@@ -175,6 +175,30 @@ async def test_who_had_the_account_in_between_is_noticed_too(server: Server) -> 
         await other.__aexit__(None, None, None)
         with pytest.raises(Halt, match="taken over"):
             paused.check()
+
+
+async def test_who_begins_again_where_a_killed_one_was_need_not_wait_for_its_lock_to_run_out(
+    server: Server, tmp_path: Path
+) -> None:
+    place = place_of(tmp_path)
+    async with lock_of(server, place=place, life=60.0) as killed:
+        with pytest.raises(ConfigError, match="in use by another engine"):
+            await lock_of(server, place=place_of(tmp_path / "..")).__aenter__()
+        with pytest.raises(ConfigError, match="in use by another engine"):
+            await lock_of(server).__aenter__()
+        async with lock_of(server, place=place) as again:
+            assert again.check() == 2
+            killed._until = 0.0  # were it only paused, it would ask before it sends
+            with pytest.raises(Halt, match=r"taken over by another engine \(token 2, ours is 1\)"):
+                killed.check()
+
+
+def test_a_computer_that_does_not_say_when_it_started_has_no_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert place_of(tmp_path)
+    monkeypatch.setattr("openbell.operation.accountlock._BOOT", tmp_path / "absent")
+    assert place_of(tmp_path) == ""
 
 
 async def test_a_lost_lock_may_be_a_warning_only(server: Server, warnings: list[str]) -> None:

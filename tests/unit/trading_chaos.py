@@ -90,7 +90,21 @@ def walk(x: Exchange, rng: random.Random, symbol: str) -> float:
 
 
 def check(life: Life) -> list[str]:
-    """Return what is wrong between exchange, strategies and journal."""
+    """Return what is wrong between exchange, strategies and journal, of which nothing is retired yet."""
+    wrong = check_account(life)
+    for name, ledger in fold(latest_session(life.journal)[1]).items():
+        engine = life.floor.courses[name].engine
+        if set(ledger.orders) != set(engine.desk.orders):
+            wrong.append(f"{name}: the fold has other orders")
+        for number, order in ledger.orders.items():
+            live = engine.desk.orders[number]
+            if repr(order) != repr(live) or order.life != live.life:
+                wrong.append(f"{name}: the fold has {order!r}, not {live!r}")
+    return wrong
+
+
+def check_account(life: Life) -> list[str]:
+    """Return what is wrong between the exchange, what strategies hold, and the journal's fold of it."""
     x, wrong = life.exchange, life.exchange.audit()
     wrong += [str(course.failure) for course in life.floor.courses.values() if course.failure]
     held = {symbol: quantity for symbol, quantity in x.positions.items() if quantity}
@@ -102,13 +116,9 @@ def check(life: Life) -> list[str]:
     wrong += [f"orphan {one.client_id} {one.status}" for one in x.working() if one.client_id not in mine]
     life.journal.verify()
     for name, ledger in fold(latest_session(life.journal)[1]).items():
-        engine = life.floor.courses[name].engine
-        if ledger.account.cash != engine.account.cash or set(ledger.orders) != set(engine.desk.orders):
-            wrong.append(f"{name}: the fold has cash {ledger.account.cash}, not {engine.account.cash}")
-        for number, order in ledger.orders.items():
-            live = engine.desk.orders[number]
-            if repr(order) != repr(live) or order.life != live.life:
-                wrong.append(f"{name}: the fold has {order!r}, not {live!r}")
+        account = life.floor.courses[name].engine.account
+        if ledger.account.cash != account.cash:
+            wrong.append(f"{name}: the fold has cash {ledger.account.cash}, not {account.cash}")
     for route in life.floor.router.board.routes.values():
         ended = route.order.status in TERMINAL
         if ended != (route.stage == "ended"):

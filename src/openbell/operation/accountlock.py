@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 from uuid import uuid4
@@ -18,10 +19,11 @@ from openbell.utils.logging import get_logger
 #: What to do when another host has the lock, or nobody can say who has.
 OnLoss = Literal["halt", "warn"]
 
-#: Takes the lock if it is free or ours; returns whether it is ours, and the token of its holder. The count of
-#: tokens goes on from ours where Redis has lost it.
+#: Takes the lock if it is free, ours, or of a process that had our place; returns whether it is ours, and the
+#: token of its holder. The count of tokens goes on from ours where Redis has lost it.
 _TAKE = """
 local holder = redis.call('HGET', KEYS[1], 'holder')
+if holder and ARGV[4] ~= '' and string.sub(holder, 1, #ARGV[4]) == ARGV[4] then holder = false end
 if holder and holder ~= ARGV[1] then return {0, tonumber(redis.call('HGET', KEYS[1], 'token'))} end
 if not holder then
   if tonumber(redis.call('GET', KEYS[2]) or 0) < tonumber(ARGV[3]) then
@@ -32,6 +34,8 @@ end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return {1, tonumber(redis.call('HGET', KEYS[1], 'token'))}
 """
+#: Another one at each start of a computer.
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _FREE = """
 if redis.call('HGET', KEYS[1], 'holder') == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -54,6 +58,8 @@ class AccountLock:
         life: Seconds after which the lock of a process that has died is free.
         lost: What `check` does when another host has the lock.
         away: What it does when Redis does not answer.
+        place: Where only one process can be, such as `place_of` a folder that is locked: who was there before
+            has ended, however it did, and its lock is taken at once. Empty is nowhere.
         clock: Monotonic seconds that go on while the computer sleeps.
 
     Raises:
@@ -68,6 +74,7 @@ class AccountLock:
         life: float = 15.0,
         lost: OnLoss = "halt",
         away: OnLoss = "warn",
+        place: str = "",
         clock: Callable[[], float] | None = None,
     ) -> None:
         self.account, self.token = account, 0  #: the token grows with every holder
@@ -75,7 +82,8 @@ class AccountLock:
         self._clock = clock or _elapsed
         self._redis: Any = connect_redis(url, what="the account's lock")
         self._keys = (f"openbell:lock:{account}", f"openbell:token:{account}")
-        self._owner = uuid4().hex
+        self._place = f"{place}/" if place else ""
+        self._owner = f"{self._place}{uuid4().hex}"
         self._until = 0.0  # as long as nobody else can have it
         self._taken = 0  # the token of who took it from us
         self._task: asyncio.Task[None] | None = None
@@ -87,7 +95,7 @@ class AccountLock:
 
         begin = self._clock()
         try:
-            ours, token = await self._redis.eval(_TAKE, 2, *self._keys, *self._claim())
+            ours, token = await self._redis.eval(_TAKE, 2, *self._keys, *self._claim(), self._place)
         except (RedisError, OSError) as error:
             await self._redis.aclose()
             raise ConfigError(
@@ -146,7 +154,7 @@ class AccountLock:
         redis: Any = connect_redis(self._url, what="the account's lock", waits=True)
         begin = self._clock()
         try:
-            ours, token = redis.eval(_TAKE, 2, *self._keys, *self._claim())
+            ours, token = redis.eval(_TAKE, 2, *self._keys, *self._claim(), "")
         except (RedisError, OSError) as error:
             self._note_away(error)
             self._until = max(self._until, begin + self._life / 3) if self._away == "warn" else self._until
@@ -164,7 +172,7 @@ class AccountLock:
                 return
             begin = self._clock()
             try:
-                ours, token = await self._redis.eval(_TAKE, 2, *self._keys, *self._claim())
+                ours, token = await self._redis.eval(_TAKE, 2, *self._keys, *self._claim(), "")
             except (RedisError, OSError) as error:
                 self._note_away(error)
             else:
@@ -197,8 +205,10 @@ class AccountLock:
 
 
 @asynccontextmanager
-async def held(account: str, environ: Mapping[str, str]) -> AsyncIterator[Callable[[], object]]:
+async def held(account: str, environ: Mapping[str, str], folder: Path) -> AsyncIterator[Callable[[], object]]:
     """Hold an account while the block runs, if the environment names a Redis; yield what checks that we do.
+
+    `folder` is the session's, whose `FolderLock` we hold.
 
     Raises:
         ConfigError: Another engine holds the account, or Redis cannot be asked.
@@ -207,8 +217,21 @@ async def held(account: str, environ: Mapping[str, str]) -> AsyncIterator[Callab
     if not url:
         yield bool
         return
-    async with AccountLock(url, account) as lock:
+    async with AccountLock(url, account, place=place_of(folder)) as lock:
         yield lock.check
+
+
+def place_of(folder: Path) -> str:
+    """Return what no other folder of this or another running computer has; nothing where it cannot be told.
+
+    Who holds the folder's lock may then take over from whoever held it before: that process has ended.
+    """
+    try:
+        boot = _BOOT.read_text(encoding="ascii").strip()
+    except OSError:  # a system without it
+        return ""
+    found = folder.stat()
+    return f"{boot}:{found.st_dev}:{found.st_ino}"
 
 
 def _elapsed() -> float:

@@ -83,7 +83,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
         async with AsyncExitStack() as kept:
             kept.enter_context(FolderLock(folder))
             kept.enter_context(hold_account(venue.locks, account.id))
-            guard = await kept.enter_async_context(held(account.id, environ))
+            guard = await kept.enter_async_context(held(account.id, environ, folder))
             journal = kept.enter_context(Journal(path, account=account.id))
             kept.enter_context(copied(path, environ))
             await kept.enter_async_context(published(path, "", environ))
