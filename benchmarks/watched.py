@@ -40,8 +40,7 @@ from openbell.data.calendar import sessions
 from openbell.data.synthetic import MINUTE
 from openbell.data.tape import Tape
 from openbell.execution.brokers.simulated import SimulatedBroker
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox

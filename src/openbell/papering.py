@@ -22,7 +22,7 @@ from openbell.core.types import Action, Fill
 from openbell.data.bars import Series
 from openbell.run import Settings, load_plan, prepare
 from openbell.run.course import as_begun, describe_course, ground_of, make_course, read_course
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Form, Found
 from openbell.trading.continuation import check_same, go_on, is_unfinished, tell_replaced
@@ -38,8 +38,6 @@ from openbell.trading.record import Record, latest_session
 from openbell.trading.saves import Saves
 from openbell.trading.session import Ending, Session
 
-#: The journal's file in a session's folder.
-JOURNAL = "journal.db"
 #: Moments that are committed together where nobody waits for them.
 _MOMENTS = 256
 

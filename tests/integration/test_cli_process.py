@@ -59,10 +59,11 @@ def test_importing_the_package_loads_nothing_heavy(tmp_path):
     [
         (["--help"], "[]"),
         (["--version"], "[]"),
-        (["backtest", "--help"], "['pydantic']"),
-    ],  # typer's own doing
+        (["backtest", "--help"], "['pydantic']"),  # typer's own doing
+        (["stop", "--cancel"], "['pydantic']"),
+    ],
 )
-def test_help_loads_nothing_heavy(words, loaded, tmp_path):
+def test_help_and_a_stop_load_nothing_heavy(words, loaded, tmp_path):
     assert loaded_after(f"from openbell.cli import main; main({words!r})", tmp_path) in ("[]", loaded)
 
 

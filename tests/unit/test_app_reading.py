@@ -16,8 +16,7 @@ from openbell.app.api import make_api
 from openbell.app.desk import Desk
 from openbell.app.guard import Guard
 from openbell.core.errors import ConfigError
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 
 
 def begin(folder: Path, *, events: int) -> None:

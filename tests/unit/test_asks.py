@@ -10,10 +10,9 @@ import pytest
 
 import openbell as ob
 from openbell.core.types import OrderStatus
-from openbell.papering import JOURNAL
 from openbell.run import prepare
 from openbell.run.course import ground_of, make_course
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.trading.course import Course
 from openbell.trading.inbox import Inbox, Nobody, ask_of
 from openbell.trading.moments import moments_of

@@ -17,7 +17,7 @@ from typing import Any
 from openbell.app.archive import Archive
 from openbell.app.follower import Follower
 from openbell.core.errors import BadData, ConfigError, nearest
-from openbell.papering import JOURNAL
+from openbell.storage.journal import JOURNAL
 from openbell.trading.inbox import How, ask_of, ask_to_stop
 
 _FRESH = 0.005  #: seconds for which a look at a journal counts: pages look often, and there may be many

@@ -15,8 +15,7 @@ from openbell.app.observed import Observed
 from openbell.core.errors import BadData
 from openbell.core.orders import IllegalTransition, Order
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Entry, Journal
+from openbell.storage.journal import JOURNAL, Entry, Journal
 from openbell.storage.lock import is_held
 from openbell.trading.copying import copied_of
 from openbell.trading.ledger import Ledger, fold

@@ -12,8 +12,7 @@ from openbell.app.access import Caller
 from openbell.app.desk import Desk
 from openbell.app.follower import Follower
 from openbell.core.errors import BadData, ConfigError, nearest
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.supabase.copies import id_of
 from openbell.storage.supabase.reading import Copied, Database, Shown
 

@@ -10,8 +10,8 @@ from openbell.app.alerts.book import Book
 from openbell.app.alerts.watcher import Watcher, send_test
 from openbell.app.desk import Desk
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.folders import STATE, folder_of
 from openbell.cli.places import load_settings
-from openbell.cli.standings import STATE, folder_of
 from openbell.config.alerts import AlertsFile, read_alerts
 from openbell.core.market import as_datetime
 from openbell.utils.logging import configure, get_logger

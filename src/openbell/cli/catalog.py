@@ -46,7 +46,7 @@ def write_new(name: str, folder: str) -> Answer:
     Raises:
         ConfigError: The name is none for Python, or a file is there already.
     """
-    from openbell.cli.places import check_named
+    from openbell.cli.folders import check_named
     from openbell.strategies.template import write_strategy
 
     check_named(folder, "--folder")

@@ -11,12 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.folders import find_sessions
 from openbell.cli.places import load_settings
-from openbell.cli.standings import find_sessions
 from openbell.core.errors import BadData, ConfigError
-from openbell.papering import JOURNAL
 from openbell.reporting.words import count
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.supabase.address import Address, address_of, needed
 from openbell.storage.supabase.checkup import examine
 from openbell.storage.supabase.connection import connect

@@ -39,8 +39,9 @@ def health(
     What is missing by the exchange's calendar, spikes, prices that stand still, jumps that look like splits,
     files that are damaged, bars in quarantine, and where two vendors disagree.
     """
+    from openbell.cli.folders import check_named
     from openbell.cli.health import show_health
-    from openbell.cli.places import check_named, open_catalog
+    from openbell.cli.places import open_catalog
     from openbell.cli.stored import select
 
     if report is not None:

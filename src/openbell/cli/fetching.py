@@ -11,8 +11,9 @@ import numpy as np
 
 from openbell.cli import terminal
 from openbell.cli.answer import Answer, Column, Exit, Stopped, Table
+from openbell.cli.folders import check_named
 from openbell.cli.jobs import split_symbols
-from openbell.cli.places import check_named, load_settings, placed
+from openbell.cli.places import load_settings, placed
 from openbell.config import Loaded, Override
 from openbell.core.errors import ConfigError, OpenbellError, Retryable, nearest
 from openbell.data.bars import format_timeframe, parse_date, parse_timeframe

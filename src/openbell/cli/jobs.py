@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from openbell.backtesting.plan import Plan, make_sizer
+from openbell.cli.folders import check_named
 from openbell.cli.limits import read_limits
-from openbell.cli.places import OPTIONS, check_named, find_place, load_settings, placed
+from openbell.cli.places import OPTIONS, find_place, load_settings, placed
 from openbell.cli.prices import choose_provider, kind_of
 from openbell.cli.universe import members_of, read_universe
 from openbell.config import Loaded, Override, Settings, StrategyEntry

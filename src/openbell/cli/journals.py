@@ -41,7 +41,7 @@ def examine_journals(state: str | None) -> Answer:
     Raises:
         ConfigError: There is none.
     """
-    from openbell.cli.standings import STATE, find_sessions
+    from openbell.cli.folders import STATE, find_sessions
     from openbell.core.errors import ConfigError
 
     found = [_examine(folder) for folder in find_sessions(state)]
@@ -62,8 +62,7 @@ def _examine(folder: Path) -> dict[str, Any]:
     """Return how many events of a journal are as they were written, and what is wrong with the next."""
     from openbell.core.errors import BadData, ConfigError
     from openbell.core.market import as_datetime
-    from openbell.papering import JOURNAL
-    from openbell.storage.journal import Journal
+    from openbell.storage.journal import JOURNAL, Journal
 
     events, last, said = 0, "", ""
     try:

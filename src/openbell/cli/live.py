@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.folders import STATE, check_named
 from openbell.cli.jobs import STRATEGIES, Job, Request, read_jobs
 from openbell.cli.limits import describe_limits
-from openbell.cli.places import check_named, load_settings
-from openbell.cli.standings import STATE
+from openbell.cli.places import load_settings
 from openbell.cli.streaming import check_stream, open_stream, reloads_of
 from openbell.config import Loaded
 from openbell.config.live import LiveFile, read_live
@@ -23,7 +23,8 @@ from openbell.operation.live import Live, run_live
 from openbell.operation.standby import spare_of
 from openbell.operation.streamed import Stream
 from openbell.operation.venue import Account, Venue, locks_at
-from openbell.papering import JOURNAL, folder_name
+from openbell.papering import folder_name
+from openbell.storage.journal import JOURNAL
 from openbell.trading.livesession import LiveSession
 from openbell.trading.reconcile import Policy
 from openbell.trading.sender import Timing

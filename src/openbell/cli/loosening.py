@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 from openbell.cli.answer import Answer
-from openbell.cli.standings import STATE, find_sessions
+from openbell.cli.folders import STATE, find_sessions
 from openbell.core.errors import ConfigError, nearest
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import is_held
 from openbell.trading.asks import LOOSEN
 from openbell.trading.inbox import ask_of

@@ -1,33 +1,25 @@
-"""The commands of a session: `paper`, and from another process `status`, `orders`, `positions` and `stop`."""
+"""The commands of a session: `paper`, and from another process `resume`, `status`, `orders` and `positions`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.folders import STATE, folder_of
 from openbell.cli.funds import tell_funds
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.places import load_settings, placed
-from openbell.cli.standings import STATE, find_sessions, folder_of, read_sessions
+from openbell.cli.standings import read_sessions
 from openbell.cli.streaming import check_stream, open_stream, reloads_of
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
 from openbell.operation.streamed import Stream, run_streamed
-from openbell.papering import (
-    JOURNAL,
-    Paper,
-    Traded,
-    folder_name,
-    parts_of,
-    run_paper,
-)
-from openbell.storage.journal import Journal
-from openbell.storage.lock import is_held
-from openbell.trading.inbox import HOWS, ask_to_stop
+from openbell.papering import Paper, Traded, folder_name, parts_of, run_paper
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.trading.pace import read_speed
 from openbell.trading.record import latest_session
 from openbell.trading.session import Ending, Session
@@ -218,25 +210,6 @@ def show_positions(state: str | None) -> Answer:
     )
 
 
-def stop_sessions(state: str | None, how: str) -> Answer:
-    """Ask running sessions to stop.
-
-    Raises:
-        ConfigError: None runs.
-    """
-    if how not in HOWS:
-        raise ConfigError(f"stop: {how!r} is unknown; use keep, cancel or flatten")
-    running = [folder for folder in find_sessions(state) if is_held(folder)]
-    if not running:
-        raise ConfigError(f"no session runs in {state or str(STATE)!r}; `openbell status` lists them")
-    for folder in running:
-        ask_to_stop(folder, how)
-    return Answer(
-        [f"asked to stop ({how}): {folder}" for folder in running],
-        {"asked": [str(folder) for folder in running], "how": how},
-    )
-
-
 async def _on_stream(session: Coroutine[Any, Any, Paper], stream: Stream) -> Paper:
     try:
         return await session
@@ -286,15 +259,3 @@ def _held(one: Traded) -> str:
 
 def _when(nanos: int) -> str:
     return f"{as_datetime(nanos):%Y-%m-%d %H:%M}Z" if nanos else ""
-
-
-def check_hows(given: Sequence[tuple[str, bool]]) -> str:
-    """Return the one way to stop that is asked for.
-
-    Raises:
-        ConfigError: None is, or several are.
-    """
-    asked = [name for name, chosen in given if chosen]
-    if len(asked) != 1:
-        raise ConfigError("stop: say how, by one of --keep, --cancel and --flatten")
-    return asked[0]

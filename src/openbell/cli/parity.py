@@ -8,7 +8,7 @@ from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
 from openbell.operation.parity import Parity, find_parity
-from openbell.papering import JOURNAL
+from openbell.storage.journal import JOURNAL
 
 _STATE = Path("state")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from openbell.cli.folders import check_named
 from openbell.config import Loaded, Override, load
 from openbell.core.errors import ConfigError
 
@@ -51,16 +52,6 @@ def find_place(loaded: Loaded, key: str) -> str:
     """Return where a setting was given: its own option, or source and key."""
     source = loaded.explain(key).source
     return source if _KEYS.get(source) == key else f"{source}: {key}"
-
-
-def check_named(text: str, option: str) -> None:
-    """Refuse an empty name of a folder, which Python takes for the working folder.
-
-    Raises:
-        ConfigError: It is empty.
-    """
-    if not text.strip():
-        raise ConfigError(f"{option}: {text!r} must name a folder; write . for the working folder")
 
 
 def open_catalog(folder: str | None, config: str | None, env: str | None) -> Catalog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from openbell.cli.answer import Answer
-from openbell.cli.places import check_named
+from openbell.cli.folders import check_named
 from openbell.cli.sources import read_sources
 from openbell.core.errors import ConfigError, nearest
 from openbell.reporting.exchange import FORMS, totals_of, write_tables

@@ -10,8 +10,8 @@ from pathlib import Path
 from openbell.app.access import Access, Scope, SupabaseUsers
 from openbell.app.guard import check_reach
 from openbell.cli.answer import Answer
+from openbell.cli.folders import check_named
 from openbell.cli.jobs import find_reports
-from openbell.cli.places import check_named
 from openbell.core.errors import ConfigError
 from openbell.storage.supabase.address import OWNER, URL, address_of
 from openbell.storage.supabase.connection import import_psycopg

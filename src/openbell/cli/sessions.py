@@ -124,7 +124,7 @@ def stop(
     ] = False,
 ) -> Answer:
     """Ask running sessions to stop."""
-    from openbell.cli.paper import check_hows, stop_sessions
+    from openbell.cli.stopping import check_hows, stop_sessions
 
     return stop_sessions(state, check_hows([("keep", keep), ("cancel", cancel), ("flatten", flatten)]))
 

@@ -7,13 +7,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from openbell.backtesting.ledger import ledger_text
+from openbell.cli.folders import STATE, find_sessions
 from openbell.cli.recorded import Recorded, read_recorded
 from openbell.cli.saved import run_again
-from openbell.cli.standings import STATE, find_sessions
 from openbell.core.errors import ConfigError, nearest
 from openbell.operation.outcomes import read_results
-from openbell.papering import JOURNAL
 from openbell.reporting.result import Result
+from openbell.storage.journal import JOURNAL
 
 
 def read_source(name: str, reports: str | None, state: str | None = None) -> list[Result]:

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from openbell.cli.places import check_named
+from openbell.cli.folders import find_sessions
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.orders import Order
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import is_held
 from openbell.trading.funds import Funds, own_funds
 from openbell.trading.ledger import Ledger
 from openbell.trading.record import Record
 from openbell.trading.session import Ending
 from openbell.trading.summaries import ledgers_of, summarise
-
-#: Where sessions keep their journals, by default.
-STATE = Path("state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +61,6 @@ class Standings:
             for name, ledger in one.ledgers.items():
                 for order in ledger.orders.values():
                     yield one.folder, name, order
-
-
-def folder_of(state: str) -> Path:
-    """Return the folder that `--state` names.
-
-    Raises:
-        ConfigError: It names none.
-    """
-    check_named(state, "--state")
-    return Path(state)
-
-
-def find_sessions(state: str | None) -> list[Path]:
-    """Return the folders with a journal: the one that is given, or those below it."""
-    root = STATE if state is None else folder_of(state)
-    if (root / JOURNAL).exists():
-        return [root]
-    return sorted(path.parent for path in root.glob(f"*/{JOURNAL}"))
 
 
 def read_sessions(state: str | None, *, whole: bool = False) -> Standings:

@@ -8,7 +8,7 @@ import threading
 from openbell.app.desk import Desk
 from openbell.app.traces import Tracer, sender_to
 from openbell.cli.answer import Answer
-from openbell.cli.standings import STATE, folder_of
+from openbell.cli.folders import STATE, folder_of
 from openbell.utils.logging import get_logger
 
 

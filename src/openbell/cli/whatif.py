@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Table
-from openbell.cli.standings import STATE, find_sessions
+from openbell.cli.folders import STATE, find_sessions
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.inputs import shown
 from openbell.core.market import as_datetime

@@ -18,8 +18,8 @@ from openbell.operation.streamed import Job, Stream
 from openbell.operation.streaming import Streaming
 from openbell.operation.venue import Account, Venue, hold_account
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Traded, outcomes_of, stop_on_signals
-from openbell.storage.journal import Journal
+from openbell.papering import Traded, outcomes_of, stop_on_signals
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.circumstances import channels_for
 from openbell.trading.copying import copied

@@ -15,11 +15,10 @@ from openbell.core.errors import ConfigError
 from openbell.core.orders import Refusal
 from openbell.core.types import Reason
 from openbell.data.bars import Source, Times
-from openbell.papering import JOURNAL
 from openbell.reporting.result import Result
 from openbell.run import panel_of
 from openbell.run.course import read_course
-from openbell.storage.journal import Entry, Journal
+from openbell.storage.journal import JOURNAL, Entry, Journal
 from openbell.strategies.base import Strategy
 from openbell.strategies.registry import Found
 from openbell.trading.ledger import Ledger, fold

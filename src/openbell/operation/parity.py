@@ -15,10 +15,9 @@ from openbell.data.bars import Series, Source
 from openbell.data.calendar import sessions
 from openbell.execution.risk.limits import risk_from_json
 from openbell.execution.risk.whole import TOGETHER
-from openbell.papering import JOURNAL
 from openbell.run import load_plan, simulate
 from openbell.run.course import Ground, make_course, read_course
-from openbell.storage.journal import Entry, Journal
+from openbell.storage.journal import JOURNAL, Entry, Journal
 from openbell.strategies.registry import Found, find
 from openbell.trading.circumstances import CONDITION
 from openbell.trading.ledger import Ledger, fold

@@ -13,10 +13,9 @@ from openbell.execution.factory import capabilities_of
 from openbell.operation.liveopening import hours_of
 from openbell.operation.parity import Nowhere
 from openbell.operation.streamed import ground_of_record
-from openbell.papering import JOURNAL
 from openbell.run.course import make_course, make_live_course, read_course
 from openbell.storage.entries import Entry
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.strategies.registry import find
 from openbell.trading.clientids import ClientIds
 from openbell.trading.course import Course

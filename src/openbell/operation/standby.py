@@ -25,8 +25,7 @@ from openbell.core.errors import Disconnected, OpenbellError, Rejected, Retryabl
 from openbell.core.orders import TERMINAL
 from openbell.execution.factory import broker_offer, open_broker
 from openbell.execution.port import LiveBroker, Report
-from openbell.papering import JOURNAL
-from openbell.storage.journal import Journal
+from openbell.storage.journal import JOURNAL, Journal
 from openbell.trading.clientids import is_own
 from openbell.trading.inbox import read_stop
 from openbell.utils.logging import configure, get_logger

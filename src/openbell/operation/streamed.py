@@ -22,9 +22,9 @@ from openbell.data.providers.protocol import Provider
 from openbell.operation.broadcast import published
 from openbell.operation.streaming import Streaming
 from openbell.operation.warmup import Source
-from openbell.papering import JOURNAL, Paper, outcomes_of, saves_of, stop_on_signals
+from openbell.papering import Paper, outcomes_of, saves_of, stop_on_signals
 from openbell.run.course import Ground, as_begun, describe_course, make_course, read_course
-from openbell.storage.journal import Entry, Journal
+from openbell.storage.journal import JOURNAL, Entry, Journal
 from openbell.storage.lock import FolderLock
 from openbell.strategies.registry import Found
 from openbell.trading.circumstances import channels_for

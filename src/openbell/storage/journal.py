@@ -24,6 +24,9 @@ from openbell.storage.schema import migrate
 
 __all__ = ["Entry", "Journal", "Row"]
 
+#: The journal's file in a session's folder.
+JOURNAL = "journal.db"
+
 _START = b"openbell journal"
 _ROW = "SELECT seq, time, wall, kind, strategy, subject, trace, body, digest FROM event"
 _ABOUT = f"{_ROW} WHERE subject = ? ORDER BY seq"

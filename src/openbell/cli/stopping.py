@@ -1,0 +1,42 @@
+"""The command `stop`. It loads as little as it can: a session may be asked to end in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from openbell.cli.answer import Answer
+from openbell.cli.folders import STATE, find_sessions
+from openbell.core.errors import ConfigError
+from openbell.storage.lock import is_held
+from openbell.trading.inbox import HOWS, ask_to_stop
+
+
+def check_hows(given: Sequence[tuple[str, bool]]) -> str:
+    """Return the one way to stop that is asked for.
+
+    Raises:
+        ConfigError: None is, or several are.
+    """
+    asked = [name for name, chosen in given if chosen]
+    if len(asked) != 1:
+        raise ConfigError("stop: say how, by one of --keep, --cancel and --flatten")
+    return asked[0]
+
+
+def stop_sessions(state: str | None, how: str) -> Answer:
+    """Ask running sessions to stop.
+
+    Raises:
+        ConfigError: None runs.
+    """
+    if how not in HOWS:
+        raise ConfigError(f"stop: {how!r} is unknown; use keep, cancel or flatten")
+    running = [folder for folder in find_sessions(state) if is_held(folder)]
+    if not running:
+        raise ConfigError(f"no session runs in {state or str(STATE)!r}; `openbell status` lists them")
+    for folder in running:
+        ask_to_stop(folder, how)
+    return Answer(
+        [f"asked to stop ({how}): {folder}" for folder in running],
+        {"asked": [str(folder) for folder in running], "how": how},
+    )
