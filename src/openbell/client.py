@@ -111,6 +111,11 @@ class Client:
         """Return what a session risks now."""
         return self._one(models.Risk, _path("sessions", session, "risk"))
 
+    def stress(self, session: str, *shocks: str) -> models.Stress:
+        """Return what falls would cost, and shocks such as `market=-0.1,AAPL=-0.3`."""
+        path = _path("sessions", session, "stress")
+        return self._one(models.Stress, path, {"shock": list(shocks)})
+
     def data(self, session: str) -> models.DataHealth:
         """Return how fresh a session's prices are."""
         return self._one(models.DataHealth, _path("sessions", session, "data"))
@@ -236,8 +241,8 @@ class Client:
 
     # --- the wire --------------------------------------------------------------------------------------
 
-    def _one(self, kind: type[M], path: str) -> M:
-        return kind.model_validate(self._ask("GET", path))
+    def _one(self, kind: type[M], path: str, given: Mapping[str, Any] | None = None) -> M:
+        return kind.model_validate(self._ask("GET", path, given))
 
     def _list(self, kind: type[M], path: str) -> list[M]:
         return [kind.model_validate(one) for one in self._ask("GET", path)]

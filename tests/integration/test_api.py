@@ -92,6 +92,10 @@ def test_a_session_is_what_its_run_was(served: Served, folder: Path) -> None:
     assert curve["values"][0] == 100_000.0
     assert curve["values"][-1] == traded.equity
     assert len(curve["times"]) == 252
+    stress = get(served, "/sessions/one/stress?shock=market=-0.1&shock=AAPL=-0.5")
+    held = stress["values"].get("AAPL", 0.0)
+    assert [loss["name"] for loss in stress["losses"]][-2:] == ["market=-0.1", "AAPL=-0.5"]
+    assert stress["losses"][-1]["pnl"] == -0.5 * held
     account = get(served, "/sessions/one/account")
     assert account["cash"] == [{"currency": "USD", "amount": traded.account.cash, "rate": 1.0}]
     assert (account["equity"], account["worth"], account["power"]) == (traded.equity, standing["cash"], None)

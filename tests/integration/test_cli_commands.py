@@ -83,6 +83,7 @@ TESTED_APART = (
     ("traces",),  # test_traces
     ("risk", "loosen"),  # test_limits_reload
     ("risk", "whatif"),  # test_whatif
+    ("risk", "stress"),  # test_exposed
     ("journal",),  # test_journal_doctor
 )
 

@@ -8,7 +8,7 @@ import pytest
 import openbell as ob
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import Instrument
-from openbell.portfolio.exposure import beta_of, exposure_of, risk_by_symbol, rolling_beta
+from openbell.portfolio.exposure import exposure_of, risk_by_symbol
 from openbell.portfolio.stress import HISTORICAL, Shock, stress
 from openbell.portfolio.whatif import Terms, what_if
 
@@ -25,27 +25,6 @@ def test_an_exposure_is_in_shares_of_equity():
     assert exposure_of({}, 1.0) == (0.0, 0.0, 0.0, 0.0, 0.0, {})
     with pytest.raises(BadData, match=r"equity=0\.0 must be positive"):
         exposure_of({}, 0.0)
-
-
-def test_beta_is_the_slope_of_a_regression():
-    slope = np.polyfit(MARKET, OWN, 1)[0]
-    assert beta_of(OWN, MARKET) == pytest.approx(slope)
-    rolling = rolling_beta(OWN, MARKET, 60)
-    assert len(rolling) == 191
-    assert rolling[-1] == pytest.approx(np.polyfit(MARKET[-60:], OWN[-60:], 1)[0])
-    assert rolling_beta(OWN, MARKET, 251).size == 0
-
-
-def test_beta_to_what_is_still_is_undefined():
-    assert math.isnan(beta_of(OWN, np.zeros(250)))
-    assert math.isnan(beta_of(OWN[:1], MARKET[:1]))
-    assert np.isnan(rolling_beta(OWN, np.zeros(250), 200)).all()
-    with pytest.raises(BadData, match="250 returns and 3 of the benchmark"):
-        beta_of(OWN, MARKET[:3])
-    with pytest.raises(BadData, match="250 returns and 3 of the benchmark"):
-        rolling_beta(OWN, MARKET[:3], 2)
-    with pytest.raises(ConfigError, match="window=1 must be 2 or more"):
-        rolling_beta(OWN, MARKET, 1)
 
 
 def test_the_risk_of_the_parts_adds_up_to_the_portfolios():

@@ -17,6 +17,7 @@ from openbell.reporting import identity
 from openbell.reporting.findings import look_ahead
 from openbell.reporting.html import headline, page, palette, sections
 from openbell.reporting.result import Result
+from openbell.reporting.words import figure, span
 from tests.unit.acting import idle, run
 from tests.unit.bars_by_hand import daily, minutes
 
@@ -305,3 +306,20 @@ def test_the_pages_own_files_are_in_the_package():
     folder = Path(page.__file__).parent
     assert "</script" not in (folder / "script.js").read_text(encoding="utf-8")
     assert "prefers-color-scheme: dark" in palette.css()
+
+
+@pytest.mark.parametrize(("days", "text"), [
+    (173.2, "173 days"), (1.0, "1 day"), (2.5, "2.5 days"), (0.5, "12 hours"), (1 / 24, "1 hour"),
+    (0.04, "58 minutes"), (3 / 1440, "3 minutes"), (0.0, "0 seconds"), (30 / 86_400, "30 seconds"),
+    (-0.25, "-6 hours"),
+])  # fmt: skip
+def test_a_length_of_time_is_told_in_a_unit_that_says_something(days, text):
+    assert span(days) == text
+
+
+def test_trades_within_a_day_are_held_for_minutes_and_not_for_no_days():
+    result = run(minutes("A", [100.0, 101.0, 99.0, 100.0] * 20), flip)
+    assert 0.0 < result.metrics["average_holding"] < 0.01
+    told = figure("average_holding", result.metrics["average_holding"])
+    assert told == "1 minute"
+    assert f"<td class='number'>{told}</td>" in html(result)

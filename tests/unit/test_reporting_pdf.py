@@ -32,7 +32,8 @@ def sheet(result):
 
 def test_a_tear_sheet_has_every_section_in_a_readers_order(sheet):
     assert [one.title for one in sheet.sections] == [
-        "", "Months", "Over time", "Returns and falls", "Trades", "Exposure", "Costs", "Limits and refusals",
+        "", "Months", "Over time", "Returns and falls", "Trades", "Exposure",
+        "What falls would cost", "Costs", "Limits and refusals",
         "Metrics", "What these figures rest on", "Glossary",
     ]  # fmt: skip
     assert set(sheet.charts) == {"growth", "rolling", "distribution", "moves", "times", "exposure"}

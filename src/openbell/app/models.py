@@ -153,6 +153,27 @@ class DataHealth(Model):
     checked: int = Field(description="the computer's time of the last comparison with the account, ns; or 0")
 
 
+class Loss(Model):
+    """What a fall, or a shock of one's own, would do to what is held."""
+
+    name: str = Field(examples=["The pandemic"])
+    span: str = Field(description="of one that has happened", examples=["2020-02-19 to 2020-03-23"])
+    pnl: float = Field(examples=[-21_350.0])
+    share: float | None = Field(description="of equity; null where that is not positive")
+    parts: dict[str, float] = Field(description="by symbol")
+
+
+class Stress(Model):
+    """What falls would cost of what is held, and what each position adds to the risk."""
+
+    equity: float
+    values: dict[str, float] = Field(description="signed, in money", examples=[{"AAPL": 41_200.0}])
+    betas: dict[str, float] = Field(description="to all symbols of the session in equal parts")
+    risk: dict[str, float] = Field(description="what each adds to the deviation of one bar's return")
+    bars: int = Field(description="returns that both are estimated from")
+    losses: list[Loss]
+
+
 class Risk(Model):
     """What a session risks now. Shares are of equity; losses are positive."""
 

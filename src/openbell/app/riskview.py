@@ -14,7 +14,9 @@ from openbell.app import models
 from openbell.app.follower import Follower
 from openbell.execution.risk.estimates import Floats
 from openbell.execution.risk.tails import tail_of_gains
+from openbell.portfolio.exposed import look
 from openbell.portfolio.exposure import exposure_of
+from openbell.portfolio.stress import HISTORICAL
 
 LEVEL = 0.99
 _FEWEST = 20  #: returns below which nothing is estimated
@@ -53,6 +55,31 @@ def risk_of(one: Follower) -> models.Risk:
         correlation=correlation_of(returns),
         refusals=dict(one.observed.refused),
     )
+
+
+def stress_of(one: Follower, shocks: Sequence[str] = ()) -> models.Stress:
+    """Return what falls would cost of what a session's strategies hold together, and shocks that are typed.
+
+    Raises:
+        ConfigError: A shock is wrong.
+    """
+    equity = math.fsum(one.equity(name) for name in one.ledgers)
+    values, (sectors, _) = _values(one), _described(one.observed.begun)
+    symbols = sorted({*values, *one.prices})
+    returns = returns_of(one, symbols)
+    own = {symbol: returns[:, at] for at, symbol in enumerate(symbols)}
+    market = returns.mean(axis=1) if symbols else np.empty(0)
+    found = look(values, equity, own, market, {symbol: sectors.get(symbol, "") for symbol in symbols})
+    return models.Stress(
+        equity=equity, values=values, betas=dict(found.betas), risk=dict(found.risk), bars=found.known,
+        losses=[
+            models.Loss(
+                name=loss.shock.name, span=loss.shock.span, pnl=loss.pnl, parts=loss.parts,
+                share=None if math.isnan(loss.share) else loss.share,
+            )
+            for loss in found.losses((*HISTORICAL, *found.read(shocks)))
+        ],
+    )  # fmt: skip
 
 
 def returns_of(one: Follower, symbols: list[str]) -> Floats:

@@ -8,7 +8,7 @@ import typer
 
 from openbell.cli.answer import Answer
 from openbell.cli.bundles import Given
-from openbell.cli.options import End, Limits, Start, command
+from openbell.cli.options import End, Limits, Reports, Start, command
 
 State = Annotated[
     str | None,
@@ -93,3 +93,33 @@ def whatif(
 
     asked = read_order(symbol, quantity, sell=sell, limit=limit, stop=stop)
     return ask_what_if(asked, state, strategy)
+
+
+@command(
+    risk,
+    "openbell risk stress",
+    "openbell risk stress live-alpaca --shock market=-0.1,AAPL=-0.3",
+    "openbell risk stress reports/risk_parity-AAPL-IBM-MSFT-f3e6e977 --json",
+)
+def stress(
+    run: Annotated[
+        str | None, typer.Argument(metavar="RUN", help="A session or a recorded run; else every session.")
+    ] = None,
+    *,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shock", metavar="NAME=FRACTION,...", help="One of your own: market, sectors, symbols."
+        ),
+    ] = None,
+    state: State = None,
+    reports: Reports = None,
+) -> Answer:
+    """Say what falls would cost of what is held, and what each position adds to the risk.
+
+    Falls that have happened, and shocks of your own: a symbol moves by its own part, its sector's, or by its
+    beta times the market's.
+    """
+    from openbell.cli.stress import tell_stress
+
+    return tell_stress(run, shock or (), reports=reports, state=state)

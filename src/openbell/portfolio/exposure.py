@@ -1,4 +1,4 @@
-"""What a portfolio is exposed to: gross, net, by sector, to a benchmark; and what each part adds to risk."""
+"""What a portfolio is exposed to: gross, net, by sector; and what each part adds to its risk."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from openbell.core.errors import BadData, ConfigError
+from openbell.core.errors import BadData
 from openbell.portfolio.construction import contributions
 from openbell.portfolio.metrics import FloatArray
 
@@ -42,39 +42,6 @@ def exposure_of(
     largest = max((abs(value) for value in values.values()), default=0.0) / equity
     shares = {sector: math.fsum(parts) for sector, parts in by_sector.items()}
     return Exposure(long, short, long - short, long + short, largest, shares)
-
-
-def beta_of(returns: FloatArray, benchmark: FloatArray) -> float:
-    """Return `cov(r, b) / var(b)` of paired (n,) returns; NaN for fewer than 2 or a still benchmark."""
-    if len(returns) != len(benchmark):
-        raise BadData(f"beta: {len(returns)} returns and {len(benchmark)} of the benchmark do not pair up")
-    if len(returns) < 2:
-        return math.nan
-    off = benchmark - benchmark.mean()
-    spread = float(off @ off)
-    return float(off @ (returns - returns.mean())) / spread if spread > 0.0 else math.nan
-
-
-def rolling_beta(returns: FloatArray, benchmark: FloatArray, window: int) -> FloatArray:
-    """Return the beta of each run of `window` returns, shape (n - window + 1,); empty where there is none.
-
-    Raises:
-        ConfigError: The window is less than 2.
-        BadData: The arrays do not pair up.
-    """
-    if window < 2:
-        raise ConfigError(f"rolling_beta: window={window} must be 2 or more")
-    if len(returns) != len(benchmark):
-        raise BadData(f"beta: {len(returns)} returns and {len(benchmark)} of the benchmark do not pair up")
-    if len(returns) < window:
-        return np.empty(0)
-    own = np.lib.stride_tricks.sliding_window_view(returns, window)
-    other = np.lib.stride_tricks.sliding_window_view(benchmark, window)
-    off = other - other.mean(axis=1, keepdims=True)
-    together = (off * (own - own.mean(axis=1, keepdims=True))).sum(axis=1)
-    spread = np.square(off).sum(axis=1)
-    made: FloatArray = np.divide(together, spread, out=np.full(len(spread), np.nan), where=spread > 0.0)
-    return made
 
 
 def risk_by_symbol(weights: Mapping[str, float], returns: Mapping[str, FloatArray]) -> dict[str, float]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, nearest
+
+MARKET = "market"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +85,32 @@ def stress(
         pnl = math.fsum(parts.values())
         found.append(Loss(shock, pnl, pnl / equity if equity > 0.0 else math.nan, parts))
     return found
+
+
+def read_shock(text: str, symbols: Collection[str], sectors: Collection[str] = ()) -> Shock:
+    """Return a shock that somebody typed: what moves, and how far, as in `market=-0.1,AAPL=-0.3`.
+
+    Args:
+        text: Names and fractions; a name is `market`, a sector's or a symbol's, looked for in this order.
+        symbols: That there are.
+        sectors: That there are.
+
+    Raises:
+        ConfigError: A name is unknown or comes twice, or a fraction is none.
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, is_there, number = (one.strip() for one in part.partition("="))
+        known = (MARKET, *sectors, *symbols)
+        if not is_there or name in found:
+            raise ConfigError(f"shock {text!r}: write names and fractions, each once: market=-0.1,AAPL=-0.3")
+        if name not in known:
+            raise ConfigError(f"shock {text!r}: {name!r} is unknown{nearest(name, known)}")
+        try:
+            found[name] = float(number)
+        except ValueError as error:
+            raise ConfigError(f"shock {text!r}: {number!r} is no fraction, as in {name}=-0.1") from error
+    return Shock(
+        text, found.pop(MARKET, 0.0), {name: move for name, move in found.items() if name in sectors},
+        {name: move for name, move in found.items() if name not in sectors},
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from openbell.core.types import NANOS_PER_DAY
 from openbell.portfolio import benchmark_metrics, drawdown, metrics, trade_metrics
 from openbell.portfolio.metrics import FloatArray, IntArray, is_usable
 
-Unit = Literal["percent", "ratio", "days", "money", "count"]
+Unit = Literal["percent", "ratio", "days", "span", "money", "count"]  #: a span is a number of days, too
 
 
 class Metric(NamedTuple):
@@ -67,7 +67,7 @@ DESCRIPTIONS: dict[str, Metric] = {
     "kelly": Metric(
         "Kelly fraction", "percent", "Share of capital that fixed odds like these deserve at most"
     ),
-    "average_holding": Metric("Average holding", "days", "Mean time from a trade's first fill to its last"),
+    "average_holding": Metric("Average holding", "span", "Mean time from a trade's first fill to its last"),
     "exposure": Metric("Exposure", "percent", "Share of points at which a position was held"),
     "gross_exposure": Metric("Gross exposure", "percent", "Mean value of all positions over equity"),
     "turnover": Metric("Turnover", "ratio", "Times a year that the whole equity was exchanged"),

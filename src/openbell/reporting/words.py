@@ -128,6 +128,17 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def span(days: float) -> str:
+    """Return a length of time in the unit that it is told in: days, else hours, minutes or seconds."""
+    sign, size = ("-" if days < 0.0 else ""), abs(days)
+    for noun, each in (("day", 1), ("hour", 24), ("minute", 1_440)):
+        if size * each >= 1.0:
+            places = 0 if size * each >= 10.0 else 1
+            text = f"{size * each:,.{places}f}".removesuffix(".0")
+            return f"{sign}{text} {noun}{'' if text == '1' else 's'}"
+    return f"{sign}{count(round(size * 86_400), 'second')}"
+
+
 def date(time: int) -> str:
     """Return a time's UTC date; one at midnight closes the day before."""
     return str(np.datetime64(time - 1, "ns").astype("datetime64[D]"))
@@ -175,4 +186,6 @@ def shown(key: str, value: float) -> str:
         return f"{value:,.1%}"
     if unit == "money":
         return f"{value:,.2f}"
+    if unit == "span":
+        return span(value)
     return f"{value:,.0f}" if unit in ("count", "days") else f"{value:.2f}"

@@ -10,7 +10,7 @@ from openbell.app import models
 from openbell.app.dashboard import charts, words
 from openbell.app.dashboard.tables import Figure, Table
 from openbell.app.follower import Follower
-from openbell.app.riskview import risk_of
+from openbell.app.riskview import risk_of, stress_of
 from openbell.app.views import data_of, machinery_of, notices_of
 
 _ROWS = 60
@@ -93,6 +93,14 @@ class Risks:
         ui.label("Correlation of returns of bars").classes("text-subtitle1")
         self._few = ui.label().classes("ob-dim")
         self._correlation = _Chart("Correlation of returns", "h-96")
+        self._held = Table(
+            "held", {"symbol": "Symbol", "value": "Value", "beta": "Beta", "risk": "Adds to risk"},
+            "Nothing is held.", title="What moves the account",
+        )  # fmt: skip
+        self._falls = Table(
+            "falls", {"name": "Fall", "span": "When", "pnl": "Profit", "share": "Of equity"},
+            "Nothing is held.", title="What falls of the past would cost",
+        )  # fmt: skip
         self._refusals = Table(
             "refusals", {"reason": "Reason", "count": "Orders"}, "No order was refused.", title="Refusals"
         )
@@ -117,6 +125,22 @@ class Risks:
         known = any(cell is not None for row in risk.correlation for cell in row)
         self._few.text = "" if known else f"{risk.bars} returns are known; it takes 20."
         self._correlation.draw(charts.correlation_options(risk))
+        stress = one.once("stress", stress_of, every=1.0)
+        self._held.fill([
+            {
+                "key": symbol, "symbol": symbol, "value": words.money(value),
+                "beta": "–" if symbol not in stress.betas else f"{stress.betas[symbol]:.2f}",
+                "risk": words.share(stress.risk.get(symbol)),
+            }
+            for symbol, value in stress.values.items()
+        ])  # fmt: skip
+        self._falls.fill([
+            {
+                "key": loss.name, "name": loss.name, "span": loss.span, "pnl": words.change(loss.pnl),
+                "share": words.share(loss.share),
+            }
+            for loss in (stress.losses if stress.values else ())
+        ])  # fmt: skip
         self._refusals.fill(
             [
                 {"key": reason, "reason": reason.replace("_", " "), "count": f"{count:,}"}

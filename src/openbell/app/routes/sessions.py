@@ -4,16 +4,21 @@ Annotations are evaluated here (no `from __future__ import annotations`): FastAP
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from openbell.app import models, views
-from openbell.app.riskview import risk_of
+from openbell.app.riskview import risk_of, stress_of
 from openbell.app.routes.common import After, Limit, Name, Seen, Tagged, page, problems
 
 Trace = Annotated[str, Query(max_length=60, description="only events that this bar led to")]
 Kind = Annotated[str, Query(max_length=60, description="only events of this kind")]
+Shocks = Annotated[
+    Sequence[Annotated[str, Query(max_length=500)]],
+    Query(max_length=20, description="such as market=-0.1,AAPL=-0.3: market, sectors and symbols"),
+]
 
 
 def session_routes() -> APIRouter:
@@ -76,6 +81,11 @@ def _add_observations(routes: APIRouter) -> None:
     async def risk(name: Name, desk: Seen) -> models.Risk:
         """Return what a session risks now."""
         return risk_of(desk.session(name))
+
+    @routes.get("/{name}/stress")
+    async def stress(name: Name, desk: Seen, shock: Shocks = ()) -> models.Stress:
+        """Return what falls of the past would cost of what is held, and shocks that are given."""
+        return stress_of(desk.session(name), shock)
 
     @routes.get("/{name}/data")
     async def data(name: Name, desk: Seen) -> models.DataHealth:

@@ -15,7 +15,9 @@ from typing import Any
 from openbell.core.errors import ConfigError
 from openbell.portfolio.summary import summarise
 from openbell.reporting import findings
+from openbell.reporting.exposed import exposed
 from openbell.reporting.html import charts, headline, palette, portfolio, prices, sections
+from openbell.reporting.html import exposed as standing
 from openbell.reporting.html.assumptions import assumptions
 from openbell.reporting.html.markup import chart, section
 from openbell.reporting.result import Result
@@ -125,12 +127,23 @@ def _sections(
         _prices(result, on_price),
         _exposure(result, figures["distribution"] is not None),
         section("falls", "Deepest falls", sections.falls(result)),
+        *_stress(result),
         *([section("limits", "Limits", sections.limits(result))] if result.plan.risk.active else []),
         section("metrics", "Metrics", sections.metrics(result, held, name), lead=_METRICS),
         *_origins(result),
         section("trades", "Trades", sections.trades(result), lead=_TRADES),
         section("assumptions", "What these figures rest on", assumptions(result, described)),
     ]
+
+
+def _stress(result: Result) -> list[str]:
+    """Return what falls would cost, for a run that holds something at its end."""
+    found = exposed(result)
+    return (
+        [section("stress", standing.TITLE, standing.render(found), lead=standing.TOLD)]
+        if found.values
+        else []
+    )
 
 
 def _origins(result: Result) -> list[str]:

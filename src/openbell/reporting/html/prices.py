@@ -17,7 +17,7 @@ from openbell.reporting.html.charts import Figure, axis, base, line
 from openbell.reporting.html.charts import scale as scaling
 from openbell.reporting.html.points import MOST, Indices, days, decimals_of, minutes, numbers, thin
 from openbell.reporting.result import Result
-from openbell.reporting.words import count, figure, percent, plain, signed
+from openbell.reporting.words import count, percent, plain, signed, span
 
 #: Most bars that are drawn as candles; more of them would be thinner than a pixel.
 CANDLES = 800
@@ -188,7 +188,7 @@ def _outcome(mark: _Marks) -> str:
     trade = mark.trade
     gain = signed(f"{trade.pnl:+,.0f}")
     why = f"<br>{escape(mark.reason)}"
-    return f"{gain} ({percent(trade.gain)}) in {figure('average_holding', trade.days)} days{why}"
+    return f"{gain} ({percent(trade.gain)}) in {span(trade.days)}{why}"
 
 
 def _markers(

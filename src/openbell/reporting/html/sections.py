@@ -17,7 +17,7 @@ from openbell.reporting import tables
 from openbell.reporting.html.limits import limit_grid
 from openbell.reporting.html.markup import Cell, Column, table
 from openbell.reporting.result import Result
-from openbell.reporting.words import count, date, figure, money, percent, plain, signed, spaceless
+from openbell.reporting.words import count, date, figure, money, percent, plain, signed, spaceless, span
 
 #: Most trades that the page lists; `trades.csv` has all.
 TRADES_SHOWN = 500
@@ -167,7 +167,7 @@ TRADE_COLUMNS = (
     Column("Side"),
     Column("Opened"),
     Column("Closed"),
-    Column("Days", number=True, title="Calendar days held"),
+    Column("Held", number=True, title="Time from the first fill to the last, nights and weekends too"),
     Column("Shares", number=True, title="Largest position"),
     Column("Entry", number=True, title="Average price of what opened"),
     Column("Exit", number=True, title="Average price of what closed; of an open trade the last price"),
@@ -218,7 +218,7 @@ def _trade(t: dict[str, Any], *, intraday: bool) -> list[Cell]:
         Cell(t["side"]),
         Cell(opened, t["opened"]),
         Cell("still open" if t["is_open"] else closed, t["closed"] or 2**63),
-        Cell(f"{t['holding_days']:,.{2 if intraday else 0}f}", t["holding_days"]),
+        Cell(span(t["holding_days"]), t["holding_days"]),
         Cell(plain(t["quantity"]), t["quantity"]),
         Cell(f"{t['entry_price']:,.2f}", t["entry_price"]),
         Cell(f"{t['exit_price']:,.2f}", t["exit_price"]),

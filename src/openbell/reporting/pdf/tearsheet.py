@@ -14,6 +14,8 @@ from openbell.portfolio.metrics import simple_returns
 from openbell.portfolio.rolling import rolling_beta, rolling_sharpe
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import findings, identity
+from openbell.reporting.exposed import exposed
+from openbell.reporting.html import exposed as standing
 from openbell.reporting.html import headline, sections
 from openbell.reporting.html.assumptions import FILLS, facts, series_grid
 from openbell.reporting.html.charts import FEWEST_RETURNS, WINDOW, scale
@@ -75,6 +77,7 @@ def lay_out(result: Result, *, lookahead: Mapping[str, Any] | None = None) -> Sh
             _returns(result, drawn),
             *trading.sections_of(result, drawn),
             _exposure(result, drawn),
+            *_stress(result),
             _costs(result),
             _limits(result),
             _metrics(result, held),
@@ -188,6 +191,15 @@ def _exposure(result: Result, drawn: dict[str, bytes]) -> Section:
     held = f"{figure('exposure', result.metrics['exposure'])} of all sessions ended with a position."
     said = f"Positions as a share of equity. {held}"
     return Section("Exposure", [words(said, muted=True), chart("exposure", said)])
+
+
+def _stress(result: Result) -> list[Section]:
+    found = exposed(result)
+    if not found.values:
+        return []
+    held = grid(standing.HELD, *standing.held_grid(found))
+    falls = grid(standing.FALLS, *standing.fall_grid(found.losses()))
+    return [Section(standing.TITLE, [words(standing.TOLD, muted=True), held, falls])]
 
 
 def _costs(result: Result) -> Section:
