@@ -19,14 +19,19 @@ from numpy.typing import NDArray
 from openbell.backtesting.kernel.compiler import SOURCE
 from openbell.backtesting.kernel.exact import LARGE, check_function, identity_of, place_of, refuse
 from openbell.backtesting.kernel.memory import run_at
-from openbell.backtesting.kernel.pointers import call_at, floats_at
+from openbell.backtesting.kernel.pointers import (
+    bytes_at,
+    call_at,
+    first_byte,
+    floats_at,
+    wholes_at,
+    words_at,
+)
 from openbell.data.bars import Floats
 from openbell.utils.cache import cache_folder
 
-#: Bars that are decided on at a time; a multiple of 8.
+#: Bars that are decided on at a time; a multiple of 8. A few indicators' fit into the nearest cache.
 BLOCK = 1024
-#: Floats of a line of the processor's cache: what crosses two is read and written twice.
-LINE = 8
 #: Bars whose changes are looked for at a time: the bytes of a whole number.
 WORD = 8
 _ROOM = 4096
@@ -67,7 +72,8 @@ class Decider:
         Raises:
             ZeroDivisionError: The decision divides by zero.
         """
-        first, count = self._over(*columns, *constants, from_bar, *scratch)
+        bars = min([scratch.bars, *map(len, columns)])
+        first, count = self._over(*_places(*columns), *constants, from_bar, bars, *_places(*scratch))
         return int(first), int(count)
 
     def run(self, bundle: Bundle, kernel: tuple[int, int], lists: Lists, scratch: Scratch) -> None:
@@ -85,8 +91,9 @@ class Decider:
             ZeroDivisionError: The decision divides by zero in the combination that the bundle names.
         """
         self._over_many(
-            bundle.addresses, bundle.columns, *bundle.constants, *bundle[3:], *kernel, *lists, *scratch
-        )
+            bundle.addresses, bundle.columns, *bundle.constants, *bundle[3:], *kernel,
+            scratch.bars, lists.whens.shape[1], *_places(*lists, *scratch),
+        )  # fmt: skip
 
 
 #: What is wrong with a combination of a bundle.
@@ -120,19 +127,11 @@ def new_lists(bars: int, rows: int) -> Lists:
     return Lists(np.zeros((rows, room), np.int64), np.zeros((rows, room)))
 
 
-def _aligned(count: int) -> Floats:
-    """Return so many floats that begin where a line of the processor's cache does."""
-    whole = np.zeros(count + LINE)
-    first = -(whole.ctypes.data // 8) % LINE
-    return whole[first : first + count]
-
-
 class Scratch(NamedTuple):
     """What one thread decides in."""
 
     when: NDArray[np.int64]  #: (bars + WORD,) bars at which the conviction changes
     what: Floats  #: (bars + WORD,) the conviction from then on
-    block: Floats  #: (LINE + BLOCK,) convictions from LINE on; before them the last of the block before
     moved: NDArray[np.uint8]  #: (BLOCK,) whether each differs from the one before
 
     @property
@@ -144,9 +143,11 @@ class Scratch(NamedTuple):
 def new_scratch(bars: int) -> Scratch:
     """Return arrays to decide on so many bars in."""
     room = bars + WORD
-    return Scratch(
-        np.zeros(room, np.int64), np.zeros(room), _aligned(LINE + BLOCK), np.zeros(BLOCK, dtype=np.uint8)
-    )
+    return Scratch(np.zeros(room, np.int64), np.zeros(room), np.zeros(BLOCK, dtype=np.uint8))
+
+
+def _places(*arrays: NDArray[Any]) -> list[int]:
+    return [array.ctypes.data for array in arrays]
 
 
 def _loops_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Loops:
@@ -212,8 +213,9 @@ def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops
     """Return the loops; their machine code comes from beside the file, if it is there."""
     names: dict[str, Any] = {
         "__name__": __name__,  # machine code that is kept says which module it is of
-        "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK, "LINE": LINE,
-        "carray": numba.carray, "run_at": run_at, "floats_at": floats_at, "call_at": call_at,
+        "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK,
+        "run_at": run_at, "floats_at": floats_at, "wholes_at": wholes_at, "bytes_at": bytes_at,
+        "words_at": words_at, "first_byte": first_byte, "call_at": call_at,
         "zeros": np.zeros, "int64": np.int64, "WORD": WORD,
         "WRONG_CONVICTION": WRONG_CONVICTION, "NEVER_READY": NEVER_READY, "FAULTY_ORDER": FAULTY_ORDER,
     }  # fmt: skip
@@ -221,9 +223,9 @@ def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops
     exec(code, names)  # noqa: S102  # the text below, of which nothing is the user's
     # They divide as Python does: by zero is an error.
     make = numba.njit(nogil=True, cache=file is not None)
-    for name in ("first_of", "over_block", "over_bars", "over_many"):
+    for name in ("first_of", "over_block", "over_bars", "over_one", "over_many"):
         names[name] = make(names[name])
-    return names["over_bars"], names["over_many"]
+    return names["over_one"], names["over_many"]
 
 
 def _written_out(inputs: Sequence[Any]) -> str:
@@ -231,20 +233,19 @@ def _written_out(inputs: Sequence[Any]) -> str:
 
     That over the bars goes block by block, so that its arrays stay near the processor, and in loops without a
     branch, so that several bars are decided on at a time; eight that changed nothing are passed in one step.
+    It reads and writes by address: an array that is cut costs as much as deciding on a hundred bars.
     """
     columns = [f"x{i}" for i, thing in enumerate(inputs) if thing is None]
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
-    numbers = [f"{name}[k]" for name in constants]
-    own = [f"carray(floats_at(addresses[columns[k, {at}]]), bars)" for at in range(len(columns))]
+    own = [f"floats_at(addresses[columns[k, {at}]])" for at in range(len(columns))]
     return _LOOPS.format(
         given=_listed(columns, constants),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
-        parts=_listed([f"{name}[start:start + size]" for name in columns], constants),
         asked=", ".join(f"x{i}[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
-        bars=f"min(when.size - WORD, {columns[0]}.size)" if columns else "when.size - WORD",
         constants=_listed(constants),
-        own=_listed(own, numbers),
-        parts_of=_listed([f"{column}[start:]" for column in own], numbers),
+        places=_listed(columns),
+        pointers=_listed([f"floats_at({name})" for name in columns]),
+        own=_listed(own, [f"{name}[k]" for name in constants]),
     )
 
 
@@ -260,46 +261,53 @@ def first_of({given}from_bar, bars):
     return first
 
 
-def over_block({given}start, size, count, when, what, block, moved):
-    words = moved.view(uint64)
-    now, before = block[LINE:LINE + size], block[LINE - 1:LINE - 1 + size]
-    for i in range(size):
-        now[i] = decide({asked})
-    for i in range(size):
-        moved[i] = now[i] != before[i]
-    for i in range(size, min(BLOCK, (size + WORD - 1) // WORD * WORD)):
+def over_block({given}start, size, count, room, when, what, moved, words):
+    before = 0.0
+    if count > 0:
+        before = what[count - 1]
+    for i in range(start, start + size):
+        now = 1.0 * decide({asked})
+        moved[i - start] = now != before
+        before = now
+    for i in range(size, (size + WORD - 1) // WORD * WORD):
         moved[i] = 0
     for word in range((size + WORD - 1) // WORD):
-        if words[word] != 0:
-            if count + WORD > when.size:
-                return -1
-            for i in range(WORD * word, WORD * word + WORD):  # which of them is not asked: guesses cost more
-                when[count] = start + i
-                what[count] = block[LINE + i]
-                count += moved[i]
+        left = words[word]
+        if left != 0 and count + WORD > room:
+            return -1
+        while left != 0:
+            i = start + WORD * word + first_byte(left)
+            left &= left - uint64(1)
+            when[count] = i
+            what[count] = 1.0 * decide({asked})
+            count += 1
     return count
 
 
-def over_bars({given}from_bar, when, what, block, moved):
-    bars, count = {bars}, 0
-    first = first_of({given}from_bar, bars)
+def over_bars({given}from_bar, bars, room, when, what, moved, words):
+    first, count = first_of({given}from_bar, bars), 0
     start = first
-    block[LINE - 1] = 0.0
     while start < bars:
         size = min(BLOCK, bars - start)
-        count = over_block({parts}start, size, count, when, what, block, moved)
-        block[LINE - 1] = block[LINE - 1 + size]
+        count = over_block({given}start, size, count, room, when, what, moved, words)
         start += size
     return first, count
 
 
+def over_one({places}{constants}from_bar, bars, when_at, what_at, moved_at):
+    return over_bars(
+        {pointers}{constants}from_bar, bars, bars + WORD,
+        wholes_at(when_at), floats_at(what_at), bytes_at(moved_at), words_at(moved_at),
+    )
+
+
 def over_many(
     addresses, columns, {constants}exits, flags, places, failed, at, from_bar,
-    kernel, address, whens, whats, when, what, block, moved
+    kernel, address, bars, room, whens_at, whats_at, when_at, what_at, moved_at
 ):
-    run = run_at(address)
-    bars, rows = when.size - WORD, places.size
-    firsts, counts, lasts = zeros(rows, int64), zeros(rows, int64), zeros(rows)
+    run, rows = run_at(address), places.size
+    moved, words = bytes_at(moved_at), words_at(moved_at)
+    firsts, counts = zeros(rows, int64), zeros(rows, int64)
     for k in range(rows):
         firsts[k] = first_of({own}from_bar, bars)
     for begin in range(0, bars if rows > 1 else 0, BLOCK):
@@ -309,26 +317,29 @@ def over_many(
             size = end - start
             if size > 0 and counts[k] >= 0 and failed[k] == 0:
                 at[0] = k
-                block[LINE - 1] = lasts[k]
-                counts[k] = over_block({parts_of}start, size, counts[k], whens[k], whats[k], block, moved)
-                lasts[k] = block[LINE - 1 + size]
+                counts[k] = over_block(
+                    {own}start, size, counts[k], room,
+                    wholes_at(whens_at + 8 * k * room), floats_at(whats_at + 8 * k * room), moved, words
+                )
     for k in range(rows):
         if failed[k] != 0:
             continue
         at[0] = k
-        own_when, own_what, count = whens[k], whats[k], counts[k]
+        run.when_at, run.what_at, count = whens_at + 8 * k * room, whats_at + 8 * k * room, counts[k]
         if rows == 1 or count < 0:
-            own_when, own_what = when, what
-            first, count = over_bars({own}from_bar, when, what, block, moved)
-        wrong = False
+            run.when_at, run.what_at = when_at, what_at
+            first, count = over_bars(
+                {own}from_bar, bars, bars + WORD, wholes_at(when_at), floats_at(what_at), moved, words
+            )
+        what, wrong = floats_at(run.what_at), False
         for i in range(count):
-            wrong |= not (own_what[i] >= -1.0 and own_what[i] <= 1.0)
+            wrong |= not (what[i] >= -1.0 and what[i] <= 1.0)
         if wrong:
             failed[k] = WRONG_CONVICTION
         elif firsts[k] == bars:
             failed[k] = NEVER_READY
         else:
-            run.when_at, run.what_at, run.changes = own_when.ctypes.data, own_what.ctypes.data, count
+            run.changes = count
             run.stop_loss, run.take_profit = exits[k, 0], exits[k, 1]
             run.trailing_stop, run.limit = exits[k, 2], exits[k, 3]
             run.reenter, run.entries_only = flags[k, 0], flags[k, 1]

@@ -12,14 +12,36 @@ from numba.extending import intrinsic
 _WORD = ir.IntType(64)
 
 
+def _pointing(kind: Any) -> Callable[[Any, Any], Any]:
+    """Return what makes a pointer to numbers of a kind out of an address; it is read by index."""
+
+    def typed(_context: Any, _address: Any) -> Any:
+        def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(types.int64), write
+
+    return typed
+
+
+#: A pointer to the numbers at an address: floats, whole numbers, bytes, and eight bytes as one number.
+floats_at = intrinsic(_pointing(types.float64))
+wholes_at = intrinsic(_pointing(types.int64))
+bytes_at = intrinsic(_pointing(types.uint8))
+words_at = intrinsic(_pointing(types.uint64))
+
+
 @intrinsic
-def floats_at(_context: Any, _address: Any) -> Any:
-    """Return a pointer to the floats at an address, of which `numba.carray` makes an array."""
+def first_byte(_context: Any, _word: Any) -> Any:
+    """Return which byte of a word is the first, as it lies in memory, that is not zero."""
 
     def write(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.DoubleType().as_pointer())
+        kind = ir.FunctionType(_WORD, [_WORD, ir.IntType(1)])
+        zeros = builder.module.declare_intrinsic("llvm.cttz", [_WORD], kind)
+        below = builder.call(zeros, [arguments[0], ir.Constant(ir.IntType(1), 1)])
+        return builder.lshr(below, ir.Constant(_WORD, 3))
 
-    return types.CPointer(types.float64)(types.int64), write
+    return types.int64(types.uint64), write
 
 
 @intrinsic
