@@ -19,20 +19,6 @@ UP = ["10 11 9 10", "10 12 9 11", "11 12 10 12", "12 13 11 12", "12 13 11 13"]
 FEES = (Commission(), Commission(0.0, 1.0, 10.0, 5.0, 0.0, 0.0))
 
 
-@pytest.fixture
-def crossed(monkeypatch):
-    """Count what crosses, and what goes its long way."""
-    told: list[bool] = []
-    cross = Crossing.cross
-
-    def count(self: Crossing, *given: Any) -> bool:
-        told.append(cross(self, *given))
-        return told[-1]
-
-    monkeypatch.setattr(Crossing, "cross", count)
-    return told
-
-
 class Alone(ob.Strategy):
     """Sends one order at a time, nearly all of them for what is had at the next open."""
 

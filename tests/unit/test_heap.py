@@ -1,12 +1,15 @@
-"""What a session has loaded is no work for the garbage collector while it runs."""
+"""What a session has loaded, and what a run keeps, is little work for the garbage collector meanwhile."""
 
 from __future__ import annotations
 
 import gc
+import threading
 
 import pytest
 
-from openbell.utils.heap import settled_heap
+import openbell as ob
+from openbell.core.errors import StrategyError
+from openbell.utils.heap import SELDOM, seldom_collected, settled_heap
 
 
 def test_what_is_there_is_left_alone_until_the_block_ends() -> None:
@@ -30,3 +33,69 @@ def test_what_is_made_inside_is_collected_there() -> None:
         ring.append(ring)
         del ring
         assert gc.collect() > 0
+
+
+def test_a_run_is_looked_at_seldom_and_the_habit_comes_back() -> None:
+    habit = gc.get_threshold()
+    with seldom_collected():
+        assert gc.get_threshold() == SELDOM
+        with seldom_collected():
+            assert gc.get_threshold() == SELDOM
+        assert gc.get_threshold() == SELDOM
+    assert gc.get_threshold() == habit
+
+
+def test_the_habit_comes_back_after_an_error() -> None:
+    habit = gc.get_threshold()
+    with pytest.raises(ZeroDivisionError), seldom_collected():
+        _ = 1 / 0
+    assert gc.get_threshold() == habit
+
+
+def test_the_last_of_two_threads_puts_the_habit_back() -> None:
+    habit = gc.get_threshold()
+    inside, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        with seldom_collected():
+            inside.set()
+            leave.wait(30.0)
+
+    other = threading.Thread(target=stay)
+    with seldom_collected():
+        other.start()
+        assert inside.wait(30.0)
+    assert gc.get_threshold() == SELDOM  # the other is not through
+    leave.set()
+    other.join(30.0)
+    assert gc.get_threshold() == habit
+
+
+@pytest.mark.parametrize("own", [(0, 10, 10), (900_000, 5, 5)])
+def test_who_wants_to_look_less_often_yet_is_left_alone(own: tuple[int, int, int]) -> None:
+    habit = gc.get_threshold()
+    gc.set_threshold(*own)
+    try:
+        with seldom_collected():
+            assert gc.get_threshold() == own
+        assert gc.get_threshold() == own
+    finally:
+        gc.set_threshold(*habit)
+
+
+def test_a_run_that_fails_leaves_the_collector_as_it_was() -> None:
+    class Broken(ob.Strategy):
+        """Raises at its first bar."""
+
+        def on_bar(self, bar: ob.Bar) -> None:
+            raise ZeroDivisionError(bar.symbol)
+
+    habit = gc.get_threshold()
+    gc.disable()
+    try:
+        with pytest.raises(StrategyError):
+            ob.backtest(Broken, "AAPL", start="2010-01-04", end="2010-03-01")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert gc.get_threshold() == habit

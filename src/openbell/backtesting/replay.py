@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,8 +21,6 @@ from openbell.strategies.blame import blame
 PROGRESS_EVERY = 20_000
 #: Moments after which it is asked again whether indicators are ready, and the replay has less to do.
 WARM_UP = 32
-#: Objects made before the collector of cycles looks at them, and its rounds before it looks at older ones.
-SELDOM = (50_000, 20, 10)
 _MARKET = OrderType.MARKET
 
 
@@ -43,17 +39,6 @@ class Turn(NamedTuple):
     take: Callable[[Engine], Iterable[Reviewed]]  #: does it, and returns what is to be sent
 
 
-@contextmanager
-def _seldom_collected() -> Iterator[None]:
-    """Let the collector of cycles look less often: a run makes many records, none of them a cycle."""
-    before = gc.get_threshold()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
 class _Course:
     """The parts of one replay, and what each moment asks of them."""
 
@@ -67,8 +52,8 @@ class _Course:
         self._entries, self._open = engine.account.entries, broker.book.open
         self._booked = 0
         self._late: list[Reviewed] = []
-        self._lone: ReviewedOrder | None = None  # an order that waits for the bars that it meets
-        self._sent = 0  # when it was sent
+        self._kept: Sequence[ReviewedOrder] = ()  # orders that wait for the bars that they meet
+        self._sent = 0  # when they were sent
         self._skip(first)
         broker.connect(engine.ear(self._tell))
         self._send(engine.start(), first - 1)
@@ -88,9 +73,9 @@ class _Course:
             if self._engine.waiting:
                 stop = min(stop, first + WARM_UP)
             self._walk(first, stop)
-        if self._lone is not None:  # somebody may look now
-            order, self._lone = self._lone, None
-            self._broker.submit((order,), self._sent)
+        if self._kept:  # somebody may look now
+            orders, self._kept = self._kept, ()
+            self._broker.submit(orders, self._sent)
         return stop
 
     def close(self) -> None:
@@ -153,14 +138,14 @@ class _Course:
         Returns:
             The next such moment.
         """
-        broker, lone, time = self._broker, self._lone, self._clock[at]
+        broker, kept, time = self._broker, self._kept, self._clock[at]
         if self._schedule:
             self._act(at)
-        if lone is None:
-            broker.match(time)
+        if kept:
+            self._kept = ()
+            broker.take(kept, self._sent, time)
         else:
-            self._lone = None
-            broker.take(lone, self._sent, time)
+            broker.match(time)
         self._panel.advance(at)
         if broker.holding.since:
             broker.call_margin(time)
@@ -184,12 +169,12 @@ class _Course:
     def _send(self, commands: Sequence[Reviewed], at: int) -> int:
         """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it.
 
-        A market order that is alone waits for the next bars, which it meets whatever they are.
+        Market orders that nothing rests beside wait for the next bars, which they meet whatever those are.
         """
-        if len(commands) == 1 and not self._open and at + 1 < self._agenda.action:
-            order = commands[0]
-            if isinstance(order, Order) and order.type is _MARKET:
-                self._lone, self._sent = order, self._clock[at] if at >= 0 else self._panel.time
+        if not self._open and at + 1 < self._agenda.action:
+            kept = [one for one in commands if isinstance(one, Order) and one.type is _MARKET]
+            if len(kept) == len(commands) > 0:
+                self._kept, self._sent = kept, self._clock[at] if at >= 0 else self._panel.time
                 self._due = at + 1
                 return at + 1
         self._broker.submit(commands, self._panel.time)
@@ -235,7 +220,7 @@ def replay(
         StrategyError: The strategy raised; the message names the bar and the line.
     """
     end = len(panel) if until is None else min(until, len(panel))
-    with blame(engine), _seldom_collected():
+    with blame(engine):
         course = _Course(engine, broker, panel, first)
         waiting = deque(sorted((turn for turn in turns if first < turn.at < end), key=lambda turn: turn.at))
         at = first

@@ -21,6 +21,7 @@ from openbell.portfolio.currencies import currency_of
 from openbell.run.prices import instrument
 from openbell.strategies.registry import Found
 from openbell.strategies.signal import Signal
+from openbell.utils.heap import seldom_collected
 
 Progress = Callable[[int, int], None]
 ENGINES = ("auto", "event", "compiled")
@@ -65,6 +66,7 @@ def run_plan(
     return simulate(plan, found, series, finer=finer, progress=progress), Way("event", reason)
 
 
+@seldom_collected()
 def simulate(
     plan: Plan,
     found: Found,

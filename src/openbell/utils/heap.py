@@ -1,10 +1,14 @@
-"""Keeps the garbage collector from walking through what a session has loaded, again and again."""
+"""Keeps the garbage collector from walking through what is kept anyway, again and again."""
 
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+#: Objects made before the collector of cycles looks at them, and its rounds before it looks at older ones.
+SELDOM = (50_000, 20, 10)
 
 
 @contextmanager
@@ -21,3 +25,39 @@ def settled_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+class _Seldom:
+    """Blocks in which the collector looks seldom, of all threads: the last to end puts its habit back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks = 0
+        self._habit = gc.get_threshold()
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._blocks == 0:
+                self._habit = habit = gc.get_threshold()
+                if 0 < habit[0] < SELDOM[0]:  # at zero it never looks, because somebody wants it so
+                    gc.set_threshold(*SELDOM)
+            self._blocks += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if self._blocks == 0:
+                gc.set_threshold(*self._habit)
+
+
+_SELDOM = _Seldom()
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let the collector of cycles look less often: a run makes many records, none of them a cycle."""
+    _SELDOM.begin()
+    try:
+        yield
+    finally:
+        _SELDOM.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,9 +72,9 @@ class HinderedBroker(SimulatedBroker):
             if order_id in self._hindered:
                 self._put_off(order_id)
 
-    def take(self, order: ReviewedOrder, sent: int, time: int) -> None:
-        """Take an order and let bars meet it, the one after the other."""
-        self.submit((order,), sent)
+    def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> None:
+        """Take orders and let bars meet them, the one after the other."""
+        self.submit(orders, sent)
         self.match(time)
 
     def _is_entry(self, order: Order) -> bool:

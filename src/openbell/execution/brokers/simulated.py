@@ -1,13 +1,14 @@
 """The simulated broker: one for backtests and for paper trading.
 
 It fills orders from bars by the rules that `docs/explanation/fills.md` draws. What happens to an order is
-in `book`, when and where it fills in `matching`, for how much in `fills` and `funds`, what is quicker for an
-order that is alone in `crossing`, and what holding costs in `holding`; here they are put together.
+in `book`, when and where it fills in `matching`, for how much in `fills` and `funds`, what is quicker for
+market orders beside which nothing rests in `crossing`, and what holding costs in `holding`; here they are
+put together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from openbell.core.account import Account
 from openbell.core.clock import Sessions
@@ -74,16 +75,16 @@ class SimulatedBroker:
             else:
                 book.replace(command, time)
 
-    def take(self, order: ReviewedOrder, sent: int, time: int) -> None:
-        """Take an order at `sent`, and let the bars that become known at `time` fill it and what rests.
+    def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> None:
+        """Take market orders at `sent`, and let the bars that become known at `time` fill what there is.
 
         The same as `submit` and then `match`, for when nobody looks in between; so it may be quicker.
         """
         alone = not self.book.open and not self.holding.since
-        if alone and self._crossing.cross(order, sent, time):
+        if alone and self._crossing.cross(orders, sent, time):
             self.holding.note(time)
         else:
-            self.submit((order,), sent)
+            self.submit(orders, sent)
             self.match(time)
 
     def match(self, time: int) -> None:
