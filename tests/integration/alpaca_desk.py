@@ -22,7 +22,7 @@ S, T, F = OrderStatus, OrderType, TimeInForce
 
 def order(client_id: str, side: int = 1, kind: OrderType = T.MARKET, **fields: Any) -> ApprovedOrder:
     """Return an order for 10 of A, for the day, unless the fields say otherwise."""
-    numbers = ("limit", "stop", "trail", "notional", "take_profit", "stop_loss")
+    numbers = ("limit", "stop", "trail", "notional", "take_profit", "stop_loss", "short")
     exact = {name: Decimal(str(fields.pop(name))) for name in numbers if name in fields}
     quantity = Decimal(str(fields.pop("quantity", 10)))
     tif = fields.pop("tif", F.DAY)

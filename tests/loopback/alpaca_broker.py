@@ -43,6 +43,7 @@ class AlpacaBrokerServer(Loopback):
         self.trickling = False  #: whether answers come in drops, and have no end
         self.limits: dict[str, str] = {}  #: headers of each answer
         self.blocked: dict[str, Any] = {}  #: what the account says otherwise
+        self.assets: dict[str, dict[str, Any]] = {}  #: what is said otherwise of a symbol
         self.skipped: set[int] = set()  #: rows of the activities that no page begins with or follows
         self.key_refused = False
         self.before_change: Callable[[], object] = lambda: None  #: what happens before an order is replaced
@@ -52,6 +53,7 @@ class AlpacaBrokerServer(Loopback):
             ("GET", "/v2/account", lambda _: self._account()),
             ("GET", "/v2/clock", lambda _: {"timestamp": moment(exchange.time), "is_open": exchange.is_open}),
             ("GET", "/v2/positions", lambda _: self._positions()),
+            ("GET", "/v2/assets/{symbol}", lambda request: self._asset(request.match_info["symbol"])),
             ("GET", "/v2/orders", self._list),
             ("GET", "/v2/orders:by_client_order_id", self._by_client_id),
             ("GET", "/v2/orders/{id}", lambda request: self.records.row(self._order(request), nested=True)),
@@ -109,6 +111,10 @@ class AlpacaBrokerServer(Loopback):
             return False
         self.lost.remove((request.method, when))
         return True
+
+    def _asset(self, symbol: str) -> Row:
+        lent = {"shortable": True, "easy_to_borrow": True, **self.assets.get(symbol, {})}
+        return {"id": uuid_of(symbol), "symbol": symbol, "status": "active", "tradable": True, **lent}
 
     def _account(self) -> Row:
         x = self.exchange

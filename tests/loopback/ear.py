@@ -12,7 +12,7 @@ from openbell.core.types import OrderStatus, OrderType, Side, TimeInForce
 from openbell.execution.approval import ApprovedOrder, approve
 from openbell.execution.port import Execution, Heard, Link, LiveBroker, Report
 
-_NUMBERS = ("limit", "stop", "trail", "notional", "take_profit", "stop_loss")
+_NUMBERS = ("limit", "stop", "trail", "notional", "take_profit", "stop_loss", "short")
 
 
 def order(client_id: str, symbol: str, **fields: Any) -> ApprovedOrder:

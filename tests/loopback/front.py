@@ -23,7 +23,7 @@ from openbell.execution.port import Balance, Capabilities, Execution, Heard, Hol
 from openbell.trading.wire import body_of_heard, execution_of, report_of
 from tests.loopback.direct import EVERYTHING, Direct
 
-_DECIMALS = ("quantity", "limit", "stop", "trail", "notional", "take_profit", "stop_loss")
+_DECIMALS = ("quantity", "limit", "stop", "trail", "notional", "take_profit", "stop_loss", "short")
 
 
 async def receive(reader: asyncio.StreamReader) -> Any:

@@ -24,7 +24,7 @@ from tests.loopback.tws import (
     Tws,
 )
 
-PLACE, CANCEL, TIME, GLOBAL_CANCEL, SUMMARY, ALL_ORDERS = 3, 4, 49, 58, 62, 16
+MARKET, PLACE, CANCEL, TIME, GLOBAL_CANCEL, SUMMARY, ALL_ORDERS = 1, 3, 4, 49, 58, 62, 16
 _S = OrderStatus
 Frame = Sequence[object]
 
@@ -60,13 +60,15 @@ class TwsBroker(Tws):
         self.mute = False  #: whether nothing is answered, and nothing told
         self.holds_fees = False  #: whether fees wait for `tell_fees`
         self.foreign: dict[str, tuple[Decimal, Decimal]] = {}  #: cash in other currencies, and its rate
+        self.lent: dict[str, Decimal | None] = {}  #: shares to borrow, of others a million; None says nothing
         self.renames = True  #: whether a change takes the new `orderRef`
         self.tickets: list[Ticket] = []
         self._fees: list[tuple[Client | None, Frame]] = []
         self._silent = False
         exchange.listeners.append(self._hear)
         answers: dict[int, Answer] = {
-            PLACE: self._place, CANCEL: self._cancel, TIME: self._time, GLOBAL_CANCEL: self._cancel_all,
+            MARKET: self._market, PLACE: self._place, CANCEL: self._cancel, TIME: self._time,
+            GLOBAL_CANCEL: self._cancel_all,
             SUMMARY: self._summary, ALL_ORDERS: self._orders, OPEN_ORDERS: self._orders,
             COMPLETED: self._completed, EXECUTIONS: self._executions, POSITIONS: self._positions,
         }  # fmt: skip
@@ -178,6 +180,15 @@ class TwsBroker(Tws):
 
     async def _time(self, client: Client, fields: Fields) -> None:
         await client.send(49, 1, self.exchange.time // NANOS_PER_SECOND)
+
+    async def _market(self, client: Client, fields: Fields) -> None:
+        number, symbol, asked = fields[2], fields[4], fields[16].split(",")
+        lent = self.lent.get(symbol, Decimal(1_000_000))
+        if "236" in asked and lent is not None:
+            await client.fail(number, 10167, "Requested market data is not subscribed. It is delayed.")
+            await client.send(1, 6, number, 1, "99.5", 100, 0)  # a bid comes beside what was asked
+            await client.send(2, 6, number, 8, 12_345)
+            await client.send(2, 6, number, 89, lent)
 
     async def _orders(self, client: Client, fields: Fields) -> None:
         for order in self.exchange.working():

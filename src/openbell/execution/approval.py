@@ -16,7 +16,7 @@ class ApprovedOrder:
     """An order on its way to a broker: exact quantities and prices, on the grid of lots and ticks.
 
     `notional` orders have an amount of money and no quantity. `take_profit` and `stop_loss` are a native
-    bracket's exits. Made by `approve` alone.
+    bracket's exits. `short` is how much of a sale has to be borrowed. Made by `approve` alone.
     """
 
     client_id: str
@@ -35,6 +35,7 @@ class ApprovedOrder:
     extended_hours: bool = False
     take_profit: Decimal | None = None
     stop_loss: Decimal | None = None
+    short: Decimal = Decimal(0)
     key: object = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -120,6 +120,7 @@ class Gate:
             extended_hours=order.extended,
             take_profit=price_of(exits.take_profit, instrument),
             stop_loss=price_of(exits.stop_loss, instrument),
+            short=quantity_of(_opening(order, terms, standing), instrument) if order.side < 0 else Decimal(0),
         )
 
     def _unsupported(self, order: Order, terms: Terms, instrument: Instrument) -> Refusal | None:
@@ -147,9 +148,7 @@ class Gate:
     def _unaffordable(
         self, order: Order, terms: Terms, instrument: Instrument, standing: Standing
     ) -> Refusal | None:
-        if order.reduce_only:
-            return None
-        opening = rules.opening_part(standing.held, order.side * (terms.quantity - standing.filled))
+        opening = _opening(order, terms, standing)
         if opening <= rules.DUST:
             return None
         barred = standing.barred
@@ -165,6 +164,13 @@ class Gate:
             says = f"{need:.2f} is needed, and the account's buying power is {standing.power:.2f}"
             return Refusal(Reason.NO_BUYING_POWER, says)
         return None
+
+
+def _opening(order: Order, terms: Terms, standing: Standing) -> float:
+    """Return how much of an order opens a position, or adds to one."""
+    if order.reduce_only:
+        return 0.0
+    return rules.opening_part(standing.held, order.side * (terms.quantity - standing.filled))
 
 
 def price_of_need(terms: Terms, price: float) -> float:

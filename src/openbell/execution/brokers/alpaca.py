@@ -10,6 +10,7 @@ from openbell.execution.approval import ApprovedOrder
 from openbell.execution.brokers import alpaca_wire as wire
 from openbell.execution.brokers.alpaca_account import Lookup
 from openbell.execution.brokers.alpaca_events import Events
+from openbell.execution.brokers.alpaca_loans import Loans
 from openbell.execution.brokers.alpaca_orders import Orders
 from openbell.execution.brokers.alpaca_requests import Requests, is_duplicate
 from openbell.execution.brokers.alpaca_stream import Updates
@@ -83,6 +84,7 @@ class AlpacaBroker:
         self._requests = Requests(secrets, url=url, timeout=timeout, rate=rate)
         self._orders = Orders()
         self._lookup = Lookup(self._requests, self._orders)
+        self._loans = Loans(self._requests, lambda: self._seen)
         self._events = Events(self._requests, self._orders, self._lookup)
         self._updates = Updates(
             secrets,
@@ -151,6 +153,7 @@ class AlpacaBroker:
             ConfigError: The keys are refused.
         """
         body = write_order(order)
+        await self._loans.check(order)
         self._orders.send(order.client_id)
         try:
             row = await self._requests.send(f"order {order.client_id}", "post", "/orders", body)

@@ -12,6 +12,7 @@ from openbell.execution.brokers import ib_orders
 from openbell.execution.brokers.ib_answers import Answers
 from openbell.execution.brokers.ib_book import Book, Known
 from openbell.execution.brokers.ib_link import Keeper
+from openbell.execution.brokers.ib_loans import check_loan
 from openbell.execution.brokers.ib_wire import Status, Wire
 from openbell.execution.port import Report
 from openbell.remote.http import quote
@@ -63,6 +64,7 @@ class Desk:
         parts = ib_orders.write_orders(order, self._book.account)
         self.check_link(f"order {order.client_id} was not sent")
         contract, client = self._contract(order.symbol), self.wire.client
+        await check_loan(self.wire, contract, order)
         for part in parts:
             part.orderId, part.clientId = client.getReqId(), self._client_id
             if part is not parts[0] and not ib_orders.is_pair(order):
@@ -96,6 +98,8 @@ class Desk:
             raise Rejected(f"ib: order {order.client_id} was not sent: {fault}")
         if order.quantity <= known.filled:
             raise Rejected(f"ib: order {client_id} has filled {known.filled}, and {order.quantity} is asked")
+        if order.quantity > known.quantity:
+            await check_loan(self.wire, known.contract, order)
         old = known.order
         part = ib_orders.write_order(order, self._book.account)
         part.orderId, part.clientId, part.permId = known.number, known.client, known.perm

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import UTC
@@ -23,6 +24,8 @@ from openbell.remote.http import quote
 LOST, RESTORED_EMPTY, RESTORED, NEVER = 1100, 1101, 1102, 2110
 
 _ID_IN_USE = 326
+_SHORTABLE = 89  #: the tick that says how many shares are lent
+_IS_DELAYED = 10167  #: data is delayed, as nobody has subscribed it: no error
 _BUSY = frozenset({100, 101, 504, LOST, NEVER})
 _NOT_ALLOWED = frozenset({321, 502, 503, 507})
 
@@ -137,6 +140,7 @@ class Wire:
         send: Callable[[Any, int], None],
         *,
         cancel: Callable[[Any, int], None] | None = None,
+        patience: float = math.inf,
     ) -> list[Any]:
         """Return the rows of an answer to a request that has a number of its own.
 
@@ -144,11 +148,12 @@ class Wire:
             asked: What this is, for messages.
             send: Sends the request with its number.
             cancel: Ends a request that would go on being answered.
+            patience: Seconds to wait at most, where that is less than for others.
         """
         client = self.client
         number = client.getReqId()
         try:
-            return await self._wait(asked, number, lambda: send(client, number))
+            return await self._wait(asked, number, lambda: send(client, number), patience)
         finally:
             if cancel is not None and self._client is client:
                 cancel(client, number)
@@ -172,16 +177,19 @@ class Wire:
         told, at = self._clock
         return told + time.monotonic_ns() - at if told else time.time_ns()
 
-    async def _wait(self, asked: str, key: int | str, send: Callable[[], None]) -> list[Any]:
+    async def _wait(
+        self, asked: str, key: int | str, send: Callable[[], None], patience: float = math.inf
+    ) -> list[Any]:
+        patience = min(patience, self._timeout)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         rows: list[Any] = []
         self._waiting[key] = future, rows
         try:
             send()
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(patience):
                 await future
         except TimeoutError as error:
-            raise Retryable(f"ib: {asked}: no whole answer within {self._timeout:g} s") from error
+            raise Retryable(f"ib: {asked}: no whole answer within {patience:g} s") from error
         finally:
             del self._waiting[key]
         return rows
@@ -212,6 +220,8 @@ class Wire:
             positionEnd=lambda: self._end("positions"),
             accountSummary=lambda number, *row: self._add(number, row),
             accountSummaryEnd=self._end,
+            priceSizeTick=lambda *_: None,
+            tickSize=self._on_size,
         )
 
     def _note(self) -> None:
@@ -243,10 +253,17 @@ class Wire:
     def _on_error(self, number: int, code: int, message: str, _advanced: str) -> None:
         self._codes.append(code)
         waits = self._waiting.get(number)
+        if code == _IS_DELAYED:
+            return
         if waits is None:
             self._listener.on_error(number, code, message)
         else:
             _fail(waits[0], refuse(code, message, "a request"))
+
+    def _on_size(self, number: int, kind: int, size: float) -> None:
+        if kind == _SHORTABLE:
+            self._add(number, size)
+            self._end(number)
 
     def _on_closed(self) -> None:
         self._client = None
