@@ -8,13 +8,12 @@ from urllib.parse import parse_qsl, urlencode
 from openbell.cli.places import find_place, placed
 from openbell.config import Loaded
 from openbell.core.errors import ConfigError, nearest
-from openbell.data import bundled
 from openbell.data.bars import parse_timeframe
 from openbell.data.calendar import sessions
 from openbell.data.providers import provider_names
 from openbell.data.stamps import find_zone
 from openbell.data.table import Reading
-from openbell.run import CATALOG, FILES, READING, catalog_place, open_catalog
+from openbell.run import CATALOG, FILES, READING, catalog_place, check_bundled, open_catalog
 
 _PROVIDER, _CALENDAR, _TIMEFRAME = "data.provider", "data.calendar", "data.timeframe"
 _TITLES = {"csv": "CSV", "parquet": "Parquet"}
@@ -166,12 +165,13 @@ def _check_reading(reading: dict[str, str]) -> None:
 
 def _check_bundled(loaded: Loaded, symbols: tuple[str, ...], listed: str) -> None:
     """Find out before anything runs whether every symbol is there."""
+    catalog = str(loaded.settings.data.catalog)
     with placed(listed):
         for symbol in symbols:
-            bundled.instrument(symbol)
+            check_bundled(symbol, catalog)
     if loaded.settings.benchmark:
         with placed(find_place(loaded, "benchmark")):
-            bundled.instrument(loaded.settings.benchmark)
+            check_bundled(loaded.settings.benchmark, catalog)
     timeframe = loaded.settings.data.timeframe
     if timeframe != "1d":
         raise ConfigError(

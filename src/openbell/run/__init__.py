@@ -29,6 +29,7 @@ from openbell.run.prices import (
     READING,
     Place,
     catalog_place,
+    check_bundled,
     instrument,
     is_symbols,
     load,
@@ -37,8 +38,8 @@ from openbell.run.prices import (
 from openbell.strategies.registry import Form, Found, find
 
 __all__ = [
-    "CATALOG", "FILES", "READING", "Place", "Settings", "backtest", "catalog_place", "check_lookahead",
-    "execute", "instrument", "load", "load_plan", "open_catalog", "panel_of", "prepare", "simulate",
+    "CATALOG", "FILES", "READING", "Place", "Settings", "backtest", "catalog_place", "check_bundled",
+    "check_lookahead", "execute", "instrument", "load", "load_plan", "open_catalog", "panel_of", "prepare", "simulate",
     "simulate_compiled",
 ]  # fmt: skip
 

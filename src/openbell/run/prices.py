@@ -145,7 +145,7 @@ def _from_provider(
     if provider == "bundled":
         if timeframe != "1d":
             raise ConfigError(f"timeframe={timeframe}: the bundled prices are daily; use 1d")
-        return [bundled.load(symbol) for symbol in symbols]
+        return [_bundled(symbol) for symbol in symbols]
     kind, _, rest = provider.partition(":")
     if kind in FILES and rest.partition("?")[0]:
         return [_from_files(symbol, provider, timeframe) for symbol in symbols]
@@ -157,6 +157,34 @@ def _from_provider(
         )
     catalog = open_catalog(place)
     return [_from_catalog(catalog, place, symbol, timeframe, first, last) for symbol in symbols]
+
+
+def check_bundled(symbol: str, catalog: str = "") -> None:
+    """Make sure that a symbol is bundled.
+
+    Args:
+        symbol: Which.
+        catalog: The folder of the catalog; else as `open_catalog` finds it.
+
+    Raises:
+        ConfigError: It is not; says where the catalog has it from, if it has.
+    """
+    try:
+        bundled.instrument(symbol)
+    except ConfigError as error:
+        stored = open_catalog(Place("", catalog=catalog)).keys()
+        tapes = sorted({key.tape for key in stored if key.symbol == symbol})
+        if not tapes:
+            raise
+        raise ConfigError(
+            f"symbol {symbol!r} is not bundled, and the catalog has it of {', '.join(tapes)}: give "
+            f"provider={tapes[0]!r}, on the command line --provider {tapes[0]}"
+        ) from error
+
+
+def _bundled(symbol: str) -> Series:
+    check_bundled(symbol)
+    return bundled.load(symbol)
 
 
 def _from_universe(
