@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.optimize import linprog
+from scipy.spatial.distance import squareform
 
 import openbell as ob
 from openbell.core.errors import BadData, ConfigError, StrategyError
@@ -153,10 +156,42 @@ def test_every_method_gives_weights_that_add_up_to_what_is_invested(method):
     assert min(made.values()) > 0
 
 
-def test_hierarchical_risk_parity_is_that_of_skfolio_and_of_its_author():
-    assert list(weights(Moment(), "hierarchical_risk_parity", 400, invest=1.0).values()) == pytest.approx(
-        fitted("HierarchicalRiskParity").tolist()
-    )
+def test_hierarchical_risk_parity_is_that_of_its_published_steps():
+    """Lopez de Prado (2016): cluster by distances of correlations, order the leaves, divide by halves."""
+    pytest.importorskip("skfolio")
+    made = weights(Moment(), "hierarchical_risk_parity", 400, invest=1.0)
+    distance = np.sqrt(np.maximum(1.0 - np.corrcoef(RETURNS, rowvar=False), 0.0) / 2.0)
+    tree = linkage(squareform(distance, checks=False), method="ward", optimal_ordering=True)
+
+    def calm(symbols: list[int]) -> float:
+        part = COVARIANCE[np.ix_(symbols, symbols)]
+        inverse = 1.0 / np.diag(part)
+        return float(inverse @ part @ inverse / inverse.sum() ** 2)
+
+    expected, waiting = np.ones(8), [leaves_list(tree).tolist()]
+    while waiting:
+        whole = waiting.pop()
+        if len(whole) > 1:
+            left, right = whole[: len(whole) // 2], whole[len(whole) // 2 :]
+            share = 1.0 - calm(left) / (calm(left) + calm(right))
+            expected[left] *= share
+            expected[right] *= 1.0 - share
+            waiting += [left, right]
+    assert list(made.values()) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_mean_cvar_is_the_best_of_its_linear_program():
+    """Rockafellar and Uryasev (2000): `aversion × CVaR - mean` is linear in weights, quantile and excess."""
+    pytest.importorskip("skfolio")
+    level, aversion, count = 0.9, 5.0, len(RETURNS)
+    made = weights(Moment(), "mean_cvar", 400, invest=1.0, level=level, aversion=aversion)
+    cost = np.concatenate([-RETURNS.mean(axis=0), [aversion], np.full(count, aversion / (1 - level) / count)])
+    above = np.hstack([-RETURNS, -np.ones((count, 1)), -np.eye(count)])  # excess over the quantile
+    found = linprog(
+        cost, A_ub=above, b_ub=np.zeros(count), A_eq=[[1.0] * 8 + [0.0] * (count + 1)], b_eq=[1.0],
+        bounds=[(0, None)] * 8 + [(None, None)] + [(0, None)] * count,
+    )  # fmt: skip
+    assert [made.get(name, 0.0) for name in NAMES] == pytest.approx(found.x[:8].tolist(), abs=1e-6)
 
 
 def test_cvar_is_less_than_that_of_equal_weights():
@@ -211,11 +246,18 @@ def test_symbols_without_a_past_are_left_out_and_a_short_past_gives_nothing():
     assert weights(Moment(RETURNS[:, :1], ("A",))) == {"A": pytest.approx(0.95)}
 
 
-class Parity(ob.Strategy):
+class Weighed(ob.Strategy):
+    method: str = ob.param("risk_parity", choices=METHODS)
+
     def on_bars(self, bars):
-        self.rebalance(ob.weights(bars, "risk_parity", 60), ob.Rebalancing(every="quarter"))
+        self.rebalance(ob.weights(bars, self.method, 60), ob.Rebalancing(every="quarter"))
 
 
-def test_a_strategy_uses_them_in_one_line():
-    result = ob.backtest(Parity, ["AAPL", "IBM", "MSFT"], start="2008-01-01", end="2008-12-31")
-    assert len(result.orders) >= 9
+@pytest.mark.parametrize("method", METHODS)
+def test_a_strategy_uses_any_of_them_in_one_line(method):
+    pytest.importorskip("skfolio")
+    result = ob.backtest(
+        Weighed, ["AAPL", "IBM", "MSFT"], parameters={"method": method}, start="2008-01-01", end="2008-12-31"
+    )
+    assert len({order.decided for order in result.outcome.orders}) >= 2
+    assert result.outcome.gross[-1] == pytest.approx(0.95, abs=0.1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import openbell as ob
+from openbell.portfolio.attribution import WAYS
 from openbell.portfolio.currencies import convert, currency_of
 from openbell.portfolio.state import cash_of, state_of, worth
 from openbell.reporting.together import join
@@ -58,6 +61,32 @@ def test_strategies_in_two_currencies_are_one_portfolio_at_a_rate():
     assert sum(brought.values()) == pytest.approx(found.equity[-1] - found.equity[0], abs=0.011)
     assert found.as_json()["cash"] == {name: found.cash[name] for name in ("USD", "EUR")}
     assert join(results, into="EUR", rates={"USD": 0.8}).equity[0] == pytest.approx(180_000.0)
+
+
+@pytest.fixture(scope="module")
+def several() -> list[ob.Result]:
+    """Runs in three currencies, of which one sold short."""
+    instruments = [
+        ob.Instrument("IBM"),
+        ob.Instrument("MSFT", currency="EUR"),
+        ob.Instrument("AAPL", currency="CHF"),
+    ]
+    costs = ob.Costs(margin=ob.Margin(initial=0.5, short=True))
+    return [
+        ob.backtest("donchian_trend", one.symbol, instruments=[one], costs=costs, end="2003-12-31")
+        for one in instruments
+    ]
+
+
+@given(rates=st.fixed_dictionaries({"EUR": st.floats(0.01, 200), "CHF": st.floats(0.01, 200)}))
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_parts_of_a_profit_in_several_currencies_add_up_to_the_cent_at_any_rates(several, rates):
+    found = join(several, rates=rates)
+    whole = found.equity[-1] - found.equity[0]
+    for way in WAYS:
+        cents = found.attribution(way)
+        assert math.fsum(cents.values()) == pytest.approx(whole, abs=0.006)
+        assert all(round(100 * value) == pytest.approx(100 * value) for value in cents.values())
 
 
 @given(bookings, st.sampled_from(["fifo", "lifo", "average"]))

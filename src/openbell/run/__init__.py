@@ -39,8 +39,8 @@ from openbell.strategies.registry import Form, Found, find
 
 __all__ = [
     "CATALOG", "FILES", "READING", "Place", "Settings", "backtest", "catalog_place", "check_bundled",
-    "check_lookahead", "execute", "instrument", "load", "load_plan", "open_catalog", "panel_of", "prepare", "simulate",
-    "simulate_compiled",
+    "check_lookahead", "execute", "instrument", "load", "load_plan", "open_catalog", "panel_of", "prepare",
+    "simulate", "simulate_compiled",
 ]  # fmt: skip
 
 
