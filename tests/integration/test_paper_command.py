@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -218,6 +219,19 @@ def test_a_moment_and_what_follows_from_it_have_one_trace(here: Path) -> None:
         if entry.trace:
             by_trace.setdefault(entry.trace, []).append(entry.kind)
     assert {next(iter(kinds)) for kinds in by_trace.values()} == {"moment"}
-    assert ["moment", "signal", "order", "accepted"] in by_trace.values()
-    assert ["moment", "fill"] in by_trace.values()
-    assert all(int(entry.trace) == entry.seq for entry in entries if entry.kind == "moment")
+    assert ["moment", "signal", "order", "accepted", "fill"] in by_trace.values()
+    assert sum("fill" in kinds and "order" not in kinds for kinds in by_trace.values()) == 0
+    assert all(int(entry.trace) == entry.time for entry in entries if entry.kind == "moment")
+
+
+def test_an_orders_lines_in_the_log_have_the_trace_of_its_bar(here: Path) -> None:
+    done = run(*WORDS, "--config-set", "logging.level=DEBUG", "--config-set", "logging.json=true")
+    assert done.code == 0
+    lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
+    told = [line for line in lines if line["message"].startswith("order 1 (")]
+    assert [line["message"].rpartition(": ")[2].split()[-1] for line in told][:1] == ["accepted"]
+    assert " filled at " in told[1]["message"]
+    with Journal(here / "state/paper-sma_cross/journal.db", read_only=True) as journal:
+        chain = journal.about("1")
+    assert {line["ids"]["trace"] for line in told} == {entry.trace for entry in chain}
+    assert [entry.kind for entry in chain][:3] == ["order", "accepted", "fill"]

@@ -56,7 +56,7 @@ class Course:
         self._retirement = Retirement(engine, tape.calendar)
         engine.tell_refusals(scribe.refuse)
         engine.desk.tell_signal = self._note_signal
-        broker.connect(scribe.listen(engine.ear(self._tell)))
+        broker.connect(scribe.listen(engine.ear(self._tell), engine.desk.orders))
 
     @property
     def name(self) -> str:
@@ -118,7 +118,8 @@ class Course:
             Halt: Older bars are missing on the disk.
         """
         self.tape.wake()
-        self.broker.connect(self.scribe.listen(self.engine.ear(self._tell)))
+        ear = self.engine.ear(self._tell)
+        self.broker.connect(self.scribe.listen(ear, self.engine.desk.orders))
 
     @property
     def brake_asked(self) -> bool:

@@ -21,6 +21,7 @@ from openbell.trading.livecourse import LiveCourse, fill_of_execution
 from openbell.trading.records import action_of
 from openbell.trading.route import ZERO
 from openbell.trading.router import Router
+from openbell.trading.scribe import trace_of
 from openbell.trading.sharing import share_account
 from openbell.trading.wire import answer_of, execution_of, report_of
 
@@ -96,10 +97,10 @@ class Floor:
             self.router.look(bar.symbol, bar.high, bar.low, time)
         events = {}
         for name, course in self.courses.items():
-            course.scribe.trace = str(time)
+            course.scribe.trace = trace_of(time)
             events[name] = course.receive(bars)
         for name, course in self.courses.items():  # limits see the moment in all of the account
-            course.scribe.trace = str(time)
+            course.scribe.trace = trace_of(time)
             event = events[name]
             self.router.submit(course, () if event is None else course.decide(event), time)
             before = course.retire()

@@ -21,6 +21,7 @@ from openbell.trading.records import body_of_action
 from openbell.trading.rehearsal import Rehearsal
 from openbell.trading.route import Send
 from openbell.trading.saves import Saves
+from openbell.trading.scribe import trace_of
 from openbell.trading.surroundings import outside_of
 
 
@@ -121,7 +122,7 @@ class LiveBooks:
         """Take one input: it is written down, applied, and what follows is on the disk before it is sent."""
         self.guard()
         client_id = body.get("client_id", "")
-        trace = str(moment) if kind == "moment" else self.floor.router.trace_of(client_id)
+        trace = trace_of(moment) if kind == "moment" else self.floor.router.trace_of(client_id)
         self.journal.append(kind, body, time=moment, wall=self._wall(), trace=trace)
         self.floor.apply(kind, body, moment)
         self.inputs += 1

@@ -10,7 +10,7 @@ from typing import Any
 from openbell.core.engine import Engine
 from openbell.core.errors import StrategyError
 from openbell.core.messages import BarMessage
-from openbell.core.orders import TERMINAL, Order, OrderUpdate, Refusal, Replace
+from openbell.core.orders import Order, OrderUpdate, Refusal, Replace
 from openbell.core.ports import Event, Reviewed
 from openbell.core.requests import NO_EXITS, Ticket
 from openbell.core.types import Action, Fill, Phase, Reason
@@ -155,19 +155,8 @@ class LiveCourse:
         """Write down what happened to an order, book it, and return what the strategy asks for then."""
         kind = "fill" if isinstance(event, Fill) else "update"
         self.scribe.write(kind, body_of(event), time=event.time, subject=str(event.order_id))
-        self._say(event)
+        self.scribe.tell(self.engine.desk.orders[event.order_id], event)
         return self._ask(lambda: self.engine.step(event))
-
-    def _say(self, event: Fill | OrderUpdate) -> None:
-        """Log a fill, and an end without one."""
-        order = self.engine.desk.orders[event.order_id]
-        if isinstance(event, Fill):
-            self._tell_of(order, f"{event.quantity:.10g} filled at {event.price:.10g}")
-        elif event.status in TERMINAL and event.status is not order.status:
-            self._tell_of(order, f"{event.status.value} {event.reason.value}".rstrip())
-
-    def _tell_of(self, order: Order, said: str) -> None:
-        self.scribe.say(f"order {order.id} ({order.describe()}): {said}")
 
     def adopt(self, symbol: str, quantity: Decimal, tag: Reason, time: int) -> Order:
         """Take in an order that this strategy never sent; what it filled is told next."""

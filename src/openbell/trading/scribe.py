@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import time as wall
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from openbell.core.market import Track
-from openbell.core.orders import Cancel, Order, OrderUpdate, Refusal, Replace
+from openbell.core.orders import TERMINAL, Cancel, Order, OrderUpdate, Refusal, Replace
 from openbell.core.ports import Command, Ear
 from openbell.core.types import Action, Charge, Delisting, Fill, MarginCall, SpinOff, Split
 from openbell.trading.records import body_of, body_of_action, body_of_order
 from openbell.utils.logging import correlate, get_logger
+
+#: Of what a simulated broker does: years of it may be played in a second.
+_QUIET = "DEBUG"
 
 
 class Log(Protocol):
@@ -102,19 +106,40 @@ class Scribe:
             body |= {"lot": tracks[action.child].instrument.lot}
         self.write("action", body, time=action.ex, subject=action.symbol)
 
-    def listen(self, ear: Ear) -> Ear:
-        """Return an ear that writes what it hears, and then lets it be heard."""
+    def tell(self, order: Order, event: Fill | OrderUpdate, *, level: str = "INFO") -> None:
+        """Log a fill, and an end without one."""
+        if isinstance(event, Fill):
+            said = f"{event.quantity:.10g} filled at {event.price:.10g}"
+        elif event.status in TERMINAL and event.status is not order.status:
+            said = f"{event.status.value} {event.reason.value}".rstrip()
+        else:
+            return
+        self.say(f"order {order.id} ({order.describe()}): {said}", level=level)
+
+    def listen(self, ear: Ear, orders: Mapping[int, Order]) -> Ear:
+        """Return an ear that writes what it hears of orders, and then lets it be heard.
+
+        That has the trace of the bar that an order was decided on, however much later it comes.
+        """
 
         def fill(heard: Fill) -> object:
-            self.write("fill", body_of(heard), time=heard.time, subject=str(heard.order_id))
+            order = orders[heard.order_id]
+            with self._tracing(order):
+                self.write("fill", body_of(heard), time=heard.time, subject=str(order.id))
+                self.tell(order, heard, level=_QUIET)
             return ear.fill(heard)
 
         def accepted(order: Order, time: int) -> object:
-            self.write("accepted", {"order_id": order.id}, time=time, subject=str(order.id))
+            with self._tracing(order):
+                self.write("accepted", {"order_id": order.id}, time=time, subject=str(order.id))
+                self.say(f"order {order.id} ({order.describe()}): accepted", level=_QUIET)
             return ear.accepted(order, time)
 
         def update(heard: OrderUpdate) -> object:
-            self.write("update", body_of(heard), time=heard.time, subject=str(heard.order_id))
+            order = orders[heard.order_id]
+            with self._tracing(order):
+                self.write("update", body_of(heard), time=heard.time, subject=str(order.id))
+                self.tell(order, heard, level=_QUIET)
             return ear.update(heard)
 
         def other(heard: Charge | MarginCall) -> object:
@@ -125,6 +150,20 @@ class Scribe:
             return ear.other(heard)
 
         return Ear(fill, accepted, update, other)
+
+    @contextmanager
+    def _tracing(self, order: Order) -> Iterator[None]:
+        """Let what is written have the trace of the bar that an order was decided on."""
+        before, self.trace = self.trace, trace_of(order.decided)
+        try:
+            yield
+        finally:
+            self.trace = before
+
+
+def trace_of(moment: int) -> str:
+    """Return what joins all that the bars of a moment led to, in the journal and in the logs."""
+    return str(moment)
 
 
 def _fields(command: Cancel | Replace) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from openbell.trading.livecourse import LiveCourse
 from openbell.trading.paperbooks import PaperBooks
 from openbell.trading.record import Ending
 from openbell.trading.records import body_of_action
+from openbell.trading.scribe import trace_of
 from openbell.utils.logging import correlate
 
 __all__ = ["Ending", "Session"]
@@ -87,7 +88,7 @@ class Session(PaperBooks):
     def take(self, bars: Sequence[BarMessage]) -> None:
         """Take one moment: its bars are written down before anything follows from them.
 
-        What it leads to has its number in the journal as its trace, in the logs too.
+        What it leads to has its time as its trace, in the logs too.
         """
         if self._guard is not None:
             self._guard()
@@ -96,9 +97,9 @@ class Session(PaperBooks):
             if asked is not course.braked:
                 self._write("brake", {"stop": asked}, strategy=course.name)
                 course.brake(stop=asked)
-        trace = str(self.journal.last + 1)
-        body = {"bars": [list(bar) for bar in bars]}
-        self.journal.append("moment", body, time=bars[-1].end, wall=self._wall(), trace=trace)
+        moment, body = bars[-1].end, {"bars": [list(bar) for bar in bars]}
+        trace = trace_of(moment)
+        self.journal.append("moment", body, time=moment, wall=self._wall(), trace=trace)
         for course in self.courses:
             course.scribe.trace = trace
         with correlate(trace=trace):
