@@ -131,10 +131,10 @@ def test_a_trail_has_no_other_price(extra):
 
 def test_exits_are_counted_and_stops_come_first():
     assert not Exits()
-    tickets = list(Exits(stop_loss=9.0, take_profit=11.0, trailing_stop=0.1).tickets())
-    assert [t["tag"] for t in tickets] == ["stop_loss", "trailing_stop", "take_profit"]
-    assert tickets[1]["trail_percent"]
-    assert [t["tag"] for t in Exits(take_profit=11.0).tickets()] == ["take_profit"]
+    exits = Exits(stop_loss=9.0, take_profit=11.0, trailing_stop=0.1)
+    assert [tag for _, _, tag in exits.each()] == ["stop_loss", "trailing_stop", "take_profit"]
+    assert len(exits) == 3
+    assert list(Exits(take_profit=11.0).each()) == [(OrderType.LIMIT, 11.0, "take_profit")]
     assert exits_of("buy", "A") is NO_EXITS
     assert exits_of("buy", "A", 9, None, 0.1) == Exits(stop_loss=9.0, trailing_stop=0.1)
 

@@ -169,10 +169,11 @@ class _Course:
     def _send(self, commands: Sequence[Reviewed], at: int) -> int:
         """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it.
 
-        Market orders that nothing rests beside wait for the next bars, which they meet whatever those are.
+        Market orders that nothing rests beside wait for the next bars, which they meet whatever those are;
+        orders that wait for one of them wait with it.
         """
         if not self._open and at + 1 < self._agenda.action:
-            kept = [one for one in commands if isinstance(one, Order) and one.type is _MARKET]
+            kept = [one for one in commands if isinstance(one, Order) and (one.type is _MARKET or one.parent)]
             if len(kept) == len(commands) > 0:
                 self._kept, self._sent = kept, self._clock[at] if at >= 0 else self._panel.time
                 self._due = at + 1

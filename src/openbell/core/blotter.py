@@ -12,10 +12,12 @@ from openbell.core.marks import Marks
 from openbell.core.orders import Cancel, Order, Replace, on_lots
 from openbell.core.ports import Command, Market
 from openbell.core.requests import Exits, Ticket, order_type
-from openbell.core.types import BUY, SELL, Reason, Side
+from openbell.core.types import BUY, SELL, Instrument, OrderType, Reason, Side, TimeInForce
 
 #: More commands than this at one moment is a loop, not a decision.
 MOST_ORDERS_AT_ONCE = 10_000
+_LIMIT, _STOP, _TRAILING = OrderType.LIMIT, OrderType.STOP, OrderType.TRAILING_STOP
+_GTC, _NO_PRICE = TimeInForce.GTC, math.nan
 
 
 class Numbers:
@@ -71,9 +73,7 @@ class Blotter:
             order = Order(order_id, self.name, symbol, side, size, market.time, reduce_only, aim)
         lots = on_lots(size, instrument.lot, reduce_only)
         if ticket or lots <= 0.0 or not abs(lots - size) <= rules.DUST:
-            wrong = fault(order, instrument)
-            if wrong is not None:
-                raise StrategyError(f"order {order.describe()}: {wrong[1]}")
+            _check(order, instrument)
         order.quantity = lots
         self.orders[order_id] = order
         if symbol in working:
@@ -88,9 +88,28 @@ class Blotter:
     def protect(self, symbol: str, held: float, exits: Exits, *, parent: int) -> None:
         """Send the exits of a position: they reduce only, and the first to fill cancels the others."""
         group = self._numbers() if len(exits) > 1 else 0
-        for ticket in exits.tickets():
-            ticket["parent"], ticket["oco"] = parent, group
-            self.send(symbol, -held, ticket, False, True)
+        market = self._market
+        instrument = market.tracks[symbol].instrument
+        side: Side = BUY if held < 0 else SELL
+        size = abs(held)
+        lots = on_lots(size, instrument.lot, True)
+        whole = lots > 0.0 and abs(lots - size) <= rules.DUST
+        works = self.working.setdefault(symbol, {})
+        for kind, price, tag in exits.each():
+            number, trails = self._numbers(), kind is _TRAILING
+            level = price if trails else _on_tick(symbol, tag, price, instrument.tick)
+            limit = level if kind is _LIMIT else _NO_PRICE
+            stop = level if kind is _STOP else _NO_PRICE
+            trail = level if trails else _NO_PRICE
+            order = Order(
+                number, self.name, symbol, side, size, market.time, True, False, kind, _GTC,
+                limit, stop, trail, trails, 0, parent, group, tag,
+            )  # fmt: skip
+            if trails or not whole:
+                _check(order, instrument)
+            order.quantity = lots
+            self.orders[number] = works[number] = order
+            self._ask(order)
 
     def adopt(self, symbol: str, quantity: float, tag: str) -> Order:
         """Take in an order for `quantity` signed shares that this desk never sent; nothing is asked.
@@ -195,7 +214,7 @@ class Blotter:
         tick = self._market.tracks[symbol].instrument.tick
         for name in ("limit", "stop"):
             if name in fields:
-                fields[name] = _on_tick(symbol, name, ticket, fields[name], tick)
+                fields[name] = _on_tick(symbol, name, fields[name], tick)
         return Order(
             order_id, self.name, symbol, side, size, self._market.time, type=order_type(ticket), **fields
         )
@@ -211,16 +230,26 @@ class Blotter:
         )
 
 
-def _on_tick(symbol: str, name: str, ticket: Ticket, price: float, tick: float) -> float:
-    """Return an order's price in whole ticks.
+def _check(order: Order, instrument: Instrument) -> None:
+    """Make sure that an order's own numbers have no fault.
 
     Raises:
-        StrategyError: That leaves nothing; the price is named as it was asked for.
+        StrategyError: They have.
+    """
+    wrong = fault(order, instrument)
+    if wrong is not None:
+        raise StrategyError(f"order {order.describe()}: {wrong[1]}")
+
+
+def _on_tick(symbol: str, asked: str, price: float, tick: float) -> float:
+    """Return a price in whole ticks that an order was asked for by the name `asked`.
+
+    Raises:
+        StrategyError: That leaves nothing.
     """
     level = rules.on_tick(price, tick)
     if level > 0.0:
         return level
-    asked = ticket["tag"] if "oco" in ticket else name  # an exit's tag is the name that it was asked by
     raise StrategyError(
         f"order for {symbol}: {asked}={price:.10g} is less than half a tick of {tick:g}; "
         f"give {tick:g} or more"

@@ -168,7 +168,8 @@ class Engine:
 
         What is never answered goes straight to its handler, without the way through `step`.
         """
-        return Ear(self._fill if self._on_fill is None else tell, Order.accept, self._update, tell)
+        fill = self._fill if self._on_fill is None else tell
+        return Ear(fill, Order.accept, Order.move, self._update, tell)
 
     def flush(self) -> Sequence[Reviewed]:
         """Return what is to be sent to the broker, which is told once. There is no other way out."""

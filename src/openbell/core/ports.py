@@ -16,7 +16,7 @@ from openbell.core.orders import (
     ReviewedOrder,
     ReviewedReplace,
 )
-from openbell.core.types import Action, Charge, Fill, Instrument, MarginCall
+from openbell.core.types import Action, Charge, Fill, Instrument, MarginCall, OrderStatus
 
 if TYPE_CHECKING:  # the desk's own imports lead here
     from openbell.core.desk import Desk
@@ -35,6 +35,7 @@ class Ear(NamedTuple):
 
     fill: Callable[[Fill], object]
     accepted: Callable[[Order, int], object]  #: an order works as soon as it is sent, at a time
+    moved: Callable[[Order, OrderStatus, int], object]  #: an order goes a step on, and has not ended
     update: Callable[[OrderUpdate], object]
     other: Callable[[Charge | MarginCall], object]
 

@@ -44,16 +44,17 @@ class Exits:
         return not (self.stop_loss is None and self.take_profit is None and self.trailing_stop is None)
 
     def __len__(self) -> int:
-        return sum(value is not None for value in (self.stop_loss, self.take_profit, self.trailing_stop))
+        stop, target, trail = self.stop_loss, self.take_profit, self.trailing_stop
+        return (stop is not None) + (target is not None) + (trail is not None)
 
-    def tickets(self) -> Iterator[Ticket]:
-        """Yield one ticket for each exit, stops before the target."""
+    def each(self) -> Iterator[tuple[OrderType, float, str]]:
+        """Yield the type, the price or share, and the name of each exit, stops before the target."""
         if self.stop_loss is not None:
-            yield Ticket(stop=self.stop_loss, tag="stop_loss")
+            yield OrderType.STOP, self.stop_loss, "stop_loss"
         if self.trailing_stop is not None:
-            yield Ticket(trail=self.trailing_stop, trail_percent=True, tag="trailing_stop")
+            yield OrderType.TRAILING_STOP, self.trailing_stop, "trailing_stop"
         if self.take_profit is not None:
-            yield Ticket(limit=self.take_profit, tag="take_profit")
+            yield OrderType.LIMIT, self.take_profit, "take_profit"
 
 
 class Amount(NamedTuple):

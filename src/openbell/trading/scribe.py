@@ -11,7 +11,17 @@ from typing import Any, Protocol
 from openbell.core.market import Track
 from openbell.core.orders import TERMINAL, Cancel, Order, OrderUpdate, Refusal, Replace
 from openbell.core.ports import Command, Ear
-from openbell.core.types import Action, Charge, Delisting, Fill, MarginCall, SpinOff, Split
+from openbell.core.types import (
+    Action,
+    Charge,
+    Delisting,
+    Fill,
+    MarginCall,
+    OrderStatus,
+    Reason,
+    SpinOff,
+    Split,
+)
 from openbell.trading.records import body_of, body_of_action, body_of_order
 from openbell.utils.logging import correlate, get_logger
 
@@ -149,7 +159,10 @@ class Scribe:
                 self.write("margin_call", {"equity": heard.equity, "needed": heard.needed}, time=heard.time)
             return ear.other(heard)
 
-        return Ear(fill, accepted, update, other)
+        def moved(order: Order, status: OrderStatus, time: int) -> object:
+            return update(OrderUpdate(order.id, status, Reason.NONE, time))
+
+        return Ear(fill, accepted, moved, update, other)
 
     @contextmanager
     def _tracing(self, order: Order) -> Iterator[None]:

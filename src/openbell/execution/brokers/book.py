@@ -56,7 +56,7 @@ class Book:
         """Take an order: it is refused, works at once, or is held until its parent fills."""
         working = Working(order, self._tracks[order.symbol], time)
         if order.parent:
-            self._say(order.id, _SUBMITTED, time)
+            self.ear.moved(order, _SUBMITTED, time)
             if not self._join(working, time):
                 return
         self.open[order.id] = working
@@ -78,7 +78,7 @@ class Book:
         if parent.filled > 0.0:
             return True
         self.open[order.id] = child
-        self._say(order.id, _HELD, time)
+        self.ear.moved(order, _HELD, time)
         return False
 
     def _start(self, working: Working, time: int, mark: float, expires: float) -> None:
@@ -96,7 +96,7 @@ class Book:
         fresh = order.status is _NEW
         if why is not None:
             if fresh:
-                self._say(order.id, _SUBMITTED, time)
+                self.ear.moved(order, _SUBMITTED, time)
             self.end(working, status, time, why)
             return
         working.since, working.expires, working.mark = time, expires, mark
@@ -104,7 +104,7 @@ class Book:
         if fresh:
             self.ear.accepted(order, time)
         else:
-            self._say(order.id, _ACCEPTED, time)
+            self.ear.moved(order, _ACCEPTED, time)
 
     def _expiry(self, order: Order, time: int) -> float:
         if order.extended and order.tif is TimeInForce.DAY:

@@ -14,11 +14,13 @@ from openbell.core.account import Account
 from openbell.core.costs import Costs
 from openbell.core.orders import Order, whole_lots
 from openbell.core.ports import Ear, Market
-from openbell.core.types import Fill, Phase, TimeInForce
+from openbell.core.types import Fill, OrderStatus, Phase, TimeInForce
 from openbell.execution.brokers.book import Book
 from openbell.execution.brokers.funds import Funds
+from openbell.execution.brokers.working import Working
 
 _GTC, _OPEN = TimeInForce.GTC, Phase.OPEN
+_SUBMITTED, _HELD = OrderStatus.SUBMITTED, OrderStatus.HELD
 _new = tuple.__new__  # a named tuple's own constructor is a call of Python more
 
 #: What an order would come to: its fill, the shares of it that open a position, what is held before it, and
@@ -43,8 +45,10 @@ class Crossing:
 
     # Numbers are handed on by position here: a call by name costs Python twice as much.
 
-    def cross(self, orders: Sequence[Order], sent: int, time: int) -> bool:
+    def cross(self, orders: Sequence[Order], sent: int, time: int, exits: Sequence[Working] = ()) -> bool:
         """Accept market orders at `sent` and fill them at the opens of the bars that become known at `time`.
+
+        Of `exits` it is said that they wait for the order, and not yet that it has filled.
 
         Returns:
             Whether it did. If not, nothing has happened.
@@ -64,6 +68,9 @@ class Crossing:
         accept, fill, filled = self.ear.accepted, self.ear.fill, self._book.filled.add
         for order in orders:
             accept(order, sent)
+        for working in exits:
+            self.ear.moved(working.order, _SUBMITTED, sent)
+            self.ear.moved(working.order, _HELD, sent)
         for offer in offers:
             fill(offer[0])
             filled(offer[0][0])

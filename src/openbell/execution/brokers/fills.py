@@ -62,7 +62,7 @@ class Fills:
         if side < 0 and held - quantity < -rules.DUST and not funds.may_short(track):
             self._book.end(working, OrderStatus.REJECTED, moment, Reason.SHORT_NOT_ALLOWED)
             return
-        taken, fee, raw = self._trade(working, quantity, price, at, phase, stopped)
+        taken, fee, raw = self.trade(working, quantity, price, at, phase, stopped)
         funds.release(working, quantity)
         if not reduces and funds.shortfall(working, quantity, taken, held, price, fee) > rules.DUST:
             quantity = self._affordable(working, quantity, taken, held, price, fee)
@@ -70,7 +70,7 @@ class Fills:
                 self._book.end(working, OrderStatus.REJECTED, moment, Reason.GAP_UNAFFORDABLE)
                 return
             self._book.cut(working, quantity, moment)
-            taken, fee, raw = self._trade(working, quantity, price, at, phase, stopped)
+            taken, fee, raw = self.trade(working, quantity, price, at, phase, stopped)
         working.filled += quantity  # on the exchange's side, before anybody hears of it
         working.value += quantity * taken
         working.raw = raw
@@ -81,6 +81,13 @@ class Fills:
         told = (order.id, order.strategy, symbol, side, quantity, taken, fee, slipped, moment, phase)
         self.ear.fill(_new(Fill, told))
         self._book.after_fill(working, quantity, held, price, moment, phase)
+
+    def has_volume(self, working: Working, quantity: float, at: int) -> bool:
+        """Tell whether a bar of which nothing is taken yet has the volume for so many shares."""
+        share = self._share
+        if share <= 0.0:
+            return True
+        return quantity <= rules.volume_left(working.track.volume[at], share, 0.0, working.lot)
 
     def _limited(self, working: Working, wanted: float, at: int, held: float) -> float:
         """Return how many of the shares that an order wants its position and the bar's volume allow."""
@@ -100,7 +107,7 @@ class Fills:
             return 0.0
         return self._funds.affordable(working, quantity, price, held=held, market=market, fee=fee)
 
-    def _trade(
+    def trade(
         self,
         working: Working,
         quantity: float,

@@ -56,6 +56,15 @@ class Resting:
             works.remove(working)
         self._by_age = None
 
+    def clear(self) -> None:
+        """Take all orders out, none of which fills at any price or runs out."""
+        for symbol, works in self._by_symbol.items():
+            self.changed.add(symbol)
+            for working in works:
+                working.active = False
+        self._by_symbol.clear()
+        self._by_age = None
+
     def by_age(self) -> list[Working]:
         """Return the orders, oldest first. What changes later is not seen in the list."""
         if self._by_age is None:

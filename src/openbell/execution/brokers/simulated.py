@@ -2,8 +2,8 @@
 
 It fills orders from bars by the rules that `docs/explanation/fills.md` draws. What happens to an order is
 in `book`, when and where it fills in `matching`, for how much in `fills` and `funds`, what is quicker for
-market orders beside which nothing rests in `crossing`, and what holding costs in `holding`; here they are
-put together.
+market orders beside which nothing rests in `crossing`, for exits that are alone in `brackets`, and what
+holding costs in `holding`; here they are put together.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from openbell.core.types import Action, OrderStatus
 from openbell.execution.brokers import corporate
 from openbell.execution.brokers.ambiguity import Ambiguity, Detail
 from openbell.execution.brokers.book import Book
+from openbell.execution.brokers.brackets import Brackets
 from openbell.execution.brokers.crossing import Crossing
 from openbell.execution.brokers.fills import Fills
 from openbell.execution.brokers.funds import Funds
 from openbell.execution.brokers.holding import Holding
 from openbell.execution.brokers.matching import Matching
+from openbell.execution.brokers.working import Working
+
+_NO_EXITS: Sequence[Working] | None = ()
 
 __all__ = ["Ambiguity", "Detail", "SimulatedBroker"]
 
@@ -48,6 +52,7 @@ class SimulatedBroker:
         self.book = Book(account=account, tracks=market.tracks, sessions=sessions, funds=funds)
         self._fills = Fills(self.book, account, funds=funds, costs=costs)
         self._matching = Matching(self.book, self._fills, account=account, sessions=sessions, detail=detail)
+        self._brackets = Brackets(self.book, self._fills, account, market=market)
         self._crossing = Crossing(self.book, account, market=market, funds=funds, costs=costs)
         self.holding = Holding(
             strategy, account=account, market=market, sessions=sessions, margin=costs.margin
@@ -55,7 +60,8 @@ class SimulatedBroker:
 
     def connect(self, ear: Ear) -> None:
         """Say from now on to `ear` what happens."""
-        self.book.ear = self._fills.ear = self._crossing.ear = self.holding.ear = ear
+        self.book.ear = self._fills.ear = self.holding.ear = ear
+        self._crossing.ear = self._brackets.ear = ear
 
     @property
     def ambiguities(self) -> list[Ambiguity]:
@@ -78,10 +84,16 @@ class SimulatedBroker:
     def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> None:
         """Take market orders at `sent`, and let the bars that become known at `time` fill what there is.
 
-        The same as `submit` and then `match`, for when nobody looks in between; so it may be quicker.
+        Orders that wait for one of them may follow it. The same as `submit` and then `match`, for when
+        nobody looks in between; so it may be quicker.
         """
         alone = not self.book.open and not self.holding.since
-        if alone and self._crossing.cross(orders, sent, time):
+        markets, exits = orders, _NO_EXITS
+        if orders[-1].parent:
+            markets, exits = orders[:1], self._brackets.lay(orders[0], orders[1:], time)
+        if alone and exits is not None and self._crossing.cross(markets, sent, time, exits):
+            if exits:
+                self._brackets.wake(exits)
             self.holding.note(time)
         else:
             self.submit(orders, sent)
@@ -92,7 +104,8 @@ class SimulatedBroker:
         holding = self.holding
         if holding.since:
             holding.charge(time)
-        self._matching.run(time)
+        if not self._brackets.leave(time):
+            self._matching.run(time)
         holding.note(time)
 
     def call_margin(self, time: int) -> None:
