@@ -197,6 +197,7 @@ class Board:
             open=self.is_open(self.time),
             short=course.engine.desk.short,
             barred=self._barred(route),
+            unsettled=self._unsettled(course),
         )
 
     def _barred(self, route: Route) -> Reason | None:
@@ -235,12 +236,15 @@ class Board:
         """Return the equity that no position ties up."""
         account = course.engine.account
         if course.initial == 1.0 and not account.shorts:
-            if course.conduct is not None:
-                company = self.company(course)
-                return account.cash - course.conduct.unsettled(account, course.tape.time, company)
-            return account.cash  # equity less the positions' value, without summing them
+            return account.cash - self._unsettled(course)  # without summing the positions' value
         price = course.tape.price
         return rules.free_equity(account.equity(price), account.gross(price), course.initial)
+
+    def _unsettled(self, course: LiveCourse) -> float:
+        """Return the proceeds that may not be spent yet."""
+        if course.conduct is None:
+            return 0.0
+        return course.conduct.unsettled(course.engine.account, course.tape.time, self.company(course))
 
 
 def _place(route: Route) -> tuple[str, str]:

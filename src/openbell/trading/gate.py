@@ -54,6 +54,7 @@ class Standing(NamedTuple):
         short: Whether the strategy may sell short.
         barred: Which rule of the account an order that opens would break.
         filled: How much of the order has filled, which is held already.
+        unsettled: Proceeds that will be free and are not yet.
     """
 
     price: float
@@ -65,6 +66,7 @@ class Standing(NamedTuple):
     short: bool
     barred: Reason | None = None
     filled: float = 0.0
+    unsettled: float = 0.0
 
 
 class Refusal(NamedTuple):
@@ -156,10 +158,14 @@ class Gate:
             barred = Reason.SHORT_NOT_ALLOWED
         if barred is not None:
             return Refusal(barred, f"{order.symbol} {_BARRED[barred]}")
-        need = opening * price_of_need(terms, standing.price)
-        if need * standing.initial > standing.free + rules.DUST:
-            says = f"{need * standing.initial:.2f} is needed, and the strategy has {standing.free:.2f}"
-            return Refusal(Reason.NO_BUYING_POWER, says)
+        price = price_of_need(terms, standing.price)
+        tied = rules.required(opening, 0.0, price, price, order.side, standing.initial, 0.0)
+        if tied > standing.free + rules.DUST:
+            says = f"{tied:.2f} is needed, and the strategy has {standing.free:.2f}"
+            if tied > standing.free + standing.unsettled + rules.DUST:
+                return Refusal(Reason.NO_BUYING_POWER, says)
+            return Refusal(Reason.UNSETTLED, f"{says}; {standing.unsettled:.2f} has not settled")
+        need = opening * price
         if need > standing.power + rules.DUST:
             says = f"{need:.2f} is needed, and the account's buying power is {standing.power:.2f}"
             return Refusal(Reason.NO_BUYING_POWER, says)
