@@ -39,9 +39,9 @@ SETTINGS = {
     "costs.slippage.bps: 3\n": "1: costs.slippage.bps: unknown key; write its sections as nested"
     " lines, not with dots",
     "12: 5\n": "1: 12: unknown key; valid names: account, benchmark, costs, data, logging,"
-    " providers, reports, research, risk, seed, sizing",
+    " providers, reports, research, risk, seed, sizing, state",
     '"a\\nb": 5\n': "1: 'a\\nb': unknown key; valid names: account, benchmark, costs, data,"
-    " logging, providers, reports, research, risk, seed, sizing",
+    " logging, providers, reports, research, risk, seed, sizing, state",
     "account:\n\tcash: 5\n": "2: a tab indents this line; YAML allows spaces only",
     "seed:\t- 5\n": "1: a tab stands in this line; YAML allows spaces only",
     "seed: 1\naccount: {}\nseed: 2\n": "3: 'seed' is set twice; line 1 has it too, remove one",

@@ -10,7 +10,7 @@ from openbell.app.alerts.book import Book
 from openbell.app.alerts.watcher import Watcher, send_test
 from openbell.app.desk import Desk
 from openbell.cli.answer import Answer, Column, Exit, Table
-from openbell.cli.folders import STATE, folder_of
+from openbell.cli.folders import state_folder
 from openbell.cli.places import load_settings
 from openbell.config.alerts import AlertsFile, read_alerts
 from openbell.core.market import as_datetime
@@ -76,4 +76,4 @@ def _load(config: str | None, env: str | None) -> tuple[AlertsFile, dict[str, st
 
 
 def _folder(state: str | None) -> Path:
-    return STATE if state is None else folder_of(state)
+    return state_folder(state)

@@ -41,12 +41,13 @@ def examine_journals(state: str | None) -> Answer:
     Raises:
         ConfigError: There is none.
     """
-    from openbell.cli.folders import STATE, find_sessions
+    from openbell.cli.folders import find_sessions, state_folder
     from openbell.core.errors import ConfigError
 
     found = [_examine(folder) for folder in find_sessions(state)]
     if not found:
-        raise ConfigError(f"journal doctor: no journal in {state or str(STATE)!r}; name a folder by --state")
+        below = str(state_folder(state))
+        raise ConfigError(f"journal doctor: no journal in {below!r}; name a folder by --state")
     rows = [(one["folder"], f"{one['events']:,}", one["last"], one["said"] or "whole") for one in found]
     columns = [Column("Session"), Column("Events", right=True), Column("Up to"), Column("State")]
     damaged = [one for one in found if one["said"]]

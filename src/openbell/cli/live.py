@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
-from openbell.cli.folders import STATE, check_named
+from openbell.cli.folders import state_folder
 from openbell.cli.jobs import STRATEGIES, Job, Request, read_jobs
 from openbell.cli.limits import describe_limits
 from openbell.cli.places import load_settings
@@ -77,9 +77,8 @@ def run_account(request: Request, going: Going) -> Answer:
     configure(settings.logging.level, json=settings.logging.json)
     stream, environ = open_stream(request, float("inf"), history=going.history, hours=going.hours)
     venue = _open_venue(file, loaded)
-    if going.state is not None:
-        check_named(going.state, "--state")
-    folder = Path(going.state) if going.state is not None else STATE / f"live-{folder_name(file.broker)}"
+    own = settings.state.folder / f"live-{folder_name(file.broker)}"
+    folder = state_folder(going.state) if going.state is not None else own
 
     async def agree(account: Account) -> bool:
         return _show_and_ask(account, jobs, agreed=going.agreed)

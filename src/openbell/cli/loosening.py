@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from openbell.cli.answer import Answer
-from openbell.cli.folders import STATE, find_sessions
+from openbell.cli.folders import find_sessions, state_folder
 from openbell.core.errors import ConfigError, nearest
 from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import is_held
@@ -25,7 +25,7 @@ def agree_to_loosen(strategy: str, state: str | None, *, agreed: bool) -> Answer
     found = [folder for folder, (_, names) in running.items() if strategy in names]
     if len(found) != 1:
         names = sorted({name for _, traded in running.values() for name in traded})
-        where = f"in {state or str(STATE)!r}"
+        where = f"in {str(state_folder(state))!r}"
         said = f"several sessions {where} trade {strategy!r}; name one with --state"
         if not found:
             said = f"no running session {where} trades {strategy!r}{nearest(strategy, names)}"

@@ -1,4 +1,4 @@
-"""The commands of a session: `paper`, and from another process `resume`, `status`, `orders` and `positions`."""
+"""The commands of a session: `paper`, and from other processes `resume`, `status`, `orders`, `positions`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Exit, Table
-from openbell.cli.folders import STATE, folder_of
+from openbell.cli.folders import state_folder
 from openbell.cli.funds import tell_funds
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.places import load_settings, placed
@@ -63,7 +63,8 @@ def run_session(request: Request, course: Course) -> Answer:
     jobs, settings = read_jobs(request)
     configure(settings.logging.level, json=settings.logging.json)
     name = jobs[0].name if len(jobs) == 1 else Path(request.strategy).stem
-    folder = folder_of(course.state) if course.state is not None else STATE / f"paper-{folder_name(name)}"
+    own = settings.state.folder / f"paper-{folder_name(name)}"
+    folder = state_folder(course.state) if course.state is not None else own
     listed = [(job.name, job.plan, job.found) for job in jobs]
     options: dict[str, Any] = {
         "folder": folder, "fresh": course.fresh, "told": _tell, "changes": reloads_of(request),
@@ -92,7 +93,7 @@ def resume_session(state: str | None, *, agreed: bool = False) -> Answer:
     if len(left) != 1:
         listed = ", ".join(map(str, left)) or "none"
         raise ConfigError(
-            f"resume: which session? interrupted in {state or str(STATE)!r} are: {listed}; "
+            f"resume: which session? interrupted in {str(state_folder(state))!r} are: {listed}; "
             f"name one, as in --state state/paper-sma_cross{''.join(f'; {one}' for one in seen.warnings)}"
         )
     with Journal(left[0] / JOURNAL, read_only=True) as journal:
@@ -141,9 +142,10 @@ def show_status(state: str | None) -> Answer:
     titles = ("Session", "State", "Strategy", "Time")
     numbers = ("Equity", "Cash", "Positions", "Working", "Fills")
     table = Table([*map(Column, titles), *(Column(title, right=True) for title in numbers)], rows)
-    none = f"There is no session in {state or STATE}; `openbell paper sma_cross --symbols AAPL` begins one."
+    below = state_folder(state)
+    none = f"There is no session in {below}; `openbell paper sma_cross --symbols AAPL` begins one."
     if seen.warnings:
-        none = f"No session in {state or STATE} can be read."
+        none = f"No session in {below} can be read."
     shown = [table if rows else none, *(["", *raised] if raised else [])]
     lines, accounts = tell_funds(seen.sessions)
     shown += ["", *lines] if lines else []

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from openbell.cli.answer import Answer, Column, Exit, Table
+from openbell.cli.folders import state_folder
 from openbell.core.errors import ConfigError
 from openbell.core.market import as_datetime
 from openbell.operation.parity import Parity, find_parity
 from openbell.storage.journal import JOURNAL
-
-_STATE = Path("state")
 
 
 def show_parity(run: str) -> Answer:
@@ -27,11 +26,12 @@ def show_parity(run: str) -> Answer:
 
 def _find(run: str) -> Path:
     """Return the folder of a session: a path, or a name below the state folder."""
-    for path in (Path(run), _STATE / run):
+    below = state_folder(None)
+    for path in (Path(run), below / run):
         if (path / JOURNAL).exists() or path.suffix == ".db":
             return path
-    known = ", ".join(sorted(one.parent.name for one in _STATE.glob(f"*/{JOURNAL}"))) or "none"
-    raise ConfigError(f"session {run!r} is unknown: it has no {JOURNAL}; sessions in {_STATE}: {known}")
+    known = ", ".join(sorted(one.parent.name for one in below.glob(f"*/{JOURNAL}"))) or "none"
+    raise ConfigError(f"session {run!r} is unknown: it has no {JOURNAL}; sessions in {below}: {known}")
 
 
 def _parts(found: Parity) -> list[str | Table]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import socket
 from importlib.util import find_spec
-from pathlib import Path
 
 from openbell.app.access import Access, Scope, SupabaseUsers
 from openbell.app.guard import check_reach
 from openbell.cli.answer import Answer
-from openbell.cli.folders import check_named
+from openbell.cli.folders import state_folder
 from openbell.cli.jobs import find_reports
 from openbell.core.errors import ConfigError
 from openbell.storage.supabase.address import OWNER, URL, address_of
@@ -38,9 +37,7 @@ def run_server(*, state: str | None, reports: str | None, host: str, port: str, 
     for module in ("fastapi", "uvicorn", *(("nicegui",) if dashboard else ())):
         if find_spec(module) is None:
             raise ConfigError(f'{module} is not installed; pip install "openbell[app]"')
-    if state is not None:
-        check_named(state, "--state")
-    folder = Path(state or "state")
+    folder = state_folder(state)
     database = _read_database()
     access = _read_access(shared=database is not None)
     check_reach(host, is_open=access.is_open)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from openbell.backtesting.ledger import ledger_text
-from openbell.cli.folders import STATE, find_sessions
+from openbell.cli.folders import find_sessions, state_folder
 from openbell.cli.recorded import Recorded, read_recorded
 from openbell.cli.saved import run_again
 from openbell.core.errors import ConfigError, nearest
@@ -54,7 +54,7 @@ def _read_recorded(name: str, reports: str | None, state: str | None) -> Recorde
 
 def session_folder(name: str, state: str | None = None) -> Path | None:
     """Return the folder of a session; None if there is none of that name."""
-    below = STATE if state is None else Path(state)
+    below = state_folder(state)
     for path in (Path(name), below / name):
         if (path / JOURNAL).is_file():
             return path
@@ -72,5 +72,5 @@ def read_sources(names: Sequence[str], reports: str | None, state: str | None = 
         return [result for name in names for result in read_source(name, reports, state)]
     folders = find_sessions(state)
     if not folders:
-        raise ConfigError(f"no session is below {STATE if state is None else state}; name a run or a session")
+        raise ConfigError(f"no session is below {state_folder(state)}; name a run or a session")
     return [result for folder in folders for result in read_results(folder)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from openbell.cli.answer import Answer
-from openbell.cli.folders import STATE, find_sessions
+from openbell.cli.folders import find_sessions, state_folder
 from openbell.core.errors import ConfigError
 from openbell.storage.lock import is_held
 from openbell.trading.inbox import HOWS, ask_to_stop
@@ -33,7 +33,7 @@ def stop_sessions(state: str | None, how: str) -> Answer:
         raise ConfigError(f"stop: {how!r} is unknown; use keep, cancel or flatten")
     running = [folder for folder in find_sessions(state) if is_held(folder)]
     if not running:
-        raise ConfigError(f"no session runs in {state or str(STATE)!r}; `openbell status` lists them")
+        raise ConfigError(f"no session runs in {str(state_folder(state))!r}; `openbell status` lists them")
     for folder in running:
         ask_to_stop(folder, how)
     return Answer(

@@ -8,7 +8,7 @@ import threading
 from openbell.app.desk import Desk
 from openbell.app.traces import Tracer, sender_to
 from openbell.cli.answer import Answer
-from openbell.cli.folders import STATE, folder_of
+from openbell.cli.folders import state_folder
 from openbell.utils.logging import get_logger
 
 
@@ -18,7 +18,7 @@ def send_traces(to: str, state: str | None) -> Answer:
     Raises:
         ConfigError: The address is none, there is no such folder, or OpenTelemetry is not installed.
     """
-    folder = STATE if state is None else folder_of(state)
+    folder = state_folder(state)
     tracer = Tracer(Desk(folder, folder), sender_to(to))
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from openbell.cli.answer import Answer, Column, Table
-from openbell.cli.folders import STATE, find_sessions
+from openbell.cli.folders import find_sessions, state_folder
 from openbell.core.errors import ConfigError, nearest
 from openbell.core.inputs import shown
 from openbell.core.market import as_datetime
@@ -43,7 +43,7 @@ def ask_what_if(asked: Asked, state: str | None, strategy: str | None) -> Answer
     if len(found) != 1:
         listed = ", ".join(map(str, found)) or "none"
         raise ConfigError(
-            f"risk whatif: which session? in {state or str(STATE)!r} are: {listed}; "
+            f"risk whatif: which session? in {str(state_folder(state))!r} are: {listed}; "
             "name one, as in --state state/paper-sma_cross"
         )
     standing = revive(found[0])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openbell.config.models import Logging as Logging
     from openbell.config.models import Reports as Reports
     from openbell.config.models import Settings as Settings
+    from openbell.config.models import State as State
     from openbell.config.models import StrategyEntry as StrategyEntry
     from openbell.config.sizing import FixedNotional as FixedNotional
     from openbell.config.sizing import FixedQuantity as FixedQuantity
@@ -31,6 +32,7 @@ _HOMES = {
     "Loaded": "loaded", "load": "loaded",
     "Account": "models", "BrokerEntry": "models", "Data": "models", "FixedNotional": "sizing",
     "FixedQuantity": "sizing", "Logging": "models", "Reports": "models", "Settings": "models",
+    "State": "models",
     "Override": "sources", "ShareOfEquity": "sizing", "Sizing": "sizing", "StrategyEntry": "models",
 }  # fmt: skip
 

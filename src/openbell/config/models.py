@@ -103,6 +103,12 @@ class Research(Section):
     holdout: date | None = None
 
 
+class State(Section):
+    """Where trading sessions keep their journals. A relative folder counts from the working directory."""
+
+    folder: Annotated[Path, BeforeValidator(_check_folder)] = Path("state")
+
+
 class Reports(Section):
     """Where reports are written. A relative folder counts from the working directory."""
 
@@ -127,6 +133,7 @@ class Settings(Section):
     sizing: Sizing = Field(default_factory=ShareOfEquity)
     risk: Risk = Field(default_factory=Risk)
     research: Research = Field(default_factory=Research)
+    state: State = Field(default_factory=State)
     reports: Reports = Field(default_factory=Reports)
     logging: Logging = Field(default_factory=Logging)
     seed: int = Field(default=0, ge=0)
