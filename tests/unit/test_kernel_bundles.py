@@ -9,7 +9,7 @@ import openbell as ob
 from openbell import run
 from openbell.backtesting.kernel import bundles, decider
 from openbell.backtesting.kernel.batch import Batch, _Runner
-from openbell.backtesting.kernel.bundles import BUNDLE, shares, tiled
+from openbell.backtesting.kernel.bundles import BUNDLE, Table, shares
 from openbell.backtesting.kernel.pointers import entry_of
 from openbell.backtesting.measures import MEASURES, TRADE_MEASURES
 from openbell.backtesting.trials import EventEvaluator
@@ -74,8 +74,8 @@ def test_exits_are_each_combinations_own():
 def test_a_bundle_that_ends_early_has_many_combinations_for_its_indicators():
     of = make(cross, keep=10 * 5_000 * 8)
     grid = [{"fast": fast, "slow": slow} for slow in range(20, 40) for fast in range(2, 14)]
-    wanted = [of._wanted(combination) for combination in grid]
-    first = next(iter(of.gather(wanted, tiled(of, wanted))))
+    table = Table(of, grid)
+    first = next(iter(of.gather(table, table.tiled())))
     assert (len(first.columns), len(first.rows)) == (11, 25)  # four of the slow ones with each fast one
 
 
@@ -110,7 +110,7 @@ def test_an_indicator_in_a_numbers_place_is_the_event_engines():
 
 def test_rows_that_share_indicators_are_near_to_each_other():
     of = make(cross)
-    rows = tiled(of, [of._wanted(one) for one in GRID])
+    rows = Table(of, GRID).tiled().tolist()
     assert sorted(rows) == list(range(len(GRID)))
     first = [GRID[row] for row in rows[: 12 * 4 * 2]]
     assert {one["fast"] for one in first} == set(range(2, 14))
@@ -127,14 +127,14 @@ def test_each_indicator_of_a_sweep_is_computed_once(monkeypatch):
         return revealed(recipe, symbol)
 
     monkeypatch.setattr(of._panel, "revealed", counted)
-    of._room = 8 * len(BARS) * (12 + 8)  # those of one input, and some of the other's
+    of.shelf.room = 8 * len(BARS) * (12 + 8)  # those of one input, and some of the other's
     of.examine(GRID)
     assert list(asked.values()) == [1] * 24
 
 
 @pytest.mark.parametrize(("count", "threads"), [(0, 2), (1, 2), (7, 3), (100, 1), (1_000, 2)])
 def test_shares_are_all_rows_and_end_small(count, threads):
-    made = [list(rows) for rows in shares(range(count), threads)]
+    made = [list(rows) for rows in shares(np.arange(count), threads)]
     assert [row for rows in made for row in rows] == list(range(count))
     assert all(len(rows) <= BUNDLE for rows in made)
     if threads > 1 and count > BUNDLE:

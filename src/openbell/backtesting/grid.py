@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ Check = Callable[[str, Any], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Combinations:
+class Combinations(Sequence[dict[str, Any]]):
     """Parameters to try: each row of `codes` picks one value of each axis. Small, however many there are."""
 
     names: tuple[str, ...]
@@ -43,9 +43,21 @@ class Combinations:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def __getitem__(self, at: int) -> dict[str, Any]:
+    @overload
+    def __getitem__(self, at: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Combinations: ...
+
+    def __getitem__(self, at: int | slice) -> dict[str, Any] | Combinations:
+        if isinstance(at, slice):
+            return self.picked(at)
         row = zip(self.names, self.values, self.codes[at].tolist(), strict=True)
         return {name: values[code] for name, values, code in row}
+
+    def picked(self, rows: NDArray[np.int64] | slice) -> Combinations:
+        """Return some of them, in the order of the rows."""
+        return replace(self, codes=self.codes[rows])
 
     def between(self, first: int, last: int) -> list[dict[str, Any]]:
         """Return the combinations from `first` to `last`, which is not included."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -114,7 +114,7 @@ class Trials:
     def finished(self) -> Trials:
         """Return those alone that are done."""
         rows = np.flatnonzero(self.done)
-        combinations = replace(self.combinations, codes=self.combinations.codes[rows])
+        combinations = self.combinations.picked(rows)
         places = {int(row): place for place, row in enumerate(rows)}
         errors = {places[row]: why for row, why in self.errors.items()}
         allowed = None if self.allowed is None else self.allowed[rows]
@@ -210,7 +210,7 @@ class Chunked:
         while first < len(rows):
             mine = rows[first : first + size]
             before = perf_counter()
-            values, errors = self._evaluator.examine([combinations[at] for at in mine.tolist()])
+            values, errors = self._evaluator.examine(combinations.picked(mine))
             seconds = perf_counter() - before
             yield Part(mine, values, {int(mine[at]): why for at, why in errors.items()})
             first += len(mine)

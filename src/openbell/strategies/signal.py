@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -57,7 +58,9 @@ class Signal:
                 hint = f"; add {name}=... to @ob.signal" if name in EXITS else nearest(name, inputs)
                 raise ConfigError(f"strategy {self.name} has no parameter {name!r}{hint}")
             inputs[name] = changed_input(inputs[name], value, where=f"{self.name}.{name}")
-        return Signal(self.decide, inputs)
+        made = copy(self)  # the function and the names are as they were checked
+        made.inputs, made.protection = inputs, protection_of(inputs)
+        return made
 
     def __call__(self, **values: Any) -> Signal:
         """Return the signal with other parameters, as a class would be called."""

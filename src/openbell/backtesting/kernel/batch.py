@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
 
-from openbell.backtesting.kernel.bundles import BUNDLE, Gathered, gather, shares, tiled
+from openbell.backtesting.kernel.bundles import BUNDLE, Gathered, Places, Table
 from openbell.backtesting.kernel.convictions import (
     ERRORS,
     FAILURES,
@@ -32,6 +30,7 @@ from openbell.backtesting.kernel.inputs import (
 from openbell.backtesting.kernel.loop import prepare, replay
 from openbell.backtesting.kernel.memory import Memory
 from openbell.backtesting.kernel.pointers import entry_of, has_entry
+from openbell.backtesting.kernel.shelf import Shelf
 from openbell.backtesting.measures import MEASURES, measures_of
 from openbell.backtesting.outcome import last_of_sessions
 from openbell.backtesting.plan import Plan
@@ -46,7 +45,7 @@ from openbell.strategies.signal import Signal, changed_input, positions
 
 _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
-KEPT = 24_000_000
+KEPT = 48_000_000
 _FIGURES = len(MEASURES)
 
 
@@ -112,11 +111,8 @@ class Batch:
         ends = ends[-1:] if figures == "trades" else ends
         self._marks = ends if ends[0] == self._first else np.append(self._first, ends)
         self._columns = columns_of(panel, self._marks)
-        self._inputs: dict[tuple[str, Any], Any] = {}
-        self._rows: OrderedDict[tuple[Indicator, str], Floats] = OrderedDict()
-        self._kept = 0
-        self._room = KEPT if keep is None else keep
-        self._lock = Lock()
+        self._inputs: dict[tuple[str, type, Any], Any] = {}
+        self.shelf = Shelf(panel, KEPT if keep is None else keep)
         longest = max(len(part.series) for part in panel.parts.values())
         self.first_symbol = np.zeros(longest, np.int64)  #: whose changes they are, where there is one symbol
         self.decider = self._compile(self._signal.asked)
@@ -129,22 +125,23 @@ class Batch:
     def bytes_for(self, count: int) -> int:
         """Return about how much memory `count` combinations take beside the bars."""
         bars = sum(len(part.series) for part in self._panel.parts.values())
-        return self.threads * bars * 40 + count * _FIGURES * 8 + 2 * self._room  # kept, and held by bundles
+        return (
+            self.threads * bars * 40 + count * _FIGURES * 8 + 2 * self.shelf.room
+        )  # kept, and held by bundles
 
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
         """Return the figures, (combinations, measures), and why a combination has none, by its index."""
         results = np.full((len(combinations), _FIGURES), np.nan)
-        wanted = [self._wanted(combination) for combination in combinations]
+        table = Table(self, combinations)
         failed: dict[int, str] = {}
-        rows = tiled(self, wanted)
-        threads = min(self.threads, max(len(rows), 1))
-        work = iter(list(shares(rows, threads)))
-        runners = [_Runner(self, results, min(len(rows), BUNDLE)) for _ in range(threads)]
+        threads = min(self.threads, max(len(combinations), 1))
+        work = iter(list(table.shares(threads)))
+        runners = [_Runner(self, results, min(len(combinations), BUNDLE)) for _ in range(threads)]
         if threads == 1:
-            failed.update(runners[0].run(wanted, work))
+            failed.update(runners[0].run(table, work))
         else:
             with ThreadPoolExecutor(threads) as pool:  # each takes the next share when it is free
-                for found in pool.map(lambda runner: runner.run(wanted, work), runners):
+                for found in pool.map(lambda runner: runner.run(table, work), runners):
                     failed.update(found)
         if self.measures != MEASURES:
             results = results[:, self._picked]
@@ -182,19 +179,30 @@ class Batch:
 
     def _wanted(self, combination: Mapping[str, Any]) -> dict[str, Any]:
         """Return the inputs of a combination."""
-        inputs = dict(self._signal.inputs)
-        for name, value in combination.items():
-            key = (name, value)
-            if key not in self._inputs:
-                self._inputs[key] = changed_input(inputs[name], value, where=f"{self._signal.name}.{name}")
-            inputs[name] = self._inputs[key]
-        return inputs
+        changed = {name: self.changed(name, value) for name, value in combination.items()}
+        return {**self._signal.inputs, **changed}
 
-    def gather(self, wanted: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> Iterator[Gathered | int]:
-        """Yield rows in bundles that run in one call, or by themselves."""
-        if len(self._symbols) > 1 or not has_entry(replay):
-            return iter(rows)
-        return gather(self, wanted, rows, width=_FIGURES, room=self._room // self.threads)
+    def changed(self, name: str, value: Any) -> Any:
+        """Return an input with another value."""
+        key = (name, type(value), value)
+        if key not in self._inputs:
+            own, where = self._signal.inputs[name], f"{self._signal.name}.{name}"
+            self._inputs[key] = changed_input(own, value, where=where)
+        return self._inputs[key]
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """Return the plan's own inputs."""
+        return self._signal.inputs
+
+    @property
+    def gathers(self) -> bool:
+        """Tell whether combinations run in bundles."""
+        return len(self._symbols) == 1 and has_entry(replay)
+
+    def gather(self, table: Table, rows: Places) -> Iterator[Gathered]:
+        """Yield rows of a table in bundles that run in one call."""
+        return table.gather(rows, width=_FIGURES, room=self.shelf.room // self.threads)
 
     def kind(self, name: str) -> type | None:
         """Return of what kind the plan's own input is; None for an indicator."""
@@ -217,25 +225,6 @@ class Batch:
         memory.run.periods = sessions_per_year(sessions(panel.sessions.calendar, *span), *span)
         return memory
 
-    def column(self, recipe: Indicator, symbol: str) -> Floats:
-        """Return an indicator's values as they stood at each bar; the last ones that were asked are kept."""
-        key = (recipe, symbol)
-        with self._lock:
-            found = self._rows.get(key)
-            if found is None:
-                found = self._keep(key, np.ascontiguousarray(self._panel.revealed(recipe, symbol)))
-            else:
-                self._rows.move_to_end(key)
-        return found
-
-    def _keep(self, key: tuple[Indicator, str], values: Floats) -> Floats:
-        """Keep an indicator's values, and no more of the oldest than there is room for."""
-        self._rows[key] = values
-        self._kept += values.nbytes
-        while self._kept > self._room and len(self._rows) > 1:
-            self._kept -= self._rows.popitem(last=False)[1].nbytes
-        return values
-
     @property
     def order(self) -> Sequence[str]:
         """Return the function's inputs in the order in which it takes them."""
@@ -244,7 +233,7 @@ class Batch:
     def changes(self, inputs: Mapping[str, Any], symbol: str, scratch: Scratch) -> tuple[int, int]:
         """Find a combination's changes of conviction in a symbol; return its first bar, and how many."""
         things = [inputs[name] for name in self.order]
-        columns = [self.column(thing, symbol) for thing in things if isinstance(thing, Indicator)]
+        columns = self.shelf.columns([thing for thing in things if isinstance(thing, Indicator)], symbol)
         constants = [_constant(thing) for thing in things if not isinstance(thing, Indicator)]
         if any(
             (_constant(thing) is None) != (self.kind(name) is None)
@@ -323,16 +312,17 @@ class _Runner:
         rows = rows if len(self._scratches) == 1 else 0
         self._lists = new_lists(len(batch.first_symbol), rows)
 
-    def run(self, wanted: Sequence[Mapping[str, Any]], shares: Iterator[Sequence[int]]) -> dict[int, str]:
+    def run(self, table: Table, shares: Iterator[Places]) -> dict[int, str]:
         """Run one share of the rows after the other; return those that failed, and why."""
         failed: dict[int, str] = {}
         for rows in shares:
-            for found in self._batch.gather(wanted, rows):
-                if isinstance(found, int):
-                    why = self.one(wanted[found], found * _FIGURES)
-                    failed |= {found: why} if why else {}
-                else:
-                    failed |= self._run_bundle(found)
+            if table.fits[rows[0]]:
+                for gathered in self._batch.gather(table, rows):
+                    failed |= self._run_bundle(gathered)
+                continue
+            for row in rows.tolist():
+                why = self.one(table.row(row), row * _FIGURES)
+                failed |= {row: why} if why else {}
         return failed
 
     def _run_bundle(self, gathered: Gathered) -> dict[int, str]:
@@ -348,7 +338,7 @@ class _Runner:
                 said[at] = said_of(error)
                 bundle.failed[at] = RAISED
         numbers = [(at, int(bundle.failed[at])) for at in np.flatnonzero(bundle.failed).tolist()]
-        return {gathered.rows[at]: FAILURES.get(number) or said[at] for at, number in numbers}
+        return {int(gathered.rows[at]): FAILURES.get(number) or said[at] for at, number in numbers}
 
     def one(self, inputs: Mapping[str, Any], at: int) -> str:
         """Run one combination, write its figures from `at` on, and return what is wrong, or nothing."""

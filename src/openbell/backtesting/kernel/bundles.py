@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from openbell.backtesting.grid import Combinations
 from openbell.backtesting.kernel.decider import Bundle
 from openbell.backtesting.kernel.exact import LARGE
 from openbell.data.bars import Floats
@@ -24,139 +26,152 @@ _FEW = 4
 _DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_}
 _LEVELS = tuple(EXITS)[:4]
 _FLAGS = tuple(EXITS)[4:]
+#: Stands for the plan's own value, where a combination leaves a name out.
+_OWN: Any = object()
+
+Places = NDArray[np.int64]
 
 
 class Gathered(NamedTuple):
-    """Rows that may run together."""
+    """Rows that run together."""
 
-    rows: list[int]
+    rows: Places
     bundle: Bundle
     columns: list[Floats]  #: whose addresses the bundle has: they have to live as long
 
 
-def gather(
-    batch: Batch, wanted: Sequence[Mapping[str, Any]], rows: Sequence[int], *, width: int, room: int
-) -> Iterator[Gathered | int]:
-    """Yield rows in bundles; and a row by itself whose inputs are of other kinds than the plan's.
+class Asked(NamedTuple):
+    """One input of many combinations."""
 
-    Args:
-        batch: What they share.
-        wanted: The inputs of each row.
-        rows: Which of them.
-        width: How many figures a row has.
-        room: Bytes of indicators that a bundle may hold, beside those of its first row.
-    """
-    open_ = _Open(batch)
-    for row in rows:
-        if not open_.take(row, wanted[row]):
-            yield row
-        elif open_.nbytes > room:
-            yield open_.close(width)
-    if open_.rows:
-        yield open_.close(width)
+    things: list[Any]  #: the distinct ones
+    codes: Places  #: (combinations,) which of them each has
 
 
-def tiled(batch: Batch, wanted: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the rows in an order in which those that share indicators are near to each other.
+class Table:
+    """The inputs of many combinations: each value is looked at once, however many have it."""
 
-    Of the indicator with the fewest values as many stay as a bundle can take, while a few of the others pass
-    by: so each is computed once, where the memory to keep them allows it. A bundle that has to end early has
-    few of the others too, and so as many combinations for its indicators as can be.
-    """
-    names = [name for name in batch.order if batch.kind(name) is None]
-    ranks: dict[str, dict[int, int]] = {name: {} for name in names}
-    places = [
-        {name: rank.setdefault(id(inputs[name]), len(rank)) for name, rank in ranks.items()}
-        for inputs in wanted
-    ]
-    names.sort(key=lambda name: len(ranks[name]))
-    tiles = [BUNDLE // _FEW] + [_FEW] * (len(names) - 1)
-    keys = [
-        [*(place[name] // tile for name, tile in zip(names, tiles, strict=False)), *map(place.get, names[:1])]
-        for place in places
-    ]
-    return sorted(range(len(wanted)), key=keys.__getitem__)
+    def __init__(self, batch: Batch, combinations: Sequence[Mapping[str, Any]]) -> None:
+        """Read combinations; those in the form of `Combinations` are not looked at one by one."""
+        self._batch, self.count = batch, len(combinations)
+        none = np.zeros(self.count, np.int64)
+        self.inputs = {name: Asked([thing], none) for name, thing in batch.inputs.items()}
+        for name, values, codes in _coded(combinations):
+            own = batch.inputs[name]
+            things = [own if value is _OWN else batch.changed(name, value) for value in values]
+            self.inputs[name] = Asked(things, codes)
+        self.names = [name for name in batch.order if batch.kind(name) is None]
+        self._numbers: list[NDArray[Any]] = []  # (combinations,) of each input that is no indicator
+        self.fits = np.full(self.count, batch.gathers)  #: (combinations,) which may run in bundles
+        for name in batch.order:
+            self._check(self.inputs[name], batch.kind(name))
+
+    def _check(self, asked: Asked, kind: type | None) -> None:
+        """Note which combinations have an input of the plan's own kind, and the numbers."""
+        if kind is None:
+            fits = [isinstance(thing, Indicator) for thing in asked.things]
+        else:
+            values = [getattr(thing, "default", thing) for thing in asked.things]
+            fits = [type(value) is kind and kind in _DTYPES and not _is_large(value) for value in values]
+            known = [value if fit else 0 for value, fit in zip(values, fits, strict=True)]
+            self._numbers.append(np.array(known, dtype=_DTYPES.get(kind, float))[asked.codes])
+        if not all(fits):
+            self.fits &= np.array(fits)[asked.codes]
+
+    def row(self, at: int) -> dict[str, Any]:
+        """Return the inputs of one combination."""
+        return {name: asked.things[asked.codes[at]] for name, asked in self.inputs.items()}
+
+    def tiled(self) -> Places:
+        """Return those that may run in bundles, in an order in which those that share indicators are near.
+
+        Of the indicator with the fewest values as many stay as a bundle can take, while a few of the others
+        pass by: so each is computed once, where the memory to keep them allows it. A bundle that has to end
+        early has few of the others too, and so as many combinations for its indicators as can be.
+        """
+        rows = np.flatnonzero(self.fits)
+        names = sorted(self.names, key=lambda name: len(self.inputs[name].things))
+        if not names:
+            return rows
+        tiles = [BUNDLE // _FEW] + [_FEW] * (len(names) - 1)
+        places = [self.inputs[name].codes[rows] for name in names]
+        keys = [place // tile for place, tile in zip(places, tiles, strict=True)] + places[:1]
+        return rows[np.lexsort(keys[::-1])]
+
+    def shares(self, threads: int) -> Iterator[Places]:
+        """Yield all combinations in shares, first those that may run in bundles."""
+        yield from shares(self.tiled(), threads)
+        yield from shares(np.flatnonzero(~self.fits), threads)
+
+    def gather(self, rows: Places, *, width: int, room: int) -> Iterator[Gathered]:
+        """Yield rows in bundles.
+
+        Args:
+            rows: Which may run in bundles.
+            width: How many figures a row has.
+            room: Bytes of indicators that a bundle may hold, beside those of its last row.
+        """
+        size = 8 * len(self._batch.first_symbol)
+        while len(rows):
+            new = np.zeros(len(rows), np.int64)  # indicators that each row is the first to ask for
+            for name in self.names:
+                np.add.at(new, np.unique(self.inputs[name].codes[rows], return_index=True)[1], 1)
+            count = int(np.searchsorted(np.cumsum(new) * size, room, side="right")) + 1
+            yield self._gathered(rows[:count], width)
+            rows = rows[count:]
+
+    def _gathered(self, rows: Places, width: int) -> Gathered:
+        batch, count = self._batch, len(rows)
+        recipes: list[Indicator] = []
+        places = np.zeros((count, len(self.names)), np.int64)
+        for at, name in enumerate(self.names):
+            asked = self.inputs[name]
+            distinct, own = np.unique(asked.codes[rows], return_inverse=True)
+            places[:, at] = own + len(recipes)
+            recipes += [asked.things[code] for code in distinct.tolist()]
+        columns = batch.shelf.columns(recipes, batch.symbols[0])
+        bundle = Bundle(
+            np.array([column.ctypes.data for column in columns], dtype=np.int64),
+            places,
+            [numbers[rows] for numbers in self._numbers],
+            self._exits(_LEVELS, rows, np.float64),
+            self._exits(_FLAGS, rows, np.int64),
+            rows * width,
+            np.zeros(count, dtype=np.int64),
+            np.zeros(1, dtype=np.int64),
+            batch.first_bar(batch.symbols[0]),
+        )
+        return Gathered(rows, bundle, columns)
+
+    def _exits(self, names: Sequence[str], rows: Places, dtype: type[Any]) -> NDArray[Any]:
+        made = np.zeros((len(rows), len(names)), dtype)
+        for at, name in enumerate(names):
+            if name in self.inputs:
+                asked = self.inputs[name]
+                made[:, at] = np.array([thing.default for thing in asked.things], dtype)[asked.codes[rows]]
+        return made
 
 
-def shares(rows: Sequence[int], threads: int) -> Iterator[Sequence[int]]:
+def _coded(combinations: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[Any], Places]]:
+    """Yield each name that is varied, its distinct values, and which of them each combination has."""
+    if isinstance(combinations, Combinations):
+        for at, (name, values) in enumerate(zip(combinations.names, combinations.values, strict=True)):
+            used, codes = np.unique(combinations.codes[:, at], return_inverse=True)
+            yield name, [values[code] for code in used.tolist()], codes.astype(np.int64)
+        return
+    for name in dict.fromkeys(name for row in combinations for name in row):
+        known: dict[tuple[type, Any], int] = {}
+        given = [row.get(name, _OWN) for row in combinations]
+        found = [known.setdefault((type(value), value), len(known)) for value in given]
+        yield name, [value for _, value in known], np.array(found, dtype=np.int64)
+
+
+def shares(rows: Places, threads: int) -> Iterator[Places]:
     """Yield the rows in shares, smaller ones towards the end, so that threads end at about the same time."""
     first = 0
     while first < len(rows):
         step = min(max(-(-(len(rows) - first) // (2 * threads)) if threads > 1 else BUNDLE, _LEAST), BUNDLE)
         yield rows[first : first + step]
         first += step
-
-
-class _Open:
-    """A bundle that is not full."""
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch, self._symbol = batch, batch.symbols[0]
-        self._kinds = [(name, batch.kind(name)) for name in batch.order]
-        self._begin()
-
-    def _begin(self) -> None:
-        self.rows: list[int] = []
-        self.nbytes = 0
-        self._columns: list[Floats] = []
-        self._known: dict[int, int] = {}  # columns, by the identity of the recipe: one row's is another's
-        self._inputs: list[Mapping[str, Any]] = []
-        self._places: list[list[int]] = []
-        self._numbers: list[list[Any]] = []
-
-    def take(self, row: int, inputs: Mapping[str, Any]) -> bool:
-        """Take a row, if its inputs are of the plan's kinds."""
-        places, numbers = [], []
-        for name, kind in self._kinds:
-            thing = inputs[name]
-            if kind is None:
-                if not isinstance(thing, Indicator):
-                    return False
-                at = self._known.get(id(thing))
-                places.append(self._column(thing) if at is None else at)
-                continue
-            number: Any = getattr(thing, "default", thing)
-            if type(number) is not kind or kind not in _DTYPES or _is_large(number):
-                return False
-            numbers.append(number)
-        self.rows.append(row)
-        self._inputs.append(inputs)
-        self._places.append(places)
-        self._numbers.append(numbers)
-        return True
-
-    def _column(self, recipe: Indicator) -> int:
-        column = self._batch.column(recipe, self._symbol)
-        at = self._known[id(recipe)] = len(self._columns)
-        self._columns.append(column)
-        self.nbytes += column.nbytes
-        return at
-
-    def close(self, width: int) -> Gathered:
-        """Return what was taken, and begin anew."""
-        count = len(self.rows)
-        numbers = zip(*self._numbers, strict=True) if self._numbers[0] else ()
-        kinds = [kind for _, kind in self._kinds if kind is not None]
-        bundle = Bundle(
-            np.array([column.ctypes.data for column in self._columns], dtype=np.int64),
-            np.array(self._places, dtype=np.int64).reshape(count, -1),
-            [np.array(given, dtype=_DTYPES[kind]) for given, kind in zip(numbers, kinds, strict=True)],
-            np.array(self._exits(_LEVELS), dtype=np.float64),
-            np.array(self._exits(_FLAGS), dtype=np.int64),
-            np.array(self.rows, dtype=np.int64) * width,
-            np.zeros(count, dtype=np.int64),
-            np.zeros(1, dtype=np.int64),
-            self._batch.first_bar(self._symbol),
-        )
-        made = Gathered(self.rows, bundle, self._columns)
-        self._begin()
-        return made
-
-    def _exits(self, names: Sequence[str]) -> list[list[Any]]:
-        given = [name for name in names if name in self._inputs[0]]
-        if not given:
-            return [[0] * len(names)] * len(self.rows)
-        return [[inputs[name].default if name in given else 0 for name in names] for inputs in self._inputs]
 
 
 def _is_large(number: object) -> bool:
