@@ -51,6 +51,7 @@ class Capabilities:
             fate is unknown may be sent again under the same id, as it cannot come twice.
         reserves: Whether the broker keeps the shares of a position for the orders that are to close it, and
             takes no others for them: exits make room for a market order then, and follow it.
+        stops_last: Whether stops are for the day or until cancelled, and for no other time in force.
     """
 
     types: frozenset[OrderType]
@@ -65,6 +66,13 @@ class Capabilities:
     id_length: int = 48
     unique_ids: bool = False
     reserves: bool = False
+    stops_last: bool = False
+
+    def has(self, kind: OrderType, tif: TimeInForce) -> bool:
+        """Tell whether an order of a type can be sent for a time in force."""
+        plain = kind in (OrderType.MARKET, OrderType.LIMIT)
+        lasts = tif in (TimeInForce.DAY, TimeInForce.GTC)
+        return kind in self.types and tif in self.tifs and (plain or lasts or not self.stops_last)
 
 
 class Foreign(NamedTuple):

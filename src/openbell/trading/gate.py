@@ -18,6 +18,9 @@ _BARRED = {
     Reason.DAY_TRADES: "could be a day trade too many: with such equity, four in five sessions are a pattern",
     Reason.NOT_LOCATED: "cannot be borrowed for that many shares (costs.margin.locates)",
 }
+#: What can be watched here where the broker has no such order, or keeps its shares for another.
+WATCHABLE = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
+_RESTING = (TimeInForce.DAY, TimeInForce.GTC)
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
@@ -125,6 +128,16 @@ class Gate:
             short=quantity_of(_opening(order, terms, standing), instrument) if order.side < 0 else Decimal(0),
         )
 
+    def must_watch(self, order: Order, terms: Terms) -> bool:
+        """Tell whether a stop is to be watched here: the broker has not got it, but what it becomes."""
+        if terms.type not in WATCHABLE:
+            return False
+        kind = OrderType.LIMIT if terms.type is OrderType.STOP_LIMIT else OrderType.MARKET
+        reached = terms._replace(type=kind)
+        can = self.capabilities
+        native = can.has(terms.type, self._tif(order, terms))
+        return not native and can.has(kind, self._tif(order, reached))
+
     def _unsupported(self, order: Order, terms: Terms, instrument: Instrument) -> Refusal | None:
         can = self.capabilities
         wrong = fault(order, instrument)
@@ -132,20 +145,24 @@ class Gate:
             return Refusal(*wrong)
         if order.extended and not can.extended_hours:
             return Refusal(Reason.UNSUPPORTED, "the broker has no orders outside of the session")
-        if terms.type not in can.types:
-            return Refusal(Reason.UNSUPPORTED, f"the broker has no {terms.type.value} orders")
-        if self._tif(order, terms) not in can.tifs:
-            return Refusal(Reason.UNSUPPORTED, f"the broker has no orders that are {order.tif.value}")
+        if not can.has(terms.type, self._tif(order, terms)):
+            has = f" that are {order.tif.value}" if terms.type in can.types else ""
+            return Refusal(Reason.UNSUPPORTED, f"the broker has no {terms.type.value} orders{has}")
         if not can.fractional and quantity_of(terms.quantity, instrument) % 1:
             return Refusal(Reason.BAD_QUANTITY, f"the broker takes whole shares, not {terms.quantity:.10g}")
         return None
 
     def _tif(self, order: Order, terms: Terms) -> TimeInForce:
-        """Return how long an order is sent for: a market order for the day where there is nothing longer."""
+        """Return how long an order is sent for: a market order that may rest for what the broker has.
+
+        A market order that is good till a date may not rest longer than that; a stop that is reached may, as
+        it fills at once.
+        """
         can = self.capabilities.tifs
-        if order.tif is TimeInForce.GTC and order.tif not in can and terms.type is OrderType.MARKET:
-            return TimeInForce.DAY
-        return order.tif
+        if terms.type is not OrderType.MARKET or order.tif in can:
+            return order.tif
+        rests = order.tif in _RESTING or (order.tif is TimeInForce.GTD and order.type is not terms.type)
+        return next((one for one in _RESTING if rests and one in can), order.tif)
 
     def _unaffordable(
         self, order: Order, terms: Terms, instrument: Instrument, standing: Standing

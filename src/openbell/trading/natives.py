@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
-from openbell.core.types import OrderType
+from openbell.core.types import OrderType, TimeInForce
 from openbell.execution.port import STOP_LEG, TARGET_LEG
 from openbell.trading.gate import NO_EXITS, Exits
 from openbell.trading.route import Route, Stage
+
+_LASTING = (TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD)
 
 
 def may_be_native(parent: Route, children: list[Route]) -> bool:
@@ -15,6 +17,7 @@ def may_be_native(parent: Route, children: list[Route]) -> bool:
     kinds = [child.terms.type for child in children]
     return (
         parent.terms.type in {OrderType.MARKET, OrderType.LIMIT}
+        and parent.order.tif in _LASTING  # of others what has filled is protected when they are through
         and not (parent.order.reduce_only or parent.order.extended)  # exits work in the session alone
         and 1 <= len(kinds) == len(set(kinds))
         and set(kinds) <= {OrderType.STOP, OrderType.LIMIT}

@@ -12,7 +12,7 @@ from openbell.trading.gate import Terms
 from openbell.trading.reducing import allowed, closes, ends_anyway, is_spent, may_wait
 from openbell.trading.reviewing import grows, is_same, review_again
 from openbell.trading.route import Route, Stage, triggered_terms
-from openbell.trading.tying import WATCHABLE, is_leading, misfits, must_watch, others_of, tie, untie
+from openbell.trading.tying import is_leading, misfits, must_watch, others_of, tie, untie
 
 _S = OrderStatus
 #: A cancel that is refused is asked again so often, as a broker may not take one just after the order.
@@ -86,7 +86,7 @@ class Steering:
             self._sleep_on(route)
         elif wanted <= route.booked and not closes(route):
             self._lack_position(route)
-        elif route.terms.type not in self._can.types and route.terms.type in WATCHABLE:
+        elif board.gate.must_watch(route.order, route.terms):
             self._watch(route)
         elif not self._must_wait(route) and not self._board.must_wait(route):
             lead = tie(board, route) if self._can.oco else route

@@ -9,12 +9,11 @@ from __future__ import annotations
 from openbell.core.orders import TERMINAL
 from openbell.core.types import OrderType
 from openbell.trading.board import Board
+from openbell.trading.gate import WATCHABLE
 from openbell.trading.natives import is_tended
 from openbell.trading.reducing import closable
 from openbell.trading.route import ZERO, Route, Stage
 
-#: What can be watched here where the broker has no such order, or keeps its shares for another.
-WATCHABLE = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP)
 _KINDS = {OrderType.LIMIT, OrderType.STOP}
 
 

@@ -30,6 +30,7 @@ CAPABILITIES = Capabilities(
     id_length=128,
     unique_ids=True,
     reserves=True,
+    stops_last=True,
 )
 
 _LASTING = (_F.DAY, _F.GTC)
