@@ -7,7 +7,7 @@ import pytest
 import openbell as ob
 from openbell.core.errors import LookAhead, StrategyError
 from openbell.core.orders import IllegalTransition
-from openbell.core.types import Split
+from openbell.core.types import Delisting, Split
 from openbell.data.panel import LOOKS
 from openbell.execution.brokers.simulated import SimulatedBroker
 from tests.unit.fill_desk import days, series, trade
@@ -215,3 +215,22 @@ def test_the_progress_of_a_run_is_told_from_its_first_moment_to_its_end():
     told = []
     ob.backtest("buy_and_hold", [series([CALM] * 60)], progress=lambda done, of: told.append((done, of)))
     assert told == [(0, 60), (60, 60)]
+
+
+class Once(ob.Strategy):
+    """Buys ten shares at one bar."""
+
+    at: int = ob.param(0)
+
+    def on_bar(self, bar: ob.Bar) -> None:
+        if bar.index == self.at:
+            self.order(bar.symbol, 10)
+
+
+@pytest.mark.parametrize(("at", "marks"), [(0, ([1, 4], [1, 2])), (3, ([4], [2]))])
+def test_a_delisting_after_the_last_bar_counts_to_the_last_moment(at, marks):
+    spans = days(6)
+    gone = series([CALM] * 5, spans=spans[:5], actions=[Delisting("X", spans[5][0], 80.0)])
+    found = ob.backtest(Once, gone, parameters={"at": at}, costs=ob.NO_COSTS, engine="event").outcome
+    assert (found.marks.moments, found.marks.entries) == marks
+    assert found.cash[-1] == found.equity[-1] == 99_800

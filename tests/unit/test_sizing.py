@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import openbell as ob
+from openbell.core.account import Account
 from openbell.core.errors import ConfigError
 from openbell.core.ports import PlainSizer
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
 from openbell.reporting.html.portfolio import has_sizes, sizes
+from tests.unit.fill_desk import trade
 
 ACME = Instrument("ACME")
 CENTS = Instrument("ACME", lot=0.01)
@@ -130,3 +132,20 @@ def test_a_setting_is_a_positive_number(kind, name, value):
     with pytest.raises(ConfigError) as raised:
         kind(value)
     assert str(raised.value) == f"sizing.{name}={value!r} must be a positive number"
+
+
+@pytest.mark.parametrize(
+    ("sizer", "told"), [(ob.FixedQuantity(5), 0), (ob.FixedNotional(500), 0), (ob.ShareOfEquity(0.5), 1)]
+)
+def test_the_equity_is_summed_up_only_for_a_sizer_that_looks_at_it(sizer, told, monkeypatch):
+    asked: list[Account] = []
+    equity = Account.equity
+
+    def noted(self: Account, price: Any) -> float:
+        asked.append(self)
+        return equity(self, price)
+
+    monkeypatch.setattr(Account, "equity", noted)
+    found = trade(["100 101 99 100"] * 3, {0: lambda s: s.buy("X")}, sizer=sizer)
+    assert len(asked) == told
+    assert len(found.fills) == 1

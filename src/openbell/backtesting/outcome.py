@@ -50,9 +50,9 @@ class Outcome:
     @cached_property
     def cash(self) -> Floats:
         """(moments,) cash after each moment's bookings, bit for bit as it was booked."""
-        moments, upto = self._moments, self.marks.entries
-        booked = [self.entries[count - 1].cash for count in upto]
-        return _carried(moments, booked, len(self.times), before=float(self.account.initial_cash))
+        upto = np.array(self.marks.entries, dtype=np.int64)
+        booked = np.array([entry.cash for entry in self.entries])[upto - 1]
+        return _carried(self._moments, booked, len(self.times), before=float(self.account.initial_cash))
 
     @cached_property
     def holdings(self) -> dict[str, Floats]:
@@ -72,30 +72,33 @@ class Outcome:
             curve += self._value(symbol)
         return curve
 
-    @property
-    def _moments(self) -> list[int]:
+    @cached_property
+    def _moments(self) -> NDArray[np.int64]:
         """The moments that booked something, counted from the run's first."""
-        return [max(at - self.first, 0) for at in self.marks.moments] if self.first else self.marks.moments
+        moments: NDArray[np.int64] = np.maximum(np.array(self.marks.moments, dtype=np.int64) - self.first, 0)
+        return moments
 
     @cached_property
-    def _changes(self) -> dict[str, dict[int, float]]:
-        """Of each symbol that was ever held, the position after each moment that changed it."""
-        changes: dict[str, dict[int, float]] = {}
-        before = 0
-        entries = self.entries
-        for at, upto in zip(self._moments, self.marks.entries, strict=True):
-            for entry in entries[before:upto]:
-                symbol = entry.symbol
-                if symbol in changes:
-                    changes[symbol][at] = entry.position
-                elif symbol:
-                    changes[symbol] = {at: entry.position}
-            before = upto
-        return changes
+    def _changes(self) -> dict[str, tuple[NDArray[np.int64], Floats]]:
+        """Of each symbol that was ever held, the moments that changed the position, and what it was after.
+
+        A moment may be there twice; the last counts.
+        """
+        counts = np.diff(np.array([0, *self.marks.entries]))
+        entries = self.entries[: int(counts.sum())]
+        names = [entry.symbol for entry in entries]
+        numbers = {symbol: number for number, symbol in enumerate(dict.fromkeys(names))}
+        codes = np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
+        turn = np.argsort(codes, kind="stable")  # by symbol, and each symbol's as they were booked
+        moments = np.repeat(self._moments, counts)[turn]
+        positions = np.array([entry.position for entry in entries])[turn]
+        ends = np.cumsum(np.bincount(codes, minlength=len(numbers))).tolist()
+        parts = zip(numbers, [0, *ends], ends, strict=False)
+        return {symbol: (moments[a:b], positions[a:b]) for symbol, a, b in parts if symbol}
 
     def _held(self, symbol: str) -> Floats:
-        found = self._changes[symbol]
-        return _carried(list(found), list(found.values()), len(self.times), before=0.0)
+        moments, positions = self._changes[symbol]
+        return _carried(moments, positions, len(self.times), before=0.0)
 
     def _value(self, symbol: str) -> Floats:
         shares = self._held(symbol)
@@ -154,10 +157,10 @@ def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
     return ends[np.diff(ends, prepend=-1) > 0]
 
 
-def _carried(moments: list[int], values: list[float], count: int, *, before: float) -> Floats:
-    """(count,) a curve that is `before`, and from each moment on its value."""
-    lengths = np.diff(np.array([0, *moments, count]))
-    return np.repeat(np.array([before, *values]), lengths)
+def _carried(moments: NDArray[np.int64], values: Floats, count: int, *, before: float) -> Floats:
+    """(count,) a curve that is `before`, and from each moment on its value; of one moment's, the last."""
+    edges = np.concatenate(((0,), moments, (count,)))
+    return np.repeat(np.concatenate(((before,), values)), edges[1:] - edges[:-1])
 
 
 def _share(value: Floats, equity: Floats) -> Floats:

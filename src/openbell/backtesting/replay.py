@@ -44,6 +44,7 @@ class _Course:
 
     def __init__(self, engine: Engine, broker: SimulatedBroker, panel: Panel, first: int) -> None:
         self.marks = Marks()
+        self._moments, self._counts = self.marks.moments, self.marks.entries
         self._due = 0  # the next moment at which bars meet the broker
         self._engine, self._broker, self._panel = engine, broker, panel
         self._agenda = Agenda(broker, panel)
@@ -83,7 +84,11 @@ class _Course:
         last = len(self._panel) - 1
         self._act(last + 1)
         if len(self._entries) != self._booked:
-            self._mark(last)
+            if self._moments[-1:] == [last]:
+                self._counts[-1] = len(self._entries)
+            else:
+                self._moments.append(last)
+                self._counts.append(len(self._entries))
 
     def finish(self) -> None:
         """End what still works, because the data end."""
@@ -122,14 +127,17 @@ class _Course:
         (bar,) = panel.slice.bars
         if first >= self._due:
             self._meet(first)
-        eve = self._due - 1
-        for at, _ in zip(range(first, stop), panel.reveal(first, stop), strict=False):
-            cursor.at = at
-            on_bar(bar)
-            if outbox:
-                eve = self._send(self._engine.flush(), at) - 1
-            if at >= eve and at + 1 < stop:  # before the indicators show their next values
-                eve = self._meet(at + 1) - 1
+        steps, following = panel.reveal(first, stop), first
+        while following < stop:
+            for at, _ in zip(range(following, min(self._due, stop)), steps, strict=False):
+                cursor.at = at
+                on_bar(bar)
+                if outbox:
+                    self._send(self._engine.flush(), at)
+                    break
+            following = at + 1
+            if self._due <= following < stop:  # before the indicators show their next values
+                self._meet(following)
         return stop
 
     def _meet(self, at: int) -> int:
@@ -138,33 +146,29 @@ class _Course:
         Returns:
             The next such moment.
         """
-        broker, kept, time = self._broker, self._kept, self._clock[at]
+        broker, kept, time, crossed = self._broker, self._kept, self._clock[at], False
         if self._schedule:
             self._act(at)
         if kept:
             self._kept = ()
-            broker.take(kept, self._sent, time)
+            crossed = broker.take(kept, self._sent, time)
         else:
             broker.match(time)
         self._panel.advance(at)
         if broker.holding.since:
             broker.call_margin(time)
+            crossed = False
         if self._late:
             late, self._late = self._late, []
             broker.submit(late, time)
-        if len(self._entries) != self._booked:
-            self._mark(at)
-        self._due = due = self._agenda.next_after(at)
+            crossed = False
+        booked = len(self._entries)
+        if booked != self._booked:
+            self._booked = booked
+            self._moments.append(at)
+            self._counts.append(booked)
+        self._due = due = self._agenda.action if crossed else self._agenda.next_after(at)
         return due
-
-    def _mark(self, at: int) -> None:
-        """Take note of how many entries the ledger has after a moment that booked some."""
-        marks, self._booked = self.marks, len(self._entries)
-        if marks.moments and marks.moments[-1] == at:
-            marks.entries[-1] = self._booked
-            return
-        marks.moments.append(at)
-        marks.entries.append(self._booked)
 
     def _send(self, commands: Sequence[Reviewed], at: int) -> int:
         """Hand commands to the broker after the bars of moment `at`; return the next moment to meet it.
@@ -172,10 +176,13 @@ class _Course:
         Market orders that nothing rests beside wait for the next bars, which they meet whatever those are;
         orders that wait for one of them wait with it.
         """
-        if not self._open and at + 1 < self._agenda.action:
-            kept = [one for one in commands if isinstance(one, Order) and (one.type is _MARKET or one.parent)]
-            if len(kept) == len(commands) > 0:
-                self._kept, self._sent = kept, self._clock[at] if at >= 0 else self._panel.time
+        if commands and not self._open and at + 1 < self._agenda.action:
+            for one in commands:
+                if not isinstance(one, Order) or not (one.type is _MARKET or one.parent):
+                    break
+            else:
+                self._kept = commands  # type: ignore[assignment]  # all are orders
+                self._sent = self._clock[at] if at >= 0 else self._panel.time
                 self._due = at + 1
                 return at + 1
         self._broker.submit(commands, self._panel.time)

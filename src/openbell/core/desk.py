@@ -40,6 +40,7 @@ class Desk:
         self.market = market
         self.sizer: Any = sizer
         self._informed = sizer if isinstance(sizer, InformedSizer) else None
+        self._valued = getattr(sizer, "needs_equity", True)  # to sum up the positions for nobody costs time
         self.short = short  #: whether the account may hold shorts
         self.notes: dict[Reason, int] = {}  #: decisions that led to no order, counted by reason
         self.blotter = blotter = Blotter(name, market=market, numbers=numbers)
@@ -107,7 +108,8 @@ class Desk:
             return self._aim_for(symbol, wanted, exits, ticket)
         if self._informed is not None:
             return self._signal_in(self._informed, track, conviction, exits, ticket)
-        answer = self.sizer.size(conviction, instrument=track.instrument, price=price, equity=self.equity())
+        equity = self.equity() if self._valued else math.nan
+        answer = self.sizer.size(conviction, instrument=track.instrument, price=price, equity=equity)
         wanted = answer if answer.__class__ is float else real(answer)
         if not math.isfinite(wanted):
             raise StrategyError(
@@ -171,6 +173,11 @@ class Desk:
                     self.cancel(order, Reason.REPLACED)
             if aim is not None:
                 return aim
+        if exits is NO_EXITS and (held == 0.0 or quantity == 0.0):  # from nothing, or to nothing: as most go
+            change = quantity - held
+            if abs(change) < rules.DUST:
+                return None
+            return self._send(symbol, change, ticket, True, quantity == 0.0)
         return self._change(symbol, held, quantity, exits, ticket)
 
     def weigh(self, weights: Mapping[str, float], *, only: bool) -> list[Order]:

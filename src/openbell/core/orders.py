@@ -208,7 +208,7 @@ class Order:
         filled = before + quantity
         whole = filled >= self.quantity - rules.DUST
         status = _FILLED if whole else _PARTIALLY_FILLED
-        if status not in TRANSITIONS[self.status]:
+        if self.status is not _ACCEPTED and status not in TRANSITIONS[self.status]:
             raise self._astray(status)
         self.status = status
         self._steps += (time, status, self.reason)

@@ -80,7 +80,10 @@ class Market(Protocol):
 
 
 class PlainSizer(Protocol):
-    """Turns a conviction into a signed number of shares, whole lots."""
+    """Turns a conviction into a signed number of shares, whole lots.
+
+    One whose `needs_equity` is False is not told the equity: it gets NaN.
+    """
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:
         """Return the target position for a conviction in [-1, 1]."""

@@ -125,8 +125,10 @@ class Strategy:
         first to fill cancels the others. With `limit` the entry waits for that price, with `extended` before
         the open and after the close too. `shares`, or `notional` in money, is the size in the sizer's place.
         """
-        exits, size = (stop_loss, take_profit, trailing_stop), (shares, notional)
-        return self._signal("buy", symbol, confidence, exits, limit, tag, size=size, extended=extended)
+        return self._signal(
+            "buy", symbol, confidence, stop_loss, take_profit, trailing_stop, limit, tag, shares, notional,
+            extended,
+        )  # fmt: skip
 
     def sell(  # noqa: PLR0913  # a signal with its exits
         self,
@@ -143,19 +145,23 @@ class Strategy:
         tag: str = "",
     ) -> Order | None:
         """Signal a fall: `buy` mirrored. A cash account cannot be short, and only closes what it holds."""
-        exits, size = (stop_loss, take_profit, trailing_stop), (shares, notional)
-        return self._signal("sell", symbol, confidence, exits, limit, tag, size=size, extended=extended)
+        return self._signal(
+            "sell", symbol, confidence, stop_loss, take_profit, trailing_stop, limit, tag, shares, notional,
+            extended,
+        )  # fmt: skip
 
-    def _signal(
+    def _signal(  # noqa: PLR0913  # by position: each name would cost as much as a check of it
         self,
         call: str,
         symbol: str,
         confidence: object,
-        exits: tuple[object, ...],
+        stop_loss: object,
+        take_profit: object,
+        trailing_stop: object,
         limit: object,
         tag: object,
-        *,
-        size: tuple[object, object],
+        shares: object,
+        notional: object,
         extended: object,
     ) -> Order | None:
         desk = self._desk or self.desk
@@ -167,7 +173,6 @@ class Strategy:
         if call == "sell":
             conviction = -conviction
         amount = None
-        shares, notional = size
         if shares is not None or notional is not None:
             amount = amount_of(call, symbol, confidence=confidence, shares=shares, notional=notional)
         if desk.holds(symbol, conviction, amount):
@@ -176,7 +181,6 @@ class Strategy:
             desk.check(call, symbol)
         plain = limit is None and extended is False and tag.__class__ is str and not tag
         ticket = NO_TICKET if plain else ticket_of(call, symbol, limit=limit, tag=tag, extended=extended)
-        stop_loss, take_profit, trailing_stop = exits
         protection = NO_EXITS
         if stop_loss is not None or take_profit is not None or trailing_stop is not None:
             protection = exits_of(call, symbol, stop_loss, take_profit, trailing_stop)

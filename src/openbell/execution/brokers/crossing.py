@@ -55,26 +55,26 @@ class Crossing:
         """
         if not self._simple:
             return False
-        if len(orders) > 1:
-            offers = self._several(orders, sent, time)
-            if not offers:
-                return False
-        else:
+        accept, fill, filled = self.ear.accepted, self.ear.fill, self._book.filled.add
+        if len(orders) == 1:
             (order,) = orders
             offer = self._offer(order, sent, time)
             if offer is None or (offer[1] > rules.DUST and not self._opens(order, offer)):
                 return False
-            offers = [offer]
-        accept, fill, filled = self.ear.accepted, self.ear.fill, self._book.filled.add
-        for order in orders:
             accept(order, sent)
-        for working in exits:
-            self.ear.moved(working.order, _SUBMITTED, sent)
-            self.ear.moved(working.order, _HELD, sent)
+            for working in exits:
+                self.ear.moved(working.order, _SUBMITTED, sent)
+                self.ear.moved(working.order, _HELD, sent)
+            fill(offer[0])
+            filled(order.id)
+            return True
+        offers = self._several(orders, sent, time)
+        for order in orders if offers else ():
+            accept(order, sent)
         for offer in offers:
             fill(offer[0])
             filled(offer[0][0])
-        return True
+        return bool(offers)
 
     def _offer(self, order: Order, sent: int, time: int) -> _Offer | None:
         """Return what an order comes to at the next open; None where that takes more than a look."""
@@ -90,22 +90,23 @@ class Crossing:
         start, open_, mark = track.start[at], track.open[at], track.price()
         if not (sent <= start and open_ > 0.0 and mark == mark and whole_lots(quantity, lot) == quantity):  # noqa: PLR0124  # NaN, without a call
             return None
-        share, volume = self._share, track.volume[at]
-        if share > 0.0 and rules.volume_left(volume, share, 0.0, lot) < quantity:
+        share = self._share
+        if share > 0.0 and rules.volume_left(track.volume[at], share, 0.0, lot) < quantity:
             return None
         position = self._positions.get(symbol)
         held = position.quantity if position is not None else 0.0
         opening = rules.opening_part(held, side * quantity)
         if reduces and opening > 0.0:
             return None
-        taken, c, s = open_, self._commission, self._slippage
+        taken, slipped, c = open_, 0.0, self._commission
         if self._slips:
+            s, volume = self._slippage, track.volume[at]
             cost = rules.slippage(open_, quantity, volume, s.per_share, s.bps, s.spread_bps, s.impact)
             taken = rules.slipped(side, open_, cost)
+            slipped = abs(taken - open_)
         value = quantity * taken
         raw = rules.charge_raw(quantity, value, c.per_share, c.taker_bps)
         fee = rules.order_fee(raw, value, c.per_order, c.minimum, c.maximum_share)
-        slipped = abs(taken - open_)
         told = (order.id, order.strategy, symbol, side, quantity, taken, fee, slipped, start, _OPEN)
         return _new(Fill, told), opening, held, mark, open_
 

@@ -72,10 +72,11 @@ class HinderedBroker(SimulatedBroker):
             if order_id in self._hindered:
                 self._put_off(order_id)
 
-    def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> None:
+    def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> bool:
         """Take orders and let bars meet them, the one after the other."""
         self.submit(orders, sent)
         self.match(time)
+        return False
 
     def _is_entry(self, order: Order) -> bool:
         if order.reduce_only or order.parent:

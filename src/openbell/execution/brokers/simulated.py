@@ -25,9 +25,6 @@ from openbell.execution.brokers.fills import Fills
 from openbell.execution.brokers.funds import Funds
 from openbell.execution.brokers.holding import Holding
 from openbell.execution.brokers.matching import Matching
-from openbell.execution.brokers.working import Working
-
-_NO_EXITS: Sequence[Working] | None = ()
 
 __all__ = ["Ambiguity", "Detail", "SimulatedBroker"]
 
@@ -81,23 +78,31 @@ class SimulatedBroker:
             else:
                 book.replace(command, time)
 
-    def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> None:
+    def take(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> bool:
         """Take market orders at `sent`, and let the bars that become known at `time` fill what there is.
 
         Orders that wait for one of them may follow it. The same as `submit` and then `match`, for when
         nobody looks in between; so it may be quicker.
+
+        Returns:
+            Whether they filled, and nothing works.
         """
-        alone = not self.book.open and not self.holding.since
-        markets, exits = orders, _NO_EXITS
-        if orders[-1].parent:
-            markets, exits = orders[:1], self._brackets.lay(orders[0], orders[1:], time)
-        if alone and exits is not None and self._crossing.cross(markets, sent, time, exits):
-            if exits:
-                self._brackets.wake(exits)
-            self.holding.note(time)
-        else:
+        if self.book.open or self.holding.since or not self._cross(orders, sent, time):
             self.submit(orders, sent)
             self.match(time)
+            return False
+        self.holding.note(time)
+        return not self.book.open
+
+    def _cross(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> bool:
+        """Let market orders cross, and lay the exits that wait for a lone one; tell whether they did."""
+        if not orders[-1].parent:
+            return self._crossing.cross(orders, sent, time)
+        exits = self._brackets.lay(orders[0], orders[1:], time)
+        if exits is None or not self._crossing.cross(orders[:1], sent, time, exits):
+            return False
+        self._brackets.wake(exits)
+        return True
 
     def match(self, time: int) -> None:
         """Let the bars that become known at `time` fill what rests. They are not known to anybody yet."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from openbell.core import rules
+from openbell.core.orders import whole_lots
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing.checks import check_positive
 
@@ -34,6 +36,8 @@ class ShareOfEquity:
 class FixedQuantity:
     """`conviction * quantity` shares, whatever they cost."""
 
+    needs_equity: ClassVar[bool] = False
+
     quantity: float
 
     def __post_init__(self) -> None:
@@ -46,12 +50,14 @@ class FixedQuantity:
 
     def size(self, conviction: float, *, instrument: Instrument, price: float, equity: float) -> float:  # noqa: ARG002  # the port's signature
         """Return the signed target: `conviction * quantity`, in whole lots towards zero."""
-        return math.copysign(rules.whole_lots(abs(conviction) * self.quantity, instrument.lot), conviction)
+        return math.copysign(whole_lots(abs(conviction) * self.quantity, instrument.lot), conviction)
 
 
 @dataclass(frozen=True, slots=True)
 class FixedNotional:
     """`conviction * notional` of the account's currency."""
+
+    needs_equity: ClassVar[bool] = False
 
     notional: float
 
