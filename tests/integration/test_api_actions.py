@@ -65,6 +65,8 @@ def test_a_running_session_does_what_it_is_asked_and_says_who_asked(served: Serv
         until(lambda: any(one.symbol == "MSFT" for one in client.positions("one")))
         assert ("MSFT", 0.4) in {(one.symbol, one.conviction) for one in client.signals("one")}
         assert client.risk("one").long > 0.3
+        assert client.account("one").cash[0].currency == "USD"
+        assert client.stress("one", "MSFT=-0.5").losses[-1].name == "MSFT=-0.5"
         client.close_position("one", "sma_cross", "MSFT")
         until(lambda: not client.positions("one"))
 

@@ -101,8 +101,9 @@ class Direct:
     async def balance(self) -> Balance:
         async with self._point("balance"):
             x = self.exchange
+            equity = x.equity + sum(one.cash * one.rate for one in self.foreign)
             return Balance(
-                x.time, x.cash, x.equity, x.buying_power, blocked=x.trading_blocked, day_trades=x.day_trades,
+                x.time, x.cash, equity, x.buying_power, blocked=x.trading_blocked, day_trades=x.day_trades,
                 foreign=self.foreign,
             )  # fmt: skip
 

@@ -74,6 +74,7 @@ async def test_the_terminal_shows_cash_by_currency_valued_in_the_accounts(
     (account,) = json.loads(capfd.readouterr().out)["accounts"]
     assert account["cash"] == {"USD": cash, "EUR": 2000.0}
     assert (account["rates"], account["worth"]) == ({"EUR": 1.08}, cash + 2160.0)
+    assert account["equity"] == float(life.exchange.equity) + 2160.0
     assert account["buying_power"] == float(life.exchange.buying_power)
 
 

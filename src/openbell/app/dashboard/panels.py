@@ -130,7 +130,7 @@ class Risks:
             {
                 "key": symbol, "symbol": symbol, "value": words.money(value),
                 "beta": "–" if symbol not in stress.betas else f"{stress.betas[symbol]:.2f}",
-                "risk": words.share(stress.risk.get(symbol)),
+                "risk": f"{stress.risk[symbol]:.2%}" if symbol in stress.risk else "–",
             }
             for symbol, value in stress.values.items()
         ])  # fmt: skip

@@ -21,8 +21,7 @@ from openbell.app.dashboard.wire import wire
 Row = dict[str, Any]
 _LEFT = frozenset({
     "symbol", "strategy", "text", "run", "symbols", "said", "kind", "status", "reason", "name", "state",
-    "time",
-    "direction", "given", "decided", "best", "trace",
+    "time", "direction", "given", "decided", "best", "trace", "currency", "span",
 })  # fmt: skip
 _NUMBERS = count(1)
 #: What was made last, of what, and how.
