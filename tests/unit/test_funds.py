@@ -12,14 +12,17 @@ import pytest
 from openbell.app.follower import Follower
 from openbell.app.views import account_of
 from openbell.cli import main
+from openbell.cli.funds import tell_funds
+from openbell.cli.standings import Standing
 from openbell.core.account import Account
 from openbell.execution.port import Foreign
 from openbell.storage.entries import Entry
 from openbell.trading.funds import Funds, own_funds, told_funds
 from openbell.trading.ledger import Ledger
+from openbell.trading.reconcile import Policy
 from tests.loopback.direct import Direct
 from tests.unit.router_acts import buy
-from tests.unit.test_reconcile import entries, exchange
+from tests.unit.test_reconcile import entries, exchange, held_before
 from tests.unit.trading_by_hand import Life, scripted
 
 
@@ -78,6 +81,20 @@ async def test_the_terminal_shows_cash_by_currency_valued_in_the_accounts(
     assert account["buying_power"] == float(life.exchange.buying_power)
 
 
+@pytest.mark.parametrize("command", ["status", "positions"])
+async def test_what_was_taken_over_before_the_first_bar_is_shown_at_its_average(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    x = held_before()
+    life = Life(tmp_path / "live", x, Direct(x), {"s": scripted({})}, policy=Policy(positions="adopt"))
+    life.start()
+    await life.rest()
+    await life.end()
+    assert main([command, "--state", str(tmp_path), "--json"]) == 0
+    (account,) = json.loads(capfd.readouterr().out)["accounts"]
+    assert account["equity"] == float(x.equity)
+
+
 def ledger(cash: float) -> Ledger:
     return Ledger(Account(cash))
 
@@ -99,6 +116,26 @@ def test_without_a_broker_it_is_what_the_strategies_have_together() -> None:
     assert math.isnan(two.worth)
     assert math.isnan(two.equity)
     assert own_funds({}, {"s0": ledger(1.0)}, lambda _: 0.0, 7).currency == "USD"
+
+
+def test_the_terminal_says_that_no_rate_is_known_between_two_currencies() -> None:
+    def say(funds: Funds) -> str:
+        one = Standing(Path("s"), "stopped", 0, {"s0": ledger(1.0)}, {}, {}, can_go_on=False, funds=funds)
+        (line,), (told,) = tell_funds([one])
+        assert told["worth"] == (None if not funds.currency else funds.worth)
+        return line
+
+    two = Funds(7, "", {"EUR": 100.0, "USD": 50.0}, {}, math.nan)
+    assert say(two) == "s: cash 100.00 EUR, 50.00 USD; no rate between them is known"
+    assert (
+        say(Funds(0, "EUR", {"EUR": 5.0}, {}, 7.0)) == "s: cash 5.00 EUR; equity 7.00 EUR, 1970-01-01 00:00Z"
+    )
+
+
+def test_a_strategy_without_instruments_has_the_usual_currency() -> None:
+    assert (
+        own_funds({"strategies": [{"name": "s0"}]}, {"s0": ledger(1.0)}, lambda _: 0.0, 7).currency == "USD"
+    )
 
 
 def test_a_journal_of_an_earlier_version_has_no_cash_of_the_account() -> None:
