@@ -61,10 +61,31 @@ async def test_a_burst_goes_at_once_and_the_rest_evenly():
     await asyncio.gather(*tasks)
 
 
+async def test_cancels_go_first_and_past_the_burst_and_others_wait_for_it():
+    clock, made = start()
+    budget = Budget(10, 9.0, burst=2, timer=clock)
+    tasks = [asyncio.create_task(spend(budget, "order", made, clock, Priority.ORDER)) for _ in range(3)]
+    await clock.advance(0)
+    tasks += [asyncio.create_task(spend(budget, "cancel", made, clock, Priority.CANCEL)) for _ in range(9)]
+    await clock.advance(0)
+    assert [name for name, _ in made] == ["order"] * 2 + ["cancel"] * 8  # the limit, and the burst was 2
+    await clock.advance(8.9)
+    assert len(made) == 10
+    await clock.advance(0.2)
+    assert made[10:] == [("cancel", 9.0)]
+    await clock.advance(20)
+    assert made[11:] == [("order", 10.0)]
+    await asyncio.gather(*tasks)
+
+
 @given(
     st.integers(1, 12),
     st.floats(0.5, 90.0),
-    st.lists(st.floats(0.0, 40.0), min_size=1, max_size=60),
+    st.lists(
+        st.tuples(st.floats(0.0, 40.0), st.sampled_from([Priority.ORDER, Priority.CANCEL])),
+        min_size=1,
+        max_size=60,
+    ),
     st.floats(0.0, 1.0),
 )
 def test_no_span_of_time_has_more_requests_than_the_limit(requests, seconds, waits, share):
@@ -72,8 +93,8 @@ def test_no_span_of_time_has_more_requests_than_the_limit(requests, seconds, wai
         clock, made = start()
         budget = Budget(requests, seconds, burst=max(1, int(requests * share)), timer=clock)
         tasks = []
-        for n, wait in enumerate(waits):
-            tasks.append(asyncio.create_task(spend(budget, n, made, clock, Priority.ORDER)))
+        for n, (wait, priority) in enumerate(waits):
+            tasks.append(asyncio.create_task(spend(budget, n, made, clock, priority)))
             await clock.advance(wait)
         await clock.advance(seconds * (len(waits) + 2))
         await asyncio.gather(*tasks)

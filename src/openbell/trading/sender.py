@@ -169,7 +169,7 @@ class Sender:
         """Ask for a cancel until the broker has answered: asking twice does no harm."""
         while True:
             try:
-                await self._ask(lambda: self._broker.cancel(send.target), Priority.ORDER)
+                await self._ask(lambda: self._broker.cancel(send.target), Priority.CANCEL)
             except Rejected as error:
                 found = await self._find(send.target)
                 if found is not None:

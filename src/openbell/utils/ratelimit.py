@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
+from collections import deque
 from collections.abc import Callable
 from enum import IntEnum
 from hashlib import sha256
@@ -25,8 +26,9 @@ _SKEW = 60.0
 
 
 class Priority(IntEnum):
-    """Who goes first when several wait."""
+    """Who goes first when several wait. What ends orders may use up the limit itself, past the burst."""
 
+    CANCEL = -1
     ORDER = 0
     READ = 1
 
@@ -46,7 +48,9 @@ class Budget:
 
     The bucket holds `burst` tokens and gains them evenly, so that at most burst + rate × seconds requests
     fall into a span that ends just before the last of them arrives. The rate is (requests + 1 - burst) /
-    seconds, which makes that sum the limit. A few tokens of the burst are for orders alone.
+    seconds, which makes that sum the limit. A few tokens of the burst are for orders alone. A cancel may take
+    tokens that are not there yet, as long as fewer than the limit were made in the last span: who comes after
+    waits until they are, so that the limit holds.
 
     All waiting happens on one event loop at a time; two accounts have two budgets. With a `SharedTally` the
     bucket is that of all processes of the machine: each takes tokens out of it, and none is given twice.
@@ -81,7 +85,8 @@ class Budget:
         size = max(1, int(requests * share)) if burst is None else burst
         if not 1 <= size <= requests:
             raise ValueError(f"burst={size} must be 1 to {requests}")
-        self._rate = (requests + 1 - size) / seconds
+        self._rate, self._seconds = (requests + 1 - size) / seconds, seconds
+        self._made: deque[float] = deque(maxlen=int(requests))  # when the last requests were made here
         self._size = float(size)
         self._reserve = math.floor(size * reserve)
         self._timer = timer
@@ -149,11 +154,20 @@ class Budget:
             count.at = now
 
     def _spend(self, count: Count, priority: Priority) -> bool:
-        needed = self._needed(priority)
-        if count.at < count.closed_until or count.tokens < needed:
+        if count.at < count.closed_until:
+            return False
+        if count.tokens < self._needed(priority) and not self._may_owe(count, priority):
             return False
         count.tokens -= 1.0
+        self._made.append(count.at)
         return True
+
+    def _may_owe(self, count: Count, priority: Priority) -> bool:
+        """Tell whether a cancel may be made without a token: this process alone must know of all requests."""
+        if priority is not Priority.CANCEL or not isinstance(self._tally, OwnTally):
+            return False
+        made = self._made
+        return len(made) < (made.maxlen or 0) or count.at - made[0] >= self._seconds
 
     def _needed(self, priority: Priority) -> float:
         return 1.0 + (self._reserve if priority > Priority.ORDER else 0)

@@ -65,7 +65,8 @@ class Requests:
             ConfigError: The keys are refused.
         """
         call = partial(getattr(self._open(), method), path, None if body is None else dict(body))
-        return await self._make(f"alpaca: {asked}", call, Priority.ORDER, self._translate_order)
+        priority = Priority.CANCEL if method == "delete" else Priority.ORDER
+        return await self._make(f"alpaca: {asked}", call, priority, self._translate_order)
 
     def close(self) -> None:
         """Let go of the connections."""
