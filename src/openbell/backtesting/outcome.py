@@ -149,10 +149,10 @@ def hold(panel: Panel, cash: float, *, first: int = 0) -> Floats:
 
 
 def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
-    """Return the index of each session's last moment."""
+    """Return the index of each session's last moment among a panel's times from one of them on."""
     closes = panel.sessions.closes
-    within = closes[np.searchsorted(closes, times[0]) : np.searchsorted(closes, times[-1], side="right")]
-    ends = np.searchsorted(times, within, side="right") - 1
+    low, high = np.searchsorted(closes, times[0]), np.searchsorted(closes, times[-1], side="right")
+    ends = panel.ends[low:high] - (len(panel) - len(times))
     ends = np.append(ends, len(times) - 1)  # the last moment ends its session
     return ends[np.diff(ends, prepend=-1) > 0]
 

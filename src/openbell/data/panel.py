@@ -14,7 +14,7 @@ from openbell.core import clock
 from openbell.core.errors import BadData, StrategyError, nearest
 from openbell.core.market import Bar, Cursor, Track
 from openbell.core.types import Action, Dividend, Instrument, SpinOff, Split
-from openbell.data.bars import Floats, Series
+from openbell.data.bars import Floats, Series, Times
 from openbell.data.calendar import Sessions
 from openbell.data.crosssection import CrossSection, latest_values
 from openbell.data.curves import grown, held_closes, spun_off
@@ -52,7 +52,6 @@ class Panel:
         if not series:
             raise BadData("no series of bars: a run needs at least one symbol")
         self.sessions = sessions
-        self.calendar = clock.Sessions(sessions.calendar, sessions.opens.tolist(), sessions.closes.tolist())
         fine, slower = finest(series)
         self.symbols = tuple(fine)
         timeline = Timeline(list(fine.values()))
@@ -79,6 +78,18 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self._clock)
+
+    @cached_property
+    def calendar(self) -> clock.Sessions:
+        """The sessions as an engine takes them."""
+        known = self.sessions
+        return clock.Sessions(known.calendar, known.opens.tolist(), known.closes.tolist())
+
+    @cached_property
+    def ends(self) -> Times:
+        """(sessions,) the last moment of each session; of one without bars, of what was before it."""
+        ends: Times = np.searchsorted(self.times, self.sessions.closes, side="right") - 1
+        return ends
 
     @property
     def series(self) -> list[Series]:

@@ -107,6 +107,14 @@ def place(series: Series, instrument: Instrument, cursor: Cursor, slots: Times) 
     return Traded(series, track, Bar(track), slots, split, total, bounds)
 
 
+@lru_cache(maxsize=4)
+def _counted(count: int) -> Times:
+    """Return the numbers of so many moments, one array for all runs over as many, as nobody writes it."""
+    made = np.arange(count)
+    made.setflags(write=False)
+    return made
+
+
 @lru_cache(maxsize=16)
 def _ones(count: int) -> Floats:
     """Return factors that change nothing: one array for all symbols of as many bars, as nobody writes it."""
@@ -145,12 +153,12 @@ class Timeline:
 
     def __init__(self, series: Sequence[Series]) -> None:
         self.times: Times = max(series, key=len).known
-        self._every = np.arange(len(self.times))
+        self._every = _counted(len(self.times))
         found = [self._slots(one.known) for one in series]
         others = [one.known for one, slots in zip(series, found, strict=True) if slots is None]
         if others:
             self.times = np.unique(np.concatenate((self.times, *others)))
-            self._every = np.arange(len(self.times))
+            self._every = _counted(len(self.times))
             found = [self._slots(one.known) for one in series]
         self.slots: list[Times] = found  # type: ignore[assignment]  # all found now
         count = len(self.times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -155,6 +156,9 @@ def load_talib() -> ModuleType:
 
 def finite_rows(arrays: Sequence[Array]) -> NDArray[np.bool_] | None:
     """Return which bars are finite in every array; None if all are."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if all(math.isfinite(np.add.reduce(array)) for array in arrays):  # without making a mask
+            return None
     finite = [np.isfinite(array) for array in arrays]
     if all(np.count_nonzero(mask) == mask.size for mask in finite):
         return None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from openbell.backtesting.kernel.bundles import BUNDLE, Gathered, Places, Table
 from openbell.backtesting.kernel.convictions import (
@@ -114,7 +116,7 @@ class Batch:
         self._inputs: dict[tuple[str, type, Any], Any] = {}
         self.shelf = Shelf(panel, KEPT if keep is None else keep)
         longest = max(len(part.series) for part in panel.parts.values())
-        self.first_symbol = np.zeros(longest, np.int64)  #: whose changes they are, where there is one symbol
+        self.first_symbol = _no_others(longest)  #: whose changes they are, where there is one symbol
         self.decider = self._compile(self._signal.asked)
 
     def _compile(self, inputs: Mapping[str, Any]) -> Decider:
@@ -347,6 +349,14 @@ class _Runner:
             return why
         replay(self._memory.address, at)
         return fault_of(self._memory)
+
+
+@lru_cache(maxsize=4)
+def _no_others(bars: int) -> NDArray[np.int64]:
+    """Return the first symbol's number so many times; nobody writes it."""
+    made = np.zeros(bars, np.int64)
+    made.setflags(write=False)
+    return made
 
 
 def _constant(thing: Any) -> Any:

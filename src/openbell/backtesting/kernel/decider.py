@@ -124,7 +124,7 @@ class Lists(NamedTuple):
 def new_lists(bars: int, rows: int) -> Lists:
     """Return lists for so many combinations. One with more changes than there is room for is run apart."""
     room = min(bars, _ROOM + bars // 32) + WORD
-    return Lists(np.zeros((rows, room), np.int64), np.zeros((rows, room)))
+    return Lists(np.empty((rows, room), np.int64), np.empty((rows, room)))
 
 
 class Scratch(NamedTuple):
@@ -143,7 +143,7 @@ class Scratch(NamedTuple):
 def new_scratch(bars: int) -> Scratch:
     """Return arrays to decide on so many bars in."""
     room = bars + WORD
-    return Scratch(np.zeros(room, np.int64), np.zeros(room), np.zeros(BLOCK, dtype=np.uint8))
+    return Scratch(np.empty(room, np.int64), np.empty(room), np.empty(BLOCK, dtype=np.uint8))
 
 
 def _places(*arrays: NDArray[Any]) -> list[int]:

@@ -68,7 +68,7 @@ def columns_of(panel: Panel, marks: NDArray[np.int64]) -> dict[str, Any]:
         **{name: joined(name) for name in ("start", "known", *COLUMNS)},
         "slots": slots[0] if len(slots) == 1 else np.concatenate(slots),
         "times": np.ascontiguousarray(panel.times),
-        "ends": np.searchsorted(panel.times, sessions.closes, side="right") - 1,
+        "ends": panel.ends,
         "nights": np.ascontiguousarray(sessions.closes // NANOS_PER_DAY),
         "opens": np.ascontiguousarray(sessions.opens),
         "marks": np.ascontiguousarray(marks),
