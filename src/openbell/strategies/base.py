@@ -328,12 +328,12 @@ class Strategy:
 
     def position(self, symbol: str) -> float:
         """Return the signed shares held."""
+        positions = self._positions
         try:
-            held = self._positions.get(symbol)
-        except TypeError:  # a list, which no dictionary looks up: the check below says so
-            held = None
-        if held is not None:
-            return held.quantity
+            if symbol in positions:  # no call, as `get` is one
+                return positions[symbol].quantity
+        except TypeError:  # a list, which no dictionary looks up: the check says so
+            pass
         self.desk.check("position", symbol)
         return 0.0
 
