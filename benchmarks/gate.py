@@ -109,7 +109,7 @@ def sweep_ratio() -> float:
 
 CHECKS = (
     Check("W1 event engine, calls a bar", lambda: event_calls("W1", "Cross"), 3.85, most=True),
-    Check("W4 event engine, calls a bar", lambda: event_calls("W4", "Bracket"), 4.2, most=True),
+    Check("W4 event engine, calls a bar", lambda: event_calls("W4", "Bracket"), 3.65, most=True),
     Check("W2 event engine, calls a symbol's bar", rotation_calls, 0.82, most=True),
     Check("W1 event engine ÷ loop with the same on_bar", event_ratio, 0.15, most=False),
     Check("W3 sweep ÷ one pass marked each bar", sweep_ratio, 0.4, most=False),
