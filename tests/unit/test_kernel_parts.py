@@ -26,6 +26,7 @@ from openbell.backtesting.kernel.records import (
     STOP,
     UPDATE,
 )  # fmt: skip
+from openbell.backtesting.measures import MEASURES
 from openbell.core.account import Account
 from openbell.core.types import Fill, Phase, Side
 from openbell.portfolio import drawdown, metrics
@@ -227,5 +228,9 @@ def test_a_curves_figures_are_those_of_the_metrics(curve):
         metrics.volatility(returns, periods_per_year=252.0), metrics.sharpe(returns, periods_per_year=252.0),
         metrics.sortino(returns, periods_per_year=252.0), drawdown.max_drawdown(np.array(curve)),
     ]  # fmt: skip
-    got = [*measures.ratios(made.run), measures.deepest_fall(made.run)]
+    results = np.zeros(len(MEASURES))
+    made.point("results", results)
+    measures.measure(made.run, 0)
+    figures = dict(zip(MEASURES, results.tolist(), strict=True))
+    got = [figures[name] for name in ("volatility", "sharpe", "sortino", "max_drawdown")]
     assert got == pytest.approx(expected, rel=1e-9, nan_ok=True)

@@ -47,7 +47,7 @@ from openbell.strategies.signal import Signal, changed_input, positions
 
 _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
-KEPT = 48_000_000
+KEPT = 24_000_000
 _FIGURES = len(MEASURES)
 
 

@@ -45,6 +45,7 @@ _TYPES = {
     "bool": types.boolean,
     "None": types.none,
     "tuple[float, float, float]": types.UniTuple(types.float64, 3),
+    "tuple[float, float, float, float, float]": types.UniTuple(types.float64, 5),
     **PLACES,
 }
 _FLAGS = Flags()

@@ -11,9 +11,10 @@ from openbell.backtesting.kernel.bracket import NOWHERE, foresee_end, leave
 from openbell.backtesting.kernel.compiler import SOURCE, compiled, inlined, kept, ready
 from openbell.backtesting.kernel.desk import call_margin, has_exits, holds, signal, works
 from openbell.backtesting.kernel.holding import act, charge
+from openbell.backtesting.kernel.marking import advance, mark_until
 from openbell.backtesting.kernel.matching import match
 from openbell.backtesting.kernel.measures import measure
-from openbell.backtesting.kernel.memory import fetch, item, put, put_value, run_at, symbol_at, value
+from openbell.backtesting.kernel.memory import fetch, item, put, run_at, symbol_at, value
 from openbell.backtesting.kernel.quiet import next_touch
 from openbell.backtesting.kernel.records import REASON_COUNT, Run
 from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, allowed, book, foresee, is_swift
@@ -41,41 +42,6 @@ def begin(run: Run) -> None:
         s.position = s.average = s.projected = s.trade_pnl = s.last = s.carried = 0.0
         s.conviction = _NAN
         s.orders = s.sent = s.booked = 0
-
-
-@inlined
-def advance(run: Run, moment: int) -> None:
-    """Make the bars up to a moment known."""
-    for symbol in range(run.symbols):
-        s = symbol_at(run, symbol)
-        at = s.at
-        if run.dense:
-            at = moment
-        else:
-            while at + 1 < s.bars and item(run.slots_at, s.first + at + 1) <= moment:
-                at += 1
-        if at != s.at:
-            s.at, s.unit, s.carried = at, 1.0, value(run.close_at, s.first + at)
-
-
-@compiled
-def marked(run: Run) -> float:
-    """Return equity at the last closes, in the order in which a curve is summed."""
-    total = run.cash
-    for k in range(run.positions):
-        s = symbol_at(run, item(run.positions_at, k))
-        if s.position != 0.0:
-            total += s.position * s.carried
-    return total
-
-
-@compiled
-def is_held(run: Run) -> bool:
-    """Tell whether something is held."""
-    for k in range(run.positions):
-        if symbol_at(run, item(run.positions_at, k)).position != 0.0:
-            return True
-    return False
 
 
 @compiled
@@ -155,22 +121,6 @@ def any_restless(run: Run) -> bool:
         if is_restless(run, symbol):
             return True
     return False
-
-
-@compiled
-def mark_until(run: Run, mark: int, following: int) -> int:
-    """Write equity at the marks before a moment up to which nothing happens; return the next mark."""
-    if mark >= run.mark_count or item(run.marks_at, mark) >= following:
-        return mark
-    held = is_held(run)
-    while mark < run.mark_count and item(run.marks_at, mark) < following:
-        if held:
-            advance(run, item(run.marks_at, mark))
-        equity = marked(run)
-        run.invested += 1 if held and equity > 0.0 else 0
-        put_value(run.curve_at, mark, equity)
-        mark += 1
-    return mark
 
 
 @compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import compiled, inlined
 from openbell.backtesting.kernel.memory import put_value, value
 from openbell.backtesting.kernel.records import Run
 
@@ -23,9 +23,10 @@ def measure(run: Run, at: int) -> None:
     count = run.mark_count
     first, last = value(run.curve_at, 0), value(run.curve_at, count - 1)
     growth = last / first - 1.0 if count >= 2 and first > 0.0 else _NAN
-    deepest = deepest_fall(run)
+    fall, total, below, low, high = survey(run)
+    deepest = fall if count >= 2 and first > 0.0 else _NAN
     yearly = compound(growth, run.years)
-    spread, sharpe, sortino = ratios(run)
+    spread, sharpe, sortino = ratios(run, total, below, low, high)
     put_value(run.results_at, at, growth)
     put_value(run.results_at, at + 1, yearly)
     put_value(run.results_at, at + 2, spread)
@@ -60,36 +61,48 @@ def finite(figure: float) -> float:
 
 
 @compiled
-def deepest_fall(run: Run) -> float:
-    """Return the deepest fall of the curve from its running peak, a fraction, negative."""
-    peak, deepest = value(run.curve_at, 0), 0.0
-    if run.mark_count < 2 or not peak > 0.0:
-        return _NAN
-    for k in range(run.mark_count):
-        now = value(run.curve_at, k)
-        peak = max(peak, now)
-        deepest = min(deepest, now / peak - 1.0)
-    return deepest
+def survey(run: Run) -> tuple[float, float, float, float, float]:
+    """Walk the curve once, for all that needs no mean.
+
+    Returns the deepest fall from a running peak, which is where the curve is lowest between two peaks: no
+    other mark is divided by its peak. Then of the returns their sum, the sum of squares of the losses, the
+    least and the greatest one. The squares are NaN where the curve comes down to zero.
+    """
+    before = value(run.curve_at, 0)
+    peak, trough, deepest = before, before, 0.0
+    total, below, low, high = 0.0, 0.0, math.inf, -math.inf
+    for k in range(1, run.mark_count):
+        now, change = value(run.curve_at, k), _NAN
+        if now > peak:
+            deepest = fallen(deepest, trough, peak)
+            peak = trough = now
+        elif now < trough:
+            trough = now
+        if before > 0.0:
+            change = now / before - 1.0
+            low, high = min(low, change), max(high, change)
+            below += change * change if change < 0.0 else 0.0
+        else:
+            below = _NAN
+        total += change
+        before = now
+    return fallen(deepest, trough, peak), total, below, low, high
+
+
+@inlined
+def fallen(deepest: float, trough: float, peak: float) -> float:
+    """Return the deeper one of two falls: the deepest so far, and that from a peak."""
+    return min(deepest, trough / peak - 1.0) if peak > 0.0 else deepest
 
 
 @compiled
-def ratios(run: Run) -> tuple[float, float, float]:
-    """Return the volatility, the Sharpe and the Sortino ratio, a year."""
+def ratios(
+    run: Run, total: float, below: float, low: float, high: float
+) -> tuple[float, float, float]:  # fmt: skip
+    """Return the volatility, the Sharpe and the Sortino ratio, a year, of what `survey` found."""
     returns = run.mark_count - 1
-    if returns < 2:
+    if returns < 2 or math.isnan(below):
         return _NAN, _NAN, _NAN
-    before, total = value(run.curve_at, 0), 0.0
-    low, high, below = math.inf, -math.inf, 0.0
-    for k in range(1, run.mark_count):
-        now = value(run.curve_at, k)
-        if not before > 0.0:
-            return _NAN, _NAN, _NAN
-        change = now / before - 1.0
-        total += change
-        low, high = min(low, change), max(high, change)
-        if change < 0.0:
-            below += change * change
-        before = now
     mean, rounding = total / returns, _ROUNDING * (1.0 + max(abs(low), abs(high)))
     root, downside = math.sqrt(run.periods), math.sqrt(below / returns)
     sortino = mean / downside * root if downside > rounding else _NAN
