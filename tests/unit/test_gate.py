@@ -122,8 +122,14 @@ def test_short_sales_need_the_account_the_broker_and_the_instrument() -> None:
 
 @pytest.mark.parametrize(
     ("side", "held", "more", "short"),
-    [(-1, 0.0, {}, 10), (-1, 4.0, {}, 6), (-1, 10.0, {}, 0), (-1, -5.0, {}, 10), (1, 0.0, {}, 0)]
-    + [(-1, 4.0, {"reduce_only": True}, 0)],
+    [
+        (-1, 0.0, {}, 10),
+        (-1, 4.0, {}, 6),
+        (-1, 10.0, {}, 0),
+        (-1, -5.0, {}, 10),
+        (1, 0.0, {}, 0),
+        (-1, 4.0, {"reduce_only": True}, 0),
+    ],
 )
 def test_an_order_says_how_much_of_it_is_to_be_borrowed(
     side: Side, held: float, more: dict[str, Any], short: int
