@@ -321,6 +321,7 @@ class _Runner:
             if table.fits[rows[0]]:
                 for gathered in self._batch.gather(table, rows):
                     failed |= self._run_bundle(gathered)
+                    del gathered  # its indicators make room before those of the next one are there
                 continue
             for row in rows.tolist():
                 why = self.one(table.row(row), row * _FIGURES)
