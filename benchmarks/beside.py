@@ -1,11 +1,14 @@
-"""What a session has beside it: a Postgres that gets its journal, and a Redis that has its account's lock."""
+"""What stands beside a session: a Postgres and a Redis, and the system that starts it again."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from contextlib import AsyncExitStack
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +30,7 @@ from openbell.trading.copying import copied, copy_journal
 
 _LIFE = 0.5  #: seconds of the lock, so that it runs out while Redis is away
 _PATIENCE = 15.0
+_UNIT = Path(__file__).parents[1] / "deploy" / "systemd" / "openbell-live@.service"
 
 
 class Beside:
@@ -111,3 +115,12 @@ class Beside:
         except AssertionError as error:
             wrong.append(f"the copy is not the journal: {error}")
         return wrong
+
+
+@cache
+def restart() -> float:
+    """Return the seconds from a session's end until another has imported what it needs."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import openbell.cli, openbell.operation.live"], check=True)
+    (line,) = (one for one in _UNIT.read_text("utf-8").splitlines() if one.startswith("RestartSec="))
+    return float(line.partition("=")[2]) + time.perf_counter() - began

@@ -14,11 +14,9 @@ after a kill or a stop what the system waits before it starts the session again 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from decimal import Decimal
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, Life, bar
 from tests.unit.trading_chaos import check_account
 
-from benchmarks.beside import Beside
+from benchmarks.beside import Beside, restart
 from benchmarks.weekscript import WEEK, Alternating, Script, Week
 from openbell.core.actions import Split
 from openbell.core.errors import Halt
@@ -40,7 +38,6 @@ from openbell.trading.sender import Timing
 ACCOUNT = "direct:paper:1"
 _SOON, _LATE = 1.0, 15.0  #: seconds: acted on in time, and waited for an order at most
 _STOP = 10.0  #: seconds in which a stop must be done
-_UNIT = Path(__file__).parents[1] / "deploy" / "systemd" / "openbell-live@.service"
 
 
 class Living:
@@ -62,7 +59,13 @@ class Living:
         timing = Timing(reconcile=60.0, power=0.0, fills=0.0, alarm=0.5)
         self.broker = Direct(self.exchange, script=self.week, muddle=self.week.muddle)
         self.life = life = Life(
-            self._folder, self.exchange, self.broker, {"s": self._strategy}, timing=timing, saves=_saves
+            self._folder,
+            self.exchange,
+            self.broker,
+            {"s": self._strategy},
+            timing=timing,
+            saves=_saves,
+            bars=self._folder / "tape",
         )
         session = life.session
         session.saves = session.saves or _saves(session)
@@ -281,15 +284,6 @@ async def _live(folder: Path, script: Script, beside: Beside | None) -> dict[str
     for number in range(1, script.minutes + 1):
         await living.pass_minute(number)
     return await living.end()
-
-
-@cache
-def restart() -> float:
-    """Return the seconds from a session's end until another has imported what it needs."""
-    began = time.perf_counter()
-    subprocess.run([sys.executable, "-c", "import openbell.cli, openbell.operation.live"], check=True)
-    (line,) = (one for one in _UNIT.read_text("utf-8").splitlines() if one.startswith("RestartSec="))
-    return float(line.partition("=")[2]) + time.perf_counter() - began
 
 
 def _saves(session: LiveSession) -> Saves:

@@ -224,8 +224,14 @@ def test_a_moment_and_what_follows_from_it_have_one_trace(here: Path) -> None:
     assert all(int(entry.trace) == entry.time for entry in entries if entry.kind == "moment")
 
 
+def test_a_session_that_is_played_again_says_nothing_of_its_orders(here: Path) -> None:
+    assert run(*WORDS).code == 0
+    ended = run_apart("parity", "state/paper-sma_cross", folder=here)
+    assert (ended.code, ended.err) == (0, "")
+
+
 def test_an_orders_lines_in_the_log_have_the_trace_of_its_bar(here: Path) -> None:
-    done = run(*WORDS, "--config-set", "logging.level=DEBUG", "--config-set", "logging.json=true")
+    done = run(*WORDS, "--config-set", "logging.level=TRACE", "--config-set", "logging.json=true")
     assert done.code == 0
     lines = [json.loads(line) for line in done.err.splitlines() if line.startswith("{")]
     told = [line for line in lines if line["message"].startswith("order 1 (")]

@@ -84,11 +84,12 @@ def floor_of(
     is_open: Callable[[int], bool] = lambda _: True,
     symbols: Sequence[str] = SYMBOLS,
     risk: ob.Risk | None = None,
+    bars: Path | None = None,
 ) -> Floor:
     """Return strategies and their router, new."""
     router = Router(Gate(capabilities), ClientIds("t1", longest=capabilities.id_length), is_open=is_open)
     courses = [
-        course_of(journal, name, one, cash=cash, initial=initial, symbols=symbols, risk=risk)
+        course_of(journal, name, one, cash=cash, initial=initial, symbols=symbols, risk=risk, bars=bars)
         for name, one in strategies.items()
     ]
     return Floor(courses, router)
@@ -103,11 +104,12 @@ def course_of(
     initial: float = 1.0,
     symbols: Sequence[str] = SYMBOLS,
     risk: ob.Risk | None = None,
+    bars: Path | None = None,
 ) -> LiveCourse:
-    """Return a strategy on its tape."""
+    """Return a strategy on its tape, whose older bars lie in a folder if one is named."""
     instruments = [Instrument(one) for one in symbols]
     calendar = sessions("24/7", START, START + 30 * 86_400_000_000_000)
-    tape = Tape(instruments, timeframe="1m", sessions=calendar, begin=START)
+    tape = Tape(instruments, timeframe="1m", sessions=calendar, begin=START, folder=bars)
     strategy = kind()
     engine = Engine(
         strategy,

@@ -25,8 +25,8 @@ from openbell.core.types import (
 from openbell.trading.records import body_of, body_of_action, body_of_order
 from openbell.utils.logging import correlate, get_logger
 
-#: Of what a simulated broker does: years of it may be played in a second.
-_QUIET = "DEBUG"
+#: Of what a simulated broker does: years of it may be played in a second, and loguru shows DEBUG unasked.
+_QUIET = "TRACE"
 
 
 class Log(Protocol):
