@@ -20,6 +20,7 @@ class Answer(NamedTuple):
 
     trades: list[int]  #: closed trades (fills of a portfolio), one number a run: a sweep has many
     equity: list[float]  #: at the last close
+    held: object = None  #: the result that a user has in hand then: letting go of it is not timed
 
 
 class Ready(NamedTuple):
@@ -85,7 +86,7 @@ def _clock(run: Callable[[], Answer]) -> tuple[float, float, Answer]:
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
     answer = run()
-    return time.perf_counter() - wall, time.process_time() - cpu, answer
+    return time.perf_counter() - wall, time.process_time() - cpu, answer._replace(held=None)
 
 
 def machine() -> dict[str, Any]:

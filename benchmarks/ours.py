@@ -69,7 +69,7 @@ def event(workload: str, strategy: Any, count: int) -> Ready:
 
     def run() -> Answer:
         outcome = simulate(plan, found, series)
-        return Answer([_trades(outcome.fills)], [float(outcome.equity[-1])])
+        return Answer([_trades(outcome.fills)], [float(outcome.equity[-1])], outcome)
 
     return Ready(run, len(series[0]))
 
@@ -80,7 +80,7 @@ def told(workload: str, signal: Any, count: int) -> Ready:
 
     def run() -> Answer:
         result = ob.backtest(signal, series, engine="compiled", **_settings())
-        return Answer([_trades(result.outcome.fills)], [float(result.outcome.equity[-1])])
+        return Answer([_trades(result.outcome.fills)], [float(result.outcome.equity[-1])], result)
 
     return Ready(run, len(series))
 
@@ -112,7 +112,7 @@ def rotate(symbols: int, days: int) -> Ready:
 
     def run() -> Answer:
         outcome = simulate(plan, found, series)
-        return Answer([len(outcome.fills)], [float(outcome.equity[-1])])
+        return Answer([len(outcome.fills)], [float(outcome.equity[-1])], outcome)
 
     return Ready(run, symbols * days)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 
 import pytest
 
@@ -43,6 +44,43 @@ def test_a_run_is_looked_at_seldom_and_the_habit_comes_back() -> None:
             assert gc.get_threshold() == SELDOM
         assert gc.get_threshold() == SELDOM
     assert gc.get_threshold() == habit
+
+
+def test_what_was_made_is_old_at_the_end_and_no_round_looks_at_it() -> None:
+    gc.collect()
+    with seldom_collected():
+        made = [[number] for number in range(5_000)]
+        assert gc.get_count()[0] >= len(made)
+    assert gc.get_count()[0] < 700
+    assert gc.is_tracked(made)
+    assert not any(one is made for one in gc.get_objects(generation=0))
+
+
+def test_what_was_frozen_stays_frozen() -> None:
+    with settled_heap():
+        frozen = gc.get_freeze_count()
+        with seldom_collected():
+            pass
+        assert gc.get_freeze_count() >= frozen - 100  # some of it has gone meanwhile
+
+
+def test_a_run_that_nobody_holds_any_more_goes_without_the_collector() -> None:
+    class Once(ob.Strategy):
+        """Buys."""
+
+        def on_bar(self, bar: ob.Bar) -> None:
+            self.buy(bar.symbol, stop_loss=bar.close * 0.9)
+
+    gc.collect()
+    gc.disable()
+    try:
+        outcome = ob.backtest(Once, "AAPL", engine="event").outcome
+        panel, account = weakref.ref(outcome.panel), weakref.ref(outcome.account)
+        assert panel() is not None
+        del outcome
+        assert (panel(), account()) == (None, None)
+    finally:
+        gc.enable()
 
 
 def test_the_habit_comes_back_after_an_error() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import NamedTuple
 
 from openbell.backtesting.agenda import Agenda
@@ -93,6 +94,7 @@ class _Course:
     def finish(self) -> None:
         """End what still works, because the data end."""
         self._broker.finish(self._panel.time)
+        del self._broker, self._agenda  # which know the course: each would keep the other
 
     def _skip(self, first: int) -> None:
         """Let all before moment `first` be past: its bars are known, and nobody has decided on them."""
@@ -129,13 +131,12 @@ class _Course:
             self._meet(first)
         steps, following = panel.reveal(first, stop), first
         while following < stop:
-            for at, _ in zip(range(following, min(self._due, stop)), steps, strict=False):
-                cursor.at = at
+            for cursor.at in compress(range(following, min(self._due, stop)), steps):  # each step is true
                 on_bar(bar)
                 if outbox:
-                    self._send(self._engine.flush(), at)
+                    self._send(self._engine.flush(), cursor.at)
                     break
-            following = at + 1
+            following = cursor.at + 1
             if self._due <= following < stop:  # before the indicators show their next values
                 self._meet(following)
         return stop

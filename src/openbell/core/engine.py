@@ -123,6 +123,11 @@ class Engine:
                 self.desk.blotter.forget(command)
         self.outbox.clear()
 
+    def close(self) -> None:
+        """Take nothing in any more: the engine lets go of itself, and goes with the last who holds it."""
+        self._handlers.clear()
+        del self._bars
+
     def book(self, fill: Fill) -> None:
         """Book a fill that the strategy is not told of, as it did nothing for it."""
         hook, self._on_fill = self._on_fill, None

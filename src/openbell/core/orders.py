@@ -128,13 +128,14 @@ class Order:
         self.filled = 0.0
         self.average = 0.0
         self.fees = 0.0
-        self._steps: list[Any] = [decided, _NEW, _NONE]
+        self._steps: tuple[Any, ...] = ()
 
     @property
     def life(self) -> list[Step]:
         """Return the steps so far, from NEW on. They are kept in one row, as few are ever read."""
         row = iter(self._steps)
-        return [Step(*step) for step in zip(row, row, row, strict=True)]
+        later = (Step(*step) for step in zip(row, row, row, strict=True))
+        return [Step(self.decided, _NEW, _NONE), *later]
 
     @property
     def open(self) -> bool:

@@ -169,6 +169,10 @@ class Panel:
             self._settle()
         return self.slice
 
+    def close(self) -> None:
+        """Show no moment any more: what a moment's bars are seen by knows the panel, and would keep it."""
+        del self.slice
+
     def after(self, time: int | None) -> int:
         """Return the first moment after a time, ns UTC; None is before all.
 
@@ -222,6 +226,7 @@ class Panel:
     def reveal(self, first: int, stop: int) -> Iterator[object]:
         """Return what makes, at each step, the indicators of a lone symbol show one moment's values more.
 
+        Each step yields something that is true.
         To be used where nobody looks at them between a step and the cursor's. All of it happens without a
         call of Python, so that a strategy's `[-1]` costs what a look into a dictionary costs.
         """

@@ -92,6 +92,8 @@ def simulate(
         detail=_detail(finer) if finer else None,
     )
     marks = replay(engine, broker, panel, first=first, until=until, turns=turns, progress=progress)
+    engine.close()
+    panel.close()
     desk, gate = engine.desk, gate_of(engine)
     return Outcome(
         panel,

@@ -1,4 +1,4 @@
-"""Keeps the garbage collector from walking through what is kept anyway, again and again."""
+"""Keeps the collector of cycles from walking through what is kept anyway, again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Objects made before the collector of cycles looks at them, and its rounds before it looks at older ones.
-SELDOM = (50_000, 20, 10)
+SELDOM = (200_000, 10, 10)
 
 
 @contextmanager
@@ -47,6 +47,9 @@ class _Seldom:
         with self._lock:
             self._blocks -= 1
             if self._blocks == 0:
+                if not gc.get_freeze_count():
+                    gc.freeze()  # and back: what was made is among the old now, and no round looks at it
+                    gc.unfreeze()
                 gc.set_threshold(*self._habit)
 
 
@@ -55,7 +58,11 @@ _SELDOM = _Seldom()
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
-    """Let the collector of cycles look less often: a run makes many records, none of them a cycle."""
+    """Let the collector of cycles look less often: a run makes many records, none of them a cycle.
+
+    What is there at the end counts as old at once. Else the first thing that is made after the block would
+    have the collector look at all of it.
+    """
     _SELDOM.begin()
     try:
         yield
