@@ -1,7 +1,6 @@
 """A paper session is its backtest: no difference; and a journal that was tampered with is explained."""
 
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -36,23 +35,21 @@ def play(state: Path, name: str = "sma_cross", symbols: Any = "AAPL", **settings
 
 
 def edit(state: Path, kind: str, at: int, change: Edit) -> None:
-    """Change the body of the event of a kind, or drop it, as somebody would who tampers with the file."""
-    connection = sqlite3.connect(state / "journal.db")
-    seqs = [
-        seq for (seq,) in connection.execute("SELECT seq FROM event WHERE kind = ? ORDER BY seq", (kind,))
-    ]
-    seq = seqs[at]
-    (text,) = connection.execute("SELECT body FROM event WHERE seq = ?", (seq,)).fetchone()
-    body = change(json.loads(text))
-    connection.execute("DROP TRIGGER IF EXISTS event_is_append_only")
-    for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        connection.execute(f"DROP TRIGGER {trigger}")
-    if body is None:
-        connection.execute("DELETE FROM event WHERE seq = ?", (seq,))
-    else:
-        connection.execute("UPDATE event SET body = ? WHERE seq = ?", (json.dumps(body), seq))
-    connection.commit()
-    connection.close()
+    """Write a session's journal once more, as if the event of a kind had been another, or had not been."""
+    path = state / "journal.db"
+    with Journal(path, read_only=True) as journal:
+        account, events = journal.account, list(journal.read())
+    for file in state.glob("journal.db*"):
+        file.unlink()
+    seq = [event.seq for event in events if event.kind == kind][at]
+    with Journal(path, account=account) as journal:
+        for event in events:
+            body = change(dict(event.body)) if event.seq == seq else event.body
+            if body is not None:
+                journal.append(
+                    event.kind, body, time=event.time, wall=event.wall, strategy=event.strategy,
+                    subject=event.subject, trace=event.trace,
+                )  # fmt: skip
 
 
 def words(found: Parity) -> set[Word]:

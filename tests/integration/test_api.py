@@ -377,5 +377,5 @@ def test_a_session_whose_journal_is_damaged_meanwhile_is_left_out(folder: Path, 
         )
     changed.close()
     assert desk.sessions() == []
-    assert f"event {last + 1} is missing" in desk.unreadable["one"]
+    assert f"event {last + 1} is damaged (it is missing)" in desk.unreadable["one"]
     assert desk.sessions() == []

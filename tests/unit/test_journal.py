@@ -101,8 +101,13 @@ def test_an_edited_journal_is_noticed(path: Path, harm: str) -> None:
         f"DROP TRIGGER event_is_never_changed; DROP TRIGGER event_is_never_removed; {harm}"
     )
     outsider.close()
-    with Journal(path) as journal, pytest.raises(BadData, match=r"event [23] is damaged"):
-        journal.verify()
+    with Journal(path) as journal:
+        with pytest.raises(BadData, match=r"event [23] is damaged"):
+            journal.verify()
+        with pytest.raises(BadData, match="event 2 is damaged"):  # nobody goes on from such a one
+            list(journal.read())
+        with pytest.raises(BadData, match=r"event [23] is damaged"):
+            list(journal.read(1))
 
 
 def test_a_body_that_is_no_json_is_named(path: Path) -> None:

@@ -143,14 +143,21 @@ class Journal:
             raise self._halt(error) from error
 
     def read(self, after: int = 0) -> Iterator[Entry]:
-        """Yield the events after a sequence number, in order.
+        """Yield the events after a sequence number, in order, each held against its digest.
 
         Raises:
-            BadData: A row is damaged.
+            BadData: A row is missing, damaged or was edited.
         """
         last = after
         try:
+            found = self._connection.execute("SELECT digest FROM event WHERE seq = ?", (after,)).fetchone()
+            digest = _START if found is None else found[0]
             for row in self._rows(after):
+                if row[0] != last + 1:
+                    raise self._damaged(last + 1, "it is missing")
+                digest = _digest(digest, row[:8])
+                if digest != row[8]:
+                    raise self._damaged(row[0], "its digest does not fit the rows up to it")
                 yield self._entry(row)
                 last = row[0]
         except sqlite3.Error as error:
