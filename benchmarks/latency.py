@@ -14,7 +14,7 @@ import asyncio
 import json
 import multiprocessing
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ from benchmarks.venue import AT_ONCE, QUIET, Play, open_venue
 from openbell.core.messages import BarMessage
 from openbell.execution.factory import open_broker
 from openbell.storage.journal import Journal
+from openbell.trading.copying import copied
 from openbell.trading.livesession import LiveSession
 from openbell.utils.heap import settled_heap
 from openbell.utils.ratelimit import Budget
@@ -101,9 +102,17 @@ class Session:
 
 
 async def measure_latency(
-    count: int, folder: Path, *, resting: int = 0, symbols: int = 2
+    count: int,
+    folder: Path,
+    *,
+    resting: int = 0,
+    symbols: int = 2,
+    environ: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
-    """Return ms from a minute's bars to its order; `resting` orders work meanwhile."""
+    """Return ms from a minute's bars to its order.
+
+    `resting` orders work meanwhile, and where `environ` names a database, the journal is copied to it.
+    """
     warm = _WARM + resting // AT_ONCE
     play = Play(count + warm, resting, symbols)
     with _venue(play) as connection:
@@ -111,7 +120,8 @@ async def measure_latency(
         broker = open_broker("alpaca", {**options, "rate": 1e6}, ENVIRON)
         account = await broker.connect()
         kind = type("Each", (Each,), {"resting": resting})
-        with closing(Watched(folder / "journal.db", account=account)) as journal, settled_heap():
+        path = folder / "journal.db"
+        with closing(Watched(path, account=account)) as journal, copied(path, environ or {}), settled_heap():
             floor = floor_of(
                 journal, {"s": kind}, capabilities=broker.capabilities, cash=1e6, symbols=play.names
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -30,3 +31,19 @@ def test_a_fault_has_a_row_that_says_what_happens(fault: str) -> None:
 def test_a_test_that_the_page_names_is_there(path: str, name: str) -> None:
     source = (ROOT / path).read_text(encoding="utf-8")
     assert re.search(rf"^(async )?def {name}\(", source, re.MULTILINE)
+
+
+def test_the_day_that_the_page_tells_of_is_the_one_that_was_measured() -> None:
+    day = json.loads((ROOT / "benchmarks/trading.json").read_text(encoding="utf-8"))["day"]
+    faults = day["faults"]
+    (told,) = (part for part in TEXT.split("\n\n") if part.startswith("A day at full speed"))
+    for said in (
+        f"{day['minutes']:,} minutes with {day['orders']:,} orders and {day['fills']:,} fills",
+        f"{faults['request lost']} requests and {faults['answer lost']} answers lost",
+        f"{faults['stream dropped']} dropped and {faults['stream mute']} mute streams",
+        f"{faults['events muddled']:,} batches of messages",
+        f"{faults['rejected after it was accepted']} orders rejected",
+        f"{faults['placed by hand']} placed by hand, {faults['kill']} kills",
+    ):
+        assert said in " ".join(told.split())
+    assert (day["wrong"], day["tasks_left"]) == ([], 0)
