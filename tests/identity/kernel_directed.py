@@ -59,12 +59,12 @@ CALLED = hand(  # Y falls when X has no bar: X's exits end, and its order is sen
 )  # fmt: skip
 
 CUT = hand(  # the open is dearer than the close before it: less is bought, and less is protected
-    [QUIET, "110 111 109 110", "110 111 100 104", QUIET], [1.0] * 4, shares=100.0,
+    [QUIET, "110 111 109 110", "110 111 100 104", QUIET], [1.0] * 4, shares=95.0,
     costs=costs(unaffordable="cut"), exits={"stop_loss": 0.02, "take_profit": 0.5},
 )  # fmt: skip
 
 TOO_DEAR = hand(
-    [QUIET, "110 111 109 110", QUIET], [1.0] * 3, shares=100.0, exits={"stop_loss": 0.02, "take_profit": 0.5}
+    [QUIET, "110 111 109 110", QUIET], [1.0] * 3, shares=95.0, exits={"stop_loss": 0.02, "take_profit": 0.5}
 )
 
 BIT_BY_BIT = hand(  # a tenth of each bar's volume: exits grow with the entry, and fill while it still works
@@ -135,11 +135,12 @@ PLAIN = hand(  # whole fills at the next open: one on a dividend's day, one afte
     actions=[Dividend("X", days(3)[2][0], 1.5)], costs=costs(slippage=Slippage(bps=10.0)),
 )  # fmt: skip
 
-PLAIN_TOO_DEAR = hand([QUIET, "110 111 109 110", "120 121 119 120"], [1.0, 1.0, 0.0], shares=100.0)
+PLAIN_TOO_DEAR = hand([QUIET, "110 111 109 110", "120 121 119 120"], [1.0, 1.0, 0.0], shares=95.0)
 
 TO_THE_CENT = hand(  # the cash is what it costs, but for the order in which large numbers are summed
-    ["113 113.5 112 113", "113.31 114 113 113.5", "113.5 114 113 113.5"], [1.0, 1.0, 0.0], shares=3_254_257.0,
-    cash=369014249.857469, costs=costs(commission=Commission(), slippage=Slippage(bps=7.0)),
+    ["113 113.5 112 113", "113.31 114 113 113.5", "113.5 114 113 113.5"], [1.0, 1.0, 0.0],
+    cash=369014249.857469, sizer=ob.ShareOfEquity(3_254_257.5 * 113.0 / 369014249.857469),
+    costs=costs(commission=Commission(), slippage=Slippage(bps=7.0)),
 )  # fmt: skip
 
 GROWN = hand(  # an exit that grows inside a bar does not fill in what is left of it
@@ -193,8 +194,17 @@ PAID = hand(
 )  # fmt: skip
 
 IN_DEBT = hand(  # what the stop brings is less than its fee
-    [QUIET, QUIET, "0.1 0.1 0.1 0.1", "0.1 0.1 0.1 0.1"], [1.0] * 4, exits=BRACKET, cash=1_005.0,
-    costs=costs(commission=Commission(minimum=5.0, maximum_share=0.0)),
+    [QUIET, QUIET, "0.1 0.1 0.1 0.1", "0.1 0.1 0.1 0.1"], [1.0] * 4, exits=BRACKET, cash=1_053.0,
+    costs=costs(commission=Commission(minimum=53.0, maximum_share=0.0)),
+)  # fmt: skip
+
+TOO_MANY = hand(  # more than can be paid for: what fits is bought, and protected
+    [QUIET, QUIET, "97 98 96 97", QUIET], [1.0] * 4, shares=200.0, exits={"stop_loss": 0.02}
+)
+
+TOO_MANY_TOGETHER = hand(  # the second has what the first leaves, and the third nothing
+    {"X": dict(enumerate([QUIET] * 4)), "Y": dict(enumerate([QUIET] * 4)), "Z": dict(enumerate([QUIET] * 4))},
+    [1.0] * 4, shares=60.0,
 )  # fmt: skip
 
 BESIDE = hand(  # an open that is beside its bar: the bar of the entry does not touch what its open is beyond
@@ -203,7 +213,7 @@ BESIDE = hand(  # an open that is beside its bar: the bar of the entry does not 
 
 ABOVE = hand([QUIET, QUIET, "106 101 94 100", QUIET], [1.0] * 4, exits=BRACKET)  # nor here the target
 
-SOARING = hand([QUIET, "100 1001 100 1000"], [1.0] * 2, shares=100.0)  # a year of that is no float
+SOARING = hand([QUIET, "100 1001 100 1000"], [1.0] * 2, shares=95.0)  # a year of that is no float
 
 NEVER = hand([QUIET, QUIET], [float("nan")] * 2)  # the indicator never has a value
 

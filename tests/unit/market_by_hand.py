@@ -9,7 +9,7 @@ from typing import Any
 from openbell.core.engine import Engine
 from openbell.core.market import Bar, Cursor, Slice, Track
 from openbell.core.orders import Cancel, Order, OrderUpdate, Replace
-from openbell.core.ports import Command
+from openbell.core.ports import Command, Sizer
 from openbell.core.types import BUY, NANOS_PER_DAY, SELL, Fill, Instrument, OrderStatus, Phase, Reason
 from openbell.portfolio.sizing import ShareOfEquity
 
@@ -84,9 +84,15 @@ class Silent:
 class Seat:
     """A desk at a market by hand, with an exchange that does at once what it is told."""
 
-    def __init__(self, *symbols: str, lot: float = 1.0, short: bool = False, cash: float = 100_000.0) -> None:
+    def __init__(
+        self, *symbols: str, lot: float = 1.0, short: bool = False, cash: float = 100_000.0,
+        sizer: Sizer | None = None, initial: float = 1.0,
+    ) -> None:  # fmt: skip
         self.market = HandMarket(*symbols, lot=lot)
-        self.engine = Engine(Silent(), market=self.market, cash=cash, sizer=ShareOfEquity(1.0), short=short)
+        self.engine = Engine(
+            Silent(), market=self.market, cash=cash, sizer=sizer or ShareOfEquity(1.0), short=short,
+            initial=initial,
+        )  # fmt: skip
         self.desk = self.engine.desk
         self.account = self.engine.account
         self.market.move(**dict.fromkeys(self.market.symbols, 100.0))

@@ -13,7 +13,8 @@ import openbell as ob
 from openbell.core.account import Account
 from openbell.core.errors import ConfigError
 from openbell.core.ports import PlainSizer
-from openbell.core.types import Instrument
+from openbell.core.power import CUT
+from openbell.core.types import Instrument, Reason
 from openbell.portfolio.sizing import FixedNotional, FixedQuantity, ShareOfEquity
 from openbell.reporting.html.portfolio import has_sizes, sizes
 from tests.unit.fill_desk import trade
@@ -115,13 +116,22 @@ def test_whatever_is_meant_no_more_is_bought_than_can_be_paid_for(moves, sizer, 
 
 @pytest.mark.parametrize(("sizer", "said"), [
     (ShareOfEquity(0.5), "the confidence times 0.5 of the equity, over the price, down to whole lots"),
-    (FixedQuantity(1_000), "the confidence times 1,000 shares, down to whole lots"),
+    (FixedQuantity(500), "the confidence times 500 shares, down to whole lots"),
     (FixedNotional(9_500), "the confidence times 9,500 of money, over the price, down to whole lots"),
 ])  # fmt: skip
 def test_a_report_says_by_which_rule_signals_are_sized(sizer, said):
     result = ob.backtest("sma_cross", "AAPL", end="2001-12-31", sizer=sizer)
     assert has_sizes(result)
     assert sizes(result) == f"<p>A signal's shares are {said}.</p>"
+
+
+def test_a_report_says_which_sizes_the_account_cut():
+    result = ob.backtest("sma_cross", "AAPL", end="2001-12-31", sizer=FixedQuantity(5_000))
+    cut = [order for order in result.outcome.orders if order.tag == CUT]
+    assert cut
+    assert all(order.quantity < 5_000 for order in cut)
+    assert Reason.NO_BUYING_POWER not in result.refusals
+    assert f">{CUT}<" in sizes(result)
 
 
 @pytest.mark.parametrize("value", [0, -1.0, math.nan, math.inf, "0.5", True, None])

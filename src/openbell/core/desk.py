@@ -14,6 +14,7 @@ from openbell.core.inputs import real, shown
 from openbell.core.market import Track
 from openbell.core.orders import Order
 from openbell.core.ports import InformedSizer, Market, Sizer
+from openbell.core.power import CUT, Power
 from openbell.core.requests import NO_EXITS, NO_TICKET, Amount, Exits, Ticket
 from openbell.core.situation import situate
 from openbell.core.types import OrderStatus, OrderType, Reason
@@ -34,6 +35,7 @@ class Desk:
         sizer: Sizer,
         short: bool,
         numbers: Numbers,
+        initial: float = 1.0,
     ) -> None:
         self.name = name
         self.account = account
@@ -54,6 +56,9 @@ class Desk:
         self.tell_signal: Callable[[str, float], object] | None = None  #: hears of signals that are no holds
         self._valued_at = self._valued_of = -1  # the time and the ledger's length that the equity is of
         self._equity = 0.0
+        self._part = part = getattr(sizer, "part", 1.0)
+        self._power = Power(account, market, self.working, numbers, part=part, initial=initial)
+        self._alone = len(market.symbols) == 1 and not short  # cash then pays for what is bought
 
     # --- signals ---------------------------------------------------------------------------------------
 
@@ -116,7 +121,9 @@ class Desk:
                 f"the sizer {type(self.sizer).__name__} made {shown(answer)} of conviction {conviction:g} "
                 f"for {symbol}; size() must return shares, a number, negative for short"
             )
-        return self._aim_for(symbol, wanted, exits, ticket)
+        if self._alone and 0.0 < wanted * price <= self._part * self.account.cash:
+            return self._aim_for(symbol, wanted, exits, ticket)
+        return self._aim_within(track, wanted, exits, ticket)
 
     def _remember(self, symbol: str, conviction: float, amount: Amount | None) -> None:
         """Keep the amount that a signal asked for, or forget the one before; tell who wants to hear of it."""
@@ -150,7 +157,23 @@ class Desk:
                 f"{symbol}; size_in() must return ob.Size(shares, why)"
             )
         told = ticket if ticket.get("tag") else Ticket(**{**ticket, "tag": answer.why})
-        return self._aim_for(symbol, wanted, exits, told)
+        return self._aim_within(track, wanted, exits, told)
+
+    def _aim_within(self, track: Track, wanted: float, exits: Exits, ticket: Ticket) -> Order | None:
+        """Bring the position to a signal's shares, or to as many as the account can pay for."""
+        size = self._power.cut(track, wanted, self.equity)
+        if size == 0.0:
+            self.note(Reason.SIZE_ZERO if wanted == 0.0 else Reason.NO_BUYING_POWER)
+            exits, ticket = NO_EXITS, Ticket(tag=ticket.get("tag", ""))  # they are an entry's
+        if size != wanted:
+            held = math.copysign(1.0, wanted) * self.account.quantity(track.symbol)
+            if held > abs(size) or held == size == 0.0:
+                return None  # what is held is not sold because no more can be bought
+            tag = ticket.get("tag")
+            ticket = Ticket(**{**ticket, "tag": f"{tag}; {CUT}" if tag else CUT})
+        order = self.target(track.symbol, size, exits, ticket)
+        self._power.count()
+        return order
 
     def target(self, symbol: str, quantity: float, exits: Exits, ticket: Ticket) -> Order | None:
         """Bring the position to `quantity` signed shares; return the order that opens or changes it.

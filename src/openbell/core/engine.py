@@ -44,6 +44,7 @@ class Engine:
         sizer: Sizer,
         short: bool,
         gate: Gate | None = None,
+        initial: float = 1.0,
     ) -> None:
         self.market = market
         self.account = Account(cash)
@@ -54,6 +55,7 @@ class Engine:
             sizer=sizer,
             short=short,
             numbers=Numbers(),
+            initial=initial,
         )
         self.fills: list[Fill] = []
         self.retired = 0  #: orders that were let go

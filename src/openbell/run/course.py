@@ -84,6 +84,7 @@ def make_engine(plan: Plan, found: Found, ground: Ground, folder: Path | None = 
         cash=plan.cash,
         sizer=plan.sizer,
         short=plan.costs.margin.short,
+        initial=plan.costs.margin.initial,
         gate=open_gate(plan.risk, tape.calendar),
     )
     strategy.bind(engine.desk, seed=plan.seed)

@@ -160,6 +160,7 @@ def _engine(plan: Plan, found: Found, panel: Panel) -> Engine:
         cash=plan.cash,
         sizer=plan.sizer,
         short=plan.costs.margin.short,
+        initial=plan.costs.margin.initial,
         gate=open_gate(plan.risk, panel.calendar),
     )
     strategy.bind(engine.desk, seed=plan.seed)

@@ -9,14 +9,17 @@ from openbell.backtesting.kernel.compiler import compiled, inlined
 from openbell.backtesting.kernel.funds import equity_of, price_of
 from openbell.backtesting.kernel.log import tell_made
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at
+from openbell.backtesting.kernel.power import within
 from openbell.backtesting.kernel.records import (
     CANCELLED,
+    CUT,
     ENDED,
     FIXED_NOTIONAL,
     FIXED_QUANTITY,
     LIMIT,
     MARGIN_CALL,
     MARKET,
+    NO_BUYING_POWER,
     NONE,
     REPLACED,
     SHORT_NOT_ALLOWED,
@@ -108,10 +111,16 @@ def signal(run: Run, symbol: int, conviction: float) -> None:
     if conviction == 0.0:
         target(run, symbol, 0.0, 0.0, NONE)
         return
-    wanted = size(run, symbol, conviction)
+    meant = size(run, symbol, conviction)
+    wanted = within(run, symbol, meant)
     if wanted == 0.0:
-        count_note(run, SIZE_ZERO)
-    target(run, symbol, wanted, 1.0 if conviction > 0.0 else -1.0, NONE)
+        count_note(run, SIZE_ZERO if meant == 0.0 else NO_BUYING_POWER)
+    direction = 1.0 if conviction > 0.0 else -1.0
+    held = direction * s.position
+    if wanted == meant:
+        target(run, symbol, wanted, direction if wanted != 0.0 else 0.0, NONE)
+    elif held <= abs(wanted) and (held != 0.0 or wanted != 0.0):
+        target(run, symbol, wanted, direction if wanted != 0.0 else 0.0, CUT)
 
 
 @compiled
@@ -226,6 +235,14 @@ def send(
     time = item(run.times_at, run.moment)
     tell_made(run, slot, time, tag)
     accept(run, slot, time)
+    if not order.working and not reduce_only:
+        if s.tried_at != run.moment:
+            s.tried = s.tried_limit = 0.0
+            s.tried_at = run.moment
+        if kind == MARKET:
+            s.tried += signed
+        else:
+            s.tried_limit += signed
 
 
 @compiled

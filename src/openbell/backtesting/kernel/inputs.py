@@ -101,6 +101,7 @@ def set_costs(memory: Memory, costs: Costs, *, cash: float, sizer: Any, dense: b
     c, s, m = costs.commission, costs.slippage, costs.margin
     kind, name = SIZERS[type(sizer)]
     to.initial_cash, to.sizer, to.size, to.dense = cash, kind, getattr(sizer, name), int(dense)
+    to.part = getattr(sizer, "part", 1.0)
     to.per_share, to.per_order, to.minimum, to.maximum_share = (
         c.per_share,
         c.per_order,

@@ -42,6 +42,7 @@ def begin(run: Run) -> None:
         s.position = s.average = s.projected = s.trade_pnl = s.last = s.carried = 0.0
         s.conviction = _NAN
         s.orders = s.sent = s.booked = 0
+        s.tried_at = -1
 
 
 @compiled

@@ -102,6 +102,10 @@ class Symbol(ctypes.Structure):
     taken: float  #: of the bar's volume
     turning: float  #: the position while an open's orders are put into their turns
     trade_pnl: float
+    tried: (
+        float  #: signed shares of market orders that were refused at `tried_at`: the desk hears of it later
+    )
+    tried_limit: float  #: of a limit order
     first: int  #: of its bars among all symbols'
     bars: int
     at: int  #: the last known bar
@@ -109,6 +113,7 @@ class Symbol(ctypes.Structure):
     orders: int  #: slots in use
     sent: int
     booked: int
+    tried_at: int  #: a moment
 
 
 class Run(ctypes.Structure):
@@ -132,6 +137,7 @@ class Run(ctypes.Structure):
     interest_rate: float
     volume_share: float
     size: float
+    part: float  #: of what the account can pay for
     stop_loss: float
     take_profit: float
     trailing_stop: float

@@ -13,6 +13,7 @@ from openbell.backtesting.kernel.compiler import compiled, inlined
 from openbell.backtesting.kernel.desk import count_note, has_exits, size
 from openbell.backtesting.kernel.funds import book_fill, whole_fee
 from openbell.backtesting.kernel.memory import item, symbol_at, value
+from openbell.backtesting.kernel.power import within
 from openbell.backtesting.kernel.records import SHORT_NOT_ALLOWED, SIZE_ZERO, Run
 from openbell.core import rules
 
@@ -49,6 +50,8 @@ def foresee(run: Run, moment: int, asked: float, action: int) -> int:
     if conviction != s.conviction or not (held * conviction > 0.0 or (conviction == 0.0 and held == 0.0)):
         wanted = size(run, 0, conviction) if conviction != 0.0 else 0.0
         if wanted < 0.0 or held < 0.0 or (held > 0.0 and has_exits(run)):
+            return LONG_WAY
+        if wanted > 0.0 and within(run, 0, wanted) != wanted:
             return LONG_WAY
         way = foresee_order(run, moment, held, wanted)
     if way != LONG_WAY and asked < 0.0 and conviction == 0.0:

@@ -12,6 +12,7 @@ from openbell.backtesting.kernel.records import (
     ACCEPTED,
     AMBIGUITY,
     CHARGE,
+    CUT,
     DIVIDEND,
     FILL,
     LIMIT,
@@ -30,6 +31,7 @@ from openbell.backtesting.kernel.records import (
 from openbell.backtesting.replay import Marks
 from openbell.core.engine import Engine
 from openbell.core.orders import Order, OrderUpdate
+from openbell.core.power import CUT as CUT_TO_POWER
 from openbell.core.types import Charge, Fill, OrderStatus, OrderType, Phase, Reason, Side
 from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import Ambiguity
@@ -135,4 +137,6 @@ class Telling:
 def _tag(kind: int, *, aim: bool, reason: int) -> str:
     if reason == MARGIN_CALL:
         return Reason.MARGIN_CALL.value
+    if reason == CUT:
+        return CUT_TO_POWER
     return "" if aim else _TAGS[kind]

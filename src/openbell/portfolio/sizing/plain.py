@@ -10,6 +10,7 @@ from openbell.core import rules
 from openbell.core.orders import whole_lots
 from openbell.core.types import Instrument
 from openbell.portfolio.sizing.checks import check_positive
+from openbell.portfolio.sizing.limit import MOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,9 @@ class ShareOfEquity:
 
 @dataclass(frozen=True, slots=True)
 class FixedQuantity:
-    """`conviction * quantity` shares, whatever they cost."""
+    """`conviction * quantity` shares, or as many as the account can pay for with `part` of what it has."""
+
+    part: ClassVar[float] = MOST
 
     needs_equity: ClassVar[bool] = False
 
@@ -55,7 +58,9 @@ class FixedQuantity:
 
 @dataclass(frozen=True, slots=True)
 class FixedNotional:
-    """`conviction * notional` of the account's currency."""
+    """`conviction * notional` of the account's currency, or `part` of what the account can pay for."""
+
+    part: ClassVar[float] = MOST
 
     needs_equity: ClassVar[bool] = False
 
