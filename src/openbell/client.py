@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel
 
 from openbell.app import asked, models
+from openbell.app.whatif import WhatIf
 from openbell.core.errors import ConfigError, Disconnected, Rejected, RemoteError, Retryable
 from openbell.utils.logging import redact
 
@@ -115,6 +116,15 @@ class Client:
         """Return what falls would cost, and shocks such as `market=-0.1,AAPL=-0.3`."""
         path = _path("sessions", session, "stress")
         return self._one(models.Stress, path, {"shock": list(shocks)})
+
+    def what_if(
+        self, session: str, symbol: str, quantity: float, *, limit: float | None = None,
+        stop: float | None = None, strategy: str | None = None,
+    ) -> WhatIf:  # fmt: skip
+        """Return what an order of signed shares would do to a session; nothing is sent."""
+        given = {"symbol": symbol, "quantity": quantity, "limit": limit, "stop": stop, "strategy": strategy}
+        order = {name: value for name, value in given.items() if value is not None}
+        return self._one(WhatIf, _path("sessions", session, "whatif"), order)
 
     def data(self, session: str) -> models.DataHealth:
         """Return how fresh a session's prices are."""

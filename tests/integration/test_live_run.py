@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conformance.fronts import CCXT
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange
+from tests.loopback.tws_broker import TwsBroker
 
 from openbell.backtesting.plan import Plan
 from openbell.core.errors import ConfigError
@@ -23,6 +26,8 @@ from openbell.data.live.clock import StreamClock
 from openbell.data.providers.synthetic import SyntheticConnection, SyntheticProvider
 from openbell.data.synthetic import MINUTE
 from openbell.execution.brokers.alpaca import AlpacaBroker
+from openbell.execution.factory import open_broker
+from openbell.execution.port import LiveBroker
 from openbell.execution.risk.limits import OrderLimits, Risk
 from openbell.operation.live import Live, run_live
 from openbell.operation.revival import revive
@@ -216,13 +221,25 @@ def test_an_account_is_real_unless_it_says_that_it_is_on_paper(identity: str, re
     assert Account(identity, None, ()).is_real is real  # type: ignore[arg-type]  # its balance does not matter
 
 
+@asynccontextmanager
+async def broker_of(kind: str, exchange: Exchange) -> AsyncIterator[LiveBroker]:
+    """Give a broker to trade at: IB's own adapter at a TWS, or what the others can do."""
+    if kind != "ib":
+        yield Direct(exchange, AlpacaBroker.capabilities if kind == "alpaca" else CCXT, name=kind)
+        return
+    async with TwsBroker(exchange) as server:
+        yield open_broker("ib", {"port": server.port}, {})
+
+
+@pytest.mark.parametrize("kind", ["alpaca", "ib", "ccxt"])
 async def test_an_order_is_foreseen_in_a_live_session_by_its_journal_alone(
-    tmp_path: Path, exchange: Exchange
+    kind: str, tmp_path: Path, exchange: Exchange
 ) -> None:
-    broker = Direct(exchange, AlpacaBroker.capabilities, name="alpaca")
     name, plan, found = job("a", "AAPL", "MSFT")
     plan = replace(plan, risk=Risk(order=OrderLimits(max_quantity=50)))
-    await trade(tmp_path, exchange, (name, plan, found), bars=120, broker=broker)
+    async with broker_of(kind, exchange) as broker:
+        await trade(tmp_path, exchange, (name, plan, found), bars=120, broker=broker)
+    before = (tmp_path / "journal.db").read_bytes()
     made = revive(tmp_path)
     _, held = books(tmp_path)
     account = made["a"].course.engine.account
@@ -231,3 +248,4 @@ async def test_an_order_is_foreseen_in_a_live_session_by_its_journal_alone(
     assert answered is not None
     assert answered.refusal is not None
     assert answered.refusal.limit.value == "order_quantity"
+    assert (tmp_path / "journal.db").read_bytes() == before

@@ -142,16 +142,13 @@ def test_a_strategy_without_limits_says_so(tmp_path: Path) -> None:
         ("AAPL 0", "QUANTITY: 0.0 must be a positive number; --sell is for sales"),
         ("AAPL 1 --limit nan", "--limit: nan must be a positive number"),
         ("AAPL 1 --stop 0", "--stop: 0.0 must be a positive number"),
-        ("AAPL 1.5", "risk whatif: quantity 1.5 is not a whole number of lots of 1"),
-        ("APPL 1", "risk whatif: no strategy of the session trades 'APPL'; did you mean 'AAPL'?"),
-        ("APPL 1 --strategy one", "risk whatif: strategy 'one' does not trade 'APPL'; did you mean 'AAPL'?"),
-        ("AAPL 1 --strategy on", "--strategy: 'on' is not in this session; did you mean 'one'?"),
+        ("AAPL 1.5", "what-if: quantity 1.5 is not a whole number of lots of 1"),
+        ("APPL 1", "what-if: no strategy of the session trades 'APPL'; did you mean 'AAPL'?"),
+        ("APPL 1 --strategy one", "what-if: strategy 'one' does not trade 'APPL'; did you mean 'AAPL'?"),
+        ("AAPL 1 --strategy on", "what-if: strategy 'on' is not in this session; did you mean 'one'?"),
         (
             "AAPL 1 --state nowhere",
-            (
-                "risk whatif: which session? in 'nowhere' are: none; "
-                "name one, as in --state state/paper-sma_cross"
-            ),
+            ("what-if: which session? in 'nowhere' are: none; name one, as in --state state/paper-sma_cross"),
         ),
     ],
 )
@@ -164,7 +161,7 @@ def test_what_is_wrong_is_one_line(ended: tuple[Path, Session], words: str, line
 def test_which_of_two_strategies_is_asked_must_be_said(tmp_path: Path) -> None:
     play(tmp_path, "one", "two", end="2012-01-10")
     asked = ["risk", "whatif", "AAPL", "1", "--state", str(tmp_path)]
-    assert run(*asked).line == "risk whatif: one, two trade 'AAPL'; name one with --strategy"
+    assert run(*asked).line == "what-if: one, two trade 'AAPL'; say which strategy is asked"
     assert run(*asked, "--strategy", "two").out.startswith("two: buy 1 AAPL")
 
 

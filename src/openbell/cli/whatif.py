@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
-from typing import Any
 
 from openbell.cli.answer import Answer, Column, Table
 from openbell.cli.folders import find_sessions, state_folder
-from openbell.core.errors import ConfigError, nearest
+from openbell.core.errors import ConfigError
 from openbell.core.inputs import shown
 from openbell.core.market import as_datetime
-from openbell.execution.risk.tails import Tail
-from openbell.operation.revival import Standing, revive
-from openbell.operation.whatif import Asked, Foreseen, foresee
+from openbell.operation.revival import revive
+from openbell.operation.whatif import Asked, Foreseen, ask, document_of
 from openbell.portfolio.exposure import Exposure
 from openbell.reporting.words import count, percent
 
@@ -43,29 +40,11 @@ def ask_what_if(asked: Asked, state: str | None, strategy: str | None) -> Answer
     if len(found) != 1:
         listed = ", ".join(map(str, found)) or "none"
         raise ConfigError(
-            f"risk whatif: which session? in {str(state_folder(state))!r} are: {listed}; "
+            f"what-if: which session? in {str(state_folder(state))!r} are: {listed}; "
             "name one, as in --state state/paper-sma_cross"
         )
-    standing = revive(found[0])
-    name = _choose(standing, asked.symbol, strategy)
-    seen = foresee(name, standing[name], asked)
-    return Answer(_said(asked, seen), {"folder": str(found[0]), **_document(asked, seen)})
-
-
-def _choose(standing: dict[str, Standing], symbol: str, strategy: str | None) -> str:
-    """Return the strategy that is asked: the one that is named, or the only one that trades the symbol."""
-    if strategy is not None:
-        if strategy not in standing:
-            listed = nearest(strategy, standing)
-            raise ConfigError(f"--strategy: {strategy!r} is not in this session{listed}")
-        return strategy
-    trading = [name for name, one in standing.items() if symbol in one.course.tape.tracks]
-    if len(trading) == 1:
-        return trading[0]
-    if trading:
-        raise ConfigError(f"risk whatif: {', '.join(trading)} trade {symbol!r}; name one with --strategy")
-    known = sorted({one for each in standing.values() for one in each.course.tape.tracks})
-    raise ConfigError(f"risk whatif: no strategy of the session trades {symbol!r}{nearest(symbol, known)}")
+    seen = ask(revive(found[0]), asked, strategy)
+    return Answer(_said(asked, seen), {"folder": str(found[0]), **document_of(asked, seen)})
 
 
 def _said(asked: Asked, seen: Foreseen) -> list[str | Table]:
@@ -134,44 +113,3 @@ def _order(asked: Asked) -> str:
     ]
     side = "buy" if asked.quantity > 0.0 else "sell"
     return f"{side} {abs(asked.quantity):.10g} {asked.symbol}{''.join(prices)}"
-
-
-def _document(asked: Asked, seen: Foreseen) -> dict[str, Any]:
-    effect, answered = seen.effect, seen.answered
-    was, now = seen.tails or (None, None)
-    held = seen.held + effect.quantity
-    return {
-        "strategy": seen.strategy,
-        "time": seen.time,
-        "order": {name: _plain(value) for name, value in asdict(asked).items()},
-        "price": effect.price,
-        "fee": effect.fee,
-        "last": seen.price,
-        "affordable": effect.affordable,
-        "level": seen.level,
-        "before": _side(seen.held, seen.cash, seen.equity, effect.before, was),
-        "after": _side(held, effect.cash, effect.equity, effect.after, now),
-        "passes": answered is None or answered.refusal is None or not seen.enforced,
-        "quantity_that_passes": abs(effect.quantity) if answered is None else answered.quantity,
-        "refused_by": None if answered is None or answered.refusal is None else answered.refusal.limit.value,
-        "limits": [
-            {name: _plain(value) for name, value in one._asdict().items()}
-            for one in (() if answered is None else answered.readings)
-        ],
-    }
-
-
-def _side(held: float, cash: float, equity: float, exposure: Exposure, tail: Tail | None) -> dict[str, Any]:
-    return {
-        "position": held,
-        "cash": cash,
-        "equity": equity,
-        **exposure._asdict(),
-        "value_at_risk": None if tail is None else tail.var,
-        "expected_shortfall": None if tail is None else tail.cvar,
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it: what is not a finite number is none."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -19,10 +19,10 @@ An order with exits comes in two forms, where the broker has them:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from openbell.core.types import OrderStatus, OrderType, Reason, Side, TimeInForce
 from openbell.execution.approval import ApprovedOrder
@@ -73,6 +73,17 @@ class Capabilities:
         plain = kind in (OrderType.MARKET, OrderType.LIMIT)
         lasts = tif in (TimeInForce.DAY, TimeInForce.GTC)
         return kind in self.types and tif in self.tifs and (plain or lasts or not self.stops_last)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values; `capabilities_from_json` reads them back."""
+        values = asdict(self)
+        return {**values, "types": sorted(self.types), "tifs": sorted(self.tifs)}
+
+
+def capabilities_from_json(values: Mapping[str, Any]) -> Capabilities:
+    """Return what `Capabilities.as_json` wrote."""
+    types = frozenset(map(OrderType, values["types"]))
+    return Capabilities(**{**values, "types": types, "tifs": frozenset(map(TimeInForce, values["tifs"]))})
 
 
 class Foreign(NamedTuple):

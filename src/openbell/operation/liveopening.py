@@ -101,7 +101,8 @@ class Opening:
             courses.append(make_live_course(name, plan, found, ground, self.journal))
             described.append(describe_course(name, plan, ground))
         about: dict[str, Any] = {"strategies": described, "id": session_id(time.time_ns())}
-        about |= {"broker": self.venue.broker.name, "command": dict(command or {})}
+        broker = self.venue.broker
+        about |= {"broker": broker.name, "can": broker.capabilities.as_json(), "command": dict(command or {})}
         session = self._session(courses, about["id"])
         session.saves = self._saves(session)
         actions = await source.actions(symbols, Span(now - now % NANOS_PER_DAY, now + NANOS_PER_DAY))

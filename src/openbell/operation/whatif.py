@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from openbell.execution.risk.limits import RiskModel
 from openbell.execution.risk.probe import Answered, probe
 from openbell.execution.risk.tails import Tail
 from openbell.operation.revival import Standing
+from openbell.portfolio.exposure import Exposure
 from openbell.portfolio.whatif import Terms, WhatIf, what_if
 
 Times = NDArray[np.int64]
@@ -82,6 +84,33 @@ class Foreseen:
     level: float
 
 
+def ask(standing: Mapping[str, Standing], asked: Asked, strategy: str | None = None) -> Foreseen:
+    """Return what an order would do to a session's strategy: the one named, or the only one of its symbol.
+
+    Raises:
+        ConfigError: There is no such strategy, or more than one; or see `foresee`.
+        BadData: The account's equity is not positive.
+    """
+    name = _choose(standing, asked.symbol, strategy)
+    return foresee(name, standing[name], asked)
+
+
+def _choose(standing: Mapping[str, Standing], symbol: str, strategy: str | None) -> str:
+    if strategy is not None:
+        if strategy not in standing:
+            raise ConfigError(
+                f"what-if: strategy {strategy!r} is not in this session{nearest(strategy, standing)}"
+            )
+        return strategy
+    trading = [name for name, one in standing.items() if symbol in one.course.tape.tracks]
+    if len(trading) == 1:
+        return trading[0]
+    if trading:
+        raise ConfigError(f"what-if: {', '.join(trading)} trade {symbol!r}; say which strategy is asked")
+    known = sorted({one for each in standing.values() for one in each.course.tape.tracks})
+    raise ConfigError(f"what-if: no strategy of the session trades {symbol!r}{nearest(symbol, known)}")
+
+
 def foresee(name: str, standing: Standing, asked: Asked) -> Foreseen:
     """Return what an order would do to a strategy's account. It is not sent, and nothing changes.
 
@@ -93,17 +122,16 @@ def foresee(name: str, standing: Standing, asked: Asked) -> Foreseen:
     engine, tape = course.engine, course.tape
     if asked.symbol not in tape.tracks:
         raise ConfigError(
-            f"risk whatif: strategy {name!r} does not trade {asked.symbol!r}"
-            f"{nearest(asked.symbol, tape.tracks)}"
+            f"what-if: strategy {name!r} does not trade {asked.symbol!r}{nearest(asked.symbol, tape.tracks)}"
         )
     instruments = {symbol: track.instrument for symbol, track in tape.tracks.items()}
     order = asked.as_order(engine.desk)
     wrong = fault(order, instruments[asked.symbol])
     if wrong is not None:
-        raise ConfigError(f"risk whatif: {wrong[1]}")
+        raise ConfigError(f"what-if: {wrong[1]}")
     price = tape.price(asked.symbol)
     if math.isnan(price):
-        raise ConfigError(f"risk whatif: no price of {asked.symbol!r} is known yet")
+        raise ConfigError(f"what-if: no price of {asked.symbol!r} is known yet")
     account, gate = engine.account, gate_of(engine)
     held = {symbol: p.quantity for symbol, p in account.positions.items() if p.quantity}
     effect = what_if(
@@ -146,3 +174,45 @@ def _starts(tape: Tape, symbol: str, count: int) -> Times:
     track = tape.tracks[symbol]
     now = track.cursor.at + 1
     return np.array([track.start[at] for at in range(now - count, now)], np.int64)
+
+
+def document_of(asked: Asked, seen: Foreseen) -> dict[str, Any]:
+    """Return what an order would do as JSON values."""
+    effect, answered = seen.effect, seen.answered
+    was, now = seen.tails or (None, None)
+    held = seen.held + effect.quantity
+    return {
+        "strategy": seen.strategy,
+        "time": seen.time,
+        "order": {name: _plain(value) for name, value in asdict(asked).items()},
+        "price": effect.price,
+        "fee": effect.fee,
+        "last": seen.price,
+        "affordable": effect.affordable,
+        "level": seen.level,
+        "before": _side(seen.held, seen.cash, seen.equity, effect.before, was),
+        "after": _side(held, effect.cash, effect.equity, effect.after, now),
+        "passes": answered is None or answered.refusal is None or not seen.enforced,
+        "quantity_that_passes": abs(effect.quantity) if answered is None else answered.quantity,
+        "refused_by": None if answered is None or answered.refusal is None else answered.refusal.limit.value,
+        "limits": [
+            {name: _plain(value) for name, value in one._asdict().items()}
+            for one in (() if answered is None else answered.readings)
+        ],
+    }
+
+
+def _side(held: float, cash: float, equity: float, exposure: Exposure, tail: Tail | None) -> dict[str, Any]:
+    return {
+        "position": held,
+        "cash": cash,
+        "equity": equity,
+        **exposure._asdict(),
+        "value_at_risk": None if tail is None else tail.var,
+        "expected_shortfall": None if tail is None else tail.cvar,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it: what is not a finite number is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

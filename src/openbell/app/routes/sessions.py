@@ -4,14 +4,19 @@ Annotations are evaluated here (no `from __future__ import annotations`): FastAP
 """
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from openbell.app import models, views
+from openbell.app.foresight import Foresight
 from openbell.app.riskview import risk_of, stress_of
 from openbell.app.routes.common import After, Limit, Name, Seen, Tagged, page, problems
+from openbell.app.whatif import WhatIf
+from openbell.core.errors import ConfigError
+from openbell.operation.whatif import Asked
 
 Trace = Annotated[str, Query(max_length=60, description="only events that this bar led to")]
 Kind = Annotated[str, Query(max_length=60, description="only events of this kind")]
@@ -19,6 +24,10 @@ Shocks = Annotated[
     Sequence[Annotated[str, Query(max_length=500)]],
     Query(max_length=20, description="such as market=-0.1,AAPL=-0.3: market, sectors and symbols"),
 ]
+Symbol = Annotated[str, Query(max_length=60, examples=["AAPL"])]
+Shares = Annotated[float, Query(description="signed: less than nothing is a sale", allow_inf_nan=False)]
+Price = Annotated[float | None, Query(gt=0, allow_inf_nan=False)]
+Whose = Annotated[str | None, Query(max_length=200, description="where several trade the symbol")]
 
 
 def session_routes() -> APIRouter:
@@ -86,6 +95,21 @@ def _add_observations(routes: APIRouter) -> None:
     async def stress(name: Name, desk: Seen, shock: Shocks = ()) -> models.Stress:
         """Return what falls of the past would cost of what is held, and shocks that are given."""
         return stress_of(desk.session(name), shock)
+
+    foresight = Foresight()
+
+    @routes.get("/{name}/whatif")
+    async def whatif(
+        name: Name, desk: Seen, *, symbol: Symbol, quantity: Shares, limit: Price = None, stop: Price = None,
+        strategy: Whose = None,
+    ) -> WhatIf:  # fmt: skip
+        """Return what an order would do to a session, and what each of its limits says; nothing is sent."""
+        one = desk.session(name)
+        if one.is_copy:
+            raise ConfigError(f"session {name!r} is of another computer: what-if needs its journal and code")
+        none = math.nan
+        asked = Asked(symbol, quantity, none if limit is None else limit, none if stop is None else stop)
+        return await asyncio.to_thread(foresight.ask, one.folder, asked, strategy)
 
     @routes.get("/{name}/data")
     async def data(name: Name, desk: Seen) -> models.DataHealth:
