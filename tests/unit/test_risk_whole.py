@@ -45,9 +45,10 @@ CASES: dict[str, tuple[Any, dict[str, float], tuple[str, float], Reason]] = {
 }  # fmt: skip
 
 
-def together(*seats: GuardedSeat, alike: bool = True) -> Whole:
-    """Let seats trade one account."""
-    whole = Whole([Member(one.desk, one.gate.book) for one in seats], seats[0].sessions, alike=alike)
+def together(*seats: GuardedSeat, slowest: GuardedSeat | None = None) -> Whole:
+    """Let seats trade one account; one of them may have the longest bars."""
+    pace = [] if slowest is None else list(slowest.market.tracks.values())
+    whole = Whole([Member(one.desk, one.gate.book) for one in seats], seats[0].sessions, pace=pace)
     for seat in seats:
         seat.gate.share(whole)
     return whole
@@ -192,14 +193,38 @@ def test_a_split_is_no_loss_of_the_account() -> None:
     assert abs(forecast.window.last).max() < 1e-12
 
 
-def test_bars_of_two_lengths_leave_models_to_each_strategy() -> None:
-    limits = P(max_var=0.015, max_gross=50_000)
-    first, second = seat(), seat(limits)
-    together(first, second, alike=False)
-    live(first, second)
-    first.hold("A", 400)
-    assert second.order("B", 50).status is OrderStatus.ACCEPTED
-    assert second.order("B", 80).reason is Reason.GROSS_EXPOSURE
+@pytest.mark.parametrize("limited", [0, 1])
+def test_with_bars_of_two_lengths_the_account_is_looked_at_over_the_longer(limited: int) -> None:
+    parts: list[tuple[Any, ...]] = [(), ()]
+    parts[limited] = (P(max_var=0.02),)
+    quick, slow = (seat(*one) for one in parts)
+    whole = together(quick, slow, slowest=slow)
+    for row in PATHS:
+        for part in (0.25, 0.5, 0.75):  # what lies between two of the longer bars is no return
+            live(quick, path=[100.0 + part * (row - 100.0)])
+        slow.market.time = quick.market.time
+        closes = {symbol: float(x) for symbol, x in zip("ABC", row, strict=True)}
+        events = [
+            one.market.move(**closes) for one in (quick, slow)
+        ]  # both know of them before either is asked
+        for one, event in zip((quick, slow), events, strict=True):
+            one.engine.step(event)
+    of, beside = (quick, slow) if limited == 0 else (slow, quick)
+    forecast = whole.forecast_of(of.gate.risk)
+    assert forecast is not None
+    alone, both = seat(P(max_var=0.02)), seat()
+    same = together(alone, both)
+    live(alone, both)
+    expected = same.forecast_of(alone.gate.risk)
+    assert expected is not None
+    assert forecast.window.filled == expected.window.filled
+    assert forecast.window.rows == pytest.approx(expected.window.rows)
+    hold(beside, {"A": 400})
+    hold(both, {"A": 400})
+    assert of.order("B", 150).reason is alone.order("B", 150).reason is Reason.VALUE_AT_RISK
+    assert of.refusals[-1].text == alone.refusals[-1].text
+    assert of.refusals[-1].text.endswith("(all strategies of the account)")
+    assert of.order("B", 20).status is alone.order("B", 20).status is OrderStatus.ACCEPTED
 
 
 def test_new_limits_hold_for_the_account_too() -> None:

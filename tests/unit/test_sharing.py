@@ -28,9 +28,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 @pytest.fixture
-def warned() -> Iterator[list[str]]:
+def told() -> Iterator[list[str]]:
     lines: list[str] = []
-    number = get_logger().add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    number = get_logger().add(lambda message: lines.append(message.record["message"]), level="INFO")
     yield lines
     get_logger().remove(number)
 
@@ -67,15 +67,22 @@ def test_strategies_in_two_currencies_have_two_accounts(journal: Journal) -> Non
     assert len(dollars.gate.together.whole.members) == 2
 
 
-def test_bars_of_several_lengths_are_said_where_a_limit_asks_for_returns(
-    journal: Journal, warned: list[str]
+@pytest.mark.parametrize(
+    ("lengths", "longest"),
+    [(("1m", "1d"), "1d"), (("90s", "1m", "1h"), "1h"), (("1mo", "1w", "1d"), "1mo")],
+)
+def test_bars_of_several_lengths_go_by_the_longest_which_is_said_where_a_limit_asks_for_returns(
+    journal: Journal, told: list[str], lengths: tuple[str, ...], longest: str
 ) -> None:
-    days = course(journal, "days", None, "1d")
+    others = [course(journal, length, None, length) for length in lengths[1:]]
     for risk, lines in ((LIMITS, 0), (MODELLED, 1)):
-        limited = course(journal, "s", risk)
-        share_account([limited, days])
-        assert not limited.gate.together.whole.alike
-        assert len(warned) == lines
-    assert warned[0].startswith("bars are of several lengths (1d, 1m): limits on value at risk")
+        limited = course(journal, "s", risk, lengths[0])
+        share_account([limited, *others])
+        pace = [
+            one for each in (limited, *others) for one in each.tape.lanes.values() if one.timeframe == longest
+        ]
+        assert limited.gate.together.whole._pace == tuple(lane.track for lane in pace)
+        assert len(told) == lines
+    assert told[0].endswith(f"shortfall, beta and correlation are over bars of {longest}")
     share_account([course(journal, "a", MODELLED), course(journal, "b", MODELLED)])
-    assert len(warned) == 1
+    assert len(told) == 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from openbell.execution.risk.gate import gate_of
+from openbell.core.market import Track
+from openbell.data.bars import CalendarUnit, parse_timeframe
+from openbell.execution.risk.gate import RiskGate, gate_of
 from openbell.execution.risk.whole import Member, Whole
 from openbell.trading.course import Course
 from openbell.trading.livecourse import LiveCourse
@@ -32,14 +34,27 @@ def _share(courses: Sequence[Course | LiveCourse]) -> None:
         Member(course.engine.desk, None if gate is None else gate.book)
         for course, gate in zip(courses, gates, strict=True)
     ]
-    lengths = {lane.timeframe for course in courses for lane in course.tape.lanes.values()}
-    alike = len(lengths) == 1
-    if not alike and any(gate is not None and gate.forecast is not None for gate in gates):
-        get_logger().warning(
-            f"bars are of several lengths ({', '.join(sorted(lengths))}): limits on value at risk, "
-            "shortfall, beta and correlation look at each strategy alone, not at the account"
-        )
-    whole = Whole(members, courses[0].tape.calendar, alike=alike)
+    whole = Whole(members, courses[0].tape.calendar, pace=_pace_of(courses, gates))
     for gate in gates:
         if gate is not None:
             gate.share(whole)
+
+
+def _pace_of(courses: Sequence[Course | LiveCourse], gates: Iterable[RiskGate | None]) -> list[Track]:
+    """Return the tracks of the longest bars; none where all are of one length."""
+    lanes = [lane for course in courses for lane in course.tape.lanes.values()]
+    lengths = sorted({lane.timeframe for lane in lanes}, key=_rank)
+    if len(lengths) == 1:
+        return []
+    if any(gate is not None and gate.forecast is not None for gate in gates):
+        get_logger().info(
+            f"bars are of several lengths ({', '.join(lengths)}): for the account, limits on value at risk, "
+            f"shortfall, beta and correlation are over bars of {lengths[-1]}"
+        )
+    return [lane.track for lane in lanes if lane.timeframe == lengths[-1]]
+
+
+def _rank(timeframe: str) -> tuple[int, int]:
+    """Return what timeframes are put in order by."""
+    length = parse_timeframe(timeframe)
+    return (list(CalendarUnit).index(length) + 1, 0) if isinstance(length, CalendarUnit) else (0, length)

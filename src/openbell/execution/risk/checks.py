@@ -26,14 +26,11 @@ Row = tuple[Measure, float, Check]
 #: What an order is held against once, when it is sent, and not again when it has waited.
 _ONCE = (Reason.DUPLICATE_ORDER, Reason.ORDER_RATE, Reason.FAT_FINGER, Reason.TURNOVER)
 
-#: What asks how symbols move together.
-_MODELLED = (Reason.CORRELATION, Reason.BETA, Reason.VALUE_AT_RISK, Reason.EXPECTED_SHORTFALL)
-
 
 class Checks:
     """What orders are held against. It follows from the limits, and is kept as them."""
 
-    __slots__ = ("_risk", "account", "again", "closing", "every", "plain", "quiet")
+    __slots__ = ("_risk", "account", "again", "closing", "every", "quiet")
 
     def __init__(self, risk: Risk) -> None:
         self._risk = risk
@@ -48,8 +45,6 @@ class Checks:
         ]
         #: those of what all strategies of an account lead to together
         self.account: Sequence[Row] = [_row(check) for check in together]
-        #: the same without those that ask how symbols move together
-        self.plain: Sequence[Row] = [row for row in self.account if row[2].limit not in _MODELLED]
         collar = collar_check(risk.order)
         self.closing: Sequence[Row] = [] if collar is None else [_row(collar)]
 
@@ -60,10 +55,6 @@ class Checks:
         if again:
             return self.again
         return self.quiet if quiet else self.every
-
-    def of_account(self, *, models: bool) -> Sequence[Row]:
-        """Return the checks of an account of several strategies, with or without what asks for a model."""
-        return self.account if models else self.plain
 
     def __reduce__(self) -> tuple[type[Checks], tuple[Risk]]:
         return Checks, (self._risk,)

@@ -170,8 +170,7 @@ class RiskGate:
         quiet = self.conditions.are_quiet
         refusal = hold(self._checks.of(closing=closing, again=again, quiet=quiet), trial)
         if refusal is None and self.together is not None and not closing:
-            rows = self._checks.of_account(models=self.together.whole.alike)
-            refusal = hold(rows, self.together.trial(trial), f" {TOGETHER}")
+            refusal = hold(self._checks.account, self.together.trial(trial), f" {TOGETHER}")
         return refusal
 
     def _refuse(self, refusal: Refusal) -> None:

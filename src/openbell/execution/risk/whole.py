@@ -40,18 +40,20 @@ class Member(NamedTuple):
 class Whole:
     """The account: its strategies, its equity so far, and how all its symbols move together."""
 
-    def __init__(self, members: Sequence[Member], sessions: Sessions, *, alike: bool) -> None:
+    def __init__(self, members: Sequence[Member], sessions: Sessions, *, pace: Sequence[Track] = ()) -> None:
         """Take the strategies and the exchange's sessions.
 
-        `alike` says whether all bars are of one length: others' returns cannot be set side by side.
+        Where bars are of several lengths, `pace` has the tracks of the longest: returns are of those then, of
+        every symbol between two of their closes. Else each moment is one.
         """
-        self.members, self.alike = tuple(members), alike
+        self.members, self._pace = tuple(members), tuple(pace)
         self.tracks: dict[str, Track] = {}
         for desk, _ in reversed(self.members):
             self.tracks |= desk.tracks
         self.numbers = {symbol: at for at, symbol in enumerate(self.tracks)}
         self.pulse = Pulse(sessions, self.equity)
         self._returns = Returns(self.tracks)
+        self._reached = self._reach()
         self._forecasts: dict[tuple[RiskModel, bool], Forecast] = {}
         self._time = -1
 
@@ -62,8 +64,6 @@ class Whole:
 
     def forecast_of(self, risk: Risk) -> Forecast | None:
         """Return what estimates all symbols for these limits; limits with one model share it."""
-        if not self.alike:
-            return None
         made = open_forecast(risk, list(self.tracks))
         return None if made is None else self._forecasts.setdefault((risk.model, made.has_tails), made)
 
@@ -72,11 +72,19 @@ class Whole:
         if time <= self._time:
             return
         self._time = time
-        if self._forecasts:
+        if self._forecasts and self._has_closed():
             returns = self._returns.step()
             for forecast in self._forecasts.values():
                 forecast.push(returns)
         self.pulse.mark(time, self.equity)
+
+    def _has_closed(self) -> bool:
+        """Tell whether a bar has come since the last return that returns are of."""
+        before, self._reached = self._reached, self._reach()
+        return not self._pace or before != self._reached
+
+    def _reach(self) -> list[int]:
+        return [track.cursor.at for track in self._pace]
 
     def act(self, action: Action, desk: Desk) -> None:
         """Take note of a corporate action that a strategy books: once, where several hold the symbol."""
