@@ -14,7 +14,7 @@ from openbell.portfolio.drawdown import top_drawdowns
 from openbell.portfolio.rolling import monthly_returns
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting import tables
-from openbell.reporting.html.limits import limit_grid
+from openbell.reporting.html.limits import exit_grid, limit_grid
 from openbell.reporting.html.markup import Cell, Column, table
 from openbell.reporting.result import Result
 from openbell.reporting.words import count, date, figure, money, percent, plain, signed, spaceless, span
@@ -65,6 +65,8 @@ REFUSALS_SHOWN = 200
 def limits(result: Result) -> str:
     """Return each limit with what it refused, the worst that was reached, and what was held back."""
     worst = table("Each limit", *limit_grid(result))
+    columns, exits = exit_grid(result)
+    worst += table("Exits for entries that come without any", columns, exits) if exits else ""
     worst += table("The highest value of each measure, and when", *reached_grid(result))
     heads, cells = refusal_grid(result, REFUSALS_SHOWN)
     if not cells:
