@@ -11,6 +11,7 @@ import ast
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,24 @@ class LiveRoads(RuleBasedStateMachine):
     @rule(who=WHO, do=st.sampled_from(["close", "cancel"]), symbol=SYMBOLS, order=st.integers(1, 30))
     def ask_for_an_end(self, who: str, do: str, *, symbol: str, order: int) -> None:
         self.ask(who, do=do, symbol=symbol, order=order)
+
+    @rule(how=st.sampled_from(["cancel", "flatten"]), comes_back=st.booleans())
+    def stop(self, how: str, *, comes_back: bool) -> None:
+        """Let somebody stop the session, and go on with it sooner or later."""
+        self.take("leave", {"how": how})
+        if not comes_back:
+            self.let_a_minute_pass()
+        self.take("return", {})
+
+    @rule(stop=st.booleans())
+    def pull_the_emergency_stop(self, *, stop: bool) -> None:
+        self.take("condition", {"what": "stop", "stop": stop})
+
+    @rule(who=WHO, most=st.sampled_from([60, 120]))
+    def change_limits(self, who: str, most: int) -> None:
+        """Tighten the limits of a strategy, or give it back the ones that it began with."""
+        risk = replace(LIMITS, order=ob.OrderLimits(max_quantity=most))
+        self.take("limits", {"strategy": who if who in self.acts else "s", "risk": risk.as_json()})
 
     @rule(symbol=SYMBOLS, price=st.integers(70, 130), size=st.sampled_from([None, 3, 20]))
     def trade(self, symbol: str, price: int, size: int | None) -> None:
