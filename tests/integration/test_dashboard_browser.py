@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -141,11 +142,11 @@ def test_a_session_is_followed_asked_and_stopped(pages: Any, begin: Any, folder:
     page.get_by_role("button", name="Pause it").click()
     page.get_by_role("button", name="Pause it").last.click()
     page.locator("[data-table=strategies]").get_by_text("paused").wait_for()
-    page.get_by_role("button", name="Close AAPL of sma_cross").or_(
-        page.get_by_role("button", name="Close MSFT of sma_cross")
-    ).first.click()
+    close = page.get_by_role("button", name=re.compile("Close [A-Z]+ of sma_cross")).first
+    name = close.get_attribute("aria-label")
+    close.click()
     page.get_by_role("button", name="Close", exact=True).click()
-    page.get_by_text("Nothing is held.").first.wait_for()
+    page.get_by_role("button", name=name, exact=True).wait_for(state="detached")
 
     page.get_by_role("button", name="Pause or change sma_cross").click()
     page.get_by_role("button", name="Change its parameters").click()
