@@ -80,7 +80,7 @@ def folder(tmp_path, monkeypatch):
         ("config show --config nix", ["--config: nix does not exist"]),
         (f"{CROSS} --nix", ["--nix", "openbell backtest --help"]),
         ("backtest nix.py --symbols AAPL", ["'nix.py'"]),
-        ("backtest nix.yaml", ["'nix.yaml'", "config/strategies.yaml"]),
+        ("backtest nix.yaml", ["'nix.yaml'", "strategies: [{name"]),
         ("verify nix", ["'nix'", "openbell demo"]),
         ("config explain costs.slipage", ["'costs.slipage'", "did you mean"]),
         ("new strategy Bad-Name", ["'Bad-Name'", "bad_name"]),
