@@ -391,15 +391,10 @@ async def test_all_orders_are_cancelled_by_one_request() -> None:
 
 async def test_an_order_placed_by_hand_is_seen_and_not_touched() -> None:
     async with trading() as scene:
-        scene.x.place(
-            Placed("", "AAPL", 1, order("x", limit=90).type, TimeInForce.DAY, Decimal(5), limit=Decimal(90))
-        )
-        (seen,) = await scene.broker.working()
+        for name in ("", "other"):
+            kind, day = order("x", limit=90).type, TimeInForce.DAY
+            scene.x.place(Placed(name, "AAPL", 1, kind, day, Decimal(5), limit=Decimal(90)))
+        seen = (await scene.broker.working())[0]
         assert (seen.client_id, seen.quantity, seen.status) == ("", Decimal(5), S.ACCEPTED)
-        scene.x.place(
-            Placed(
-                "other", "AAPL", 1, order("x", limit=90).type, TimeInForce.DAY, Decimal(5), limit=Decimal(90)
-            )
-        )
         with pytest.raises(Rejected, match="order other belongs to client 0"):
             await scene.broker.cancel("other")

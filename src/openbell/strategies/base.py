@@ -125,10 +125,8 @@ class Strategy:
         first to fill cancels the others. With `limit` the entry waits for that price, with `extended` before
         the open and after the close too. `shares`, or `notional` in money, is the size in the sizer's place.
         """
-        return self._signal(
-            "buy", symbol, confidence, stop_loss, take_profit, trailing_stop, limit, tag, shares, notional,
-            extended,
-        )  # fmt: skip
+        return self._signal("buy", symbol, confidence, stop_loss, take_profit, trailing_stop, limit, tag,
+                            shares, notional, extended)  # fmt: skip
 
     def sell(  # noqa: PLR0913  # a signal with its exits
         self,
@@ -145,10 +143,8 @@ class Strategy:
         tag: str = "",
     ) -> Order | None:
         """Signal a fall: `buy` mirrored. A cash account cannot be short, and only closes what it holds."""
-        return self._signal(
-            "sell", symbol, confidence, stop_loss, take_profit, trailing_stop, limit, tag, shares, notional,
-            extended,
-        )  # fmt: skip
+        return self._signal("sell", symbol, confidence, stop_loss, take_profit, trailing_stop, limit, tag,
+                            shares, notional, extended)  # fmt: skip
 
     def _signal(  # noqa: PLR0913  # by position: each name would cost as much as a check of it
         self,

@@ -266,9 +266,7 @@ class RiskGate:
         else:
             news = account.since(booked) if account.booked != booked else ()
             symbols = [entry.symbol for entry in news if entry.symbol]
-            for symbol in dict.fromkeys(
-                [*symbols, *cancelled]
-            ):  # in one order: sums are equal to the last bit
+            for symbol in dict.fromkeys([*symbols, *cancelled]):  # in one order: sums are equal to the bit
                 self._recount(symbol)
             if news:
                 self._built = time, account.booked
