@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from tests.integration.test_live_command import start, until
 from tests.integration.test_live_standby import Account, account_at
 
 from openbell.core.types import OrderStatus
+from openbell.trading.pulse import SILENT, read_pulse
 
 HANGING = '''
 import os
@@ -62,6 +64,13 @@ class Hung(NamedTuple):
         lines = err.decode().splitlines()
         return asked.returncode or 0, json.loads(out) if out else None, lines[-1] if lines else ""
 
+    @property
+    def heard(self) -> int:
+        """When the session last said something of itself."""
+        pulse = read_pulse(self.folder / "state/live-mine")
+        assert pulse is not None
+        return pulse.wall
+
     async def go_on(self) -> int:
         """Let the strategy return; return the code of the session's end."""
         (self.folder / "hang").unlink(missing_ok=True)
@@ -102,7 +111,19 @@ async def hanging(folder: Path, how: str) -> AsyncIterator[Hung]:
 
 
 async def check_answers(hung: Hung) -> None:
-    """Ask what can be asked of a session that hangs: all of it is answered."""
+    """Ask what can be asked of a session that hangs: all is answered, with the age of what is known."""
+    async with asyncio.timeout(30):
+        while (await hung.ask("status"))[1]["sessions"][0]["state"] != "silent":
+            pass  # each question takes its time
+    for words in (("status",), ("orders",), ("positions",)):
+        asked = await start(hung.folder, *words)
+        out, _ = await asyncio.wait_for(asked.communicate(), 60)
+        said = out.decode()
+        assert re.search(
+            r"state/live-mine: silent for [0-9.]+ s \(a strategy or the process hangs\), and", said
+        )
+        assert "`openbell stop --cancel --state state/live-mine` cancels its orders at the broker" in said
+        assert words != ("status",) or "running, silent for " in said
     told = await asyncio.gather(
         hung.ask("status"), hung.ask("orders"), hung.ask("orders", "--working"), hung.ask("positions"),
         hung.ask("parity", "live-mine"), hung.ask("resume"),
@@ -110,8 +131,12 @@ async def check_answers(hung: Hung) -> None:
     (_, status, _), (_, orders, _), (_, working, _), (_, positions, _), parity, resumed = told
     assert [code for code, _, _ in told[:4]] == [0] * 4
     assert [(one["state"], one["working_orders"], one["fills"]) for one in status["sessions"]] == [
-        ("running", 5, 1)
+        ("silent", 5, 1)
     ]
+    for document in (status, orders, working, positions):
+        (session,) = document["sessions"]
+        assert (session["state"], session["heard"]) == ("silent", hung.heard)
+        assert session["age"] > SILENT
     assert [one["status"] for one in orders["orders"]] == ["filled", *["accepted"] * 5]
     assert [one["id"] for one in working["orders"]] == [2, 3, 4, 5, 6]
     assert [(one["symbol"], one["quantity"]) for one in positions["positions"]] == [("AAPL", 10.0)]

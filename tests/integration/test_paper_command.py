@@ -14,6 +14,7 @@ import pytest
 from tests.integration.cli_runs import run, run_apart
 
 from openbell.storage.journal import Journal
+from openbell.trading.pulse import SILENT
 
 WORDS = ("paper", "sma_cross", "--symbols", "AAPL", "--replay", "2010-01-04", "--until", "2011-12-30")
 
@@ -200,8 +201,13 @@ def test_a_session_whose_strategy_hangs_is_seen_and_told_from_outside(here: Path
         while not moments(here) or not document("positions")["positions"]:
             assert process.poll() is None
             time.sleep(0.05)  # another process's journal has no event to wait for
-        (seen,) = document("status")["sessions"]
-        assert (seen["state"], seen["fills"]) == ("running", 1)
+        while (seen := document("status")["sessions"][0])["state"] == "running":
+            time.sleep(0.05)  # nor has its silence
+        assert (seen["state"], seen["fills"], seen["age"] > SILENT) == ("silent", 1, True)
+        for command in ("status", "orders", "positions"):
+            said = run(command).out
+            assert "mine: silent for " in said
+            assert f"`kill -9 {process.pid}` ends it, and `openbell resume` goes on" in said
         assert document("orders")["orders"][0]["status"] == "filled"
         assert run("stop", "--keep").code == 0
     finally:

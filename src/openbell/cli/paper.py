@@ -11,6 +11,7 @@ from typing import Any
 from openbell.cli.answer import Answer, Column, Exit, Table
 from openbell.cli.folders import state_folder
 from openbell.cli.funds import tell_funds
+from openbell.cli.hearing import state_of, tell_heard
 from openbell.cli.jobs import Request, read_jobs
 from openbell.cli.places import load_settings, placed
 from openbell.cli.standings import read_sessions
@@ -87,7 +88,7 @@ def resume_session(state: str | None, *, agreed: bool = False) -> Answer:
     """
     seen = read_sessions(state)
     left = [one.folder for one in seen.sessions if one.can_go_on]
-    running = [one.folder for one in seen.sessions if one.state == "running"]
+    running = [one.folder for one in seen.sessions if one.at_work]
     if not left and running:
         raise ConfigError(f"resume: the session in {str(running[0])!r} runs; `openbell stop` ends it first")
     if len(left) != 1:
@@ -130,12 +131,13 @@ def show_status(state: str | None) -> Answer:
             if failed:
                 raised.append(f"{one.folder}: strategy {name} raised, and is not asked any more: {failed}")
             rows.append((
-                str(one.folder), one.state, f"{name} (failed)" if failed else name, _when(one.time),
+                str(one.folder), state_of(one), f"{name} (failed)" if failed else name, _when(one.time),
                 f"{equity:,.2f}", f"{ledger.account.cash:,.2f}", str(len(held)), str(working),
                 str(ledger.filled),
             ))  # fmt: skip
             documents.append({
                 "folder": str(one.folder), "state": one.state, "strategy": name, "time": one.time,
+                "heard": one.heard, "age": one.age,
                 "equity": equity, "cash": ledger.account.cash, "positions": held, "working_orders": working,
                 "fills": ledger.filled, "failed": failed,
             })  # fmt: skip
@@ -149,6 +151,8 @@ def show_status(state: str | None) -> Answer:
     shown = [table if rows else none, *(["", *raised] if raised else [])]
     lines, accounts = tell_funds(seen.sessions)
     shown += ["", *lines] if lines else []
+    heard, _ = tell_heard(seen.sessions)
+    shown += ["", *heard] if heard else []
     return Answer(shown, {"sessions": documents, "accounts": accounts}, warnings=seen.warnings)
 
 
@@ -173,9 +177,10 @@ def show_orders(state: str | None, *, working: bool) -> Answer:
         Column("Strategy"), Column("Id", right=True), Column("Order"), Column("Status"), Column("Reason"),
         Column("Filled", right=True), Column("Average", right=True), Column("Decided"),
     ]  # fmt: skip
+    heard, sessions = tell_heard(seen.sessions)
     return Answer(
-        [Table(columns, rows) if rows else "There are no orders."],
-        {"orders": documents},
+        [Table(columns, rows) if rows else "There are no orders.", *(["", *heard] if heard else [])],
+        {"orders": documents, "sessions": sessions},
         warnings=seen.warnings,
     )
 
@@ -205,9 +210,11 @@ def show_positions(state: str | None) -> Answer:
         *(Column(title, right=True) for title in ("Quantity", "Average", "Price", "Unrealised")),
     ]  # fmt: skip
     lines, accounts = tell_funds(seen.sessions)
+    heard, sessions = tell_heard(seen.sessions)
+    parts = [Table(columns, rows) if rows else "Nothing is held."]
     return Answer(
-        [Table(columns, rows) if rows else "Nothing is held.", *(["", *lines] if lines else [])],
-        {"positions": documents, "accounts": accounts},
+        [*parts, *(["", *lines] if lines else []), *(["", *heard] if heard else [])],
+        {"positions": documents, "accounts": accounts, "sessions": sessions},
         warnings=seen.warnings,
     )
 

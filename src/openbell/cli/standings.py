@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,10 +11,13 @@ from pathlib import Path
 from openbell.cli.folders import find_sessions
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.orders import Order
+from openbell.core.types import NANOS_PER_SECOND
+from openbell.operation.standby import READY
 from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import is_held
 from openbell.trading.funds import Funds, own_funds
 from openbell.trading.ledger import Ledger
+from openbell.trading.pulse import SILENT, read_pulse
 from openbell.trading.record import Record
 from openbell.trading.session import Ending
 from openbell.trading.summaries import ledgers_of, summarise
@@ -25,7 +29,11 @@ class Standing:
 
     Args:
         folder: The session's.
-        state: Whether it runs, how it ended, or that it was interrupted.
+        state: Whether it runs, hangs (`silent`), how it ended, or that it was interrupted.
+        pid: The process that says that it runs; 0 where none does.
+        has_standby: Whether a process of its own cancels its orders also while it hangs.
+        heard: When it last said something of itself, or wrote into its journal: ns UTC, by this computer.
+        age: Seconds since then, which is how old what is known of it is; None of one that is not at work.
         time: Its last event's, ns UTC.
         ledgers: What each strategy holds, owes and has done.
         prices: The last of each symbol.
@@ -36,12 +44,21 @@ class Standing:
 
     folder: Path
     state: str
+    pid: int
+    has_standby: bool
+    heard: int
+    age: float | None
     time: int
     ledgers: Mapping[str, Ledger]
     prices: Mapping[str, float]
     failed: Mapping[str, str]
     can_go_on: bool
     funds: Funds
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it runs, or hangs."""
+        return self.state in {"running", "silent"}
 
     def price(self, symbol: str) -> float:
         """Return a symbol's last price; before its first bar, that at which it is held."""
@@ -90,12 +107,21 @@ def _read(folder: Path, *, whole: bool) -> Standing:
         record = Record(journal)
         summary = summarise(record)
         ledgers = ledgers_of(record) if whole else summary.ledgers
+        _, heard = journal.newest()
     begun = record.begun.body if record.begun is not None else {}
     price = partial(_price, prices=summary.prices, ledgers=ledgers)
     held, ended = is_held(folder), summary.state in {one.value for one in Ending}
+    pulse = read_pulse(folder) if held else None
+    heard = heard if pulse is None else pulse.wall
+    age = round(max(time.time_ns() - heard, 0) / NANOS_PER_SECOND, 3)
+    at_work = "silent" if pulse is not None and age > SILENT else "running"
     return Standing(
         folder,
-        state="running" if held else summary.state if ended else "interrupted",
+        state=at_work if held else summary.state if ended else "interrupted",
+        pid=0 if pulse is None else pulse.pid,
+        has_standby=held and (folder / READY).exists(),
+        heard=heard,
+        age=age if held else None,
         time=summary.time,
         ledgers=ledgers,
         prices=summary.prices,

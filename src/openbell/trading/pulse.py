@@ -60,6 +60,14 @@ def read_pulse(folder: Path) -> Pulse | None:
         return None
 
 
+def spell_age(seconds: float) -> str:
+    """Return how long ago something was, such as `0.4 s` or `3 h`."""
+    for unit, length in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
 async def _beat(path: Path, queue: Callable[[], int]) -> None:
     fresh, lag = path.with_suffix(".new"), 0.0
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openbell.core.market import as_datetime
+from openbell.trading.pulse import spell_age
 
 
 def money(value: float) -> str:
@@ -33,13 +34,8 @@ def when(nanos: int) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """Return how long ago something was, such as `0.4 s` or `3 h`."""
-    if seconds is None:
-        return "–"
-    for unit, length in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.1f} s"
+    """Return how long ago something was, such as `0.4 s` or `3 h`; a dash where it is not known."""
+    return "–" if seconds is None else spell_age(seconds)
 
 
 def quick(seconds: float) -> str:
