@@ -37,8 +37,6 @@ SPEED = (
     "slow=5",
     "--cash",
     "20000",
-    "--config-set",
-    "providers.synthetic.speed=600",
 )
 
 

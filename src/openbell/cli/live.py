@@ -31,7 +31,7 @@ from openbell.trading.sender import Timing
 from openbell.utils.logging import configure, get_logger
 from openbell.utils.ratelimit import Budget
 
-#: Requests that an account may make, in how many seconds.
+#: Requests that an account may make, in how many seconds, where its options do not say another `rate`.
 _RATES = {"alpaca": (200.0, 60.0), "ib": (45.0, 1.0)}
 _RATE = (60.0, 60.0)  #: the same of brokers that nobody knows
 _SIMULATED = "simulated"
@@ -139,7 +139,8 @@ def _open_venue(file: LiveFile, loaded: Loaded) -> Venue:
             f"{file.feed}`"
         )
     broker = open_broker(entry.kind, entry.options, loaded.environ)
-    budget = Budget(*_RATES.get(entry.kind, _RATE))
+    requests, seconds = _RATES.get(entry.kind, _RATE)
+    budget = Budget(float(entry.options.get("rate", requests)), seconds)
     spare = spare_of(entry.kind, entry.options, loaded.environ)
     timing = Timing(alarm=file.alarm)
     if file.fractional and not broker.capabilities.fractional:

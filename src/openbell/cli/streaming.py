@@ -17,8 +17,9 @@ from openbell.data.live.shelves import address_of
 from openbell.operation.reloading import Reloads
 from openbell.operation.streamed import HISTORY, Stream
 
-_FASTEST = 1e9  #: times life's speed: what a synthetic stream makes of `max`
+_FASTEST = 1e9  #: times life's speed: what a synthetic stream makes of `max`, where no setting says another
 _SYNTHETIC = "synthetic"
+_SPEED = f"providers.{_SYNTHETIC}.speed"
 
 
 def check_stream(request: Request) -> None:
@@ -57,11 +58,14 @@ def open_stream(
     if name.partition(":")[0] == _SYNTHETIC:
         if hours:
             raise ConfigError("--sessions: synthetic prices have a time of their own; leave it out")
-        text = f"{_FASTEST if math.isinf(speed) else speed:g}"
-        overrides.append(Override(f"providers.{_SYNTHETIC}.speed={text}", "--speed"))
     elif not math.isinf(speed):
         raise ConfigError(f"--speed: {name} is as fast as life; leave it out")
     loaded = load_settings(overrides, _folder(request), request.env)
+    if name.partition(":")[0] == _SYNTHETIC and (
+        not math.isinf(speed) or loaded.explain(_SPEED).source == "default"
+    ):
+        overrides.append(Override(f"{_SPEED}={min(speed, _FASTEST):g}", "--speed"))
+        loaded = load_settings(overrides, _folder(request), request.env)
     supply = open_supply(name, loaded)
     if "bars" not in supply.provider.offer.channels:
         raise ConfigError(

@@ -134,6 +134,12 @@ class Board:
         self.outgoing.append(send)
         self.flights[send.call, send.client_id] = send
 
+    def is_taken_back(self, send: Send) -> bool:
+        """Tell whether an order was asked to end before it was sent; a pair goes out for its other half."""
+        route = self.by_client[send.client_id]
+        paired = route.order.reduce_only and any(child.native for child in route.children)
+        return bool(route.cancelling) and not paired
+
     def trace(self, route: Route) -> None:
         """Let what is written next belong to the bar that an order was decided on."""
         route.course.scribe.trace = route.trace

@@ -81,6 +81,7 @@ class LiveSession(LiveBooks):
         self._sender = Sender(
             broker, budget, self.bring, guard=self._check,
             timing=self.timing, clock=lambda: self.floor.time, fault=self.count_error,
+            taken_back=floor.router.board.is_taken_back,
         )  # fmt: skip
         self._examiner = Examiner(self, budget, policy or Policy(), wall=wall)
 

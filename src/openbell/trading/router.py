@@ -225,10 +225,11 @@ class Router:
         if answer.outcome is Outcome.DONE:
             self._bookings.arrive(route)
             self._steering.steer(route)
+        elif answer.outcome is Outcome.REFUSED:
+            self._steering.end(route, _S.REJECTED, Reason.BROKER_REFUSED, answer.said)
         else:
-            refused = answer.outcome is Outcome.REFUSED
-            reason = Reason.BROKER_REFUSED if refused else Reason.NOT_SENT
-            self._steering.end(route, _S.REJECTED, reason, answer.said)
+            status = _S.CANCELLED if route.cancelling else _S.REJECTED
+            self._steering.end(route, status, route.cancelling or Reason.NOT_SENT, answer.said)
 
     def _replaced(self, route: Route, answer: Answer) -> None:
         if answer.client_id != route.pending:

@@ -62,15 +62,17 @@ class Sender:
         *,
         timing: Timing,
         clock: Callable[[], int],
+        taken_back: Callable[[Send], bool],
         guard: Callable[[], object] = bool,
         fault: Callable[[str], object] = str,
     ) -> None:
         """Take the broker and its budget.
 
         `tell` hears what came of each, `fault` what went wrong; `clock` is the session's time. `guard` is
-        called before each request: it raises `Halt` when the account is not ours any more.
+        called before each request: it raises `Halt` when the account is not ours any more. `taken_back` tells
+        of a request whether nobody wants it any more: it waited while the broker was away.
         """
-        self._fault = fault
+        self._fault, self._taken_back = fault, taken_back
         self._broker, self._budget, self._tell = broker, budget, tell
         self._timing, self._clock, self._guard = timing, clock, guard
         self._queue: asyncio.Queue[tuple[Send, float]] = asyncio.Queue()
@@ -104,15 +106,19 @@ class Sender:
             await self._cancel(send)
         elif send.doubtful:
             await self._find_out(send, since, again=False)
-        elif self._is_stale(send, since):
-            self._answer(send, Outcome.ABSENT, "it waited too long to be sent: the decision is stale")
+        elif barred := self._barred(send, since):
+            self._answer(send, Outcome.ABSENT, barred)
         else:
             await self._try(send, since)
 
-    def _is_stale(self, send: Send, since: float) -> bool:
+    def _barred(self, send: Send, since: float) -> str:
+        """Return why a request is not sent any more; nothing if it is."""
+        if self._taken_back(send):
+            return "it was taken back before it was sent"
         if send.order is None or send.order.reduce_only:
-            return False
-        return self._closed or asyncio.get_running_loop().time() - since > self._timing.fresh
+            return ""
+        stale = self._closed or asyncio.get_running_loop().time() - since > self._timing.fresh
+        return "it waited too long to be sent: the decision is stale" if stale else ""
 
     async def _try(self, send: Send, since: float) -> None:
         order = send.order
@@ -142,7 +148,7 @@ class Sender:
             absent += 1
             await asyncio.sleep(self._timing.look)
         unique = self._broker.capabilities.unique_ids
-        if again and send.call == "place" and unique and not self._is_stale(send, since):
+        if again and send.call == "place" and unique and not self._barred(send, since):
             await self._send_again(send, since)
         else:
             self._answer(send, Outcome.ABSENT, "the broker never got it")
