@@ -261,6 +261,14 @@ def guarded_by(one: Choose, seed: int) -> Case:
     )  # fmt: skip
 
 
+def parts_by(one: Choose, seed: int) -> Case:
+    """Return a run in small parts of shares, whose sums no float holds exactly."""
+    case, lot, cash = case_by(one, seed), one(1e-6, 0.001, 1e-8), one(1e5, 1e3, 1e7)
+    sizer = one(ob.ShareOfEquity(0.5), ob.FixedQuantity(700.123), ob.FixedNotional(cash / 3))
+    market = replace(case.market, lot=lot, volume=one(10**12, 10**10, 10**8))
+    return replace(case, market=market, cash=cash, sizer=sizer, levels=(0.0, 0.3, 0.55, 1.0, -0.4, -1.0))
+
+
 def random_case(seed: int, kind: Callable[[Choose, int], Case] = case_by) -> Case:
     """Return a run of which everything is drawn by a number."""
     random = np.random.default_rng([seed, 1])

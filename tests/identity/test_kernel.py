@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, given, settings
 from tests.identity import kernel_directed as directed
-from tests.identity.kernel_cases import cases, guarded_by, random_case
+from tests.identity.kernel_cases import cases, guarded_by, parts_by, random_case
 from tests.identity.kernel_mutants import MUTANTS
 from tests.unit.kernel_by_hand import Prepared, by_events, by_kernel, differences, interpreted, mutated, tally
 
@@ -65,6 +65,14 @@ def test_compiled_runs_are_those_of_the_event_engine(case):
 @given(cases(guarded_by))
 def test_compiled_positions_with_exits_are_those_of_the_event_engine(case):
     assert differences(case.prepare()) == []
+
+
+@some
+@given(cases(parts_by))
+def test_compiled_runs_in_parts_of_shares_are_those_of_the_event_engine(case):
+    given_run = case.prepare()
+    by_events(given_run)  # is not refused
+    assert differences(given_run) == []
 
 
 @some

@@ -72,7 +72,11 @@ class Blotter:
         else:
             order = Order(order_id, self.name, symbol, side, size, market.time, reduce_only, aim)
         lots = on_lots(size, instrument.lot, reduce_only)
-        if ticket or lots <= 0.0 or not abs(lots - size) <= rules.DUST:
+        if not abs(lots - size) <= rules.DUST:
+            if reduce_only:
+                lots = order.quantity = _as_held(size, instrument)
+            _check(order, instrument)
+        elif ticket or lots <= 0.0:
             _check(order, instrument)
         order.quantity = lots
         self.orders[order_id] = order
@@ -94,6 +98,8 @@ class Blotter:
         size = abs(held)
         lots = on_lots(size, instrument.lot, True)
         whole = lots > 0.0 and abs(lots - size) <= rules.DUST
+        if not whole:
+            lots = size = _as_held(size, instrument)
         works = self.working.setdefault(symbol, {})
         for kind, price, tag in exits.each():
             number, trails = self._numbers(), kind is _TRAILING
@@ -228,6 +234,11 @@ class Blotter:
         return StrategyError(
             f"{len(self.outbox)} orders at one moment (the most is {MOST_ORDERS_AT_ONCE}): a loop?"
         )
+
+
+def _as_held(size: float, instrument: Instrument) -> float:
+    """Return the shares of an order that reduces, without what the sums of fills left in the position."""
+    return rules.denoised(size, size, min(instrument.lot, 1.0))
 
 
 def _check(order: Order, instrument: Instrument) -> None:

@@ -319,10 +319,12 @@ class Desk:
             held = 0.0
         reduces = abs(quantity) < abs(held)
         change = quantity - held
-        if held != 0.0 and not reduces:
+        if held != 0.0:
             lot = self.tracks[symbol].instrument.lot
-            if rules.whole_lots(abs(held), lot) < abs(held) - rules.DUST:
-                change = math.copysign(rules.whole_lots(abs(change), lot), change)  # a split left an odd lot
+            size = rules.denoised(abs(change), abs(held) + abs(quantity), lot)
+            if not reduces and rules.whole_lots(abs(held), lot) < abs(held) - rules.DUST:
+                size = rules.whole_lots(size, lot)  # a split left an odd lot
+            change = math.copysign(size, change)
         protected = exits is not NO_EXITS and bool(exits)
         if protected and held * quantity > 0.0:
             self._protect(symbol, quantity if reduces else held, exits, parent=0)

@@ -49,7 +49,7 @@ def _quantity_fault(quantity: float, lot: float, *, reduce_only: bool) -> str | 
     if not (math.isfinite(quantity) and quantity > 0):
         return f"quantity {quantity} must be a positive number"
     lots = on_lots(quantity, lot, reduce_only)
-    if lots <= 0.0 or abs(lots - quantity) > rules.DUST:
+    if lots <= 0.0 or abs(lots - quantity) > rules.DUST + rules.GRAIN * quantity:
         return f"quantity {quantity} is not a whole number of lots of {lot:g}"
     return None
 

@@ -14,6 +14,8 @@ import math
 
 DUST = 1e-9  #: a quantity below this is float noise, and counts as nothing
 GRAIN = 4e-16  #: of a number of lots, what a float and one product of it may lack
+NOISE = 1e-13  #: of quantities that are added up, what their sum may be off by
+SPECK = 1e-3  #: of a lot, what sums before may have left
 
 
 # --- grids ---------------------------------------------------------------------------------------------
@@ -49,6 +51,17 @@ def whole_lots(quantity: float, lot: float) -> float:
         return quantity
     whole = (lots + (DUST + GRAIN * lots)) // 1.0
     return whole / count if count > 0.0 else whole * lot
+
+
+def denoised(quantity: float, scale: float, lot: float) -> float:
+    """Return a difference (zero or more) of quantities as large as `scale`, as whole lots if it is meant so.
+
+    101.630865 - 100.1 is 1.530865000000006: what a float of 100 is off by is more than nothing in lots of a
+    millionth. A quantity that is off whole lots by more than that stays as it is.
+    """
+    noise = min(SPECK * lot + NOISE * scale, 0.5 * lot)
+    lots = whole_lots(quantity + noise, lot)
+    return lots if abs(lots - quantity) <= noise else quantity
 
 
 def away(price: float, direction: float, share: float) -> float:
@@ -153,7 +166,9 @@ def volume_left(volume: float, share: float, taken: float, lot: float) -> float:
 def booked_position(position: float, signed: float) -> float:
     """Return the position after a fill of `signed` shares; float dust counts as flat."""
     after = position + signed
-    return 0.0 if abs(after) < DUST else after
+    if -DUST < after < DUST or after * after < NOISE * NOISE * signed * signed:  # without a call
+        return 0.0
+    return after
 
 
 def fill_amount(signed: float, price: float, fee: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openbell.backtesting.kernel.compiler import compiled
-from openbell.backtesting.kernel.funds import refusal, release
+from openbell.backtesting.kernel.funds import refusal, release, remaining
 from openbell.backtesting.kernel.log import tell, tell_change, tell_restated
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at, value
 from openbell.backtesting.kernel.quiet import trailing_level
@@ -172,7 +172,7 @@ def give_up(run: Run, slot: int, shares: float, time: int) -> None:
     if shares <= rules.DUST:
         return
     child.pending = max(child.pending - shares, 0.0)
-    rest = child.quantity - child.filled - shares
+    rest = rules.denoised(child.quantity - child.filled - shares, child.quantity, child.lot)
     child.quantity = child.filled + rules.whole_lots(rest, child.lot)
     if is_done(child):
         end_alone(run, slot, CANCELLED, time, PARENT_ENDED)
@@ -234,7 +234,7 @@ def restate(run: Run, slot: int, new: float, old: float) -> None:
     order.mark = rules.split_price(order.mark, new, old)
     set_level(run, slot)
     if order.held > 0.0:
-        left = rules.whole_lots(max(order.quantity - order.filled - order.pending, 0.0), order.lot)
+        left = remaining(order)
         s.projected = rules.booked_position(s.projected, order.side * (left - order.held) * (order.kind == 0))
         order.held = left
 

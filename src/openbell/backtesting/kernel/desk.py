@@ -167,8 +167,11 @@ def change(run: Run, symbol: int, held: float, quantity: float, direction: float
         held = 0.0
     reduces = abs(quantity) < abs(held)
     part = quantity - held
-    if not reduces and rules.whole_lots(abs(held), s.lot) < abs(held) - rules.DUST:
-        part = math.copysign(rules.whole_lots(abs(part), s.lot), part)  # a split left an odd lot
+    if held != 0.0:
+        meant = rules.denoised(abs(part), abs(held) + abs(quantity), s.lot)
+        if not reduces and rules.whole_lots(abs(held), s.lot) < abs(held) - rules.DUST:
+            meant = rules.whole_lots(meant, s.lot)  # a split left an odd lot
+        part = math.copysign(meant, part)
     if exits and held * quantity > 0.0:
         protect(run, symbol, quantity if reduces else held, direction, 0)
     if abs(part) < rules.DUST:
@@ -224,7 +227,10 @@ def send(
     order.filled = order.pending = order.raw = order.value = order.paid = order.need = order.held = 0.0
     order.quantity = abs(signed)
     lots = rules.whole_lots(order.quantity, order.lot)
-    wrong = lots <= 0.0 or abs(lots - order.quantity) > rules.DUST
+    if reduce_only and abs(lots - order.quantity) > rules.DUST:
+        order.quantity = rules.denoised(order.quantity, order.quantity, order.lot)
+        lots = rules.whole_lots(order.quantity, order.lot)
+    wrong = lots <= 0.0 or abs(lots - order.quantity) > rules.DUST + rules.GRAIN * order.quantity
     if wrong or order.limit <= 0.0 or order.stop <= 0.0:
         run.fault = 1
     order.quantity = lots

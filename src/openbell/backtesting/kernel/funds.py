@@ -60,7 +60,10 @@ def unreserved(run: Run) -> float:
 @compiled
 def remaining(order: Order) -> float:
     """Return how many shares of an order may still fill now."""
-    return rules.whole_lots(max(order.quantity - order.filled - order.pending, 0.0), order.lot)
+    left = order.quantity - order.filled - order.pending
+    if 0.0 < left < order.quantity:
+        left = rules.denoised(left, order.quantity, order.lot)
+    return rules.whole_lots(max(left, 0.0), order.lot)
 
 
 @compiled

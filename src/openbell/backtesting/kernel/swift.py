@@ -67,6 +67,8 @@ def foresee_order(run: Run, moment: int, held: float, wanted: float) -> int:
     s = symbol_at(run, 0)
     reduces = wanted < held
     part = wanted - held
+    if held > 0.0 and wanted > 0.0:
+        part = math.copysign(rules.denoised(abs(part), held + wanted, s.lot), part)
     if not reduces and held > 0.0 and rules.whole_lots(held, s.lot) < held - rules.DUST:
         return LONG_WAY  # a split left an odd lot
     if abs(part) < rules.DUST:

@@ -273,7 +273,7 @@ class Book:
         if shares <= rules.DUST or child.order.id not in self.open:
             return
         child.pending = max(child.pending - shares, 0.0)
-        rest = child.quantity - child.filled - shares
+        rest = rules.denoised(child.quantity - child.filled - shares, child.quantity, child.lot)
         child.quantity = child.filled + rules.whole_lots(rest, child.lot)
         if child.is_done():
             self.end(child, OrderStatus.CANCELLED, time, Reason.PARENT_ENDED)

@@ -71,6 +71,8 @@ class Working:
     def remaining(self) -> float:
         """Return how many shares may still fill now."""
         left = self.quantity - self.filled - self.pending
+        if 0.0 < left < self.quantity:
+            left = rules.denoised(left, self.quantity, self.lot)
         return whole_lots(left if left > 0.0 else 0.0, self.lot)  # noqa: FURB136  # `max` is a call, and slow
 
     def is_done(self) -> bool:
