@@ -232,5 +232,5 @@ def test_a_delisting_after_the_last_bar_counts_to_the_last_moment(at, marks):
     spans = days(6)
     gone = series([CALM] * 5, spans=spans[:5], actions=[Delisting("X", spans[5][0], 80.0)])
     found = ob.backtest(Once, gone, parameters={"at": at}, costs=ob.NO_COSTS, engine="event").outcome
-    assert (found.marks.moments, found.marks.entries) == marks
+    assert (list(found.marks.moments), list(found.marks.entries)) == marks
     assert found.cash[-1] == found.equity[-1] == 99_800

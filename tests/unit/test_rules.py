@@ -189,8 +189,7 @@ def test_a_fill_changes_position_average_and_profit(
     position, average, signed, price, after, new_average, gain
 ):
     assert rules.booked_position(position, signed) == after
-    assert rules.booked_average(position, average, signed, price) == new_average
-    assert rules.realised(position, average, signed, price) == gain
+    assert rules.booked(position, average, signed, price) == (after, new_average, gain)
 
 
 def test_float_dust_is_flat():

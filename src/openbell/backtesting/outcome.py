@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from openbell.data.panel import Panel
 from openbell.execution.brokers.simulated import Ambiguity
 from openbell.execution.risk.worst import Reached
 from openbell.portfolio.trades import Trade, round_trips
+
+_SYMBOL, _CASH, _POSITION = attrgetter("symbol"), attrgetter("cash"), attrgetter("position")
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +53,8 @@ class Outcome:
     @cached_property
     def cash(self) -> Floats:
         """(moments,) cash after each moment's bookings, bit for bit as it was booked."""
-        upto = np.array(self.marks.entries, dtype=np.int64)
-        booked = np.array([entry.cash for entry in self.entries])[upto - 1]
+        balances = np.fromiter(map(_CASH, self.entries), np.float64, len(self.entries))
+        booked = balances[np.array(self.marks.entries) - 1]
         return _carried(self._moments, booked, len(self.times), before=float(self.account.initial_cash))
 
     @cached_property
@@ -75,7 +78,7 @@ class Outcome:
     @cached_property
     def _moments(self) -> NDArray[np.int64]:
         """The moments that booked something, counted from the run's first."""
-        moments: NDArray[np.int64] = np.maximum(np.array(self.marks.moments, dtype=np.int64) - self.first, 0)
+        moments: NDArray[np.int64] = np.maximum(np.array(self.marks.moments) - self.first, 0)
         return moments
 
     @cached_property
@@ -84,14 +87,17 @@ class Outcome:
 
         A moment may be there twice; the last counts.
         """
-        counts = np.diff(np.array([0, *self.marks.entries]))
+        counts = np.diff(np.array(self.marks.entries), prepend=0)
         entries = self.entries[: int(counts.sum())]
-        names = [entry.symbol for entry in entries]
+        names = list(map(_SYMBOL, entries))
+        positions = np.fromiter(map(_POSITION, entries), np.float64, len(entries))
+        moments = np.repeat(self._moments, counts)
         numbers = {symbol: number for number, symbol in enumerate(dict.fromkeys(names))}
+        if len(numbers) == 1:
+            return {symbol: (moments, positions) for symbol in numbers if symbol}
         codes = np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
         turn = np.argsort(codes, kind="stable")  # by symbol, and each symbol's as they were booked
-        moments = np.repeat(self._moments, counts)[turn]
-        positions = np.array([entry.position for entry in entries])[turn]
+        moments, positions = moments[turn], positions[turn]
         ends = np.cumsum(np.bincount(codes, minlength=len(numbers))).tolist()
         parts = zip(numbers, [0, *ends], ends, strict=False)
         return {symbol: (moments[a:b], positions[a:b]) for symbol, a, b in parts if symbol}
@@ -101,8 +107,8 @@ class Outcome:
         return _carried(moments, positions, len(self.times), before=0.0)
 
     def _value(self, symbol: str) -> Floats:
-        shares = self._held(symbol)
-        return np.where(shares == 0.0, 0.0, shares * self.panel.closes(symbol)[self.first :])
+        value = self._held(symbol)
+        return np.multiply(value, self.panel.closes(symbol)[self.first :], out=value, where=value != 0.0)
 
     @cached_property
     def net(self) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,8 +30,8 @@ _MARKET = OrderType.MARKET
 class Marks:
     """How many ledger entries there were after each moment that booked some."""
 
-    moments: list[int] = field(default_factory=list)
-    entries: list[int] = field(default_factory=list)
+    moments: array[int] = field(default_factory=lambda: array("q"))
+    entries: array[int] = field(default_factory=lambda: array("q"))
 
 
 class Turn(NamedTuple):
@@ -85,7 +86,7 @@ class _Course:
         last = len(self._panel) - 1
         self._act(last + 1)
         if len(self._entries) != self._booked:
-            if self._moments[-1:] == [last]:
+            if self._moments and self._moments[-1] == last:
                 self._counts[-1] = len(self._entries)
             else:
                 self._moments.append(last)

@@ -121,11 +121,9 @@ class Account:
         """Book one execution."""
         _, _, symbol, side, quantity, price, fee, _, time, _ = fill
         position = self.positions.get(symbol) or self._position(symbol)
-        before, average = position.quantity, position.average
+        before = position.quantity
         signed = side * quantity
-        gain = rules.realised(before, average, signed, price)
-        after = rules.booked_position(before, signed)
-        position.average = rules.booked_average(before, average, signed, price)
+        after, position.average, gain = rules.booked(before, position.average, signed, price)
         position.quantity = after
         position.realised += gain
         position.fees += fee
@@ -243,10 +241,8 @@ class Account:
     def _transfer(self, symbol: str, signed: float, price: float, *, kind: EntryKind, time: int) -> None:
         """Book shares that change hands at a price, but by no order and without a fee."""
         position = self._position(symbol)
-        before, average = position.quantity, position.average
-        gain = rules.realised(before, average, signed, price)
-        after = rules.booked_position(before, signed)
-        position.average = rules.booked_average(before, average, signed, price)
+        before = position.quantity
+        after, position.average, gain = rules.booked(before, position.average, signed, price)
         position.quantity = after
         position.realised += gain
         self.shorts += (after < 0.0) - (before < 0.0)

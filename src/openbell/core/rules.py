@@ -176,25 +176,23 @@ def fill_amount(signed: float, price: float, fee: float) -> float:
     return -signed * price - fee
 
 
-def booked_average(position: float, average: float, signed: float, price: float) -> float:
-    """Return the average entry price after a fill; a reduction leaves it, a flip sets it anew."""
-    after = booked_position(position, signed)
+def booked(position: float, average: float, signed: float, price: float) -> tuple[float, float, float]:
+    """Return the position after a fill, its average entry price, and the profit before fees that it realises.
+
+    A reduction leaves the average, a flip sets it anew.
+    """
+    after = position + signed
+    if -DUST < after < DUST:
+        after = 0.0
+    held = position if position > 0.0 else -position
+    size = signed if signed > 0.0 else -signed
+    if position * signed >= 0.0:
+        return after, 0.0 if after == 0.0 else (held * average + size * price) / (held + size), 0.0
+    closed = min(held, size)
+    gain = closed * (price - average) * (1.0 if position > 0.0 else -1.0)
     if after == 0.0:
-        return 0.0
-    if position * signed >= 0.0:
-        return (abs(position) * average + abs(signed) * price) / (abs(position) + abs(signed))
-    if after * position < 0.0:
-        return price
-    return average
-
-
-def realised(position: float, average: float, signed: float, price: float) -> float:
-    """Return the profit, before fees, that a fill of `signed` shares realises."""
-    if position * signed >= 0.0:
-        return 0.0
-    closed = min(abs(signed), abs(position))
-    direction = 1.0 if position > 0.0 else -1.0
-    return closed * (price - average) * direction
+        return after, 0.0, gain
+    return after, price if after * position < 0.0 else average, gain
 
 
 # --- buying power --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def _marks(ledger: Ledger, times: Times) -> Marks:
     booked = np.array([entry.time for entry in ledger.account.entries], np.int64)
     at = np.minimum(np.searchsorted(times, np.maximum.accumulate(booked)), len(times) - 1)
     moments, counts = np.unique(at, return_counts=True)
-    return Marks(moments.tolist(), np.cumsum(counts).tolist())
+    return Marks(array("q", moments.tolist()), array("q", np.cumsum(counts).tolist()))
 
 
 def _refusals(entries: Sequence[Entry], name: str) -> list[Refusal]:

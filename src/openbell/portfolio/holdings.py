@@ -31,7 +31,7 @@ class Holdings:
             held.average = held.average / entry.ratio if entry.position else 0.0
             held.realised += entry.realised
         elif entry.quantity:  # a fill; shares of a spin-off; the end of a delisted symbol
-            held.average = rules.booked_average(held.quantity, held.average, entry.quantity, entry.price)
+            _, held.average, _ = rules.booked(held.quantity, held.average, entry.quantity, entry.price)
             held.realised += entry.realised
             held.fees += entry.fee
         elif entry.kind is EntryKind.BORROW:

@@ -87,7 +87,7 @@ class _Tally:
         else:
             self.closed_shares += shares
             self.closed_value += shares * price
-        self.average = rules.booked_average(self.position, self.average, leg.quantity, price)
+        _, self.average, _ = rules.booked(self.position, self.average, leg.quantity, price)
         self.position = leg.position
         trade.quantity = max(trade.quantity, abs(self.position))
         trade.basis = max(trade.basis, abs(self.position) * self.average)

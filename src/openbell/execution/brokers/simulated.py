@@ -87,7 +87,13 @@ class SimulatedBroker:
         Returns:
             Whether they filled, and nothing works.
         """
-        if self.book.open or self.holding.since or not self._cross(orders, sent, time):
+        if self.book.open or self.holding.since:
+            crossed = False
+        elif orders[-1].parent:
+            crossed = self._cross(orders, sent, time)
+        else:
+            crossed = self._crossing.cross(orders, sent, time)
+        if not crossed:
             self.submit(orders, sent)
             self.match(time)
             return False
@@ -95,9 +101,7 @@ class SimulatedBroker:
         return not self.book.open
 
     def _cross(self, orders: Sequence[ReviewedOrder], sent: int, time: int) -> bool:
-        """Let market orders cross, and lay the exits that wait for a lone one; tell whether they did."""
-        if not orders[-1].parent:
-            return self._crossing.cross(orders, sent, time)
+        """Let a lone market order cross, and lay the exits that wait for it; tell whether they did."""
         exits = self._brackets.lay(orders[0], orders[1:], time)
         if exits is None or not self._crossing.cross(orders[:1], sent, time, exits):
             return False
