@@ -14,6 +14,7 @@ from openbell.core.errors import Halt
 from openbell.core.types import OrderStatus, OrderType, Reason, Split, TimeInForce
 from openbell.execution.port import Execution, Heard
 from openbell.trading.reconcile import Policy, foreign_orders
+from openbell.utils.logging import get_logger
 from tests.loopback.direct import Direct, Faults
 from tests.loopback.exchange import Exchange, Placed
 from tests.unit.router_acts import bracket, buy, entry, limit
@@ -85,12 +86,20 @@ async def test_a_position_that_nothing_explains_halts(tmp_path: Path) -> None:
     assert [order.client_id for order in x.orders.values()] == [""]
 
 
-async def test_a_position_is_adopted_where_the_policy_says_so(tmp_path: Path) -> None:
+async def test_a_position_is_adopted_where_the_policy_says_so_and_it_is_said_loudly(
+    tmp_path: Path,
+) -> None:
     x = held_before()
     acts = {"s": scripted({1: lambda s, _: s.close("A")})}
     life = Life(tmp_path, x, Direct(x), acts, policy=Policy(positions="adopt"))
+    heard: list[Any] = []
+    sink = get_logger().add(heard.append)
     life.start()
     await life.moment(0, 101)
+    get_logger().remove(sink)
+    loud = "position A: the broker has 5, the books 0; strategy s takes it over"
+    assert [body["said"] for body in entries(life, "alarm")] == [loud]
+    assert [one.record["message"] for one in heard if one.record["level"].name == "ERROR"] == [loud]
     assert (x.positions["A"], life.floor.cash()) == (Decimal(0), x.cash)
     assert life.floor.held() == {}
     assert life.floor.courses["s"].engine.desk.orders[1].tag == Reason.ADOPTED

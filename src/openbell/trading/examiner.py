@@ -119,9 +119,7 @@ class Examiner:
             before = self._booked(), found
             books.put_condition(books.floor.circumstances.disagreement("; ".join(map(str, found))))
             await asyncio.sleep(books.timing.look)
-        books.note(
-            "alarm", {"said": "the account moves faster than it can be compared; it is compared later"}
-        )
+        books.alarm("the account moves faster than it can be compared; it is compared later")
         return None
 
     def _booked(self) -> int:
@@ -196,10 +194,7 @@ class Examiner:
             if books.floor.router.short_of_fills():
                 await asyncio.sleep(books.timing.fills)
         for route in books.floor.router.short_of_fills():
-            books.note(
-                "alarm",
-                {"said": f"order {route.client_id}: its executions do not come; its reports are booked"},
-            )
+            books.alarm(f"order {route.client_id}: its executions do not come; its reports are booked")
             books.put("settle", {"client_id": route.client_id}, books.floor.time)
         await self._taken()
 

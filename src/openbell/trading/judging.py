@@ -34,6 +34,9 @@ class Disputed(Protocol):
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Write down what changes nothing."""
 
+    def alarm(self, said: str) -> None:
+        """Write down and say loudly what somebody should look after."""
+
 
 class Judgement:
     """Finds differences, and has them adopted, left as somebody else's, or halts on them."""
@@ -84,7 +87,7 @@ class Judgement:
                     f"order {one.client_id} of an earlier session still works, and is left alone; cancel it "
                     "at the broker, or go on with that session"
                 )
-                self._books.note("alarm", {"said": said})
+                self._books.alarm(said)
 
     def _decide(self, one: Difference) -> str:
         policy = self._policy.positions if one.symbol else self._policy.cash
@@ -92,12 +95,13 @@ class Judgement:
         if policy == "halt":
             raise Halt(
                 f"{name}: {one}; nothing explains it, so nothing is traded. Set it right at the broker, or "
-                "start with another policy for such differences: adopt, leave"
+                "say in live.yaml what becomes of it: unexplained: adopt (a strategy takes it over) or leave "
+                "(it is somebody else's)"
             )
         if policy == "adopt" and self._who(one):
-            self._books.note("alarm", {"said": f"{one}; strategy {self._who(one)} takes it over"})
+            self._books.alarm(f"{one}; strategy {self._who(one)} takes it over")
             return "adopt"
-        self._books.note("alarm", {"said": f"{one}; booked as somebody else's"})
+        self._books.alarm(f"{one}; booked as somebody else's")
         return "leave"
 
     def _who(self, one: Difference) -> str:

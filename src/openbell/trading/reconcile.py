@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from openbell.core.orders import TERMINAL
 from openbell.execution.port import Balance, Execution, Holding, LiveBroker, Report
 from openbell.trading.floor import Floor
-from openbell.trading.route import ZERO, Route, Stage
+from openbell.trading.route import ZERO, Route, Stage, plain
 
 #: How far back fills are asked for again, ns: a fill may be told late, and clocks differ.
 OVERLAP = 300_000_000_000
@@ -52,7 +52,7 @@ class Difference(NamedTuple):
 
     def __str__(self) -> str:
         what = f"position {self.symbol}" if self.symbol else "cash"
-        return f"{what}: the broker has {self.theirs:f}, the books {self.ours:f}"
+        return f"{what}: the broker has {plain(self.theirs)}, the books {plain(self.ours)}"
 
 
 async def snapshot(broker: LiveBroker, since: int) -> Snapshot:

@@ -148,6 +148,11 @@ class Route:
         return said_of(report) != said_of(before)
 
 
+def plain(value: Decimal) -> str:
+    """Return a number without zeros at its end."""
+    return f"{value.normalize():f}"
+
+
 def said_of(report: Report) -> tuple[Any, ...]:
     """Return what makes a report differ from the one before it."""
     return report.status, report.filled, report.quantity

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TypeVar
 
 from openbell.core.errors import Disconnected, Rejected, Retryable
 from openbell.core.types import OrderStatus
 from openbell.execution.port import LiveBroker, Report
-from openbell.trading.route import Answer, Outcome, Send
+from openbell.trading.route import Answer, Outcome, Send, plain
 from openbell.utils.logging import correlate, get_logger
 from openbell.utils.ratelimit import Budget, Priority
 
@@ -235,14 +234,10 @@ def _describe(send: Send) -> str:
     if order is None:
         return f"{send.call} {send.target}"
     way = "buy" if order.side > 0 else "sell"
-    amount = _plain(order.quantity) if order.notional is None else f"for {_plain(order.notional)}"
+    amount = plain(order.quantity) if order.notional is None else f"for {plain(order.notional)}"
     prices = [
-        f"{name} {_plain(value)}"
+        f"{name} {plain(value)}"
         for name, value in (("limit", order.limit), ("stop", order.stop), ("trail", order.trail))
         if value is not None
     ]
     return " ".join([send.call, way, amount, order.symbol, *(prices or [order.type.value])])
-
-
-def _plain(value: Decimal) -> str:
-    return f"{value.normalize():f}"
