@@ -196,6 +196,14 @@ def test_float_dust_is_flat():
     assert rules.booked_position(0.1 + 0.2, -0.3) == 0.0
 
 
+def test_the_dust_of_ten_million_shares_is_flat_as_well():
+    held = 9_057_840.6 + 4e-9
+    assert held != 9_057_840.6
+    assert rules.booked_position(held, -9_057_840.6) == 0.0
+    assert rules.booked(held, 5.0, -9_057_840.6, 5.0) == (0.0, 0.0, 0.0)
+    assert rules.booked_position(1e7, -9_999_999.999) == pytest.approx(0.001)
+
+
 def test_a_fill_changes_cash_by_its_value_and_its_fee():
     assert rules.fill_amount(5, 100, 1.5) == -501.5
     assert rules.fill_amount(-5, 100, 1.5) == 498.5

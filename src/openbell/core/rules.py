@@ -15,6 +15,7 @@ import math
 DUST = 1e-9  #: a quantity below this is float noise, and counts as nothing
 GRAIN = 4e-16  #: of a number of lots, what a float and one product of it may lack
 NOISE = 1e-13  #: of quantities that are added up, what their sum may be off by
+_FAINT = NOISE * NOISE
 SPECK = 1e-3  #: of a lot, what sums before may have left
 
 
@@ -166,7 +167,7 @@ def volume_left(volume: float, share: float, taken: float, lot: float) -> float:
 def booked_position(position: float, signed: float) -> float:
     """Return the position after a fill of `signed` shares; float dust counts as flat."""
     after = position + signed
-    if -DUST < after < DUST or after * after < NOISE * NOISE * signed * signed:  # without a call
+    if -DUST < after < DUST or after * after < _FAINT * signed * signed:  # without a call
         return 0.0
     return after
 
@@ -182,7 +183,7 @@ def booked(position: float, average: float, signed: float, price: float) -> tupl
     A reduction leaves the average, a flip sets it anew.
     """
     after = position + signed
-    if -DUST < after < DUST:
+    if -DUST < after < DUST or after * after < _FAINT * signed * signed:
         after = 0.0
     held = position if position > 0.0 else -position
     size = signed if signed > 0.0 else -signed
