@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from tests.loopback.alpaca import ENVIRON
@@ -78,8 +78,9 @@ class Watched(Journal):
 class Session:
     """A live session on a venue, which says after each minute that it is ready for the next."""
 
-    def __init__(self, journal: Watched, session: LiveSession, port: int) -> None:
-        self.journal, self.session, self._port = journal, session, port
+    def __init__(self, journal: Watched, session: LiveSession, port: int, *, gap: float = 0.0) -> None:
+        """Take the parts; `gap` is the seconds from one minute to the next, at least."""
+        self.journal, self.session, self._port, self._gap = journal, session, port, gap
         self.frames: list[tuple[int, int, int]] = []  #: wall, processor and disk time at each arrival, ns
         self.disk: list[int] = []  #: ns that the disk took for each minute
 
@@ -89,7 +90,10 @@ class Session:
 
         course = self.session.floor.courses["s"]
         async with websockets.connect(f"ws://127.0.0.1:{self._port}", max_size=None) as socket:
+            due = time.perf_counter()
             for number in range(1 - QUIET, count + 1):
+                due = max(due + self._gap, time.perf_counter())
+                await asyncio.sleep(due - time.perf_counter())
                 await socket.send("next")
                 frame = await socket.recv()
                 arrived = time.perf_counter_ns(), time.process_time_ns(), self.journal.synced
@@ -101,17 +105,44 @@ class Session:
                     self.disk.append(self.journal.synced)
 
 
+class Timings(NamedTuple):
+    """Of each order, ms: until it was on the wire, of which for the disk, and of the processor."""
+
+    wall: np.ndarray
+    disk: np.ndarray
+    processor: np.ndarray
+
+    def figures(self) -> dict[str, float]:
+        """Return p50 and p99 of each part, and the worst."""
+        own = np.maximum(self.wall - self.disk, 0.0)
+        parts = {"": self.wall, "own_": own, "disk_": self.disk, "processor_": self.processor}
+        return {
+            f"{name}p{share}_ms": round(float(np.percentile(values, share)), 2)
+            for name, values in parts.items()
+            for share in (50, 99)
+        } | {"worst_ms": round(float(self.wall.max()), 2)}
+
+
 async def measure_latency(
+    count: int, folder: Path, *, resting: int = 0, symbols: int = 2
+) -> dict[str, float]:
+    """Return ms from a minute's bars to its order, while `resting` orders work."""
+    made = await time_orders(count, folder, resting=resting, symbols=symbols)
+    return made.figures() | {"orders": count, "working": resting, "symbols": symbols}
+
+
+async def time_orders(
     count: int,
     folder: Path,
     *,
     resting: int = 0,
     symbols: int = 2,
+    gap: float = 0.0,
     environ: Mapping[str, str] | None = None,
-) -> dict[str, float]:
-    """Return ms from a minute's bars to its order.
+) -> Timings:
+    """Return the time of each order; where `environ` names a database, the journal is copied to it.
 
-    `resting` orders work meanwhile, and where `environ` names a database, the journal is copied to it.
+    `gap` is the seconds between two minutes, at least.
     """
     warm = _WARM + resting // AT_ONCE
     play = Play(count + warm, resting, symbols)
@@ -127,24 +158,18 @@ async def measure_latency(
             )
             session = LiveSession(floor, journal, broker, budget=Budget(1e6, 1.0, burst=100_000))
             session.begin({})
-            played = Session(journal, session, port)
+            played = Session(journal, session, port, gap=gap)
             async with asyncio.timeout(_PATIENCE + count):
                 await session.run(played.bars(play.bars))
         await broker.close()
         arrived = await asyncio.to_thread(connection.recv)
-    return _figures(played, arrived, warm) | {"orders": count, "working": resting, "symbols": symbols}
+    return _timings(played, arrived, warm)
 
 
-def _figures(played: Session, arrived: list[tuple[int, int]], warm: int) -> dict[str, float]:
+def _timings(played: Session, arrived: list[tuple[int, int]], warm: int) -> Timings:
     frames, placed = np.array(played.frames[warm:]) / 1e6, np.array(arrived[warm:]) / 1e6
     wall, worked = (placed - frames[:, :2]).T
-    disk = np.array(played.disk[warm:]) / 1e6 - frames[:, 2]
-    found = {"": wall, "own_": np.maximum(wall - disk, 0.0), "disk_": disk, "processor_": worked}
-    return {
-        f"{name}p{share}_ms": round(float(np.percentile(values, share)), 2)
-        for name, values in found.items()
-        for share in (50, 99)
-    } | {"worst_ms": round(float(wall.max()), 2)}
+    return Timings(wall, np.array(played.disk[warm:]) / 1e6 - frames[:, 2], worked)
 
 
 @contextmanager

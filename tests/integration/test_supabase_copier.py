@@ -29,7 +29,7 @@ NOBODY = "postgresql://postgres:of-nobody@127.0.0.1:9/postgres"
 @pytest.fixture
 def at_home(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The process of the test stays as it is: as urgent, and with its own signals."""
-    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(copying, "yield_to_engine", lambda: None)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO()))
     return monkeypatch
@@ -74,6 +74,27 @@ def test_a_copier_that_cannot_says_why_once(
     assert main(source) == 1
     (line,) = listening
     assert line.startswith("ERROR the journal is not copied: SUPABASE_OWNER='nobody' is no user's id; it is")
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="this system knows no idle work")
+def test_a_copier_runs_when_nothing_else_wants_to():
+    words = "import os; from openbell.trading.copying import yield_to_engine as f; f(); print(os.{})"
+    for asked, told in (("sched_getscheduler(0) == os.SCHED_IDLE", "True"), ("nice(0)", str(os.nice(0)))):
+        ran = subprocess.run(
+            [sys.executable, "-c", words.format(asked)], capture_output=True, text=True, check=True
+        )
+        assert ran.stdout.strip() == told
+
+
+def test_a_copier_that_may_not_wait_for_idle_time_is_less_urgent(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    urgency: list[int] = []
+    monkeypatch.setattr(os, "sched_setscheduler", refuse, raising=False)
+    monkeypatch.setattr(os, "nice", urgency.append)
+    copying.yield_to_engine()
+    assert urgency == [10]
 
 
 def test_an_outage_is_said_when_it_begins_when_it_changes_and_when_it_is_over(listening: list[str]):

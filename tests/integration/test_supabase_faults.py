@@ -125,6 +125,28 @@ def test_a_server_that_stops_starts_and_crashes_while_events_come_loses_and_doub
     assert_copied(own_project, journal.path)
 
 
+def test_batches_that_a_crash_of_the_server_takes_back_are_copied_again(
+    own_project: Project, tmp_path: Path, source: Path
+):
+    server, rows = own_project.server, stored(source)
+    assert isinstance(server, Server)
+    own_project.tell("alter system set wal_writer_delay = '10s'")  # until then no commit is on the disk
+    own_project.ask("select pg_reload_conf()")
+    with part(tmp_path, source, 100) as journal, Journal(journal.path, read_only=True) as reader:
+        copier = Replicator(reader, where(own_project), Projection, patience=SOON)
+        copier.run(never, follow=False)
+        assert copier.copied == 100
+        server.stop(how=signal.SIGQUIT)
+        server.start()
+        ((there,),) = own_project.ask("select coalesce(max(copied), 0) from journals")
+        assert there < 100
+        write_again(journal, rows[100:200])
+        copier.run(never, follow=False)
+        copier.close()
+        assert copier.copied == 200
+        assert_copied(own_project, journal.path)
+
+
 def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + 30
     while not holds():

@@ -4,6 +4,7 @@ import random
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.postgres.journals import assert_copied, copy, never, part, stored, trade, write_again
@@ -65,6 +66,28 @@ def test_what_grows_is_followed_in_batches_of_any_size(
         copier.close()
         assert copier.lag() == (0, 0.0)
         assert_copied(project, journal.path)
+
+
+def test_a_copier_rests_after_each_batch_until_somebody_asks_to_end(
+    project: Project, source: Path, monkeypatch: pytest.MonkeyPatch
+):
+    clock = iter(range(0, 10**6, 10))  # each batch takes ten seconds by it
+    monkeypatch.setattr(replicate, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(replicate, "_FIRST", 100)
+    monkeypatch.setattr(replicate, "_MOST", 100)
+    rests: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        rests.append(seconds)
+        return len(rests) == 2
+
+    with Journal(source, read_only=True) as journal:
+        copier = Replicator(journal, where(project), Projection)
+        copier.run(wait, rest=0.6)
+        copier.close()
+    assert copier.written > 3 * 100
+    assert rests == [6.0, 6.0]
+    assert_copied(project, source)
 
 
 def test_lag_is_what_is_not_copied_and_how_old_it_is(project: Project, tmp_path: Path):

@@ -30,7 +30,8 @@ from openbell.utils.logging import configure, get_logger
 _LOCK = "copy"  # the folder below the journal's that only one copier holds
 _FAR = "copied.json"  # the file in it that says how far the copy is
 _PATIENCE = 5.0  # seconds that the end of a session waits for the rest to be copied
-_POLITE = 10  # how much less urgent than the engine
+_REST = 0.6  # so many times as long as it works a copier rests, beside an engine
+_POLITE = 10  # how much less urgent than the engine, where a system knows no idle work
 
 
 class Copied(NamedTuple):
@@ -47,6 +48,7 @@ def copy_journal(
     wait: Callable[[float], bool],
     *,
     follow: bool = True,
+    rest: float = 0.0,
     attempts: int | None = None,
     told: Callable[[RemoteError | None], object] = lambda _: None,
 ) -> Copied:
@@ -57,6 +59,7 @@ def copy_journal(
         address: Where to.
         wait: Waits so many seconds, or less; returns whether somebody asks to end.
         follow: Whether to go on with what comes, until somebody asks to end.
+        rest: What is waited after each batch, in times of what it took.
         attempts: Failures in a row after which the last is raised; None is never.
         told: Called with each failure that is waited out, and with None when copying goes on.
 
@@ -73,7 +76,7 @@ def copy_journal(
             return wait(seconds)
 
         with closing(replicator):
-            replicator.run(pause, follow=follow, attempts=attempts)
+            replicator.run(pause, follow=follow, rest=rest, attempts=attempts)
             note_copied(path.parent, replicator.copied)
         return Copied(replicator.copied, replicator.written, replicator.lag())
 
@@ -150,14 +153,22 @@ class Voice:
         self._said = said
 
 
+def yield_to_engine() -> None:
+    """Let this process run when no other wants to, so that the engine never waits for its turn to end."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    except (AttributeError, OSError):  # not Linux, or it is not allowed
+        with suppress(AttributeError, OSError):
+            os.nice(_POLITE)
+
+
 def main(path: Path) -> int:
     """Copy a journal until standard input ends, and then what is left; 1 where that cannot be."""
     configure()
     ended = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the session, and its end is ours
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    with suppress(AttributeError, OSError):  # a system without it
-        os.nice(_POLITE)
+    yield_to_engine()
 
     def listen() -> None:
         sys.stdin.buffer.read()
@@ -165,7 +176,7 @@ def main(path: Path) -> int:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        copy_journal(path, needed(address_of(os.environ)), ended.wait, told=Voice().tell)
+        copy_journal(path, needed(address_of(os.environ)), ended.wait, rest=_REST, told=Voice().tell)
     except RemoteError:
         return 1  # it has been said
     except OpenbellError as error:

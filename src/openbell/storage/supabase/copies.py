@@ -18,8 +18,11 @@ insert into public.journals (id, owner, account, digest) values (%s, %s, %s, '':
 on conflict (id) do nothing
 """
 _LOCK = "select owner, copied from public.journals where id = %s for update"
+#: A commit waits for no disk: the engine may write to the same, and would wait for it too. What a crash of
+#: the server takes with it goes together with the mark of how far the copy is, and is copied again.
 _SERVICE = """
-set local role service_role; set local statement_timeout = {limit}; set local lock_timeout = {lock}
+set local role service_role; set local synchronous_commit = off;
+set local statement_timeout = {limit}; set local lock_timeout = {lock}
 """
 _MOVE = "update public.journals set copied = %s, digest = %s, copied_at = now() where id = %s"
 _USERS = "select id from auth.users order by id limit 2"

@@ -109,6 +109,7 @@ class Replicator:
         *,
         follow: bool = True,
         idle: float = 0.1,
+        rest: float = 0.0,
         attempts: int | None = None,
     ) -> None:
         """Copy until there is nothing more to copy.
@@ -117,6 +118,7 @@ class Replicator:
             wait: Waits so many seconds, or less; returns whether somebody asks to end.
             follow: Whether to go on with what comes, until somebody asks to end.
             idle: Seconds between two looks into a journal that has nothing new.
+            rest: What is waited after each batch, in times of what it took, until somebody asks to end.
             attempts: Failures in a row after which the last is raised; None is never.
 
         Raises:
@@ -126,6 +128,7 @@ class Replicator:
         """
         ending = False
         while True:
+            began = time.monotonic()
             try:
                 moved = self.step()
                 self._recover()
@@ -139,6 +142,8 @@ class Replicator:
                 if ending or not follow:
                     return
                 ending = wait(idle)
+            elif rest and not ending:
+                ending = wait(rest * (time.monotonic() - began))
 
     def step(self) -> int:
         """Copy one batch; return how many events it had.
