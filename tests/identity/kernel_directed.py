@@ -63,6 +63,15 @@ CUT = hand(  # the open is dearer than the close before it: less is bought, and 
     costs=costs(unaffordable="cut"), exits={"stop_loss": 0.02, "take_profit": 0.5},
 )  # fmt: skip
 
+LONG_STOP = hand(  # bars pass by in stretches of sixteen: one bar of a stretch touches
+    [QUIET] * 24 + ["100 101 94 99"] + [QUIET] * 40, [1.0] * 65, exits={"stop_loss": 0.05, "reenter": True}
+)
+
+LONG_TARGET = hand(  # the same where a position is left to its exits, whatever is decided meanwhile
+    [QUIET] * 40 + ["100 104 99 101"] + [QUIET] * 40, ([1.0] * 5 + [0.0] * 4) * 9,
+    exits={"stop_loss": 0.05, "take_profit": 0.03, "reenter": True, "entries_only": True},
+)  # fmt: skip
+
 TOO_DEAR = hand(
     [QUIET, "110 111 109 110", QUIET], [1.0] * 3, shares=95.0, exits={"stop_loss": 0.02, "take_profit": 0.5}
 )

@@ -151,7 +151,13 @@ MUTANTS = {
         "bracket.foresee_end", "bar, conviction = moment + 1", "bar, conviction = moment + 2"
     ),
     "the short way heeds convictions while it is to leave a position to its exits": Mutant(
-        "bracket.foresee_end", "not run.entries_only and", ""
+        "bracket.foresee_end", "if run.entries_only:", "if False:"
+    ),
+    "a position that is left to its exits forgets what was decided meanwhile": Mutant(
+        "bracket.foresee_alone", "item(run.when_at, change) < bar", "False"
+    ),
+    "one bar of a stretch may touch an exit": Mutant(
+        "quiet.stretch_passes", "passed == STRETCH", "passed >= STRETCH - 1"
     ),
     "a position of the short way passes a dividend by": Mutant(
         "bracket.foresee_end", "until = min(until, item(run.action_moments_at, action))", "pass"

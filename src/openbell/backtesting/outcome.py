@@ -158,9 +158,9 @@ def last_of_sessions(times: Times, panel: Panel) -> NDArray[np.int64]:
     """Return the index of each session's last moment among a panel's times from one of them on."""
     closes = panel.sessions.closes
     low, high = np.searchsorted(closes, times[0]), np.searchsorted(closes, times[-1], side="right")
-    ends = panel.ends[low:high] - (len(panel) - len(times))
-    ends = np.append(ends, len(times) - 1)  # the last moment ends its session
-    return ends[np.diff(ends, prepend=-1) > 0]
+    closed = panel.ends[low:high] - (len(panel) - len(times))
+    ends = np.concatenate(((-1,), closed, (len(times) - 1,)))  # the last moment ends its session
+    return ends[1:][ends[1:] > ends[:-1]]
 
 
 def _carried(moments: NDArray[np.int64], values: Floats, count: int, *, before: float) -> Floats:

@@ -13,6 +13,7 @@ import zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -109,7 +110,7 @@ def sessions(name: str, start_ns: int, end_ns: int) -> Sessions:
             "shorten the range or update exchange_calendars",
             early=early,
         )
-    return known.between(first, last)
+    return _years_of(known, first, last)
 
 
 def sessions_per_year(sessions: Sessions, start_ns: int, end_ns: int) -> float:
@@ -140,6 +141,7 @@ def _day(value: Any) -> int:
     return int(np.datetime64(value, "D").astype(np.int64))
 
 
+@lru_cache(maxsize=64)
 def _years(start_ns: int, end_ns: int) -> tuple[int, int]:
     """Return the first and the last day of the years of a span."""
     first, last = (
@@ -148,6 +150,13 @@ def _years(start_ns: int, end_ns: int) -> tuple[int, int]:
     return _day(first), _day(last + np.timedelta64(1, "Y")) - 1
 
 
+@lru_cache(maxsize=16)
+def _years_of(known: Sessions, first: int, last: int) -> Sessions:
+    """Return sessions of whole years: the same object for the same ones, of which more may be known."""
+    return known.between(first, last)
+
+
+@lru_cache(maxsize=16)
 def _every_day(first: int, last: int) -> Sessions:
     dates = np.arange(first, last + 1, dtype=np.int64)
     opens = dates * NANOS_PER_DAY

@@ -33,7 +33,10 @@ from openbell.data.traded import (
 from openbell.data.universe import Roll, Universe
 from openbell.data.views import Focused, Outputs, Shown, View
 from openbell.indicators.spec import Indicator
+from openbell.utils.remembered import Remembered
 
+#: The last moment of each session, by the timeline.
+_ends: Remembered[Times] = Remembered()
 #: How many bars are looked at for one that reaches a price.
 LOOKS = 512
 
@@ -88,7 +91,11 @@ class Panel:
     @cached_property
     def ends(self) -> Times:
         """(sessions,) the last moment of each session; of one without bars, of what was before it."""
-        ends: Times = np.searchsorted(self.times, self.sessions.closes, side="right") - 1
+        return _ends.answer(self.times, self._find_ends, about=self.sessions)
+
+    def _find_ends(self, times: Times) -> Times:
+        ends: Times = np.searchsorted(times, self.sessions.closes, side="right") - 1
+        ends.setflags(write=False)
         return ends
 
     @property

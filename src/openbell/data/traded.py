@@ -216,7 +216,8 @@ def ratio_of(part: Traded, column: str, rows: slice, unit: int) -> Floats | floa
 
 def adjusted_of(part: Traded, column: str, end: int, unit: int) -> Floats:
     """Return the first `end` bars' values in the unit of bar `unit`; the very column where no action is."""
-    values = column_of(part.series, column)[:end]
+    values = column_of(part.series, column)
+    values = values if end == len(values) else values[:end]  # the same object, of which more may be known
     ratio = ratio_of(part, column, slice(0, end), unit)
     return values if isinstance(ratio, float) else values * ratio
 

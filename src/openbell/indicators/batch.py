@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openbell.core.errors import BadData, ConfigError, Translation
+from openbell.utils.remembered import Remembered
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
+
+#: Whether the values of an array have a sum: many indicators ask this of one column.
+_sums: Remembered[bool] = Remembered()
 
 TOLERANCE = 1e-9  #: of `leak`: sums and Fourier transforms may differ in their last bits
 
@@ -156,14 +160,18 @@ def load_talib() -> ModuleType:
 
 def finite_rows(arrays: Sequence[Array]) -> NDArray[np.bool_] | None:
     """Return which bars are finite in every array; None if all are."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if all(math.isfinite(np.add.reduce(array)) for array in arrays):  # without making a mask
-            return None
+    if all(_sums.answer(array, _is_sum_finite) for array in arrays):  # without making a mask
+        return None
     finite = [np.isfinite(array) for array in arrays]
     if all(np.count_nonzero(mask) == mask.size for mask in finite):
         return None
     rows: NDArray[np.bool_] = np.logical_and.reduce(finite)
     return rows
+
+
+def _is_sum_finite(array: Array) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(np.add.reduce(array))
 
 
 def _apply_talib(indicator: Indicator, arrays: list[Array]) -> tuple[Array, ...]:

@@ -33,6 +33,7 @@ class Signal:
         self.__module__ = decide.__module__
         self.protection = protection_of(self.inputs)
         _check_signature(self.name, decide, self.asked)
+        self.order = _positions(decide, self.asked)
 
     @property
     def asked(self) -> dict[str, Input]:
@@ -143,8 +144,7 @@ class SignalStrategy(Strategy):
 
     def on_start(self) -> None:
         """Declare the inputs."""
-        decide, inputs = self.signal.decide, self.signal.asked
-        names = positions(decide, inputs)
+        decide, inputs, names = self.signal.decide, self.signal.asked, self.signal.order
         views = {
             name: self.indicator(inputs[name])
             if isinstance(inputs[name], Indicator)
@@ -246,7 +246,7 @@ def changed_input(thing: Input, value: Any, *, where: str) -> Input:
         raise ConfigError(f"{where}={value!r}: {error}") from None
 
 
-def positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
+def _positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
     """Return the inputs in the order in which the function takes them by position; None where it cannot."""
     parameters = inspect.signature(decide).parameters.values()
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

@@ -40,10 +40,10 @@ from openbell.backtesting.workers import processors
 from openbell.core.errors import StrategyError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data.bars import Floats, Times
-from openbell.data.calendar import sessions, sessions_per_year
+from openbell.data.calendar import sessions_per_year
 from openbell.data.panel import Panel
 from openbell.indicators.spec import Indicator
-from openbell.strategies.signal import Signal, changed_input, positions
+from openbell.strategies.signal import Signal, changed_input
 
 _YEAR = 365.25 * NANOS_PER_DAY
 #: Bytes of indicators that are kept from one combination to the next.
@@ -101,7 +101,7 @@ class Batch:
         prepare()
         self._panel, self._plan, self._judge = panel, plan, judge
         self._signal = signal.with_parameters(**plan.parameters)
-        self._names = positions(signal.decide, signal.asked)
+        self._names = signal.order
         if self._names is None:
             raise refuse(f"strategy {signal.name} takes its inputs by name alone")
         self.threads = threads or processors()
@@ -134,6 +134,21 @@ class Batch:
     def examine(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Floats, dict[int, str]]:
         """Return the figures, (combinations, measures), and why a combination has none, by its index."""
         results = np.full((len(combinations), _FIGURES), np.nan)
+        if len(combinations) == 1:
+            failed = self._alone(combinations[0], results)
+        else:
+            failed = self._together(combinations, results)
+        if self.measures != MEASURES:
+            results = results[:, self._picked]
+        return results, self._judged(combinations, results, failed)
+
+    def _alone(self, combination: Mapping[str, Any], results: Floats) -> dict[int, str]:
+        """Run one combination; a bundle of one would take longer to make than it takes to run."""
+        why = _Runner(self, results, 0).one(self._wanted(combination), 0)
+        return {0: why} if why else {}
+
+    def _together(self, combinations: Sequence[Mapping[str, Any]], results: Floats) -> dict[int, str]:
+        """Run many combinations on several threads; return those that failed, and why."""
         table = Table(self, combinations)
         failed: dict[int, str] = {}
         threads = min(self.threads, max(len(combinations), 1))
@@ -145,9 +160,7 @@ class Batch:
             with ThreadPoolExecutor(threads) as pool:  # each takes the next share when it is free
                 for found in pool.map(lambda runner: runner.run(table, work), runners):
                     failed.update(found)
-        if self.measures != MEASURES:
-            results = results[:, self._picked]
-        return results, self._judged(combinations, results, failed)
+        return failed
 
     def curves(self, combinations: Sequence[Mapping[str, Any]]) -> tuple[Times, Floats]:
         """Return the moments of statistics, ns UTC, and equity there, (combinations, marks).
@@ -224,7 +237,7 @@ class Batch:
         memory.run.sessions = len(panel.sessions)
         memory.run.actions = len(self._columns["action_moments"])
         memory.run.years = (span[1] - span[0]) / _YEAR
-        memory.run.periods = sessions_per_year(sessions(panel.sessions.calendar, *span), *span)
+        memory.run.periods = sessions_per_year(panel.sessions, *span)
         return memory
 
     @property

@@ -33,6 +33,8 @@ def foresee_end(run: Run, moment: int, change: int, action: int) -> int:
     until = run.moments
     if action < run.actions:
         until = min(until, item(run.action_moments_at, action))
+    if run.entries_only:
+        return foresee_alone(run, bar, change, until)
     while bar < until:
         changes = change < run.changes
         passed = min(item(run.when_at, change) + 1, until) if changes else until
@@ -43,9 +45,21 @@ def foresee_end(run: Run, moment: int, change: int, action: int) -> int:
         if changes and item(run.when_at, change) == bar - 1:
             run.asked = value(run.what_at, change)
             change += 1
-            if not run.entries_only and allowed(run, run.asked) != conviction:
+            if allowed(run, run.asked) != conviction:
                 return bar if foresee_close(run, bar, change, until) else NOWHERE
     run.left = change
+    return until if until == run.moments else NOWHERE
+
+
+@compiled
+def foresee_alone(run: Run, entry: int, change: int, until: int) -> int:
+    """Do so where no change of conviction ends the position: its bars pass by in one go."""
+    bar = pass_by(run, entry, until)
+    while change < run.changes and item(run.when_at, change) < bar:
+        change += 1
+    run.left = change
+    if bar < until:
+        return bar if foresee_exit(run, bar, entry) else NOWHERE
     return until if until == run.moments else NOWHERE
 
 

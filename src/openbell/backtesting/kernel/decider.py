@@ -38,8 +38,8 @@ _ROOM = 4096
 _ANSWERS = (kinds.Float, kinds.Integer, kinds.Boolean)
 #: Over all bars of one combination, and over many combinations.
 Loops = tuple[Callable[..., tuple[int, int]], Callable[..., None]]
-#: Loops that this process has made, by what they are made of.
-_made: dict[str, Loops] = {}
+#: Loops that this process has made, by the function, the kinds of its inputs, and which are indicators.
+_made: dict[tuple[str, tuple[Any, ...], tuple[bool, ...]], Loops] = {}
 
 
 class Decider:
@@ -158,17 +158,18 @@ def _loops_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Loops:
     for thing in inputs:
         if isinstance(thing, int) and abs(thing) >= LARGE:
             raise refuse(f"{place_of(decide)} is given {thing}, which is {LARGE} or more")
-    text = _written_out(inputs)
     given = [kinds.float64 if thing is None else numba.typeof(thing) for thing in inputs]
-    key = hashlib.sha256(f"{SOURCE} {identity_of(function)} {given} {text}".encode()).hexdigest()
-    if key not in _made:
+    known = identity_of(function), tuple(given), tuple(thing is None for thing in inputs)
+    if known not in _made:
+        text = _written_out(inputs)
+        key = hashlib.sha256(f"{SOURCE} {known[0]} {given} {text}".encode()).hexdigest()
         folder = cache_folder("decisions")
         file = folder / f"{key}.py" if folder is not None else None
         if file is None or not file.exists():  # a file is proof that the function compiles
             _check_compiles(decide, given)
             file = _kept(file, text)
-        _made[key] = _compiled(text, numba.njit(_at_home(function)), file)
-    return _made[key]
+        _made[known] = _compiled(text, numba.njit(_at_home(function)), file)
+    return _made[known]
 
 
 def _check_compiles(decide: Callable[..., Any], given: Sequence[Any]) -> None:

@@ -200,10 +200,9 @@ class Memory:
 
     def __init__(self, arrays: Mapping[str, np.ndarray[Any, Any]], *, symbols: int, log: int = 0) -> None:
         slots = symbols * SLOTS
-        own = {
-            name: np.zeros(slots, np.int64) for name in ("resting", "queue", "turns", "trailing", "joined")
-        }
-        own |= {name: np.zeros(symbols, np.int64) for name in ("positions", "senders")}
+        rooms = dict.fromkeys(("resting", "queue", "turns", "trailing", "joined"), slots)
+        rooms |= dict.fromkeys(("positions", "senders"), symbols)
+        own, at = np.zeros(sum(rooms.values()), np.int64), 0
         self.notes = np.zeros(REASON_COUNT, np.int64)
         self.log = np.zeros(log, _LINE)
         self.run = Run()
@@ -215,8 +214,13 @@ class Memory:
             ctypes.addressof(self.symbols),
         )
         self._kept: dict[str, np.ndarray[Any, Any]] = {}
-        for name, array in {**arrays, **own, "notes": self.notes, "log": self.log}.items():
+        for name, array in {**arrays, "notes": self.notes, "log": self.log}.items():
             self.point(name, array)
+        place = own.ctypes.data  # asked once, as each time takes a microsecond
+        for name, room in rooms.items():
+            self._kept[name] = own[at : at + room]
+            setattr(self.run, f"{name}_at", place + at * _WORD)
+            at += room
 
     @property
     def address(self) -> int:
@@ -232,4 +236,4 @@ class Memory:
     def point(self, name: str, array: np.ndarray[Any, Any]) -> None:
         """Let the run read or write another array."""
         self._kept[name] = array
-        setattr(self.run, f"{name}_at", array.__array_interface__["data"][0])  # a tenth of `array.ctypes`
+        setattr(self.run, f"{name}_at", array.ctypes.data)

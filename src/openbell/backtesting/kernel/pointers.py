@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
@@ -61,6 +62,7 @@ def has_entry(function: Callable[..., Any]) -> bool:
     return bool(getattr(function, "overloads", None))
 
 
+@lru_cache(maxsize=4)
 def entry_of(function: Callable[..., Any]) -> int:
     """Return the address at which a function that is compiled for one signature can be called."""
     (made,) = function.overloads.values()  # type: ignore[attr-defined]  # numba's dispatcher has them

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import math
 
-from openbell.backtesting.kernel.compiler import compiled
-from openbell.backtesting.kernel.memory import item, order_at, symbol_at, value
+from openbell.backtesting.kernel.compiler import compiled, inlined
+from openbell.backtesting.kernel.memory import fetch, item, order_at, symbol_at, value
 from openbell.backtesting.kernel.records import LIMIT, TRAILING, Run
 from openbell.core import rules
+
+#: Prices that come from the memory together.
+LINE = 8
+#: Bars that are looked at together for one that touches a price, without a branch for each.
+STRETCH = 2 * LINE
+#: How many bars ahead prices are asked for: those that a processor looks at while they come.
+FAR = 256
 
 
 @compiled
@@ -56,9 +63,29 @@ def pass_by(run: Run, moment: int, until: int) -> int:
 @compiled
 def pass_levels(run: Run, moment: int, until: int, falls: float, rises: float) -> int:
     """Return the first moment whose bar comes down to one price, or up to another."""
+    while moment + STRETCH <= until and stretch_passes(run, moment, falls, rises):
+        moment += STRETCH
     while moment < until and falls < value(run.low_at, moment) and value(run.high_at, moment) < rises:
         moment += 1
     return moment
+
+
+@inlined
+def stretch_passes(run: Run, moment: int, falls: float, rises: float) -> bool:
+    """Tell whether no bar of a stretch touches two prices, and ask for what lies ahead.
+
+    The position's end, its marks and the next entry read opens and closes there, one here and one there:
+    a processor does not foresee those by itself.
+    """
+    ahead, passed = moment + FAR, 0
+    for line in range(ahead, ahead + STRETCH, LINE):
+        fetch(run.open_at, line)
+        fetch(run.high_at, line)
+        fetch(run.low_at, line)
+        fetch(run.close_at, line)
+    for k in range(moment, moment + STRETCH):
+        passed += 1 if (falls < value(run.low_at, k)) & (value(run.high_at, k) < rises) else 0
+    return passed == STRETCH
 
 
 @compiled

@@ -195,8 +195,7 @@ class Risk:
     @property
     def active(self) -> bool:
         """Tell whether there is any limit, and so a gate."""
-        empty = ("order", "position", "exits", "portfolio", "operation")
-        return any(getattr(self, name) != SECTIONS[name]() for name in empty)
+        return any(getattr(self, name) != nothing for name, nothing in _NOTHING.items())
 
     def as_json(self) -> dict[str, Any]:
         """Return the limits as JSON values; `risk_from_json` reads them back."""
@@ -217,6 +216,8 @@ SECTIONS: dict[str, type[Any]] = {
     "model": RiskModel,
     "operation": OperationLimits,
 }
+#: Those without a limit in them that ask something of an order.
+_NOTHING = {name: SECTIONS[name]() for name in ("order", "position", "exits", "portfolio", "operation")}
 
 
 def risk_from_json(values: Mapping[str, Any]) -> Risk:
