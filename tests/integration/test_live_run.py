@@ -36,6 +36,7 @@ from openbell.operation.venue import FRACTION, Account, Venue
 from openbell.operation.whatif import Asked, foresee
 from openbell.storage.journal import Journal
 from openbell.strategies.registry import find
+from openbell.trading.inbox import ask_to_stop
 from openbell.trading.ledger import fold
 from openbell.trading.livesession import LiveSession
 from openbell.trading.record import latest_session
@@ -166,6 +167,20 @@ async def test_a_session_goes_on_where_it_was(tmp_path: Path, exchange: Exchange
     cash, held = books(tmp_path)
     assert cash == pytest.approx(exchange.cash - exchange.initial)
     assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
+
+
+async def test_a_stop_that_an_ended_session_did_not_take_is_said_when_it_goes_on(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    for asked in (None, "flatten", None):
+        if asked is not None:
+            ask_to_stop(tmp_path, "flatten")  # of a session that hangs, and is killed then
+        await trade(tmp_path, exchange, job("a", "AAPL"), bars=20)
+    with Journal(tmp_path / "journal.db", read_only=True) as journal:
+        (alarm,) = journal.of_kind("alarm")
+    assert alarm.body["said"].startswith(
+        "`openbell stop --flatten` was asked before this session ended"
+    )
 
 
 @pytest.mark.parametrize("saved", [True, False])

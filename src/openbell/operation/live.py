@@ -23,7 +23,7 @@ from openbell.storage.journal import JOURNAL, Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.circumstances import channels_for
 from openbell.trading.copying import copied
-from openbell.trading.inbox import Inbox
+from openbell.trading.inbox import Inbox, read_stop, was_taken
 from openbell.trading.livesession import LiveSession
 from openbell.trading.pulse import beating
 from openbell.trading.session import Ending
@@ -87,6 +87,8 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             journal = kept.enter_context(Journal(path, account=account.id))
             kept.enter_context(copied(path, environ))
             await kept.enter_async_context(published(path, "", environ))
+            forgotten = read_stop(folder)
+            forgotten = None if forgotten is None or was_taken(forgotten, journal) else forgotten
             inbox = Inbox(folder)
             kept.enter_context(standing_by(folder, venue.spare))
             source = Source(stream.provider, stream.catalog, stream.budget)
@@ -94,6 +96,11 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             currency = account.balance.currency
             session, resumed, since = await opening.open(fresh=fresh, command=command, currency=currency)
             session.guard = guard
+            if forgotten is not None and resumed:
+                session.alarm(
+                    f"`openbell stop --{forgotten.how}` was asked before this session ended, and it did not "
+                    "take it; it goes on now: ask again if it shall stop"
+                )
             if changes is not None:
                 session.changes = lambda: changes(session)
             if told is not None:

@@ -27,13 +27,12 @@ from openbell.execution.factory import broker_offer, open_broker
 from openbell.execution.port import LiveBroker, Report
 from openbell.storage.journal import JOURNAL, Journal
 from openbell.trading.clientids import is_own
-from openbell.trading.inbox import read_stop
+from openbell.trading.inbox import Stop, read_stop, was_taken
 from openbell.utils.logging import configure, get_logger
 
 READY = "standby"  #: the file that says that a process stands by
 _LOOK = 0.05  #: seconds between two looks for a request
 _PATIENCE = 0.4  #: seconds that the session has to take it
-_LATEST = 200  #: events among which a request that was taken is looked for
 _WAIT = 5.0  #: seconds that the end of a session waits for this process
 _AGAIN = 0.5  #: seconds between two tries
 
@@ -109,18 +108,18 @@ class Standby:
         while not ended.is_set():
             asked = read_stop(self._folder)
             if asked is not None and asked.time > self._done and asked.how in {"cancel", "flatten"}:
-                await self._serve(asked.time, ended)
+                await self._serve(asked, ended)
             await asyncio.sleep(_LOOK)
 
-    async def _serve(self, since: float, ended: threading.Event) -> None:
+    async def _serve(self, request: Stop, ended: threading.Event) -> None:
         """Give the session its time; cancel where it does not take the request."""
-        while time.time() - since < _PATIENCE:
-            if ended.is_set() or self._was_taken(since):
-                self._done = since
+        while time.time() - request.time < _PATIENCE:
+            if ended.is_set() or self._was_taken(request):
+                self._done = request.time
                 return
             await asyncio.sleep(_LOOK)
-        if self._was_taken(since):
-            self._done = since
+        if self._was_taken(request):
+            self._done = request.time
             return
         get_logger().error("the session does not answer a request to stop; its orders are cancelled for it")
         try:
@@ -129,7 +128,7 @@ class Standby:
             get_logger().error(f"cancelling failed, and is tried again: {error}")
             await asyncio.sleep(_AGAIN)
             return
-        self._done = since
+        self._done = request.time
         get_logger().error(
             f"{asked} orders were asked to be cancelled; positions stay until the session goes on, or close "
             "them at the broker"
@@ -140,12 +139,10 @@ class Standby:
                 "cancel them at the broker"
             )
 
-    def _was_taken(self, since: float) -> bool:
+    def _was_taken(self, asked: Stop) -> bool:
         """Tell whether the session's journal has that it is being left."""
         with Journal(self._folder / JOURNAL, read_only=True) as journal:
-            newest, _ = journal.newest()
-            latest = journal.read(max(newest - _LATEST, 0))
-            return any(entry.kind == "leave" and entry.wall >= since * 1e9 for entry in latest)
+            return was_taken(asked, journal)
 
     async def _cancel(self) -> tuple[int, list[str]]:
         """Cancel all at once, or one by one where somebody else's orders work in the account.

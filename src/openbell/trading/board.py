@@ -35,6 +35,9 @@ class Board:
         self.watched: dict[str, dict[tuple[str, int], Route]] = {}  #: those that wait for a price, by symbol
         self.short: dict[tuple[str, int], Route] = {}  #: those with fills that have not been told one by one
         self.by_client: dict[str, Route] = {}
+        self.lost: dict[
+            tuple[str, str], Route
+        ] = {}  #: exits that the broker ended, and their position is held
         self._reducing: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self._ending: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self._waiting: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
@@ -66,6 +69,11 @@ class Board:
     def reducing(self, route: Route) -> list[Route]:
         """Return the orders of a route's strategy and symbol that only reduce, and have not ended."""
         return list(self._reducing.get(_place(route), {}).values())
+
+    def unprotected(self) -> list[Route]:
+        """Return, once each, the exits that the broker ended and whose position has no other."""
+        lost, self.lost = self.lost, {}
+        return [one for one in lost.values() if one.is_against_position and not self.reducing(one)]
 
     def ask_end(self, route: Route, reason: Reason) -> None:
         """Note that an order is to end: new ones of its strategy and symbol wait for it."""

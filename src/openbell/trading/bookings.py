@@ -170,6 +170,7 @@ class Bookings:
             self._steering.steer(child)
         after = account.quantity(order.symbol)
         if before and before * after <= 0.0:
+            board.lost.pop((route.course.name, order.symbol), None)
             self._steering.end_exits(route, after)
         self._steering.fit(route)
         self.finish(route)
@@ -215,7 +216,7 @@ class Bookings:
         elif route.again and last.status is _S.CANCELLED:
             self.rest(route)
         else:
-            self._warn(route)
+            self._warn(route, last)
             self._steering.end(route, last.status, self._why(route, last), last.said)
 
     def rest(self, route: Route) -> None:
@@ -226,12 +227,15 @@ class Bookings:
         self._steering.release(route)
         self._steering.steer(route)
 
-    def _warn(self, route: Route) -> None:
-        """Say that a position has lost an order that protected it, unless that was wanted."""
+    def _warn(self, route: Route, last: Report) -> None:
+        """Take note that a position has lost an order that protected it, unless that was wanted."""
         order = route.order
-        held = route.course.engine.account.quantity(order.symbol)
-        if order.reduce_only and not route.cancelling and not route.native and held * order.side < 0:
+        if not order.reduce_only or route.cancelling or not route.is_against_position:
+            return
+        if not route.native:  # of those that the broker tends, the fill that led to it may be still to come
             self._board.note(route, "the broker ended it, and the position that it protected is still held")
+        if last.status is not _S.EXPIRED or order.tif is TimeInForce.GTC:
+            self._board.lost[route.course.name, order.symbol] = route
 
     def _fill_up(self, route: Route) -> None:
         """End an order that has filled, or go on with what of it has not been sent yet."""

@@ -11,7 +11,7 @@ from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.trading.circumstances import skew_of
 from openbell.trading.judging import Disputed, Judgement
 from openbell.trading.reconcile import OVERLAP, Difference, Policy, Snapshot, missing, snapshot
-from openbell.trading.route import Answer, Outcome
+from openbell.trading.route import Answer, Outcome, plain
 from openbell.trading.sender import Timing
 from openbell.trading.wire import body_of_heard, body_of_power
 from openbell.utils.ratelimit import Budget, Priority
@@ -93,6 +93,12 @@ class Examiner:
             return
         self._judgement.settle(seen)
         await self._taken()
+        for route in books.floor.router.board.unprotected():
+            order, held = route.order, plain(route.course.quantity(route.order.symbol))
+            books.alarm(
+                f"strategy {route.course.name} holds {held} {order.symbol} that nothing protects any more: "
+                f"the broker ended order {order.id}; place another, or close it"
+            )
         books.put_condition(books.floor.circumstances.disagreement(""))
         await self._measure_skew()
         await self._taken()

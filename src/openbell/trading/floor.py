@@ -14,11 +14,12 @@ from typing import Any
 from openbell.core.errors import BadData
 from openbell.core.messages import BarMessage
 from openbell.core.orders import OrderUpdate
-from openbell.core.types import Action, OrderStatus, Reason
+from openbell.core.types import Action, Instrument, OrderStatus, Reason, Split
 from openbell.execution.risk.limits import risk_from_json
 from openbell.trading.circumstances import CONDITION, Circumstances
 from openbell.trading.livecourse import LiveCourse, fill_of_execution
 from openbell.trading.records import action_of
+from openbell.trading.restating import split_others
 from openbell.trading.route import ZERO
 from openbell.trading.router import Router
 from openbell.trading.scribe import trace_of
@@ -46,6 +47,8 @@ class Floor:
         self.base_cash = ZERO
         self.started = self.left = False
         self.expected: set[Action] = set()  #: corporate actions that strategies have taken note of
+        self._based = 0  # when it was told what is somebody else's: that had split by then
+        self._split: set[Split] = set()  # what has happened to the base
         self._steps: Mapping[str, Callable[[Body, int], None]] = {
             "reload": self._reload, "limits": self._limit,
             "moment": self._moment, "expect": self._expect, "start": self._start, "leave": self._leave,
@@ -93,6 +96,11 @@ class Floor:
 
     def _moment(self, body: Body, time: int) -> None:
         bars = [BarMessage(*row) for row in body["bars"]]
+        for course in self.courses.values():
+            course.scribe.trace = trace_of(time)
+            starts = [bar.start for bar in bars if course.awaits(bar)]
+            if starts:
+                self._happen(course, min(starts) + 1, time)
         for bar in bars:
             self.router.look(bar.symbol, bar.high, bar.low, time)
         events = {}
@@ -157,6 +165,7 @@ class Floor:
         self.router.settle(body["client_id"], time)
 
     def _touch(self, body: Body, time: int) -> None:
+        self._act(body, time)
         self.router.look(body["symbol"], body["price"], body["price"], time)
 
     def _power(self, body: Body, _time: int) -> None:
@@ -165,11 +174,10 @@ class Floor:
         equity = float(body.get("equity", math.nan))  # journals of earlier versions have neither
         self.router.power(float(body["power"]), equity=equity, day_trades=body.get("day_trades", 0))
 
-    def _base(self, body: Body, _time: int) -> None:
+    def _base(self, body: Body, time: int) -> None:
         """Take what is somebody else's."""
-        self.base = {symbol: Decimal(quantity) for symbol, quantity in body["holdings"].items()}
-        self.base_cash = Decimal(body["cash"])
-        self.router.board.base = {symbol: float(quantity) for symbol, quantity in self.base.items()}
+        self._stand_on({symbol: Decimal(quantity) for symbol, quantity in body["holdings"].items()})
+        self.base_cash, self._based = Decimal(body["cash"]), time
 
     def _condition(self, body: Body, _time: int) -> None:
         """Take what limits look at beside bars."""
@@ -181,7 +189,27 @@ class Floor:
     def _act(self, _body: Body, time: int) -> None:
         """Let corporate actions happen that are due: they have in the account."""
         for course in self.courses.values():
-            course.act(time + 1)
+            self._happen(course, time + 1, time)
+
+    def _happen(self, course: LiveCourse, before: int, time: int) -> None:
+        """Let a strategy's actions happen that are due before a time, to orders that are kept here too."""
+        for action in course.act(before):
+            self.router.act(course, action, time)
+            if isinstance(action, Split) and action.ex > self._based and action not in self._split:
+                self._split.add(action)
+                self._split_base(action, course.tape.tracks[action.symbol].instrument)
+
+    def _split_base(self, split: Split, instrument: Instrument) -> None:
+        """Have what is somebody else's split too: the account's position is of all of them."""
+        fills = self.router.foreign_fills.values()
+        traded = sum((one.side * one.quantity for one in fills if one.symbol == split.symbol), ZERO)
+        base = self.base or {}
+        held = split_others(base.get(split.symbol, ZERO) + traded, split, instrument)
+        self._stand_on({**base, split.symbol: held - traded})
+
+    def _stand_on(self, base: Mapping[str, Decimal]) -> None:
+        self.base = {symbol: quantity for symbol, quantity in base.items() if quantity}
+        self.router.board.base = {symbol: float(quantity) for symbol, quantity in self.base.items()}
 
     def _adopt(self, body: Body, time: int) -> None:
         """Take a position over from the account, at a price, because a policy says so."""

@@ -11,12 +11,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
+from openbell.storage.journal import Journal
 from openbell.trading.pulse import NAME as PULSE
 
 How = Literal["keep", "cancel", "flatten"]
 HOWS: tuple[How, ...] = get_args(How)
 
 _NAME = "stop.json"
+_LATEST = 200  #: events among which a request that was taken is looked for
 _ASKS = "asks"  #: the folder of what else is asked, a file each, in the order of their names
 
 
@@ -91,6 +93,13 @@ def read_stop(folder: Path) -> Stop | None:
         return Stop(json.loads(path.read_text(encoding="utf-8"))["how"], path.stat().st_mtime)
     except FileNotFoundError:
         return None
+
+
+def was_taken(asked: Stop, journal: Journal) -> bool:
+    """Tell whether the newest events of a session's journal have that it took a request to stop."""
+    newest, _ = journal.newest()
+    latest = journal.read(max(newest - _LATEST, 0))
+    return any(entry.kind == "leave" and entry.wall >= asked.time * 1e9 for entry in latest)
 
 
 def ask_to_stop(folder: Path, how: How, by: str = "") -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -94,11 +94,13 @@ class LiveCourse:
         return lane is not None and (not len(lane) or bar.start > lane.start[-1])
 
     def receive(self, bars: Sequence[BarMessage]) -> Event | None:
-        """Let a moment's bars become known; return what the strategy is to decide on, if anything."""
+        """Let a moment's bars become known; return what the strategy is to decide on, if anything.
+
+        What was due before them has happened by then.
+        """
         own = [bar for bar in bars if self.awaits(bar)]
         if not own:
             return None
-        self.act(min(bar.start for bar in own) + 1)
         self.tape.receive(own)
         event = self.tape.advance()
         return event if self.failure is None and not self.leaving else None
@@ -136,16 +138,16 @@ class LiveCourse:
         screen = self.engine.screen
         return None if screen is None else screen.review_again(command)
 
-    def act(self, before: int) -> None:
-        """Let the actions happen that are due before a time: the broker's account has them from then on."""
+    def act(self, before: int) -> Iterator[Action]:
+        """Let the actions happen that are due before a time, which the account has then; yield each."""
         while self._actions and self._actions[0].ex < before:
             action = self._actions.popleft()
-            if self.tape.lanes[action.symbol].cursor.at < 0:
-                continue  # nobody holds what never had a price
-            self.scribe.act(action, self.tape.tracks)
-            with blame(self.engine):
-                self.engine.step(action)
-            self.tape.act(action)
+            if self.tape.lanes[action.symbol].cursor.at >= 0:  # nobody holds what never had a price
+                self.scribe.act(action, self.tape.tracks)
+                with blame(self.engine):
+                    self.engine.step(action)
+                self.tape.act(action)
+            yield action
 
     def is_due(self, time: int) -> bool:
         """Tell whether an action has happened by a time that is not booked yet."""

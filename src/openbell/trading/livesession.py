@@ -81,7 +81,7 @@ class LiveSession(LiveBooks):
         self._sender = Sender(
             broker, budget, self.bring, guard=self._check,
             timing=self.timing, clock=lambda: self.floor.time, fault=self.count_error,
-            taken_back=floor.router.board.is_taken_back,
+            taken_back=self._is_taken_back,
         )  # fmt: skip
         self._examiner = Examiner(self, budget, policy or Policy(), wall=wall)
 
@@ -190,6 +190,9 @@ class LiveSession(LiveBooks):
 
     def _check(self) -> None:
         self.guard()
+
+    def _is_taken_back(self, send: Send) -> bool:
+        return self.floor.router.board.is_taken_back(send)  # a save may have brought another board
 
     def put(self, kind: str, body: Mapping[str, Any], moment: int) -> None:
         """Have an input taken in its turn."""

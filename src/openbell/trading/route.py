@@ -105,6 +105,11 @@ class Route:
         return self.course.name, self.order.id
 
     @property
+    def is_against_position(self) -> bool:
+        """Tell whether what is held of the symbol is what the order would reduce."""
+        return self.course.engine.account.quantity(self.order.symbol) * self.order.side < 0.0
+
+    @property
     def whole(self) -> Decimal:
         """The order's whole quantity, as it is wanted now."""
         return quantity_of(self.terms.quantity, self.instrument)

@@ -13,14 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from openbell.core import rules
 from openbell.core.orders import Cancel, Order, Replace
 from openbell.core.ports import Reviewed
-from openbell.core.types import OrderStatus, OrderType, Reason, TimeInForce
+from openbell.core.types import Action, OrderStatus, OrderType, Reason, TimeInForce
 from openbell.execution.port import Execution, Report
 from openbell.trading.board import Board
 from openbell.trading.bookings import Bookings
 from openbell.trading.clientids import ClientIds
 from openbell.trading.gate import Gate
+from openbell.trading.levels import expiry_of, is_reached
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.natives import is_tended, may_be_native, may_be_pair
+from openbell.trading.restating import restate_orders
 from openbell.trading.route import Answer, Outcome, Route, Send, Stage, terms_of
 from openbell.trading.steering import Steering
 
@@ -91,13 +93,19 @@ class Router:
         self._bookings.book_untold(self.board.by_client[client_id])
         self._settle()
 
+    def act(self, course: LiveCourse, action: Action, time: int) -> None:
+        """Let a corporate action happen to a strategy's orders that are kept here."""
+        self.board.time = time
+        restate_orders(self.board, self._steering, course.name, action)
+        self._settle()
+
     def look(self, symbol: str, high: float, low: float, time: int) -> None:
         """Take a symbol's prices: stops that are watched here go when their level is reached."""
         self.board.time = time
         for route in self._watching(symbol):
-            if time > _expiry(route):
+            if time > expiry_of(route):
                 self._steering.end(route, _S.EXPIRED, _WHY[route.order.tif])
-            elif _is_reached(route, high, low):
+            elif is_reached(route, high, low):
                 self._steering.trigger(route)
             elif route.terms.type is OrderType.TRAILING_STOP:
                 route.mark = rules.trailing_mark(route.order.side, route.mark, high, low)
@@ -105,7 +113,7 @@ class Router:
 
     def would_trigger(self, symbol: str, price: float) -> bool:
         """Tell whether a price would let a watched stop go."""
-        return any(_is_reached(route, price, price) for route in self._watching(symbol))
+        return any(is_reached(route, price, price) for route in self._watching(symbol))
 
     # --- what comes out --------------------------------------------------------------------------------
 
@@ -270,16 +278,6 @@ class Router:
         yield from list(self.board.watched.get(symbol, {}).values())
 
 
-def _expiry(route: Route) -> float:
-    """Return when an order that is kept here runs out."""
-    order = route.order
-    if order.tif is TimeInForce.GTD:
-        return order.good_till
-    if order.tif is TimeInForce.DAY:
-        return route.course.tape.calendar.close_after(order.decided)
-    return math.inf
-
-
 def _is_refitted(route: Route) -> bool:
     """Tell whether a change fits an order that only reduces to what is held."""
     assert route.asked is not None  # noqa: S101  # only what was sent can be changed
@@ -289,12 +287,3 @@ def _is_refitted(route: Route) -> bool:
 
 def _given(value: float, before: float) -> float:
     return before if math.isnan(value) else value
-
-
-def _is_reached(route: Route, high: float, low: float) -> bool:
-    """Tell whether prices reach a watched stop; a trailing one is tested against the mark known before."""
-    side, terms = route.order.side, route.terms
-    stop = terms.stop
-    if terms.type is OrderType.TRAILING_STOP:
-        stop = rules.trailing_stop(side, route.mark, terms.trail, route.order.trail_percent)
-    return rules.stop_touched(side, stop, high, low)

@@ -1,0 +1,142 @@
+"""A live session over corporate actions: what rests here, and what is somebody else's, goes with them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openbell.core.messages import Quote
+from openbell.core.types import Action, Delisting, OrderStatus, OrderType, Reason, SpinOff, Split, TimeInForce
+from openbell.trading.reconcile import Policy
+from tests.loopback.direct import BARE, EVERYTHING, Direct
+from tests.loopback.exchange import Exchange, Placed
+from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, Life, Scripted, scripted
+from tests.unit.trading_chaos import check
+
+EX = START + 90 * MINUTE
+TWO_FOR_ONE = Split("A", EX, 2, 1)
+
+
+def protected(s: Scripted, _: int) -> None:
+    s.order("A", 10, stop_loss=95)
+
+
+def trailed(s: Scripted, _: int) -> None:
+    s.order("A", 10)
+    s.order("A", -10, trail=5)
+
+
+async def overnight(path: Path, act: Any, action: Action, can: Any = BARE, **more: Any) -> Life:
+    """Let a strategy act at 100, and the night of an action pass, which the broker's account has by then."""
+    x = Exchange(INSTRUMENTS, time=START, unique="no")
+    x.trade("A", 100)
+    x.trade("B", 100)
+    for symbol, held in more.pop("others", {}).items():
+        x.positions[symbol], x.averages[symbol] = Decimal(held), Decimal(100)
+    x.initial = x.cash
+    life = Life(path, x, Direct(x, can), {"s": scripted({1: act})}, **more)
+    life.start()
+    await life.moment(0, 100)
+    life.session.expect([action])
+    await life.rest()
+    x.set_time(EX + MINUTE)
+    if isinstance(action, Split):
+        x.split("A", action.new, action.old)
+    return life
+
+
+def the_exit(life: Life) -> Any:
+    orders = life.floor.courses["s"].engine.desk.orders.values()
+    return next(order for order in orders if order.side < 0)
+
+
+@pytest.mark.parametrize(("act", "last", "stop"), [(protected, 48, 47.5), (trailed, 49, 47.5)])
+async def test_a_stop_that_is_watched_is_one_of_the_new_shares(
+    tmp_path: Path, act: Any, last: float, stop: float
+) -> None:
+    life = await overnight(tmp_path, act, TWO_FOR_ONE)
+    await life.moment(100, 50)
+    await life.moment(101, last)
+    assert life.floor.held() == life.exchange.positions == {"A": 20}
+    told = the_exit(life)
+    assert (told.status, told.reason, told.quantity) == (OrderStatus.ACCEPTED, Reason.SPLIT, 20)
+    await life.moment(102, stop)
+    assert life.exchange.positions == {"A": 0}
+    assert check(life) == []
+    await life.end()
+
+
+async def test_a_quote_after_the_split_does_not_reach_the_stop_of_before(tmp_path: Path) -> None:
+    life = await overnight(tmp_path, protected, TWO_FOR_ONE)
+    for bid in (49.9, 47.4):
+        assert life.floor.held() == {"A": 10} or the_exit(life).stop == 47.5
+        life.exchange.trade("A", str(bid))
+        life.feed.send(Quote("A", EX + MINUTE, bid, bid + 0.1))
+        await life.rest()
+        assert life.exchange.positions["A"] == (20 if bid > 48 else 0)
+    assert check(life) == []
+    await life.end()
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        (Split("A", EX, 1, 2), Reason.SPLIT),
+        (SpinOff("A", EX, "B", 1, 2, 40.0), Reason.SPIN_OFF),
+        (Delisting("A", EX, 90.0), Reason.DELISTED),
+    ],
+)
+async def test_what_is_kept_here_ends_where_the_shares_are_others(
+    tmp_path: Path, action: Action, reason: Reason
+) -> None:
+    life = await overnight(tmp_path, protected, action, policy=Policy(positions="leave"))
+    life.session.put("act", {}, EX + MINUTE)
+    await life.rest()
+    ended = the_exit(life)
+    assert (ended.status, ended.reason) == (OrderStatus.CANCELLED, reason)
+    await life.kill()
+
+
+@pytest.mark.parametrize("can", [BARE, EVERYTHING])
+async def test_a_position_whose_stop_the_broker_cancelled_at_a_split_raises_one_alarm(
+    tmp_path: Path, can: Any
+) -> None:
+    def both_exits(s: Scripted, _: int) -> None:
+        s.order("A", 10, stop_loss=95, take_profit=120)
+
+    life = await overnight(tmp_path, both_exits if can is EVERYTHING else protected, TWO_FOR_ONE, can)
+    for _ in range(2):
+        life.session._examiner.ask()
+        await life.rest()
+    said = [entry.body["said"] for entry in life.journal.of_kind("alarm")]
+    naked = "strategy s holds 20 A that nothing protects any more: the broker ended order 3; place another, "
+    assert [one.removesuffix("or close it") for one in said] == ([naked] if can is EVERYTHING else [])
+    await life.end()
+
+
+async def test_what_is_somebody_elses_splits_too(tmp_path: Path) -> None:
+    policy = Policy(positions="leave")
+    life = await overnight(tmp_path, protected, TWO_FOR_ONE, EVERYTHING, policy=policy, others={"A": 5})
+    life.session._examiner._judgement._policy = Policy(positions="halt")  # the account is known by now
+    life.session._examiner.ask()
+    await life.moment(100, 50)
+    assert life.floor.held() == life.exchange.positions == {"A": 30}
+    assert dict(life.floor.base or {}) == {"A": Decimal(10)}
+    assert life.floor.courses["s"].quantity("A") == Decimal(20)
+    await life.end()
+
+
+async def test_what_was_bought_by_hand_splits_too_and_a_fraction_is_paid(tmp_path: Path) -> None:
+    life = await overnight(tmp_path, lambda *_: None, Split("A", EX + 60 * MINUTE, 3, 2), EVERYTHING)
+    life.exchange.place(Placed("hand", "A", 1, OrderType.MARKET, TimeInForce.GTC, Decimal(5)))
+    await life.rest()
+    assert life.floor.held() == {"A": 5}
+    life.exchange.set_time(EX + 61 * MINUTE)
+    life.exchange.positions["A"] = Decimal(7)
+    life.session._examiner.ask()
+    await life.rest()
+    assert life.floor.held() == {"A": 7}
+    await life.end()
