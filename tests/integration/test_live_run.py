@@ -178,9 +178,7 @@ async def test_a_stop_that_an_ended_session_did_not_take_is_said_when_it_goes_on
         await trade(tmp_path, exchange, job("a", "AAPL"), bars=20)
     with Journal(tmp_path / "journal.db", read_only=True) as journal:
         (alarm,) = journal.of_kind("alarm")
-    assert alarm.body["said"].startswith(
-        "`openbell stop --flatten` was asked before this session ended"
-    )
+    assert alarm.body["said"].startswith("`openbell stop --flatten` was asked before this session ended")
 
 
 @pytest.mark.parametrize("saved", [True, False])
