@@ -30,7 +30,8 @@ class Timing:
         answer: For an answer of the broker, before its outcome counts as unknown.
         fresh: That old may a decision be when it is sent; later, the market is another.
         look: Between two questions for an order that the broker does not have.
-        looks: Such questions in a row, before it counts as never received.
+        looks: Such questions in a row, before it counts as never received. One is enough before an order is
+            sent again for the first time, where the broker refuses an id that came before.
         patience: Between attempts while there is no connection, at most.
         fills: For executions that a report speaks of, before they are asked for.
         power: After a fill, before buying power is asked for anew: others may follow it.
@@ -104,7 +105,7 @@ class Sender:
         if send.call == "cancel":
             await self._cancel(send)
         elif send.doubtful:
-            await self._find_out(send, since, again=False)
+            await self._find_out(send, since)
         elif barred := self._barred(send, since):
             self._answer(send, Outcome.ABSENT, barred)
         else:
@@ -132,41 +133,62 @@ class Sender:
             self._answer(send, Outcome.REFUSED, str(error))
         except (Retryable, Disconnected) as error:
             await self._pause(error)
-            await self._find_out(send, since, again=True)
+            await self._find_out(send, since, soon=True)
         else:
             self._arrived(send, report)
 
-    async def _find_out(self, send: Send, since: float, *, again: bool) -> None:
-        """Ask for an order by its client id until the broker has answered; it may never have got it."""
-        absent = 0
-        while absent < self._timing.looks:
-            found = await self._find(send.client_id)
-            if found is not None:
-                self._arrived(send, found)
-                return
-            absent += 1
-            await asyncio.sleep(self._timing.look)
-        unique = self._broker.capabilities.unique_ids
-        if again and send.call == "place" and unique and not self._barred(send, since):
+    async def _find_out(self, send: Send, since: float, *, soon: bool = False) -> None:
+        """Ask for an order by its client id until the broker has answered; it may never have got it.
+
+        What may be sent again is, after one question if `soon`: of two that come the broker takes one,
+        however late the first is.
+        """
+        looks = self._timing.looks
+        found = await self._look(send.client_id, 1 if soon else looks)
+        if found is None and self._may_repeat(send, since):
             await self._send_again(send, since)
-        else:
+            return
+        if found is None and soon:
+            await asyncio.sleep(self._timing.look)
+            found = await self._look(send.client_id, looks - 1)
+        if found is None:
             self._answer(send, Outcome.ABSENT, "the broker never got it")
+        else:
+            self._arrived(send, found)
+
+    def _may_repeat(self, send: Send, since: float) -> bool:
+        """Tell whether a request may be sent once more: it is still wanted, and cannot come twice."""
+        unique = self._broker.capabilities.unique_ids
+        return unique and send.call == "place" and not send.doubtful and not self._barred(send, since)
+
+    async def _look(self, client_id: str, looks: int) -> Report | None:
+        """Ask for an order so many times; None if the broker never has it."""
+        for number in range(looks):
+            if number:
+                await asyncio.sleep(self._timing.look)
+            found = await self._find(client_id)
+            if found is not None:
+                return found
+        return None
 
     async def _send_again(self, send: Send, since: float) -> None:
-        """Send an order again under its own client id, which the broker takes once."""
+        """Send an order again under its own client id, which the broker takes once.
+
+        Where it is refused, the first one may have come meanwhile, and be the reason: it is looked for.
+        """
         order = send.order
         assert order is not None  # noqa: S101
         try:
             report = await self._ask(lambda: self._broker.place(order), Priority.ORDER)
         except Rejected as error:
-            found = await self._find(send.client_id)  # the first one may have arrived meanwhile
+            found = await self._look(send.client_id, self._timing.looks)
             if found is None:
                 self._answer(send, Outcome.REFUSED, str(error))
             else:
                 self._arrived(send, found)
         except (Retryable, Disconnected) as error:
             await self._pause(error)
-            await self._find_out(send, since, again=True)
+            await self._find_out(send, since)
         else:
             self._arrived(send, report)
 
