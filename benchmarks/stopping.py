@@ -57,7 +57,7 @@ class Resting(ob.Strategy):
 """
 _BEGIN = parse_date("2024-07-01T13:30:00+00:00") or 0
 _PATIENCE = 60.0  #: seconds
-_GOAL = 1_000.0  #: ms from a request to the end of all orders
+_GOAL = 1_000.0  #: ms from the command's start to the end of all orders
 
 
 async def measure_stop(
@@ -167,10 +167,10 @@ def _page(found: Mapping[str, Any]) -> str:
     rows = []
     for one in found["stops"]:
         beside = ", somebody else's order in the account" if one["beside_others"] else ""
-        met = "yes" if one["asked_ms"] < _GOAL else "**no**"
+        met = "yes" if one["typed_ms"] < _GOAL else "**no**"
         title = f"the session {words[one['state']]}{beside}"
-        rows.append([title, f"**{one['asked_ms']:.0f}**", f"< {_GOAL:g}", met, f"{one['typed_ms']:.0f}"])
-    head = ["ms to the end of the last order", "from the request", "goal", "met", "from the command"]
+        rows.append([title, f"**{one['typed_ms']:.0f}**", f"< {_GOAL:g}", met, f"{one['asked_ms']:.0f}"])
+    head = ["ms to the end of the last order", "from the command as typed", "goal", "met", "from its request"]
     about, orders = found["machine"], found["stops"][0]["orders"]
     return (
         f"Measured {found['date']} on {about['processor']}, {about['cores']} cores; {orders} orders; of each "
@@ -191,7 +191,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(json.dumps(found, indent=1))
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     page.rewrite({"stopping": _page(found)})
-    return int(any(one["asked_ms"] >= _GOAL for one in stops))
+    return int(any(one["typed_ms"] >= _GOAL for one in stops))
 
 
 if __name__ == "__main__":

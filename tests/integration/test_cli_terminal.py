@@ -96,7 +96,7 @@ def test_ctrl_c_while_python_still_loads_is_one_line(monkeypatch, capsys):
 
 
 def test_a_second_ctrl_c_is_silent(monkeypatch):
-    def interrupt(words):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(program, "main", interrupt)

@@ -14,19 +14,20 @@ import typer
 from openbell.cli import faults, terminal
 from openbell.cli.answer import Answer, Exit
 from openbell.cli.commands import app
+from openbell.cli.stopping import COMPLETION
 from openbell.cli.streams import Output, guard
 from openbell.core.errors import ConfigError
 
-_COMPLETION = "_OPENBELL_COMPLETE"
 _ON = {"1", "true", "t", "yes", "y", "on"}  #: as the parser reads it; it refuses what is neither on nor off
 _HELP = {"--help", "-h", "--version"}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, done: Answer | None = None) -> int:
     """Run one command line and return its exit code.
 
     Args:
         arguments: The words after `openbell`; None takes the process's, which ends after this.
+        done: The command's answer, where it has been run already.
     """
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     command: Any = typer.main.get_command(app)
@@ -37,11 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if own and debug:
         os.environ["OPENBELL_DEBUG"] = "1"  # for worker processes
     with guard(apart=apart, own=own) as output, _threads_told(debug=debug, own=own):
-        return _show(lambda: _run(command, given), output, as_document=as_document, debug=debug)
+        return _show(lambda: done or _run(command, given), output, as_document=as_document, debug=debug)
 
 
 def _run(command: Any, given: list[str]) -> Answer | Exit:
-    if os.environ.get(_COMPLETION):  # the shell asks what could follow
+    if os.environ.get(COMPLETION):  # the shell asks what could follow
         return _complete(command, given)
     for number, word in enumerate(given, 1):
         if not faults.is_text(word):
@@ -62,7 +63,7 @@ def _complete(command: Any, given: list[str]) -> Exit:
     except SystemExit as done:
         return Exit.FAILED if done.code else Exit.FINE
     except (KeyError, ValueError) as error:
-        text = f"{_COMPLETION} is for shells, which set COMP_WORDS and COMP_CWORD too ({error}); unset it"
+        text = f"{COMPLETION} is for shells, which set COMP_WORDS and COMP_CWORD too ({error}); unset it"
         raise ConfigError(text) from error
 
 

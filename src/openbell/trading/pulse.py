@@ -5,7 +5,6 @@ A process that is dead lets go of its folder's lock at once. One that hangs hold
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import time
@@ -42,6 +41,8 @@ class Pulse(NamedTuple):
 @asynccontextmanager
 async def beating(folder: Path, queue: Callable[[], int] = lambda: 0) -> AsyncIterator[None]:
     """Write a folder's pulse while the block runs; the file goes with its end."""
+    import asyncio  # who only asks how a session is, or for its end, needs none
+
     task = asyncio.ensure_future(_beat(folder / NAME, queue))
     try:
         yield
@@ -69,6 +70,8 @@ def spell_age(seconds: float) -> str:
 
 
 async def _beat(path: Path, queue: Callable[[], int]) -> None:
+    import asyncio
+
     fresh, lag = path.with_suffix(".new"), 0.0
     while True:
         pulse = Pulse(time.time_ns(), os.getpid(), lag, _memory(), queue())
