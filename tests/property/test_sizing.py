@@ -55,6 +55,7 @@ ALL: dict[str, tuple[Sizer, Sizer]] = {
 }
 MOVES = st.lists(st.floats(-0.2, 0.2), min_size=4, max_size=4)
 LOTS = st.sampled_from([1.0, 0.001, 100.0])
+LIMITS = st.sampled_from([0.0, 0.9, 1.1])  #: times the last price; 0 is none
 HELD = st.tuples(st.integers(-300, 300), st.integers(-300, 300), st.integers(-200, 200))
 
 
@@ -76,9 +77,11 @@ def worth(seat: Seat) -> float:
     for symbol in seat.market.symbols:
         orders = [one for one in seat.desk.working.get(symbol, {}).values() if not one.parent]
         sure = sum(one.side * one.remaining for one in orders if one.type.value == "market")
-        maybe = sum(one.side * one.remaining for one in orders if one.type.value == "limit")
-        held = seat.account.quantity(symbol) + sure
-        total += max(abs(held), abs(held + maybe)) * seat.market.price(symbol)
+        price = seat.market.price(symbol)
+        held = (seat.account.quantity(symbol) + sure) * price
+        limits = [one for one in orders if one.type.value == "limit"]
+        maybe = sum(one.side * one.remaining * max(one.limit, price) for one in limits)
+        total += max(abs(held), abs(held + maybe))
     return total
 
 
@@ -90,8 +93,8 @@ def test_every_sizer_is_tried() -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     moves=MOVES, lot=LOTS, short=st.booleans(), initial=st.sampled_from([1.0, 0.5]), greedy=st.booleans(),
-    held=HELD, signals=st.lists(st.tuples(
-        st.sampled_from("ABC"), st.floats(-1, 1), st.booleans(), st.sampled_from([0.0, 0.9])), max_size=5),
+    held=HELD,
+    signals=st.lists(st.tuples(st.sampled_from("ABC"), st.floats(-1, 1), st.booleans(), LIMITS), max_size=5),
 )  # fmt: skip
 def test_no_signal_asks_for_more_than_the_account_can_pay_for(
     name: str, *, moves: list[float], lot: float, short: bool, initial: float, greedy: bool,
@@ -101,9 +104,10 @@ def test_no_signal_asks_for_more_than_the_account_can_pay_for(
     for symbol, quantity in zip("ABC", held, strict=True):
         if quantity > 0 or (quantity and short):
             seat.hold(symbol, float(quantity))
-    for symbol, conviction, fills, below in signals:
+    for symbol, conviction, fills, away in signals:
         before, price = worth(seat), seat.market.price(symbol)
-        ticket = Ticket(limit=below * price) if below and conviction > 0 else Ticket()
+        waits = away and (conviction > 0 or (short and conviction)) and not seat.desk.working.get(symbol)
+        ticket = Ticket(limit=away * price) if waits else Ticket()
         seat.desk.signal(symbol, conviction, stop_of(conviction, ticket.get("limit", price)), ticket)
         power = seat.desk.equity() / initial
         assert worth(seat) <= max(power, before) * (1 + 1e-9)  # no worse than prices have made it
@@ -179,3 +183,31 @@ def test_the_sizes_of_a_moment_are_counted_down_and_anew_where_something_else_is
     order = seat.desk.signal("C", 1.0, NO_EXITS, Ticket())
     assert order is not None
     assert (order.quantity, order.tag) == (50.0, CUT)
+
+
+@pytest.mark.parametrize("conviction", [1.0, -1.0])
+@pytest.mark.parametrize(("sizer", "size"), [(ShareOfEquity(1.0), 909.0), (FixedQuantity(5_000), 863.0)])
+def test_an_entry_that_waits_beyond_the_last_price_is_paid_for_at_its_limit(
+    sizer: Any, size: float, conviction: float
+) -> None:
+    seat = Seat("A", "B", sizer=sizer, short=True)
+    order = seat.desk.signal("A", conviction, NO_EXITS, Ticket(limit=110.0))
+    assert order is not None
+    assert (order.quantity, order.tag) == (size, CUT)
+    assert seat.desk.signal("B", 1.0, NO_EXITS, Ticket(limit=110.0)) is None
+
+
+def test_what_is_added_at_a_limit_is_paid_for_beside_what_is_held() -> None:
+    seat = Seat(sizer=FixedQuantity(945))
+    seat.hold("A", 900)
+    order = seat.desk.signal("A", 1.0, NO_EXITS, Ticket(limit=110.0))
+    assert order is not None
+    assert (order.quantity, order.tag) == (45.0, "")
+
+
+def test_a_limit_that_takes_the_place_of_a_market_order_is_paid_for_itself() -> None:
+    seat = Seat(sizer=ShareOfEquity(1.0))
+    seat.desk.signal("A", 0.999, NO_EXITS, Ticket())
+    order = seat.desk.signal("A", 1.0, NO_EXITS, Ticket(limit=110.0))
+    assert order is not None
+    assert (order.quantity, order.limit) == (909.0, 110.0)

@@ -121,7 +121,8 @@ class Desk:
                 f"the sizer {type(self.sizer).__name__} made {shown(answer)} of conviction {conviction:g} "
                 f"for {symbol}; size() must return shares, a number, negative for short"
             )
-        if self._alone and 0.0 < wanted * price <= self._part * self.account.cash:
+        near = "limit" not in ticket or ticket["limit"] <= price
+        if self._alone and near and 0.0 < wanted * price <= self._part * self.account.cash:
             return self._aim_for(symbol, wanted, exits, ticket)
         return self._aim_within(track, wanted, exits, ticket)
 
@@ -161,7 +162,8 @@ class Desk:
 
     def _aim_within(self, track: Track, wanted: float, exits: Exits, ticket: Ticket) -> Order | None:
         """Bring the position to a signal's shares, or to as many as the account can pay for."""
-        size = self._power.cut(track, wanted, self.equity)
+        limit = ticket["limit"] if "limit" in ticket else math.nan  # noqa: SIM401  # `get` is a call
+        size = self._power.cut(track, wanted, self.equity, limit)
         if size == 0.0:
             self.note(Reason.SIZE_ZERO if wanted == 0.0 else Reason.NO_BUYING_POWER)
             exits, ticket = NO_EXITS, Ticket(tag=ticket.get("tag", ""))  # they are an entry's

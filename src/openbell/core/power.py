@@ -31,17 +31,21 @@ def sure(held: float, orders: Iterable[Order]) -> float:
     return held
 
 
-def worst(held: float, orders: Collection[Order]) -> float:
-    """Return the most shares, long or short, that a position comes to if what else opens fills as well."""
-    projected, most, least = sure(held, orders), 0.0, 0.0
+def worst(held: float, orders: Collection[Order], price: float) -> float:
+    """Return the most that a position is worth, long or short, if what else opens fills as well.
+
+    What waits for a price beyond the last is worth that price, as the broker counts it.
+    """
+    projected, most, least = sure(held, orders) * price, 0.0, 0.0
     for order in orders:
         if order.type is _MARKET or order.reduce_only:
             continue
-        rest = order.side * (order.quantity - order.filled)
-        if rest > 0.0:
-            most += rest
+        at = order.limit if order.limit == order.limit else order.stop  # NaN is not itself
+        value = order.side * (order.quantity - order.filled) * max(price, at)
+        if value > 0.0:
+            most += value
         else:
-            least += rest
+            least += value
     return max(abs(projected), abs(projected + most), abs(projected + least))
 
 
@@ -79,20 +83,31 @@ class Power:
         self._at = (-1, -1)  # the time and the ledger's length that what is left is of
         self._left, self._sent = 0.0, 0
 
-    def cut(self, track: Track, wanted: float, equity: Callable[[], float]) -> float:
-        """Return a signed target, made as small as the account asks for. What is held on is paid for."""
+    def cut(self, track: Track, wanted: float, equity: Callable[[], float], limit: float = math.nan) -> float:
+        """Return a signed target, made as small as the account asks for. What is held on is paid for.
+
+        An entry that waits for a `limit` beyond the last price is paid for at that.
+        """
         market, account, price = self._market, self._account, track.price()
-        value, at = abs(wanted) * price, (market.time, account.booked)
-        if at == self._at and self._sent == self._numbers.last and value < self._left:
+        dear = price
+        if limit > price:
+            dear = max(rules.on_tick(limit, track.instrument.tick), price)
+        value, at = abs(wanted) * dear, (market.time, account.booked)
+        if limit != limit and at == self._at and self._sent == self._numbers.last and value < self._left:  # noqa: PLR0124  # none is NaN
             self._left -= value
             return wanted
         power = self.part * equity() / self._initial
         others = tied(account, self._working, market.price, but=track.symbol)
-        allowed = rules.sized_by_value(power - others, price, track.instrument.lot)
         orders, held = self._working.get(track.symbol, _NONE).values(), account.quantity(track.symbol)
-        kept = math.copysign(1.0, wanted) * sure(held, orders)
-        own = worst(held, orders) * price
+        way = math.copysign(1.0, wanted)
+        kept = way * sure(held, orders)
+        if dear > price:  # it takes the place of market orders: what they would bring is not kept
+            kept = min(kept, way * held)
+        allowed = rules.sized_beside(power - others, kept, price, dear, track.instrument.lot)
+        own = worst(held, orders, price)
         self._at, self._left = at, (power - others - own - value) * _SURE
+        if limit == limit:  # noqa: PLR0124  # it may take an order's place: the next size is worked out anew
+            self._left = 0.0
         return (
             wanted if abs(wanted) <= allowed else math.copysign(min(abs(wanted), max(allowed, kept)), wanted)
         )
@@ -103,4 +118,4 @@ class Power:
 
 
 def _value(held: float, orders: Mapping[int, Order], price: float) -> float:
-    return 0.0 if math.isnan(price) else worst(held, orders.values()) * price
+    return 0.0 if math.isnan(price) else worst(held, orders.values(), price)

@@ -253,6 +253,13 @@ def sized_by_value(value: float, price: float, lot: float) -> float:
     return whole_lots(value / price, lot)
 
 
+def sized_beside(value: float, kept: float, price: float, dear: float, lot: float) -> float:
+    """Return the most shares worth at most `value`: what is kept at a price, the others at a dearer one."""
+    if dear > price and kept > 0.0:
+        return kept + sized_by_value(value - kept * price, dear, lot)
+    return sized_by_value(value, dear, lot)
+
+
 # --- corporate actions ---------------------------------------------------------------------------------
 
 

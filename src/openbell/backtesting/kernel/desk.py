@@ -248,7 +248,7 @@ def send(
         if kind == MARKET:
             s.tried += signed
         else:
-            s.tried_limit += signed
+            s.tried_limit += signed * max(order.limit, price_of(run, symbol))
 
 
 @compiled

@@ -26,18 +26,18 @@ def sure(run: Run, symbol: int) -> float:
 
 @compiled
 def worst(run: Run, symbol: int) -> float:
-    """Return the most shares, long or short, that a position comes to if what else opens fills as well."""
-    s = symbol_at(run, symbol)
+    """Return the most that a position is worth, long or short, if what else opens fills as well."""
+    s, price = symbol_at(run, symbol), price_of(run, symbol)
     first = symbol * SLOTS
-    projected, most, least = sure(run, symbol), 0.0, 0.0
+    projected, most, least = sure(run, symbol) * price, 0.0, 0.0
     for k in range(first, first + s.orders):
         order = order_at(run, k)
         if order.working and order.kind != MARKET and not order.reduce_only:
-            rest = order.side * (order.quantity - order.filled)
-            if rest > 0.0:
-                most += rest
+            value = order.side * (order.quantity - order.filled) * max(order.limit, price)
+            if value > 0.0:
+                most += value
             else:
-                least += rest
+                least += value
     if s.tried_at == run.moment:
         most += max(s.tried_limit, 0.0)
         least += min(s.tried_limit, 0.0)
@@ -47,8 +47,7 @@ def worst(run: Run, symbol: int) -> float:
 @compiled
 def worth(run: Run, symbol: int) -> float:
     """Return what a position is worth at its worst; without a price, nothing."""
-    price = price_of(run, symbol)
-    return 0.0 if math.isnan(price) else worst(run, symbol) * price
+    return 0.0 if math.isnan(price_of(run, symbol)) else worst(run, symbol)
 
 
 @compiled
@@ -67,12 +66,27 @@ def tied(run: Run, but: int) -> float:
 
 
 @compiled
+def dear_of(run: Run, symbol: int, wanted: float) -> float:
+    """Return what a share of a target is paid for at: an entry's limit where it is beyond the price."""
+    s, price = symbol_at(run, symbol), price_of(run, symbol)
+    direction = math.copysign(1.0, wanted)
+    if run.limit == 0.0 or s.position * direction > 0.0:
+        return price
+    limit = rules.away(price, -direction, run.limit)
+    return max(rules.on_tick(limit, s.tick), price) if limit > price else price
+
+
+@compiled
 def cut(run: Run, symbol: int, wanted: float) -> float:
     """Return a signed target, made as small as the account asks for. What is held on is paid for."""
     s = symbol_at(run, symbol)
     power = run.part * equity_of(run) / run.initial
-    allowed = rules.sized_by_value(power - tied(run, symbol), price_of(run, symbol), s.lot)
-    kept = math.copysign(1.0, wanted) * sure(run, symbol)
+    price, dear = price_of(run, symbol), dear_of(run, symbol, wanted)
+    way = math.copysign(1.0, wanted)
+    kept = way * sure(run, symbol)
+    if dear > price:
+        kept = min(kept, way * s.position)
+    allowed = rules.sized_beside(power - tied(run, symbol), kept, price, dear, s.lot)
     if abs(wanted) <= allowed:
         return wanted
     return math.copysign(min(abs(wanted), max(allowed, kept)), wanted)

@@ -105,7 +105,7 @@ class Symbol(ctypes.Structure):
     tried: (
         float  #: signed shares of market orders that were refused at `tried_at`: the desk hears of it later
     )
-    tried_limit: float  #: of a limit order
+    tried_limit: float  #: what a limit order of them was worth, signed
     first: int  #: of its bars among all symbols'
     bars: int
     at: int  #: the last known bar
