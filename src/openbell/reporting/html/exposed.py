@@ -51,17 +51,18 @@ def held_grid(found: Exposed) -> Grid:
 
 
 def fall_grid(losses: Sequence[Loss]) -> Grid:
-    """Return what each shock would do, and where it is from."""
+    """Return what each shock would do, and when it was: last, so that a narrow page shows what it costs."""
     rows = [
         [
-            Cell(one.shock.name), Cell(one.shock.span), Cell(percent(one.shock.market)),
+            Cell(one.shock.name), Cell(percent(one.shock.market)),
             Cell(money(one.pnl), one.pnl, "negative" if one.pnl < 0 else ""), Cell(percent(one.share)),
+            Cell(one.shock.span),
         ]
         for one in losses
     ]  # fmt: skip
     columns = [
-        Column("Fall"), Column("When"), Column("Index", number=True), Column("Profit", number=True),
-        Column("Of equity", number=True),
+        Column("Fall"), Column("Index", number=True), Column("Profit", number=True),
+        Column("Of equity", number=True), Column("When"),
     ]  # fmt: skip
     return columns, rows
 
