@@ -88,6 +88,11 @@ def test_another_process_sees_and_stops_a_session(here: Path) -> None:
     process.communicate(timeout=90)
     assert process.returncode == 0
     assert document("status")["sessions"][0]["state"] == "stopped"
+    (here / "state" / "broken").mkdir()
+    (here / "state" / "broken" / "journal.db").write_bytes(b"no journal" * 300)
+    unsure = run("resume").line  # what cannot be read may be the one that is meant
+    assert "which session? interrupted in 'state' are: state/paper-sma_cross; name one" in unsure
+    assert "; session state/broken is left out: journal" in unsure
 
 
 def test_a_stop_that_flattens_closes_what_is_held(here: Path) -> None:

@@ -182,7 +182,7 @@ def test_the_command_line_kills_and_resumes_a_stream(tmp_path: Path, monkeypatch
     assert run("parity", "paper-sma_cross").code == 0
     again = run("resume")
     assert again.code == 2
-    assert "which session? interrupted in 'state' are: none" in again.line
+    assert "resume: no session in 'state' was interrupted" in again.line
 
 
 @pytest.mark.parametrize(

@@ -91,11 +91,15 @@ def resume_session(state: str | None, *, agreed: bool = False) -> Answer:
     running = [one.folder for one in seen.sessions if one.at_work]
     if not left and running:
         raise ConfigError(f"resume: the session in {str(running[0])!r} runs; `openbell stop` ends it first")
-    if len(left) != 1:
-        listed = ", ".join(map(str, left)) or "none"
+    where, unread = repr(str(state_folder(state))), "".join(f"; {one}" for one in seen.warnings)
+    if not left:
         raise ConfigError(
-            f"resume: which session? interrupted in {str(state_folder(state))!r} are: {listed}; "
-            f"name one, as in --state state/paper-sma_cross{''.join(f'; {one}' for one in seen.warnings)}"
+            f"resume: no session in {where} was interrupted; `openbell status` lists them{unread}"
+        )
+    if len(left) != 1 or unread:  # what cannot be read may be the one that is meant
+        raise ConfigError(
+            f"resume: which session? interrupted in {where} are: {', '.join(map(str, left))}; "
+            f"name one, as in --state {left[0]}{unread}"
         )
     with Journal(left[0] / JOURNAL, read_only=True) as journal:
         begun, _ = latest_session(journal)
