@@ -80,7 +80,7 @@ def test_a_session_goes_on_after_a_signal(number: signal.Signals, here: Path) ->
 
 def test_another_process_sees_and_stops_a_session(here: Path) -> None:
     process = begin(here, "--speed", "2000000x")
-    assert document("status")["sessions"][0]["state"] == "running"
+    assert document("status")["sessions"][0]["state"] in {"running", "silent"}  # a busy machine
     second = run_apart(*WORDS, folder=here)
     assert second.code == 2
     assert f"is in use by process {process.pid}" in second.err
