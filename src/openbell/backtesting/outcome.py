@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from openbell.backtesting.replay import Marks
 from openbell.core.account import Account, Entry
 from openbell.core.orders import Order, Refusal
-from openbell.core.types import NANOS_PER_DAY, Fill, Reason
+from openbell.core.types import Fill, Reason
 from openbell.data.actions import factors
 from openbell.data.bars import Floats, Series, Times
 from openbell.data.panel import Panel
@@ -172,8 +172,3 @@ def _carried(moments: NDArray[np.int64], values: Floats, count: int, *, before: 
 def _share(value: Floats, equity: Floats) -> Floats:
     positive = equity > 0.0
     return np.divide(value, equity, out=np.zeros_like(equity), where=positive)
-
-
-def elapsed_days(times: Times) -> float:
-    """Return the calendar days from the first moment to the last."""
-    return float(times[-1] - times[0]) / NANOS_PER_DAY if len(times) else 0.0

@@ -278,10 +278,6 @@ class Panel:
             return bar
         return int(part.slots[bar]) if bar < len(part.slots) else len(self._clock)
 
-    def time_at(self, at: int) -> int:
-        """Return when moment `at` is, in ns."""
-        return self._clock[at]
-
     def _settle(self) -> None:
         """Drop the bridging unit of symbols that have a bar in the new unit now."""
         waiting = []
