@@ -269,6 +269,18 @@ def parts_by(one: Choose, seed: int) -> Case:
     return replace(case, market=market, cash=cash, sizer=sizer, levels=(0.0, 0.3, 0.55, 1.0, -0.4, -1.0))
 
 
+def plain_by(one: Choose, seed: int) -> Case:
+    """Return such a run without exits, which changes its mind often: it mostly takes the shortest way."""
+    case = guarded_by(one, seed)
+    return replace(
+        case,
+        levels=one((0.0, 1.0), (0.0, 0.4, 1.0), (0.0, 0.3, 0.55, 1.0), (0.0, 1.0, -1.0)), exits=(),
+        turning=one(0.6, 0.3, 0.9), market=replace(case.market, actions=one(0.0, 0.1, 0.3)),
+        costs=replace(case.costs, margin=replace(case.costs.margin, short=False)),
+        sizer=one(ob.FixedQuantity(one(20.0, 60.0)), ob.ShareOfEquity(one(0.95, 1.0)), case.sizer),
+    )  # fmt: skip
+
+
 def random_case(seed: int, kind: Callable[[Choose, int], Case] = case_by) -> Case:
     """Return a run of which everything is drawn by a number."""
     random = np.random.default_rng([seed, 1])

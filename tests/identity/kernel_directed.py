@@ -52,6 +52,12 @@ def split(day: int, new: int, old: int) -> Split:
 
 QUIET = "100 101 99 100"
 
+DEAR = hand(  # the shares are paid for, their fee is not: the order is refused, though the next open is lower
+    ["50 51 49 50", "50 51 49 50", "50 101 49 100", "90 91 89 90", "90 91 89 90"], [1.0, 0.0, 1.0, 1.0, 1.0],
+    cash=1_003.0, costs=costs(commission=Commission(per_order=1.0), margin=Margin(short=False)),
+    sizer=ob.ShareOfEquity(1.0),
+)  # fmt: skip
+
 CALLED = hand(  # Y falls when X has no bar: X's exits end, and its order is sent, at Y's moment
     {"X": {0: QUIET, 1: QUIET, 2: QUIET, 4: QUIET, 5: QUIET}, "Y": dict(enumerate(
         [QUIET, QUIET, QUIET, "80 81 79 80", "80 81 79 80", "80 81 79 80"]))},

@@ -101,9 +101,7 @@ MUTANTS = {
         "desk.target", "keeps = not exits and", "keeps = True and"
     ),
     "a size is taken for half of the conviction": Mutant(
-        "desk.size",
-        "abs(conviction) * run.size * equity_of(run)",
-        "conviction * conviction * run.size * equity_of(run)",
+        "desk.size", "sized(run, abs(conviction)", "sized(run, conviction * conviction"
     ),
     "a limit is for additions as well": Mutant(
         "desk.change", "held * direction <= 0.0 and direction", "direction"
@@ -132,6 +130,13 @@ MUTANTS = {
     ),
     "the short way passes a dividend by": Mutant("swift.foresee", "<= moment + 1", "<= moment"),
     "the short way forgets slippage": Mutant("swift.book", "run.slippage += slip", "pass"),
+    "plain changes pass a dividend by": Mutant("sprint.sprint", "now + 1 >= until", "now >= until"),
+    "plain changes buy more than cash pays for": Mutant("sprint.order", "need <= cash + rules.DUST", "True"),
+    "plain changes forget a fee": Mutant("sprint.sprint", "fees + fee", "fees"),
+    "a mark between plain changes is taken late": Mutant("sprint.sprint", "now >= mark", "now > mark"),
+    "a plain trade's gain goes on": Mutant(
+        "sprint.sprint", "min(gained, 0.0), 0.0", "min(gained, 0.0), gained"
+    ),
     "the short way takes the target rather than the stop": Mutant(
         "bracket.foresee_exit", "(-1.0, level, high, low)", "(-1.0, level, high, low) and high < run.rises"
     ),

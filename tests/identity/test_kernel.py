@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.identity import kernel_directed as directed
-from tests.identity.kernel_cases import cases, guarded_by, parts_by, random_case
+from tests.identity.kernel_cases import cases, guarded_by, parts_by, plain_by, random_case
 from tests.identity.kernel_mutants import MUTANTS
 from tests.unit.kernel_by_hand import Prepared, by_events, by_kernel, differences, interpreted, mutated, tally
 
@@ -19,6 +20,7 @@ some = settings(thorough, max_examples=40)
 #: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
 SEEDS = range(160)
 GUARDED = range(60)
+PLAIN = range(60)
 KINDS = (
     (False, False),
     (True, False),
@@ -41,7 +43,8 @@ FEATURES = {
 @functools.cache
 def fixed() -> list[Prepared]:
     guarded = [random_case(seed, guarded_by).prepare() for seed in GUARDED]
-    return [random_case(seed).prepare() for seed in SEEDS] + guarded + list(directed.ALL.values())
+    plain = [random_case(seed, plain_by).prepare() for seed in PLAIN]
+    return [random_case(seed).prepare() for seed in SEEDS] + guarded + plain + list(directed.ALL.values())
 
 
 def figures(given_run: Prepared) -> tuple[object, ...]:
@@ -67,6 +70,12 @@ def test_compiled_positions_with_exits_are_those_of_the_event_engine(case):
     assert differences(case.prepare()) == []
 
 
+@thorough
+@given(cases(plain_by))
+def test_compiled_plain_changes_are_those_of_the_event_engine(case):
+    assert differences(case.prepare()) == []
+
+
 @some
 @given(cases(parts_by))
 def test_compiled_runs_in_parts_of_shares_are_those_of_the_event_engine(case):
@@ -83,7 +92,7 @@ def test_interpreted_runs_are_those_of_the_event_engine(case):
 
 
 @some
-@given(cases(guarded_by))
+@given(st.one_of(cases(guarded_by), cases(plain_by)))
 def test_figures_by_the_short_way_have_the_bits_of_the_long_way(case):
     given_run = case.prepare()
     short = figures(given_run)
@@ -98,6 +107,7 @@ def test_thousands_of_runs_are_those_of_the_event_engine():
     for seed in range(first, first + 20_000):
         assert differences(random_case(seed).prepare()) == [], seed
         assert differences(random_case(seed, guarded_by).prepare()) == [], seed
+        assert differences(random_case(seed, plain_by).prepare()) == [], seed
 
 
 # --- fixed runs ------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def foresee_sale(run: Run, bar: int, touched: float, rests: bool, maker: bool, t
     """Work out the fill of all that is held; tell whether it can be nothing else."""
     cash = run.cash + rules.fill_amount(run.foreseen, run.foreseen_price, run.foreseen_fee)
     run.left_price, run.left_fee, run.left_slip = foresee_fill(
-        run, bar, -run.foreseen, touched, rests, maker, taken, cash
+        run, bar, -run.foreseen, touched, rests, maker, taken, cash, run.foreseen
     )
     return not math.isnan(run.left_price)
 

@@ -22,6 +22,7 @@ from openbell.backtesting.kernel.records import (
     NO_BUYING_POWER,
     NONE,
     REPLACED,
+    SHARE_OF_EQUITY,
     SHORT_NOT_ALLOWED,
     SIZE_ZERO,
     SLOTS,
@@ -43,15 +44,19 @@ def count_note(run: Run, reason: int) -> None:
 @inlined
 def size(run: Run, symbol: int, conviction: float) -> float:
     """Return the signed target of a conviction."""
-    s = symbol_at(run, symbol)
-    price = price_of(run, symbol)
-    if run.sizer == FIXED_QUANTITY:
-        lots = rules.whole_lots(abs(conviction) * run.size, s.lot)
-    elif run.sizer == FIXED_NOTIONAL:
-        lots = rules.sized_by_value(abs(conviction) * run.size, price, s.lot)
-    else:
-        lots = rules.sized_by_value(abs(conviction) * run.size * equity_of(run), price, s.lot)
+    equity = equity_of(run) if run.sizer == SHARE_OF_EQUITY else 0.0
+    lots = sized(run, abs(conviction), price_of(run, symbol), equity, symbol_at(run, symbol).lot)
     return math.copysign(lots, conviction)
+
+
+@inlined
+def sized(run: Run, strength: float, price: float, equity: float, lot: float) -> float:
+    """Return the shares of a conviction's strength; only a share of equity asks for that."""
+    if run.sizer == FIXED_QUANTITY:
+        return rules.whole_lots(strength * run.size, lot)
+    if run.sizer == FIXED_NOTIONAL:
+        return rules.sized_by_value(strength * run.size, price, lot)
+    return rules.sized_by_value(strength * run.size * equity, price, lot)
 
 
 @compiled

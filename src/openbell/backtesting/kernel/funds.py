@@ -187,7 +187,7 @@ def book_fill(run: Run, symbol: int, signed: float, price: float, fee: float) ->
         s.booked = 1
         put(run.positions_at, run.positions, symbol)
         run.positions += 1
-    after, s.average, _ = rules.booked(before, s.average, signed, price)
+    after = rules.booked_position(before, signed)
     s.position = after
     run.shorts += (after < 0.0) - (before < 0.0)
     run.cash += rules.fill_amount(signed, price, fee)

@@ -84,7 +84,6 @@ def book_split(run: Run, index: int) -> None:
     kept = direction * rules.whole_lots(abs(exact), min(s.lot, 1.0))
     price = rules.split_price(close, new, old)
     fraction = exact - kept
-    s.average = rules.split_price(s.average, new, old) if kept != 0.0 else 0.0
     s.position = kept
     if before < 0.0 and kept == 0.0:
         run.shorts -= 1

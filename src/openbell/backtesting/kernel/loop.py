@@ -17,6 +17,7 @@ from openbell.backtesting.kernel.measures import measure
 from openbell.backtesting.kernel.memory import fetch, item, put, run_at, symbol_at, value
 from openbell.backtesting.kernel.quiet import next_touch
 from openbell.backtesting.kernel.records import REASON_COUNT, Run
+from openbell.backtesting.kernel.sprint import is_plain, sprint
 from openbell.backtesting.kernel.swift import FILLS, LONG_WAY, allowed, book, foresee, is_swift
 
 _NAN = float("nan")
@@ -39,7 +40,7 @@ def begin(run: Run) -> None:
     for symbol in range(run.symbols):
         s = symbol_at(run, symbol)
         s.at, s.unit = -1, 1.0
-        s.position = s.average = s.projected = s.trade_pnl = s.last = s.carried = 0.0
+        s.position = s.projected = s.trade_pnl = s.last = s.carried = 0.0
         s.conviction = _NAN
         s.orders = s.sent = s.booked = 0
         s.tried_at = -1
@@ -189,7 +190,7 @@ def walk(run: Run) -> None:
     """Run a strategy whose changes of conviction are known, and write equity at the marks."""
     begin(run)
     action = moment = 0
-    swift = is_swift(run)
+    swift, plain = is_swift(run), is_plain(run)
     while moment < run.moments and not run.fault:
         moment = leap(run, moment, action)
         run.mark = mark_until(run, run.mark, moment)
@@ -205,7 +206,7 @@ def walk(run: Run) -> None:
                 decide(run, moment)
             following = moment + 1
             run.mark = mark_until(run, run.mark, following)
-        moment = following
+        moment = sprint(run, following, action) if plain else following
     run.mark = mark_until(run, run.mark, run.moments)
     finish(run, item(run.times_at, run.moments - 1))
 

@@ -95,7 +95,6 @@ class Symbol(ctypes.Structure):
     unit: float
     carried: float  #: the last close in the shares of now, as a curve is valued
     position: float
-    average: float
     conviction: float  #: the desk's, NaN before the first
     last: float  #: the strategy's
     projected: float

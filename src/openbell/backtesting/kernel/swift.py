@@ -84,14 +84,17 @@ def foresee_order(run: Run, moment: int, held: float, wanted: float) -> int:
         if need > run.cash + rules.DUST:
             return LONG_WAY
     touched = value(run.open_at, moment + 1)
-    price, fee, slip = foresee_fill(run, moment + 1, side * quantity, touched, False, False, 0.0, run.cash)
+    price, fee, slip = foresee_fill(
+        run, moment + 1, side * quantity, touched, False, False, 0.0, run.cash, held
+    )
     run.foreseen, run.foreseen_price, run.foreseen_fee, run.foreseen_slip = side * quantity, price, fee, slip
     return LONG_WAY if math.isnan(price) else FILLS
 
 
 @inlined
 def foresee_fill(
-    run: Run, bar: int, signed: float, touched: float, rests: bool, maker: bool, taken: float, cash: float
+    run: Run, bar: int, signed: float, touched: float, rests: bool, maker: bool, taken: float,
+    cash: float, held: float,
 ) -> tuple[float, float, float]:  # fmt: skip
     """Return a whole fill's price, fee and slippage in money; a price of NaN where it may go another way.
 
@@ -117,7 +120,7 @@ def foresee_fill(
         return _NAN, 0.0, 0.0
     if side > 0.0:
         need = rules.required(quantity, 0.0, price, touched, side, run.initial, fee)
-        free = rules.revalued_free(cash, s.position, value(run.close_at, bar - 1), touched, run.initial)
+        free = rules.revalued_free(cash, held, value(run.close_at, bar - 1), touched, run.initial)
         if need - free > rules.DUST:
             return _NAN, 0.0, 0.0
     return price, fee, abs(price - touched) * quantity
