@@ -46,6 +46,8 @@ OPTIONS = (
     "progress",
     *(name for name in run.Settings.__annotations__ if name not in ("benchmark", "risk", "unlock_holdout")),
 )
+#: Bars that compiled code goes over in some tenth of a second: so many combinations are tried at first.
+_FIRST_BARS = 100_000_000
 ENGINES = ("auto", "event", "compiled", "ray")
 
 
@@ -247,7 +249,8 @@ def choose(recipe: Recipe, series: Sequence[Series], search: Search) -> Chosen:
     if compiled is None:
         alone = EventEngine(runs, workers=search.workers, memory=memory)
         return Chosen(alone, name, why, recipe, runs)
-    return Chosen(Chunked(compiled[1], memory=memory), name, why, *compiled)
+    first = max(_FIRST_BARS // max(sum(map(len, series)), 1), 1)
+    return Chosen(Chunked(compiled[1], memory=memory, first=first), name, why, *compiled)
 
 
 def _compile(

@@ -107,3 +107,26 @@ def test_who_waits_for_one_that_failed_takes_what_was_made_since(panel):
     again.values = made
     again.ended.set()
     assert shelf._await(failed, RECIPES[0], "A") is made
+
+
+def test_what_is_laid_out_for_many_begins_a_line_of_the_cache_in_memory_that_is_used_again(panel):
+    shelf = Shelf(panel, 2 * 8 * len(BARS))
+    shelf.lays = True
+    held, places = [], set()
+    for recipe in RECIPES * 5:
+        (values,) = shelf.columns([recipe], "A")
+        assert np.array_equal(values, panel.revealed(recipe, "A"), equal_nan=True)
+        assert values.ctypes.data % 64 == 0
+        places.add(values.ctypes.data)
+        held = [values]  # as a bundle does, while the shelf has let go of it
+    assert held
+    assert len(places) <= 4
+
+
+def test_what_somebody_holds_is_not_written_over(panel):
+    shelf = Shelf(panel, 1)
+    shelf.lays = True
+    (first,) = shelf.columns(RECIPES[:1], "A")
+    for recipe in RECIPES[1:]:
+        shelf.columns([recipe], "A")
+    assert np.array_equal(first, panel.revealed(RECIPES[0], "A"), equal_nan=True)

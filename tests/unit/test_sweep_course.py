@@ -70,6 +70,15 @@ def test_a_chunk_is_the_largest_power_of_two_that_fits():
     assert evaluator.asked == [32, 32, 32, 4]
 
 
+def test_a_sweep_begins_with_as_many_as_its_engine_is_told():
+    evaluator = ByHand(figure, size=1_000)
+    explore(GRID, Chunked(evaluator, memory=32_000, first=8))
+    assert evaluator.asked[0] == 8
+    evaluator = ByHand(figure, size=1_000)
+    explore(GRID, Chunked(evaluator, memory=32_000, first=10**6))
+    assert evaluator.asked[0] == 32
+
+
 def test_chunks_shrink_where_one_takes_long(monkeypatch):
     clock = iter(range(0, 10_000, 5))
     monkeypatch.setattr("openbell.backtesting.sweep.perf_counter", lambda: float(next(clock)))

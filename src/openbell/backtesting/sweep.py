@@ -194,18 +194,22 @@ def _run(trials: Trials, engine: Engine, store: Store | None, progress: Progress
         raise SweepInterrupted(trials) from None
 
 
+_FIRST_CHUNK = 64
+
+
 class Chunked:
     """An engine of one evaluator in this process, whose chunks fit a memory budget."""
 
-    def __init__(self, evaluator: Evaluator, *, memory: int | None = None) -> None:
+    def __init__(self, evaluator: Evaluator, *, memory: int | None = None, first: int = _FIRST_CHUNK) -> None:
+        """Take what measures, the memory that it may use, and how many combinations to begin with."""
         self.measures = evaluator.measures
-        self._evaluator = evaluator
+        self._evaluator, self._first = evaluator, first
         budget = max(DEFAULT_MEMORY, evaluator.bytes_for(1)) if memory is None else memory
         self._fitting = chunk_for(evaluator, budget)
 
     def run(self, combinations: Combinations, rows: Rows) -> Generator[Part, None, None]:
         """Yield the rows' figures, chunk by chunk; a chunk takes about as long as one can wait for it."""
-        size, first = min(self._fitting, _FIRST_CHUNK), 0
+        size, first = min(self._fitting, self._first), 0
         rows = rows[combinations.kindred(rows)]
         while first < len(rows):
             mine = rows[first : first + size]
@@ -224,7 +228,6 @@ class Chunked:
         return nullcontext()
 
 
-_FIRST_CHUNK = 64
 _CHUNK_SECONDS = 0.25
 _GROWTH = 16  #: times a chunk's size, at most
 #: A chunk longer than this makes neither a sweep quicker nor its progress easier to follow.

@@ -46,9 +46,11 @@ from openbell.indicators.spec import Indicator
 from openbell.strategies.signal import Signal, changed_input
 
 _YEAR = 365.25 * NANOS_PER_DAY
-#: Bytes of indicators that are kept from one combination to the next.
+#: Bytes of indicators that are kept from one bundle to the next. Each thread holds its bundle's beside them.
 KEPT = 24_000_000
 _FIGURES = len(MEASURES)
+#: Combinations for so few of which an indicator is taken as it comes.
+_FEW = 8
 
 
 class Judge(Protocol):
@@ -150,6 +152,7 @@ class Batch:
     def _together(self, combinations: Sequence[Mapping[str, Any]], results: Floats) -> dict[int, str]:
         """Run many combinations on several threads; return those that failed, and why."""
         table = Table(self, combinations)
+        self.shelf.lays = self.gathers and len(combinations) > _FEW
         failed: dict[int, str] = {}
         threads = min(self.threads, max(len(combinations), 1))
         work = iter(list(table.shares(threads)))
@@ -217,7 +220,7 @@ class Batch:
 
     def gather(self, table: Table, rows: Places) -> Iterator[Gathered]:
         """Yield rows of a table in bundles that run in one call."""
-        return table.gather(rows, width=_FIGURES, room=self.shelf.room // self.threads)
+        return table.gather(rows, width=_FIGURES)
 
     def kind(self, name: str) -> type | None:
         """Return of what kind the plan's own input is; None for an indicator."""

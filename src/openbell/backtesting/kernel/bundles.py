@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from openbell.backtesting.kernel.batch import Batch
 
 #: The most combinations that run in one call.
-BUNDLE = 100
+BUNDLE = 200
 _LEAST = 25
-#: Values of an indicator that meet in a bundle all those of the other ones that there are, or a part of them.
-_FEW = 4
+#: The most values of an indicator that pass by in a bundle while those of another one stay.
+_FEW = 10
 _DTYPES: Mapping[type, type] = {float: np.float64, int: np.int64, bool: np.bool_}
 _LEVELS = tuple(EXITS)[:4]
 _FLAGS = tuple(EXITS)[4:]
@@ -84,38 +84,44 @@ class Table:
     def tiled(self) -> Places:
         """Return those that may run in bundles, in an order in which those that share indicators are near.
 
-        Of the indicator with the fewest values as many stay as a bundle can take, while a few of the others
-        pass by: so each is computed once, where the memory to keep them allows it. A bundle that has to end
-        early has few of the others too, and so as many combinations for its indicators as can be.
+        Values of the indicator with the fewest stay while a few of the others pass by: so each is computed
+        once, where the memory to keep them allows it, and many combinations share what is read from far off.
         """
         rows = np.flatnonzero(self.fits)
-        names = sorted(self.names, key=lambda name: len(self.inputs[name].things))
+        names = self._by_count()
         if not names:
             return rows
-        tiles = [BUNDLE // _FEW] + [_FEW] * (len(names) - 1)
+        stay, few = self._widths()
+        tiles = [stay] + [few] * (len(names) - 1)
         places = [self.inputs[name].codes[rows] for name in names]
-        keys = [place // tile for place, tile in zip(places, tiles, strict=True)] + places[:1]
+        keys = [place // tile for place, tile in zip(places, tiles, strict=True)] + places[1:]
         return rows[np.lexsort(keys[::-1])]
+
+    def _by_count(self) -> list[str]:
+        """Return the indicators' names, those with the fewest values first."""
+        return sorted(self.names, key=lambda name: len(self.inputs[name].things))
+
+    def _widths(self) -> tuple[int, int]:
+        """Return how many values of one indicator stay in a bundle, and how many of the others pass by."""
+        kept = self._batch.shelf.room // (8 * max(len(self._batch.first_symbol), 1))
+        fewest = min((len(self.inputs[name].things) for name in self.names), default=1)
+        if fewest < kept:
+            return fewest, min(kept - fewest, _FEW)
+        return max(kept // 2, 1), max(min(kept // 3, _FEW), 1)
 
     def shares(self, threads: int) -> Iterator[Places]:
         """Yield all combinations in shares, first those that may run in bundles."""
         yield from shares(self.tiled(), threads)
         yield from shares(np.flatnonzero(~self.fits), threads)
 
-    def gather(self, rows: Places, *, width: int, room: int) -> Iterator[Gathered]:
-        """Yield rows in bundles.
-
-        Args:
-            rows: Which may run in bundles.
-            width: How many figures a row has.
-            room: Bytes of indicators that a bundle may hold, beside those of its last row.
-        """
-        size = 8 * len(self._batch.first_symbol)
+    def gather(self, rows: Places, *, width: int) -> Iterator[Gathered]:
+        """Yield rows that may run in bundles in such, each row with so many figures."""
+        most = sum(self._widths())
         while len(rows):
             new = np.zeros(len(rows), np.int64)  # indicators that each row is the first to ask for
             for name in self.names:
                 np.add.at(new, np.unique(self.inputs[name].codes[rows], return_index=True)[1], 1)
-            count = int(np.searchsorted(np.cumsum(new) * size, room, side="right")) + 1
+            count = max(int(np.searchsorted(np.cumsum(new), most, side="right")), 1)
             yield self._gathered(rows[:count], width)
             rows = rows[count:]
 
@@ -123,10 +129,10 @@ class Table:
         batch, count = self._batch, len(rows)
         recipes: list[Indicator] = []
         places = np.zeros((count, len(self.names)), np.int64)
-        for at, name in enumerate(self.names):
+        for name in reversed(self._by_count()):  # what stays is asked for last, and so kept longest
             asked = self.inputs[name]
             distinct, own = np.unique(asked.codes[rows], return_inverse=True)
-            places[:, at] = own + len(recipes)
+            places[:, self.names.index(name)] = own + len(recipes)
             recipes += [asked.things[code] for code in distinct.tolist()]
         columns = batch.shelf.columns(recipes, batch.symbols[0])
         bundle = Bundle(

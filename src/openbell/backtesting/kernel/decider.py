@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Sequence
+from mmap import mmap
 from pathlib import Path
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from openbell.backtesting.kernel.compiler import SOURCE
 from openbell.backtesting.kernel.exact import LARGE, check_function, identity_of, place_of, refuse
+from openbell.backtesting.kernel.looptext import LOOPS
 from openbell.backtesting.kernel.memory import run_at
 from openbell.backtesting.kernel.pointers import (
     bytes_at,
@@ -30,11 +32,13 @@ from openbell.backtesting.kernel.pointers import (
 from openbell.data.bars import Floats
 from openbell.utils.cache import cache_folder
 
-#: Bars that are decided on at a time; a multiple of 8. A few indicators' fit into the nearest cache.
+#: Bars that are decided on at a time; a multiple of GROUP. A few indicators' fit into the nearest cache.
 BLOCK = 1024
 #: Bars whose changes are looked for at a time: the bytes of a whole number.
 WORD = 8
-_ROOM = 4096
+#: Bars that are passed in one step where nothing changed.
+GROUP = 64
+_ROOM = 2048
 _ANSWERS = (kinds.Float, kinds.Integer, kinds.Boolean)
 #: Over all bars of one combination, and over many combinations.
 Loops = tuple[Callable[..., tuple[int, int]], Callable[..., None]]
@@ -122,9 +126,13 @@ class Lists(NamedTuple):
 
 
 def new_lists(bars: int, rows: int) -> Lists:
-    """Return lists for so many combinations. One with more changes than there is room for is run apart."""
+    """Return lists for so many combinations. One with more changes than there is room for is run apart.
+
+    Most rows stay nearly empty: numpy would ask for large pages, and get memory for all of each row.
+    """
     room = min(bars, _ROOM + bars // 32) + WORD
-    return Lists(np.empty((rows, room), np.int64), np.empty((rows, room)))
+    whens, whats = (np.frombuffer(mmap(-1, max(8 * rows * room, 1)), np.int64, rows * room) for _ in range(2))
+    return Lists(whens.reshape(rows, room), whats.view(np.float64).reshape(rows, room))
 
 
 class Scratch(NamedTuple):
@@ -217,7 +225,7 @@ def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops
         "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK,
         "run_at": run_at, "floats_at": floats_at, "wholes_at": wholes_at, "bytes_at": bytes_at,
         "words_at": words_at, "first_byte": first_byte, "call_at": call_at,
-        "zeros": np.zeros, "int64": np.int64, "WORD": WORD,
+        "zeros": np.zeros, "GROUP": GROUP, "int64": np.int64, "WORD": WORD,
         "WRONG_CONVICTION": WRONG_CONVICTION, "NEVER_READY": NEVER_READY, "FAULTY_ORDER": FAULTY_ORDER,
     }  # fmt: skip
     code = compile(text, str(file) if file is not None else "<decision>", "exec")
@@ -233,13 +241,13 @@ def _written_out(inputs: Sequence[Any]) -> str:
     """Return the loops, written out for a function's inputs.
 
     That over the bars goes block by block, so that its arrays stay near the processor, and in loops without a
-    branch, so that several bars are decided on at a time; eight that changed nothing are passed in one step.
+    branch, so that several bars are decided on at a time; many that changed nothing are passed in one step.
     It reads and writes by address: an array that is cut costs as much as deciding on a hundred bars.
     """
     columns = [f"x{i}" for i, thing in enumerate(inputs) if thing is None]
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
     own = [f"floats_at(addresses[columns[k, {at}]])" for at in range(len(columns))]
-    return _LOOPS.format(
+    return LOOPS.format(
         given=_listed(columns, constants),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
         asked=", ".join(f"x{i}[i]" if thing is None else f"c{i}" for i, thing in enumerate(inputs)),
@@ -252,102 +260,6 @@ def _written_out(inputs: Sequence[Any]) -> str:
 
 def _listed(*names: Sequence[str]) -> str:
     return "".join(f"{name}, " for group in names for name in group)
-
-
-_LOOPS = """
-def first_of({given}from_bar, bars):
-    first = from_bar
-    while first < bars and ({unknown}):
-        first += 1
-    return first
-
-
-def over_block({given}start, size, count, room, when, what, moved, words):
-    before = 0.0
-    if count > 0:
-        before = what[count - 1]
-    for i in range(start, start + size):
-        now = 1.0 * decide({asked})
-        moved[i - start] = now != before
-        before = now
-    for i in range(size, (size + WORD - 1) // WORD * WORD):
-        moved[i] = 0
-    for word in range((size + WORD - 1) // WORD):
-        left = words[word]
-        if left != 0 and count + WORD > room:
-            return -1
-        while left != 0:
-            i = start + WORD * word + first_byte(left)
-            left &= left - uint64(1)
-            when[count] = i
-            what[count] = 1.0 * decide({asked})
-            count += 1
-    return count
-
-
-def over_bars({given}from_bar, bars, room, when, what, moved, words):
-    first, count = first_of({given}from_bar, bars), 0
-    start = first
-    while start < bars:
-        size = min(BLOCK, bars - start)
-        count = over_block({given}start, size, count, room, when, what, moved, words)
-        start += size
-    return first, count
-
-
-def over_one({places}{constants}from_bar, bars, when_at, what_at, moved_at):
-    return over_bars(
-        {pointers}{constants}from_bar, bars, bars + WORD,
-        wholes_at(when_at), floats_at(what_at), bytes_at(moved_at), words_at(moved_at),
-    )
-
-
-def over_many(
-    addresses, columns, {constants}exits, flags, places, failed, at, from_bar,
-    kernel, address, bars, room, whens_at, whats_at, when_at, what_at, moved_at
-):
-    run, rows = run_at(address), places.size
-    moved, words = bytes_at(moved_at), words_at(moved_at)
-    firsts, counts = zeros(rows, int64), zeros(rows, int64)
-    for k in range(rows):
-        firsts[k] = first_of({own}from_bar, bars)
-    for begin in range(0, bars if rows > 1 else 0, BLOCK):
-        end = min(begin + BLOCK, bars)
-        for k in range(rows):
-            start = max(begin, firsts[k])
-            size = end - start
-            if size > 0 and counts[k] >= 0 and failed[k] == 0:
-                at[0] = k
-                counts[k] = over_block(
-                    {own}start, size, counts[k], room,
-                    wholes_at(whens_at + 8 * k * room), floats_at(whats_at + 8 * k * room), moved, words
-                )
-    for k in range(rows):
-        if failed[k] != 0:
-            continue
-        at[0] = k
-        run.when_at, run.what_at, count = whens_at + 8 * k * room, whats_at + 8 * k * room, counts[k]
-        if rows == 1 or count < 0:
-            run.when_at, run.what_at = when_at, what_at
-            first, count = over_bars(
-                {own}from_bar, bars, bars + WORD, wholes_at(when_at), floats_at(what_at), moved, words
-            )
-        what, wrong = floats_at(run.what_at), False
-        for i in range(count):
-            wrong |= not (what[i] >= -1.0 and what[i] <= 1.0)
-        if wrong:
-            failed[k] = WRONG_CONVICTION
-        elif firsts[k] == bars:
-            failed[k] = NEVER_READY
-        else:
-            run.changes = count
-            run.stop_loss, run.take_profit = exits[k, 0], exits[k, 1]
-            run.trailing_stop, run.limit = exits[k, 2], exits[k, 3]
-            run.reenter, run.entries_only = flags[k, 0], flags[k, 1]
-            call_at(kernel, address, places[k])
-            if run.fault != 0:
-                failed[k] = FAULTY_ORDER
-"""
 
 
 def _short(error: Exception) -> str:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import nullcontext
 from threading import Event, Lock
+from weakref import finalize
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from openbell.data.bars import Floats
 from openbell.data.panel import Panel
 from openbell.indicators.spec import Indicator
 
+#: Bytes of memory that is asked for in one piece.
+_PIECE = 5_000_000
+#: Floats of a line of the cache, at the beginning of which values begin.
+_LINE = 8
 Key = tuple[Indicator, str]
 
 
@@ -33,6 +38,8 @@ class Shelf:
         self._panel = panel
         self._rows: OrderedDict[Key, Floats] = OrderedDict()
         self._making: dict[Key, Making] = {}
+        self._free: list[Floats] = []
+        self.lays = False  #: whether values are laid out for many combinations to read
         self._kept = 0
         self._lock = Lock()
         self._turn = Lock()  #: of what only one thread at a time may compute
@@ -81,7 +88,31 @@ class Shelf:
         """Compute an indicator. TA-Lib lets others work meanwhile; a user's function need not bear that."""
         plain = recipe.is_talib and not recipe.timeframe and len(self._panel.parts[symbol].bounds) == 2
         with nullcontext() if plain else self._turn:
-            return np.ascontiguousarray(self._panel.revealed(recipe, symbol))
+            return self._laid(self._panel.revealed(recipe, symbol))
+
+    def _laid(self, values: Floats) -> Floats:
+        """Return values at the beginning of a line of the cache, in memory that is used again.
+
+        Memory that is asked for at each indicator anew is slow at its first touch, and ends up in splinters.
+        """
+        if not self.lays:
+            return np.ascontiguousarray(values)
+        with self._lock:
+            if not self._free:
+                self._free += self._places(len(values))
+            place = self._free.pop()
+        laid = place[:]  # whose end gives the place back
+        laid[:] = values
+        finalize(laid, self._free.append, place).atexit = False
+        return laid
+
+    def _places(self, bars: int) -> list[Floats]:
+        """Return places for indicators, in one piece: of large ones the system hands out large pages."""
+        width = -(-bars // _LINE) * _LINE
+        count = max(min(_PIECE, self.room) // (8 * width), 1)
+        piece = np.empty(count * width + _LINE)
+        begin = -piece.ctypes.data // 8 % _LINE
+        return [piece[at : at + bars] for at in range(begin, begin + count * width, width)]
 
     def _keep(self, key: Key, values: Floats) -> None:
         """Keep an indicator's values, and no more of the oldest than there is room for."""
