@@ -32,7 +32,7 @@ FEATURES = {
     "accepted oco": 25, "partially_filled oco": 1, "cancelled oco": 100, "cancelled position_closed": 1,
     "cancelled replaced": 100, "cancelled split": 10, "accepted split": 20, "partially_filled split": 5,
     "held split": 20, "partially_filled parent_ended": 3, "cancelled parent_ended": 100,
-    "accepted cut_to_affordable": 1, "rejected gap_unaffordable": 2, "rejected no_buying_power": 100,
+    "accepted cut_to_affordable": 1, "rejected gap_unaffordable": 2, "rejected no_buying_power": 90,
     "rejected short_not_allowed": 5, "rejected parent_ended": 150, "expired end_of_data": 30, "short": 80,
     "dividend": 30, "dividend paid by a short": 5, "split up": 5, "split up with a fraction": 3,
     "split down": 3, "split down with a fraction": 5, "borrow": 50, "interest": 20, "note margin_call": 1,
