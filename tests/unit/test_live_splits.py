@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from openbell.core.messages import Quote
-from openbell.core.types import Action, Delisting, OrderStatus, OrderType, Reason, SpinOff, Split, TimeInForce
+from openbell.core.types import (
+    Action,
+    Delisting,
+    Dividend,
+    OrderStatus,
+    OrderType,
+    Reason,
+    SpinOff,
+    Split,
+    TimeInForce,
+)
 from openbell.trading.reconcile import Policy
 from tests.loopback.direct import BARE, EVERYTHING, Direct
 from tests.loopback.exchange import Exchange, Placed
@@ -115,6 +125,26 @@ async def test_a_position_whose_stop_the_broker_cancelled_at_a_split_raises_one_
     naked = "strategy s holds 20 A that nothing protects any more: the broker ended order 3; place another, "
     assert [one.removesuffix("or close it") for one in said] == ([naked] if can is EVERYTHING else [])
     await life.end()
+
+
+@pytest.mark.parametrize("action", [Dividend("A", EX, 0.5), TWO_FOR_ONE])
+async def test_orders_at_the_broker_and_those_of_other_symbols_are_left_alone(
+    tmp_path: Path, action: Action
+) -> None:
+    def rest(s: Scripted, _: int) -> None:
+        s.order("A", 10, limit=90)
+        s.order("B", 10, limit=90, stop_loss=80)
+
+    life = await overnight(tmp_path, rest, action)
+    life.session.put("act", {}, EX + MINUTE)
+    await life.rest()
+    orders = life.floor.courses["s"].engine.desk.orders.values()
+    assert [(one.quantity, one.limit, one.stop) for one in orders if one.symbol == "B"] == [
+        (10, 90, pytest.approx(float("nan"), nan_ok=True)),
+        (10, pytest.approx(float("nan"), nan_ok=True), 80),
+    ]
+    assert next(one for one in orders if one.symbol == "A").limit == 90
+    await life.kill()
 
 
 async def test_what_is_somebody_elses_splits_too(tmp_path: Path) -> None:

@@ -18,17 +18,18 @@ from openbell.trading.steering import Steering
 def restate_orders(board: Board, steering: Steering, strategy: str, action: Action) -> None:
     """Do to a strategy's orders what an action does, where they are kept here or on their way back."""
     ending = _ending(action)
-    if ending is Reason.NONE and not isinstance(action, Split):
+    split = action if isinstance(action, Split) and ending is Reason.NONE else None
+    if ending is Reason.NONE and split is None:
         return
     for route in board.open(strategy):
         if route.order.symbol != action.symbol or not (route.stage is Stage.KEPT or route.again):
             continue
-        if ending is not Reason.NONE:
+        if split is not None:
+            _restate(route, split)
+            board.change(route, Reason.SPLIT)
+        else:
             board.ask_end(route, ending)
             steering.steer(route)
-        elif isinstance(action, Split):
-            _restate(route, action)
-            board.change(route, Reason.SPLIT)
 
 
 def _ending(action: Action) -> Reason:
