@@ -34,6 +34,7 @@ from openbell.backtesting.kernel.lowering import Lowering
 from openbell.backtesting.kernel.memory import PLACES, typer_of
 from openbell.core import rules
 from openbell.utils.cache import cache_folder
+from openbell.utils.heap import seldom_collected
 from openbell.utils.logging import get_logger
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -178,7 +179,8 @@ def ready(function: Callable[..., Any], signature: tuple[Any, ...]) -> None:
     mark = folder / f"{SOURCE[:16]}-{sys.version_info.minor}-{numba.__version__}" if folder else None
     if mark is None or not mark.exists():
         get_logger().info("compiling the backtest kernel: some seconds, once")
-    function.compile(signature)  # type: ignore[attr-defined]  # as above
+    with seldom_collected():
+        function.compile(signature)  # type: ignore[attr-defined]  # as above
     if mark is not None:
         with suppress(OSError):  # a folder that cannot be written: it is said again next time
             mark.parent.mkdir(parents=True, exist_ok=True)

@@ -123,6 +123,8 @@ class Lists(NamedTuple):
 
     whens: NDArray[np.int64]  #: (combinations, room)
     whats: Floats  #: (combinations, room)
+    firsts: NDArray[np.int64]  #: (combinations,) the first bar that each decides on
+    counts: NDArray[np.int64]  #: (combinations,) how many changes it has
 
 
 def new_lists(bars: int, rows: int) -> Lists:
@@ -132,7 +134,8 @@ def new_lists(bars: int, rows: int) -> Lists:
     """
     room = min(bars, _ROOM + bars // 32) + WORD
     whens, whats = (np.frombuffer(mmap(-1, max(8 * rows * room, 1)), np.int64, rows * room) for _ in range(2))
-    return Lists(whens.reshape(rows, room), whats.view(np.float64).reshape(rows, room))
+    numbers = np.empty((2, rows), np.int64)
+    return Lists(whens.reshape(rows, room), whats.view(np.float64).reshape(rows, room), *numbers)
 
 
 class Scratch(NamedTuple):
@@ -173,16 +176,15 @@ def _loops_of(decide: Callable[..., Any], inputs: Sequence[Any]) -> Loops:
         key = hashlib.sha256(f"{SOURCE} {known[0]} {given} {text}".encode()).hexdigest()
         folder = cache_folder("decisions")
         file = folder / f"{key}.py" if folder is not None else None
+        made = numba.njit(_at_home(function))
         if file is None or not file.exists():  # a file is proof that the function compiles
-            _check_compiles(decide, given)
+            _check_compiles(made, given, where=place_of(decide))
             file = _kept(file, text)
-        _made[known] = _compiled(text, numba.njit(_at_home(function)), file)
+        _made[known] = _compiled(text, made, file)
     return _made[known]
 
 
-def _check_compiles(decide: Callable[..., Any], given: Sequence[Any]) -> None:
-    compiled = numba.njit(decide)
-    where = place_of(decide)
+def _check_compiles(compiled: Any, given: Sequence[Any], *, where: str) -> None:
     try:
         compiled.compile(tuple(given))
         answer = compiled.nopython_signatures[0].return_type
@@ -225,7 +227,7 @@ def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops
         "decide": decide, "isnan": math.isnan, "uint64": np.uint64, "BLOCK": BLOCK,
         "run_at": run_at, "floats_at": floats_at, "wholes_at": wholes_at, "bytes_at": bytes_at,
         "words_at": words_at, "first_byte": first_byte, "call_at": call_at,
-        "zeros": np.zeros, "GROUP": GROUP, "int64": np.int64, "WORD": WORD,
+        "GROUP": GROUP, "int64": np.int64, "WORD": WORD,
         "WRONG_CONVICTION": WRONG_CONVICTION, "NEVER_READY": NEVER_READY, "FAULTY_ORDER": FAULTY_ORDER,
     }  # fmt: skip
     code = compile(text, str(file) if file is not None else "<decision>", "exec")

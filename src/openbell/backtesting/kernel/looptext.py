@@ -44,10 +44,10 @@ def over_block({given}start, size, count, room, when, what, moved, words):
 
 
 def over_bars({given}from_bar, bars, room, when, what, moved, words):
-    first, count = first_of({given}from_bar, bars), 0
-    start = first
+    first = first_of({given}from_bar, bars)
+    start, count = first, int64(0)  # a bare zero is a type of its own, for which all would be compiled again
     while start < bars:
-        size = min(BLOCK, bars - start)
+        size = BLOCK if start + BLOCK < bars else bars - start
         count = over_block({given}start, size, count, room, when, what, moved, words)
         start += size
     return first, count
@@ -62,17 +62,17 @@ def over_one({places}{constants}from_bar, bars, when_at, what_at, moved_at):
 
 def over_many(
     addresses, columns, {constants}exits, flags, places, failed, at, from_bar,
-    kernel, address, bars, room, whens_at, whats_at, when_at, what_at, moved_at
+    kernel, address, bars, room, whens_at, whats_at, firsts_at, counts_at, when_at, what_at, moved_at
 ):
     run, rows = run_at(address), places.size
     moved, words = bytes_at(moved_at), words_at(moved_at)
-    firsts, counts = zeros(rows, int64), zeros(rows, int64)
+    firsts, counts = wholes_at(firsts_at), wholes_at(counts_at)
     for k in range(rows):
-        firsts[k] = first_of({own}from_bar, bars)
+        firsts[k], counts[k] = first_of({own}from_bar, bars), 0
     for begin in range(0, bars if rows > 1 else 0, BLOCK):
-        end = min(begin + BLOCK, bars)
+        end = begin + BLOCK if begin + BLOCK < bars else bars
         for k in range(rows):
-            start = max(begin, firsts[k])
+            start = begin if begin > firsts[k] else firsts[k]
             size = end - start
             if size > 0 and counts[k] >= 0 and failed[k] == 0:
                 at[0] = k
