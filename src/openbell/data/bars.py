@@ -213,6 +213,7 @@ class Series:
     actions: tuple[Action, ...] = ()
     findings: tuple[Finding, ...] = ()
     extra: Mapping[str, Floats] = field(default_factory=dict)  #: further columns by lower-case name
+    _hash: str = field(default="", init=False, repr=False)  #: of the content, once somebody has asked
 
     def __post_init__(self) -> None:
         def put(name: str, value: object) -> None:
@@ -252,12 +253,17 @@ class Series:
         It is the same on each platform (little-endian bytes, one NaN, one zero), and does not depend on
         the source or the findings.
         """
+        if not self._hash:
+            object.__setattr__(self, "_hash", self._hashed())  # the columns are read-only: it stays
+        return self._hash
+
+    def _hashed(self) -> str:
         arrays = self._arrays()
         actions = [[type(a).__name__, a.ex, *terms_of(a)] for a in self.actions]
         head = [self.symbol, self.timeframe, len(self), list(arrays), actions]
         digest = hashlib.sha256(json.dumps(head).encode())
         for column in arrays.values():
-            digest.update(_little_endian(column))
+            digest.update(_canonical(column).data)
         return f"sha256:{digest.hexdigest()}"
 
     def between(self, start: int | None, end: int | None) -> Series:
@@ -282,8 +288,12 @@ def _frozen(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
     return array
 
 
-def _little_endian(column: Times | Floats) -> bytes:
+def _canonical(column: Times | Floats) -> NDArray[Any]:
+    """Return a column in the bytes that are the same on each platform; without a copy where they are."""
     if column.dtype == np.int64:
-        return column.astype("<i8").tobytes()
-    one_nan = np.where(np.isnan(column), np.nan, column) + 0.0  # -0.0 + 0.0 is 0.0
-    return one_nan.astype("<f8").tobytes()
+        return column.astype("<i8", copy=False)
+    one_zero = column + 0.0  # -0.0 + 0.0 is 0.0
+    holes = np.isnan(one_zero)
+    if holes.any():
+        one_zero[holes] = np.nan  # one of the many
+    return one_zero.astype("<f8", copy=False)
