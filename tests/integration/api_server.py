@@ -35,7 +35,7 @@ class Served:
         self._server = uvicorn.Server(uvicorn.Config(self.app, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
         self._thread.start()
-        self.client = httpx.Client(base_url=f"{self.address}/v1", timeout=10.0)
+        self.client = httpx.Client(base_url=f"{self.address}/v1", timeout=60.0)
         self.client.get("/health", headers={"Host": "localhost"})  # waits until it is up
 
     def end(self) -> None:

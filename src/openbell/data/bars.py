@@ -270,6 +270,8 @@ class Series:
         """Return the bars that open in [start, end), ns UTC; None is no limit. Actions are kept."""
         first = 0 if start is None else int(np.searchsorted(self.start, start))
         last = len(self) if end is None else int(np.searchsorted(self.start, end))
+        if first == 0 and last == len(self):
+            return self
         rows = slice(first, max(first, last))
         cut: dict[str, Any] = {k: v[rows] for k, v in self._arrays().items() if k not in self.extra}
         return replace(self, **cut, extra={k: v[rows] for k, v in self.extra.items()})
@@ -293,7 +295,5 @@ def _canonical(column: Times | Floats) -> NDArray[Any]:
     if column.dtype == np.int64:
         return column.astype("<i8", copy=False)
     one_zero = column + 0.0  # -0.0 + 0.0 is 0.0
-    holes = np.isnan(one_zero)
-    if holes.any():
-        one_zero[holes] = np.nan  # one of the many
+    one_zero[np.isnan(one_zero)] = np.nan  # one of the many
     return one_zero.astype("<f8", copy=False)
