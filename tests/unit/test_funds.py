@@ -120,7 +120,20 @@ def test_without_a_broker_it_is_what_the_strategies_have_together() -> None:
 
 def test_the_terminal_says_that_no_rate_is_known_between_two_currencies() -> None:
     def say(funds: Funds) -> str:
-        one = Standing(Path("s"), "stopped", 0, {"s0": ledger(1.0)}, {}, {}, can_go_on=False, funds=funds)
+        one = Standing(
+            Path("s"),
+            "stopped",
+            0,
+            False,
+            0,
+            None,
+            0,
+            {"s0": ledger(1.0)},
+            {},
+            {},
+            can_go_on=False,
+            funds=funds,
+        )
         (line,), (told,) = tell_funds([one])
         assert told["worth"] == (None if not funds.currency else funds.worth)
         return line
