@@ -1,5 +1,6 @@
 """Histories that are drawn: bars that could be, what moves together goes on to, moments of the real ones."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -169,9 +170,7 @@ def test_what_cannot_be_drawn_from_is_refused():
         fit("block", observed())
     rows = [f"{p} {p} {p} {p}" for p in range(100, 140)]
     base = series(rows)
-    known = type(base)(**{
-        **{name: getattr(base, name) for name in base.__dataclass_fields__}, "extra": {"pe": base.close}
-    })  # fmt: skip
+    known = replace(base, extra={"pe": base.close})
     with pytest.raises(ConfigError, match="column 'pe'"):
         fit("gbm", observe([known]))
     assert worlds(fit("blocks", observe([known])), 1, seed=0, seen=observe([known]))[0][0].extra[

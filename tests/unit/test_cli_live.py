@@ -34,6 +34,7 @@ def test_the_accounts_budget_is_what_its_options_say(folder: Path, options: str,
     ("settings", "typed", "speed"),
     [
         ((), float("inf"), 1e9),
+        (("providers.synthetic.speed=60",), float("inf"), 1e9),  # as the shipped settings.yaml has it
         (("providers.synthetic.speed=600",), float("inf"), 600.0),
         (("providers.synthetic.speed=600",), 50.0, 50.0),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from openbell.cli.answer import Answer
 from openbell.cli.folders import find_sessions, state_folder
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, OpenbellError
 from openbell.storage.lock import is_held
 from openbell.trading.inbox import HOWS, ask_to_stop
 
@@ -46,7 +46,7 @@ def stop_at_once(words: Sequence[str]) -> Answer | None:
         return None
     try:
         return stop_sessions(state, hows[0])
-    except (ConfigError, OSError):
+    except (OpenbellError, OSError):
         return None
 
 

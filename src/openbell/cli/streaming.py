@@ -10,6 +10,7 @@ from openbell.cli.fetching import open_supply
 from openbell.cli.jobs import STRATEGIES, STREAM, Request
 from openbell.cli.places import load_settings
 from openbell.config import Override
+from openbell.config.providers import Synthetic
 from openbell.core.errors import ConfigError
 from openbell.data.bars import parse_date
 from openbell.data.catalog import Catalog
@@ -17,7 +18,8 @@ from openbell.data.live.shelves import address_of
 from openbell.operation.reloading import Reloads
 from openbell.operation.streamed import HISTORY, Stream
 
-_FASTEST = 1e9  #: times life's speed: what a synthetic stream makes of `max`, where no setting says another
+#: Times life's speed: what a synthetic stream makes of `max`, where no setting says another than the usual one.
+_FASTEST = 1e9
 _SYNTHETIC = "synthetic"
 _SPEED = f"providers.{_SYNTHETIC}.speed"
 
@@ -61,9 +63,8 @@ def open_stream(
     elif not math.isinf(speed):
         raise ConfigError(f"--speed: {name} is as fast as life; leave it out")
     loaded = load_settings(overrides, _folder(request), request.env)
-    if name.partition(":")[0] == _SYNTHETIC and (
-        not math.isinf(speed) or loaded.explain(_SPEED).source == "default"
-    ):
+    is_usual = loaded.settings.providers.synthetic.speed == Synthetic().speed
+    if name.partition(":")[0] == _SYNTHETIC and (is_usual or not math.isinf(speed)):
         overrides.append(Override(f"{_SPEED}={min(speed, _FASTEST):g}", "--speed"))
         loaded = load_settings(overrides, _folder(request), request.env)
     supply = open_supply(name, loaded)
