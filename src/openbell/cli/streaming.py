@@ -18,7 +18,7 @@ from openbell.data.live.shelves import address_of
 from openbell.operation.reloading import Reloads
 from openbell.operation.streamed import HISTORY, Stream
 
-#: Times life's speed: what a synthetic stream makes of `max`, where no setting says another than the usual one.
+#: Times life's speed: what a synthetic stream makes of `max`, where no setting says other than usual.
 _FASTEST = 1e9
 _SYNTHETIC = "synthetic"
 _SPEED = f"providers.{_SYNTHETIC}.speed"
