@@ -12,7 +12,7 @@ from openbell.data.bars import Series
 from openbell.indicators.batch import lookback
 from openbell.indicators.spec import Indicator
 from openbell.strategies.registry import Found
-from openbell.strategies.signal import Signal
+from openbell.strategies.signal import Signal, changed_input
 
 
 def checker(found: Found) -> Check:
@@ -55,7 +55,8 @@ def unready(found: Found, plan: Plan, combinations: Combinations, series: Sequen
     rows: dict[int, str] = {}
     for at, name in enumerate(combinations.names):
         for code, value in enumerate(combinations.values[at]):
-            why = _too_long(name, form.with_parameters(**{name: value}).inputs[name], bars)
+            changed = changed_input(form.inputs[name], value, where=f"{form.name}.{name}")
+            why = _too_long(name, changed, bars)
             if why:
                 mine = (combinations.codes[:, at] == code).nonzero()[0]
                 rows |= {int(row): why for row in mine if int(row) not in rows}

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from openbell.core.errors import ConfigError, StrategyError, nearest
@@ -239,11 +240,21 @@ def changed_input(thing: Input, value: Any, *, where: str) -> Input:
     if not isinstance(thing, Indicator):
         plain = Parameter(thing, kind=kind_of(thing) or float)
         return replace(plain, default=plain.checked(value, where=where))
+    if thing.is_talib and (value.__class__ is int or value.__class__ is float):
+        return _known(thing, value, where)
+    return _with_first(thing, value, where)
+
+
+def _with_first(thing: Indicator, value: Any, where: str) -> Indicator:
     number = Parameter(0.0).checked(value, where=where)
     try:
         return thing.with_first(int(number) if number.is_integer() else number)
     except ConfigError as error:
         raise ConfigError(f"{where}={value!r}: {error}") from None
+
+
+#: The same of an indicator and a number that were asked for before: a sweep asks three times.
+_known = lru_cache(maxsize=4096, typed=True)(_with_first)
 
 
 def _positions(decide: Decision, inputs: Mapping[str, Any]) -> list[str] | None:
