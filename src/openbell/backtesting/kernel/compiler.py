@@ -25,9 +25,8 @@ from numba.core.compiler import Flags
 from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.interpreter import Interpreter
 from numba.core.ir_utils import build_definitions
-from numba.core.ssa import reconstruct_ssa
 from numba.core.targetconfig import ConfigStack
-from numba.core.typed_passes import PreLowerStripPhis, type_inference_stage
+from numba.core.typed_passes import type_inference_stage
 from numba.extending import lower_builtin, type_callable
 
 from openbell.backtesting.kernel.lowering import Lowering
@@ -116,13 +115,15 @@ class _Typing:
 class _Taken:
     """What is taken into the code that is being made: to numba's lowering it looks like a library.
 
-    Numba optimises what is added to a library function by function, and then the whole; here only the whole.
+    Numba optimises what is added to a library function by function, and then the whole, twice; here only the
+    whole, and once.
     """
 
     def __init__(self, library: Any, typing: Any) -> None:
         self.typing = _Typing(typing)
         self.made: dict[Callable[..., Any], Any] = {}
         self._library = library
+        library._optimize_final_module = self._optimize  # noqa: SLF001  # the library's own keeps every function
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._library, name)
@@ -131,6 +132,16 @@ class _Taken:
         """Link a function in."""
         parsed = parse_assembly(normalize_ir_text(str(module)))
         self._library._final_module.link_in(parsed)  # noqa: SLF001  # the library's own way has passes in it
+
+    def _optimize(self) -> None:
+        """Run LLVM's passes. Nobody outside calls what was taken in: what all callers have whole can go."""
+        library = self._library
+        own = {described.llvm_func_name for described in self.made.values()}
+        for function in library._final_module.functions:  # noqa: SLF001  # there is no other way to it
+            if function.name in own:
+                function.linkage = "internal"
+        passes, settings = library._codegen._module_pass_manager()  # noqa: SLF001  # as above
+        passes.run(library._final_module, settings)  # noqa: SLF001  # as above
 
 
 def _described(context: Any, function: Callable[..., Any], signature: Any) -> Any:
@@ -147,12 +158,11 @@ def _described(context: Any, function: Callable[..., Any], signature: Any) -> An
 def _lowered(context: Any, taken: _Taken, function: Callable[..., Any], signature: Any) -> Any:
     """Take a function in by the few of numba's steps that plain arithmetic, branches and loops need."""
     identity = FunctionIdentity.from_function(function)
-    code = reconstruct_ssa(_Reader(identity).interpret(ByteCode(identity)))
+    code = _Reader(identity).interpret(ByteCode(identity))  # a variable has one type: no need to split it
     code._definitions = build_definitions(code.blocks)  # noqa: SLF001  # as numba's own step does
     kinds, answer, calls, _ = type_inference_stage(
         taken.typing, context, code, signature.args, signature.return_type
     )
-    code = PreLowerStripPhis()._strip_phi_nodes(code)  # noqa: SLF001  # the step itself also looks for dead names
     described = PythonFunctionDescriptor.from_specialized_function(
         code, kinds, answer, calls, context.mangler, inline=function in _INLINED, noalias=False, abi_tags=()
     )
