@@ -38,6 +38,14 @@ def test_a_target_in_whole_lots_is_reached_from_any_other_and_closed(lot, size, 
     assert seat.account.quantity("A") == 0.0
 
 
+def test_an_exit_of_a_position_with_a_hair_too_much_is_for_its_whole_lots():
+    seat = Seat(lot=1e-6)
+    seat.hold("A", 12_345_678.123457 + 5e-9)
+    seat.desk.target("A", 12_345_680.0, Exits(stop_loss=50.0), NO_TICKET)
+    (guard,) = [order for order in seat.sent() if order.type.value == "stop" and not order.parent]
+    assert guard.quantity == 12_345_678.123457
+
+
 def test_a_target_that_is_no_whole_lots_is_still_refused():
     seat = Seat(lot=0.001)
     seat.hold("A", 100_000.5)
