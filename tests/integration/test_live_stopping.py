@@ -19,7 +19,7 @@ from openbell.storage.journal import Journal
 from openbell.trading.ledger import fold
 from openbell.trading.record import latest_session
 
-LIMIT = 30.0  #: seconds from the signal to the end: thrice the goal, as others may use the machine
+LIMIT = 10.0  #: seconds from the signal to the end
 
 
 class Slow(AlpacaBrokerServer):
