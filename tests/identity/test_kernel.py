@@ -18,7 +18,7 @@ from openbell.core.errors import StrategyError
 thorough = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(thorough, max_examples=40)
 #: Of the fixed runs below, and how often each thing that can happen is to happen in them at least.
-SEEDS = range(160)
+SEEDS = range(180)
 GUARDED = range(60)
 PLAIN = range(60)
 KINDS = (
@@ -32,7 +32,7 @@ FEATURES = {
     "accepted oco": 25, "partially_filled oco": 1, "cancelled oco": 100, "cancelled position_closed": 1,
     "cancelled replaced": 100, "cancelled split": 10, "accepted split": 20, "partially_filled split": 5,
     "held split": 20, "partially_filled parent_ended": 3, "cancelled parent_ended": 100,
-    "accepted cut_to_affordable": 1, "rejected gap_unaffordable": 2, "rejected no_buying_power": 90,
+    "accepted cut_to_affordable": 1, "rejected gap_unaffordable": 2, "rejected no_buying_power": 100,
     "rejected short_not_allowed": 5, "rejected parent_ended": 150, "expired end_of_data": 30, "short": 80,
     "dividend": 30, "dividend paid by a short": 5, "split up": 5, "split up with a fraction": 3,
     "split down": 3, "split down with a fraction": 5, "borrow": 50, "interest": 20, "note margin_call": 1,
