@@ -140,6 +140,18 @@ def test_a_read_only_column_is_shared():
     assert make_series(close=close).close is close
 
 
+def test_a_read_only_view_of_what_can_be_written_is_copied(tmp_path):
+    whole, mapped = np.array([20.0, 21.0, 22.0]), np.memmap(tmp_path / "close", np.float64, "w+", shape=3)
+    view, column = whole[:], pd.DataFrame({"close": whole})
+    view.setflags(write=False)
+    mapped[:] = whole
+    made = [make_series(close=given) for given in (view, column["close"].to_numpy(), mapped)]
+    known = [one.content_hash for one in made]
+    whole[0] = column.loc[0, "close"] = mapped[0] = 99.0
+    assert [one.close.tolist() for one in made] == [[20.0, 21.0, 22.0]] * 3
+    assert [replace(one).content_hash for one in made] == known
+
+
 def test_columns_of_different_lengths_are_refused():
     with pytest.raises(BadData, match=r"ACME: column 'close' has shape \(2,\); start has 3 bars"):
         make_series(close=np.ones(2))

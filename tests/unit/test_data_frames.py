@@ -44,6 +44,15 @@ def message_of(series: Series, kind: FindingKind) -> str:
 WEEK = ("2012-11-19", "2012-11-20", "2012-11-21", "2012-11-23")  # Thanksgiving, then a half day
 
 
+def test_what_is_written_into_a_frame_afterwards_is_not_in_its_series():
+    frame = daily(*WEEK)
+    series = from_frame(frame, "ACME")
+    known = series.content_hash
+    frame.iloc[0] = 1.0
+    assert series.close.tolist() == [10.5] * 4
+    assert (series.open[0], series.volume[0], series.content_hash) == (10.0, 100.0, known)
+
+
 def test_daily_bars_run_from_the_open_to_the_close_of_their_session():
     series = from_frame(daily(*WEEK), "ACME")
     assert series.timeframe == "1d"

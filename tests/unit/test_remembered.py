@@ -51,6 +51,19 @@ def test_an_array_that_can_be_written_is_asked_each_time():
     assert (known.answer(array, count), count.asked) == (9.0, 2)
 
 
+def test_a_read_only_view_of_what_can_be_written_is_asked_each_time():
+    known: Remembered[float] = Remembered()
+    count, whole = Counted(), np.array([1.0, 2.0])
+    view = whole[:]
+    view.setflags(write=False)
+    assert known.answer(view, count) == 3.0
+    whole[0] = 7.0
+    assert known.answer(view, count) == 9.0
+    whole.setflags(write=False)
+    assert [known.answer(view, count) for _ in range(2)] == [9.0, 9.0]
+    assert count.asked == 3
+
+
 def test_another_question_about_an_array_has_its_own_answer():
     known: Remembered[float] = Remembered()
     count, array = Counted(), _fixed(1.0, 2.0)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND, Action, SymbolChange, turn_of
 from openbell.data.actions import terms_of
+from openbell.utils.remembered import is_fixed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,8 +197,8 @@ class Finding:
 class Series:
     """One symbol at one timeframe: raw prices, with the corporate actions apart.
 
-    All columns have one length, are C-contiguous and read-only: a writable array is copied. Actions are
-    sorted by ex-date, on one date dividends first: a dividend is owed on the shares held before a split.
+    All columns have one length, are C-contiguous and read-only: what somebody could write is copied. Actions
+    are sorted by ex-date, on one date dividends first: a dividend is owed on the shares held before a split.
     """
 
     symbol: str
@@ -282,11 +283,11 @@ class Series:
 
 
 def _frozen(values: NDArray[Any], dtype: type[np.generic]) -> NDArray[Any]:
-    array = np.ascontiguousarray(values, dtype)
-    if array.flags.writeable:
-        if array is values:
-            array = array.copy()
-        array.setflags(write=False)
+    if isinstance(values, np.ndarray) and is_fixed(values):
+        array = np.ascontiguousarray(values, dtype)
+    else:  # a column of pandas may be written by way of its frame, although it says that it cannot
+        array = np.array(values, dtype, order="C", ndmin=1)
+    array.setflags(write=False)
     return array
 
 

@@ -6,9 +6,20 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 Answer = TypeVar("Answer")
+
+
+def is_fixed(array: NDArray[Any]) -> bool:
+    """Tell whether nobody writes an array: neither it nor one whose memory it shows can be written."""
+    shown: object = array
+    while isinstance(shown, np.ndarray):
+        if shown.flags.writeable:
+            return False
+        shown = shown.base
+    return True
 
 
 class Remembered(Generic[Answer]):
@@ -27,7 +38,7 @@ class Remembered(Generic[Answer]):
         """Return the answer about an array, and find it where it is not known.
 
         Args:
-            array: Read-only, for the answer to be kept.
+            array: One that is fixed, for the answer to be kept.
             find: What works it out.
             about: What else it depends on: another object is another question.
         """
@@ -36,6 +47,6 @@ class Remembered(Generic[Answer]):
         if kept is not None and kept[0]() is array and kept[1] is about:
             return kept[2]
         found = find(array)
-        if not array.flags.writeable:
+        if is_fixed(array):
             self._known[place] = weakref.ref(array, lambda _: self._known.pop(place, None)), about, found
         return found
