@@ -32,6 +32,7 @@ from openbell.trading.copying import copied
 from openbell.trading.livesession import LiveSession
 from openbell.utils.heap import settled_heap
 from openbell.utils.ratelimit import Budget
+from openbell.utils.turns import short_turns
 
 _WARM = 30  #: bars that are not counted
 _PATIENCE = 60  #: seconds for a minute that is played
@@ -152,7 +153,12 @@ async def time_orders(
         account = await broker.connect()
         kind = type("Each", (Each,), {"resting": resting})
         path = folder / "journal.db"
-        with closing(Watched(path, account=account)) as journal, copied(path, environ or {}), settled_heap():
+        with (
+            closing(Watched(path, account=account)) as journal,
+            copied(path, environ or {}),
+            settled_heap(),
+            short_turns(),
+        ):
             floor = floor_of(
                 journal, {"s": kind}, capabilities=broker.capabilities, cash=1e6, symbols=play.names
             )

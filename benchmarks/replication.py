@@ -29,6 +29,7 @@ from openbell.storage.supabase.address import address_of, needed
 from openbell.storage.supabase.connection import connect
 from openbell.storage.supabase.migrations import migrate
 from openbell.trading.copying import copied, copy_journal
+from openbell.utils.turns import short_turns
 
 RESULTS = Path(__file__).resolve().parent / "replication.json"
 EVENTS, COUNT, ROUNDS = 100_000, 400, 5  #: events of a backlog; orders in a round, and a tenth of its moments
@@ -104,6 +105,7 @@ def moments(server: Server, rows: Sequence[Stored], case: Case) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         journal = stack.enter_context(Journal(Path(folder) / "journal.db", account="paper"))
         stack.enter_context(copied(journal.path, project.environ if case == "copied" else {}))
+        stack.enter_context(short_turns())  # as a session has them
         due = time.perf_counter() + _START
         for at in range(0, len(rows), 5):
             due += _GAP

@@ -36,6 +36,7 @@ from openbell.trading.session import Session
 from openbell.utils.heap import settled_heap
 from openbell.utils.logging import get_logger
 from openbell.utils.ratelimit import Budget
+from openbell.utils.turns import short_turns
 
 FEED = "feed"  #: the folder of a session below which its stream is recorded
 EARLY = 600 * NANOS_PER_SECOND  #: before the open a session connects
@@ -154,6 +155,7 @@ class Streaming:
         sources = {symbol: provider.source(symbol) for symbol in self._symbols}
         async with AsyncExitStack() as stack:
             stack.enter_context(settled_heap())
+            stack.enter_context(short_turns())
             recorder = stack.enter_context(Recorder(self._folder / FEED, plan, sources=sources))
             options: dict[str, Any] = {"budget": self._budget, "log": recorder}
             if self._share and "quotes" in plan.channels:
