@@ -144,15 +144,16 @@ class Sender:
         however late the first is.
         """
         looks = self._timing.looks
-        found = await self._look(send.client_id, 1 if soon else looks)
-        if found is None and self._may_repeat(send, since):
-            await self._send_again(send, since)
-            return
+        found: Report | str | None = await self._look(send.client_id, 1 if soon else looks)
+        while found is None and self._may_repeat(send, since):
+            found, soon = await self._place_again(send), False
         if found is None and soon:
             await asyncio.sleep(self._timing.look)
             found = await self._look(send.client_id, looks - 1)
         if found is None:
             self._answer(send, Outcome.ABSENT, "the broker never got it")
+        elif isinstance(found, str):
+            self._answer(send, Outcome.REFUSED, found)
         else:
             self._arrived(send, found)
 
@@ -171,26 +172,24 @@ class Sender:
                 return found
         return None
 
-    async def _send_again(self, send: Send, since: float) -> None:
+    async def _place_again(self, send: Send) -> Report | str | None:
         """Send an order again under its own client id, which the broker takes once.
 
         Where it is refused, the first one may have come meanwhile, and be the reason: it is looked for.
+
+        Returns:
+            What the broker has, why it refused, or None if it has nothing.
         """
         order = send.order
         assert order is not None  # noqa: S101
         try:
-            report = await self._ask(lambda: self._broker.place(order), Priority.ORDER)
+            return await self._ask(lambda: self._broker.place(order), Priority.ORDER)
         except Rejected as error:
             found = await self._look(send.client_id, self._timing.looks)
-            if found is None:
-                self._answer(send, Outcome.REFUSED, str(error))
-            else:
-                self._arrived(send, found)
+            return str(error) if found is None else found
         except (Retryable, Disconnected) as error:
             await self._pause(error)
-            await self._find_out(send, since)
-        else:
-            self._arrived(send, report)
+            return await self._look(send.client_id, self._timing.looks)
 
     async def _cancel(self, send: Send) -> None:
         """Ask for a cancel until the broker has answered: asking twice does no harm."""
