@@ -12,7 +12,8 @@ import pytest
 
 import openbell as ob
 from openbell.core.messages import BarMessage
-from openbell.trading.inbox import How, Inbox, ask_to_stop
+from openbell.storage.journal import Journal
+from openbell.trading.inbox import How, Inbox, Stop, ask_to_stop, was_taken
 from tests.loopback.direct import BARE, EVERYTHING, Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, QUICK, START, Life, bar
@@ -64,3 +65,13 @@ async def test_all_orders_end_within_a_second_of_the_request(how: How, bare: boo
 
 def one(number: int) -> BarMessage:
     return bar(number, 100.0)
+
+
+def test_a_stop_that_was_taken_is_known_however_much_followed(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        assert not was_taken(Stop("flatten", 1.0), journal)
+        journal.append("leave", {"how": "flatten"}, time=1, wall=2 * 10**9)
+        for _ in range(300):  # the orders that close what is held, and their fills
+            journal.append("report", {}, time=1, wall=3 * 10**9)
+        assert was_taken(Stop("flatten", 1.0), journal)
+        assert not was_taken(Stop("cancel", 2.5), journal)

@@ -18,7 +18,6 @@ How = Literal["keep", "cancel", "flatten"]
 HOWS: tuple[How, ...] = get_args(How)
 
 _NAME = "stop.json"
-_LATEST = 200  #: events among which a request that was taken is looked for
 _ASKS = "asks"  #: the folder of what else is asked, a file each, in the order of their names
 
 
@@ -96,10 +95,9 @@ def read_stop(folder: Path) -> Stop | None:
 
 
 def was_taken(asked: Stop, journal: Journal) -> bool:
-    """Tell whether the newest events of a session's journal have that it took a request to stop."""
-    newest, _ = journal.newest()
-    latest = journal.read(max(newest - _LATEST, 0))
-    return any(entry.kind == "leave" and entry.wall >= asked.time * 1e9 for entry in latest)
+    """Tell whether a session's journal has that it took a request to stop."""
+    left = journal.latest("leave")
+    return left is not None and left.wall >= asked.time * 1e9
 
 
 def ask_to_stop(folder: Path, how: How, by: str = "") -> None:
