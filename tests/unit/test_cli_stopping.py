@@ -83,6 +83,19 @@ def test_the_request_is_there_before_the_program_begins(held: Path, monkeypatch:
     assert done is not None
 
 
+def test_ctrl_c_after_the_request_says_that_it_was_made(
+    held: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loading:
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "openbell.cli.program", Loading())
+    assert openbell.cli.main(["stop", "--cancel"]) == 130
+    assert capsys.readouterr().err == "openbell: interrupted after this: asked to stop (cancel): state/one\n"
+    assert asked(held) == "cancel"
+
+
 def test_a_request_needs_neither_the_parser_nor_an_event_loop() -> None:
     slow = {"typer", "pydantic", "asyncio"}
     words = f"import sys, openbell.cli.stopping; print(sorted({slow} & set(sys.modules)))"

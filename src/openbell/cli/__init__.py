@@ -28,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from openbell.cli.program import main as run
     except KeyboardInterrupt:
         if sys.stderr is not None:
-            print("openbell: interrupted before it began", file=sys.stderr)  # noqa: T201  # for people
+            said = "before it began" if asked is None else f"after this: {'; '.join(map(str, asked.parts))}"
+            print(f"openbell: interrupted {said}", file=sys.stderr)  # noqa: T201  # for people
         return _INTERRUPTED
     try:
         return run(arguments, asked)
