@@ -159,22 +159,23 @@ async def run_paper(
         def saves(session: Session) -> Saves:
             return saves_of(session.courses, [part.found for part in parts], journal)
 
-        resumed = 0
-        if begun is not None:
-            check_same(begun.body, about, folder)
-            session, resumed = go_on(make, record, saves)
-        else:
-            tell_replaced(record, folder)
-            session = make()
-            session.saves = saves(session)
-            session.begin({**about, "command": dict(command or {})}, _actions(parts))
-        if changes is not None:
-            session.changes = lambda: changes(session)
-        if told is not None:
-            told(session)
-        with stop_on_signals(inbox):
-            moments = paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
-            async with beating(folder):
+        async with beating(folder) as heart:
+            resumed = 0
+            if begun is not None:
+                check_same(begun.body, about, folder)
+                session, resumed = go_on(make, record, saves)
+            else:
+                tell_replaced(record, folder)
+                session = make()
+                session.saves = saves(session)
+                session.begin({**about, "command": dict(command or {})}, _actions(parts))
+            if changes is not None:
+                session.changes = lambda: changes(session)
+            if told is not None:
+                told(session)
+            with stop_on_signals(inbox):
+                moments = paced(_left(parts, played=session.time if resumed else -1), speed, inbox)
+                heart.at_work()
                 ending = await session.run(moments)
         return Paper(ending, folder, resumed, outcomes_of(session.courses, journal))
 

@@ -18,6 +18,7 @@ from openbell.app.desk import Desk
 from openbell.app.guard import Guard
 from openbell.app.serving import make_app
 from openbell.storage.supabase.reading import Database
+from openbell.trading.pulse import read_pulse
 
 Seen = TypeVar("Seen")
 
@@ -51,6 +52,12 @@ def begin_session(folder: Path, name: str, *words: str) -> subprocess.Popen[byte
         [sys.executable, "-m", "openbell.cli", *given, "--state", f"state/{name}", *words],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
+
+
+def is_at_work(folder: Path) -> bool:
+    """Tell whether a session has begun to take bars."""
+    pulse = read_pulse(folder)
+    return pulse is not None and not pulse.starting
 
 
 def until(look: Callable[[], Seen], seconds: float = 60.0) -> Seen:

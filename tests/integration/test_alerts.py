@@ -14,7 +14,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from tests.integration.api_server import begin_session, until
+from tests.integration.api_server import begin_session, is_at_work, until
 from tests.integration.cli_runs import run
 
 from openbell.app.alerts.book import Book
@@ -89,7 +89,7 @@ def test_a_session_that_is_killed_is_told_after_a_failed_try_and_no_secret_is(
     watching = Thread(target=watcher.run, args=(ended.wait,), daemon=True)
     watching.start()
     session = begin_session(tmp_path, "one")
-    until((tmp_path / "state/one/pulse.json").exists)
+    until(lambda: is_at_work(tmp_path / "state/one"))
     until(hook.has_pings)
     hook.refuse = 1
     session.send_signal(signal.SIGKILL)

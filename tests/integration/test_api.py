@@ -29,7 +29,7 @@ from openbell.core.errors import BadData, ConfigError
 from openbell.storage.journal import Journal
 from openbell.storage.lock import FolderLock
 from openbell.trading.inbox import Inbox
-from openbell.trading.pulse import Pulse
+from openbell.trading.pulse import Heart, Pulse
 
 ACCESS = Access({Scope.ADMIN: "canary-token", Scope.READ: "canary-reads"})
 
@@ -159,6 +159,28 @@ def test_a_session_that_holds_its_folder_and_says_nothing_is_silent(desk: Desk, 
     desk.close()
 
 
+@pytest.mark.parametrize(
+    ("beat", "began", "state", "reasons"),
+    [
+        (1.0, 1.0, "starting", []),
+        (3.0, 4.0, "starting", ["one: it is starting, and has not answered for 3 s"]),
+        (11.0, 12.0, "silent", ["one: it is starting, and has not answered for 11 s"]),
+        (1.0, 90.0, "starting", ["one: it has been starting for 90 s"]),
+    ],
+)
+def test_a_session_that_has_not_begun_is_starting_until_nothing_was_heard_of_it_for_long(
+    desk: Desk, folder: Path, beat: float, began: float, state: str, reasons: list[str]
+) -> None:
+    place, now = folder / "state" / "one", time.time_ns()
+    with FolderLock(place):
+        pulse = Pulse(now - int(beat * 1e9), 1, 0.0, 1, 0, starting=now - int(began * 1e9))
+        (place / "pulse.json").write_text(json.dumps(pulse._asdict()))
+        assert desk.session("one").state == state
+        assert health_of(desk)["reasons"] == reasons
+    (place / "pulse.json").unlink()
+    desk.close()
+
+
 def test_health_and_the_description_are_there(served: Served) -> None:
     assert get(served, "/health")["version"] == ob.__version__
     described = get(served, "/openapi.json")
@@ -198,9 +220,11 @@ def test_a_running_session_is_asked_to_stop(served: Served, folder: Path) -> Non
     place = folder / "state" / "one"
     with FolderLock(place):
         inbox = Inbox(place)
+        Heart(place).at_work()
         answer = served.client.post("/sessions/one/stop", json={"how": "flatten"})
         assert (answer.status_code, answer.json()["state"]) == (202, "running")
         assert inbox.stop_asked() == "flatten"
+    (place / "pulse.json").unlink()
 
 
 def test_events_come_in_their_order_and_go_on_where_they_were(served: Served, folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.api_server import Served, begin_session, until
+from tests.integration.api_server import Served, begin_session, is_at_work, until
 from tests.integration.cli_runs import run_apart
 from tests.integration.test_sweep_browser import browser
 
@@ -91,8 +91,7 @@ def begin(folder: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
     def begin_one(name: str) -> subprocess.Popen[bytes]:
         session = begin_session(folder, name)
         begun.append(session)
-        there = folder / "state" / name / "pulse.json"
-        until(lambda: there.exists() or session.poll() is not None)
+        until(lambda: is_at_work(folder / "state" / name) or session.poll() is not None)
         if session.poll() is not None:
             pytest.fail(f"the session ended: {session.communicate()[1].decode()}")
         return session

@@ -221,6 +221,31 @@ def test_a_session_whose_strategy_hangs_is_seen_and_told_from_outside(here: Path
     assert document("status")["sessions"][0]["state"] == "interrupted"
 
 
+def test_a_session_that_hangs_in_on_start_is_starting_and_how_long_it_is_silent_is_told(here: Path) -> None:
+    Path("mine.py").write_text(
+        "import time\nimport openbell as ob\n\nclass Mine(ob.Strategy):\n    def on_start(self):\n"
+        "        open('began', 'w').close()\n        time.sleep(600)\n"
+        "    def on_bar(self, bar):\n        pass\n"
+    )
+    words = ["paper", "mine.py", "--symbols", "AAPL", "--replay", "2010-01-04"]
+    process = subprocess.Popen([sys.executable, "-m", "openbell.cli", *words], stderr=subprocess.DEVNULL)
+    try:
+        while not Path("began").exists():
+            assert process.poll() is None
+            time.sleep(0.05)  # another process's deeds are no event
+        while (seen := document("status")["sessions"][0])["age"] <= SILENT:
+            assert seen["state"] == "starting"
+            time.sleep(0.05)  # nor is its silence
+        said = run("status").out
+        assert "starting, silent for " in said
+        assert "state/paper-mine: starting, and silent for " in said
+        assert f"`kill -9 {process.pid}` ends it" in said
+    finally:
+        process.kill()
+        process.communicate()
+    assert document("status")["sessions"] == []
+
+
 def test_a_moment_and_what_follows_from_it_have_one_trace(here: Path) -> None:
     assert run(*WORDS).code == 0
     with Journal(here / "state/paper-sma_cross/journal.db", read_only=True) as journal:

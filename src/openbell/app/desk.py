@@ -19,6 +19,7 @@ from openbell.app.follower import Follower
 from openbell.core.errors import BadData, ConfigError, nearest
 from openbell.storage.journal import JOURNAL
 from openbell.trading.inbox import How, ask_of, ask_to_stop
+from openbell.trading.pulse import AT_WORK
 
 _FRESH = 0.005  #: seconds for which a look at a journal counts: pages look often, and there may be many
 _PIECE, _PAUSE = 0.005, 0.002  #: seconds of reading at a time, and between them where others have their turn
@@ -152,7 +153,7 @@ class Desk:
             ConfigError: It runs.
         """
         session = self.session(name)
-        if session.state in {"running", "silent"}:
+        if session.state in AT_WORK:
             raise ConfigError(f"session {name!r} runs already")
         process = self._launcher.submit(_resume, session.folder).result()
         threading.Thread(target=lambda: told(process.wait()), daemon=True).start()
@@ -172,7 +173,7 @@ class Desk:
 
     def _running(self, name: str, done: str) -> Follower:
         session = self.session(name)
-        if session.state not in {"running", "silent"}:
+        if session.state not in AT_WORK:
             raise ConfigError(f"session {name!r} does not run ({session.state}), so it cannot be {done}")
         return session
 

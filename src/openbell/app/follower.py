@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from pathlib import Path
-from time import monotonic, time_ns
+from time import monotonic
 from typing import Any, Protocol, Self, TypeVar
 
 from openbell.app.observed import Observed
 from openbell.core.errors import BadData
 from openbell.core.orders import IllegalTransition, Order
-from openbell.core.types import NANOS_PER_DAY, NANOS_PER_SECOND
+from openbell.core.types import NANOS_PER_DAY
 from openbell.storage.journal import JOURNAL, Entry, Journal
-from openbell.storage.lock import is_held
 from openbell.trading.copying import copied_of
 from openbell.trading.ledger import Ledger, fold
-from openbell.trading.pulse import SILENT, Pulse, read_pulse
+from openbell.trading.pulse import Pulse, Sign, read_sign
 from openbell.trading.record import BEGUN
 from openbell.trading.session import Ending
 
@@ -98,9 +97,10 @@ class Follower:
 
     @property
     def state(self) -> str:
-        """Whether it runs, hangs (`silent`), how it ended, or that it was interrupted."""
-        if is_held(self.folder):
-            return "silent" if self.silence > SILENT else "running"
+        """Whether it starts, runs, hangs (`silent`), how it ended, or that it was interrupted."""
+        sign = self.sign
+        if sign is not None:
+            return sign.state
         if self._state in _ENDED:
             return self._state
         return "running" if self._alive else "interrupted"
@@ -108,13 +108,19 @@ class Follower:
     @property
     def pulse(self) -> Pulse | None:
         """What the session last said of itself; None where it says nothing."""
-        return read_pulse(self.folder)
+        sign = self.sign
+        return None if sign is None else sign.pulse
+
+    @property
+    def sign(self) -> Sign | None:
+        """What a session that is at work here shows of itself; None where none is."""
+        return read_sign(self.folder, self.observed.wall)
 
     @property
     def silence(self) -> float:
-        """Seconds since a session that is at work last said something; 0 where it is not, or says nothing."""
-        pulse = self.pulse
-        return 0.0 if pulse is None else max((time_ns() - pulse.wall) / NANOS_PER_SECOND, 0.0)
+        """Seconds since a session that is at work last said something; 0 where it is not."""
+        sign = self.sign
+        return 0.0 if sign is None else sign.age
 
     @property
     def uncopied(self) -> int | None:

@@ -9,7 +9,9 @@ from typing import Any
 from openbell.app.desk import Desk
 from openbell.app.follower import Follower
 from openbell.core.types import NANOS_PER_SECOND
+from openbell.trading.pulse import AT_WORK, Sign, is_quiet
 
+_START = 60.0  #: seconds that a session may take to start
 _LAG = 1.0  #: seconds that a session's loop may be late
 _SKEW = 5.0  #: seconds that the broker's clock may be another
 _UNCOPIED = 1_000  #: events that the database may be behind
@@ -39,15 +41,25 @@ def _reasons(one: Follower) -> Iterator[str]:
         yield "it was interrupted, and does not run"
     for strategy, said in one.failed.items():
         yield f"strategy {strategy} raised: {said}"
-    if state not in {"running", "silent"}:
+    if state not in AT_WORK:
         return
-    if state == "silent":
-        yield f"it has not answered for {one.silence:.0f} s"
+    yield from _signs(one.sign)
     yield from _links(one)
     if pulse is not None and pulse.lag > _LAG:
         yield f"its loop is {pulse.lag:.1f} s late"
     if pulse is not None and pulse.memory > _MEMORY:
         yield f"it holds {pulse.memory / 1e9:.1f} GB of memory"
+
+
+def _signs(sign: Sign | None) -> Iterator[str]:
+    """Yield what is wrong with what a session shows of itself."""
+    if sign is None:  # it has ended between two looks
+        return
+    doing = "is starting, and has" if sign.starting else "has"
+    if is_quiet(sign.state, sign.age):
+        yield f"it {doing} not answered for {sign.age:.0f} s"
+    elif sign.starting and (since := (time_ns() - sign.starting) / NANOS_PER_SECOND) > _START:
+        yield f"it has been starting for {since:.0f} s"
 
 
 def _links(one: Follower) -> Iterator[str]:

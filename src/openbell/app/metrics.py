@@ -16,10 +16,11 @@ from openbell.app.follower import Follower
 from openbell.app.jobs import Jobs
 from openbell.app.observed import BOUNDS
 from openbell.app.riskview import risk_of
+from openbell.trading.pulse import AT_WORK
 
 #: Gauges of a session: their names, what they are, and how they are read; None is left out.
 _SESSION: tuple[tuple[str, str, Any], ...] = (
-    ("running", "1 while the session is at work", lambda one: float(one.state in {"running", "silent"})),
+    ("running", "1 while the session is at work", lambda one: float(one.state in AT_WORK)),
     ("silent", "1 while the session is there and does not answer", lambda one: float(one.state == "silent")),
     ("pulse_age_seconds", "Since the session last answered", lambda one: one.silence if one.pulse else None),
     ("loop_lag_seconds", "How late the session's loop was", lambda one: one.pulse and one.pulse.lag),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
 Time = Annotated[int, Field(description="ns since 1970 in UTC", examples=[1_325_601_000_000_000_000])]
-State = Literal["running", "silent", "interrupted", "stopped", "end_of_data"]
+State = Literal["starting", "running", "silent", "interrupted", "stopped", "end_of_data"]
 Parameters = dict[str, int | float | bool | str]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from openbell.cli.standings import Standing
-from openbell.trading.pulse import spell_age
+from openbell.trading.pulse import is_quiet, spell_age
 
 
 def tell_heard(sessions: Iterable[Standing]) -> tuple[list[str], list[dict[str, Any]]]:
@@ -19,19 +19,27 @@ def tell_heard(sessions: Iterable[Standing]) -> tuple[list[str], list[dict[str, 
 
 def state_of(one: Standing) -> str:
     """Return a session's state as a table has it."""
-    if one.state != "silent" or one.age is None:
+    doing = "starting" if one.starting else "running"
+    if one.age is None or not is_quiet(one.state, one.age):
         return one.state
-    return f"running, silent for {spell_age(one.age)}"
+    return f"{doing}, silent for {spell_age(one.age)}"
 
 
 def _say(one: Standing, age: str) -> str:
-    if one.state != "silent":
+    if not is_quiet(one.state, one.age):
         return f"{one.folder}: as of {age} ago"
     remedy = (
         f"`openbell stop --cancel --state {one.folder}` cancels its orders at the broker all the same"
         if one.has_standby
         else f"a stop waits until it goes on; `kill -9 {one.pid}` ends it, and `openbell resume` goes on"
+        if one.pid
+        else "a stop waits until it goes on"
     )
+    if one.starting:
+        return (
+            f"{one.folder}: starting, and silent for {age} (its `on_start` or the journal that it goes "
+            f"through may be long; else it hangs); {remedy}"
+        )
     return (
         f"{one.folder}: silent for {age} (a strategy or the process hangs), and what is shown "
         f"is as old; {remedy}"

@@ -127,6 +127,13 @@ def show_status(state: str | None) -> Answer:
     seen = read_sessions(state)
     rows, documents, raised = [], [], []
     for one in seen.sessions:
+        if one.at_work and not one.ledgers:  # its strategies have not begun
+            rows.append((str(one.folder), state_of(one), *[""] * 7))
+            documents.append({
+                "folder": str(one.folder), "state": one.state, "strategy": "", "time": one.time,
+                "heard": one.heard, "age": one.age, "equity": None, "cash": None, "positions": {},
+                "working_orders": 0, "fills": 0, "failed": "",
+            })  # fmt: skip
         for name, ledger in one.ledgers.items():
             held = {s: p.quantity for s, p in ledger.account.positions.items() if p.quantity}
             working = sum(order.open for order in ledger.orders.values())

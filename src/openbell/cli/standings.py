@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +10,11 @@ from pathlib import Path
 from openbell.cli.folders import find_sessions
 from openbell.core.errors import BadData, ConfigError
 from openbell.core.orders import Order
-from openbell.core.types import NANOS_PER_SECOND
 from openbell.operation.standby import READY
 from openbell.storage.journal import JOURNAL, Journal
-from openbell.storage.lock import is_held
 from openbell.trading.funds import Funds, own_funds
 from openbell.trading.ledger import Ledger
-from openbell.trading.pulse import SILENT, read_pulse
+from openbell.trading.pulse import AT_WORK, read_sign
 from openbell.trading.record import Record
 from openbell.trading.session import Ending
 from openbell.trading.summaries import ledgers_of, summarise
@@ -29,7 +26,8 @@ class Standing:
 
     Args:
         folder: The session's.
-        state: Whether it runs, hangs (`silent`), how it ended, or that it was interrupted.
+        state: Whether it starts, runs, hangs (`silent`), how it ended, or that it was interrupted.
+        starting: Since when it starts, ns UTC; 0 where it does not.
         pid: The process that says that it runs; 0 where none does.
         has_standby: Whether a process of its own cancels its orders also while it hangs.
         heard: When it last said something of itself, or wrote into its journal: ns UTC, by this computer.
@@ -44,6 +42,7 @@ class Standing:
 
     folder: Path
     state: str
+    starting: int
     pid: int
     has_standby: bool
     heard: int
@@ -57,8 +56,8 @@ class Standing:
 
     @property
     def at_work(self) -> bool:
-        """Whether it runs, or hangs."""
-        return self.state in {"running", "silent"}
+        """Whether it starts, runs, or hangs."""
+        return self.state in AT_WORK
 
     def price(self, symbol: str) -> float:
         """Return a symbol's last price; before its first bar, that at which it is held."""
@@ -110,23 +109,20 @@ def _read(folder: Path, *, whole: bool) -> Standing:
         _, heard = journal.newest()
     begun = record.begun.body if record.begun is not None else {}
     price = partial(_price, prices=summary.prices, ledgers=ledgers)
-    held, ended = is_held(folder), summary.state in {one.value for one in Ending}
-    pulse = read_pulse(folder) if held else None
-    heard = heard if pulse is None else pulse.wall
-    age = round(max(time.time_ns() - heard, 0) / NANOS_PER_SECOND, 3)
-    at_work = "silent" if pulse is not None and age > SILENT else "running"
+    sign, ended = read_sign(folder, heard), summary.state in {one.value for one in Ending}
     return Standing(
         folder,
-        state=at_work if held else summary.state if ended else "interrupted",
-        pid=0 if pulse is None else pulse.pid,
-        has_standby=held and (folder / READY).exists(),
-        heard=heard,
-        age=age if held else None,
+        state=sign.state if sign else summary.state if ended else "interrupted",
+        starting=sign.starting if sign else 0,
+        pid=sign.pulse.pid if sign and sign.pulse else 0,
+        has_standby=sign is not None and (folder / READY).exists(),
+        heard=sign.heard if sign else heard,
+        age=round(sign.age, 3) if sign else None,
         time=summary.time,
         ledgers=ledgers,
         prices=summary.prices,
         failed=summary.failed,
-        can_go_on=record.begun is not None and not summary.ended and not held,
+        can_go_on=record.begun is not None and not summary.ended and sign is None,
         funds=summary.funds or own_funds(begun, ledgers, price, summary.time),
     )
 

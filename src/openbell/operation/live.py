@@ -91,11 +91,13 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             forgotten = None if forgotten is None or was_taken(forgotten, journal) else forgotten
             inbox = Inbox(folder)
             kept.enter_context(standing_by(folder, venue.spare))
+            heart = await kept.enter_async_context(beating(folder))
             source = Source(stream.provider, stream.catalog, stream.budget)
             opening = Opening(jobs, stream, source, venue, journal, inbox, follows=changes is not None)
             currency = account.balance.currency
             session, resumed, since = await opening.open(fresh=fresh, command=command, currency=currency)
             session.guard = guard
+            session.begun = lambda: heart.at_work(lambda: session.waiting)
             if forgotten is not None and resumed:
                 session.alarm(
                     f"`openbell stop --{forgotten.how}` was asked before this session ended, and it did not "
@@ -112,7 +114,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             )  # fmt: skip
             with stop_on_signals(inbox):
                 items = streaming.items(session, since=since)
-                async with aclosing(items), beating(folder, lambda: session.waiting):
+                async with aclosing(items):
                     ending = await session.run(items)
             courses = session.floor.courses.values()
             return Live(ending, folder, account.id, resumed, outcomes_of(courses, journal))

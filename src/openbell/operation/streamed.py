@@ -128,33 +128,34 @@ async def run_streamed(
     source = Source(stream.provider, stream.catalog, stream.budget)
     with FolderLock(folder), Journal(path, account="paper") as journal, copied(path, environ):
         inbox = Inbox(folder)
-        record = Record(journal)
-        begun = None if fresh or not is_unfinished(record.of_kind("session")) else record.begun
-        streaming = Streaming(
-            source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
-            hours=stream.hours, until=stream.until, share=stream.share,
-            channels=channels_for(stream.provider, [plan.risk for _, plan, _ in jobs]),
-        )  # fmt: skip
-        closes = (one.body["close"] for one in record.of_kind("snapshot"))
-        streaming.closed = max(closes, default=0)
-        if begun is not None:
-            session, resumed = go_on(
-                partial(_resume, jobs, record, inbox, begun, follows=changes is not None),
-                record,
-                partial(_saves, jobs),
-            )
-        else:
-            tell_replaced(record, folder)
-            session = await _begin(jobs, journal, inbox, source, stream=stream, clock=clock, command=command)
-            resumed = 0
-        if changes is not None:
-            session.changes = lambda: changes(session)
-        if told is not None:
-            told(session)
-        since = session.time - _OVERLAP if resumed else None if stream.is_synthetic else session.time
-        async with published(path, f"paper:{folder.name}", environ), beating(folder):
-            with stop_on_signals(inbox):
-                ending = await session.run(streaming.moments(session, since=since))
+        async with beating(folder) as heart:
+            record = Record(journal)
+            begun = None if fresh or not is_unfinished(record.of_kind("session")) else record.begun
+            streaming = Streaming(
+                source, symbols, clock=clock, folder=folder, requests=inbox, budget=stream.budget,
+                hours=stream.hours, until=stream.until, share=stream.share,
+                channels=channels_for(stream.provider, [plan.risk for _, plan, _ in jobs]),
+            )  # fmt: skip
+            closes = (one.body["close"] for one in record.of_kind("snapshot"))
+            streaming.closed = max(closes, default=0)
+            if begun is not None:
+                again = partial(_resume, jobs, record, inbox, begun, follows=changes is not None)
+                session, resumed = go_on(again, record, partial(_saves, jobs))
+            else:
+                tell_replaced(record, folder)
+                session = await _begin(
+                    jobs, journal, inbox, source, stream=stream, clock=clock, command=command
+                )
+                resumed = 0
+            if changes is not None:
+                session.changes = lambda: changes(session)
+            if told is not None:
+                told(session)
+            since = session.time - _OVERLAP if resumed else None if stream.is_synthetic else session.time
+            async with published(path, f"paper:{folder.name}", environ):
+                with stop_on_signals(inbox):
+                    heart.at_work()
+                    ending = await session.run(streaming.moments(session, since=since))
         return Paper(ending, folder, resumed, outcomes_of(session.courses, journal))
 
 

@@ -56,6 +56,14 @@ class FolderLock:
         self.release()
 
 
+def held_since(folder: Path) -> int:
+    """Return when a process took a folder that is held, ns UTC; 0 where none ever did."""
+    try:
+        return (folder / "lock").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def is_held(folder: Path) -> bool:
     """Tell whether a process holds a folder now."""
     path = folder / "lock"

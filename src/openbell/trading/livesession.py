@@ -67,6 +67,7 @@ class LiveSession(LiveBooks):
         super().__init__(floor, journal, self._hand_on, wall=wall)
         self.broker = broker
         self.changes: Changes = dict  #: asked between two inputs for strategies' new parameters
+        self.begun: Callable[[], object] = _nothing  #: called when the strategies have started
         self.loosening: set[str] = set()  #: strategies whose limits somebody has agreed to loosen
         self.timing = timing or Timing()
         self._requests = requests or Nobody()
@@ -105,6 +106,7 @@ class LiveSession(LiveBooks):
                 self._leave("keep" if self._requests.stop_asked() == "keep" else "cancel")
                 return await self._close(Ending.STOPPED)
             self.begin_strategies()
+            self.begun()
             examiner = self._examiner
             for work in (self._read(feed), examiner.run(), examiner.fetch_fills(), examiner.follow_power()):
                 self._tasks.guard(work)
@@ -293,3 +295,7 @@ class LiveSession(LiveBooks):
                 await self._room()
         self._fed = True
         self._news.set()
+
+
+def _nothing() -> None:
+    return None

@@ -9,6 +9,7 @@ from openbell.app.follower import Follower
 from openbell.app.views import standing_of
 from openbell.config.alerts import Kind
 from openbell.storage.journal import Entry
+from openbell.trading.pulse import AT_WORK
 
 _REARM = 0.8  #: a stage of drawdown is told again after equity has recovered to this part of it
 _BAD_FEED = frozenset({"Lost", "Stale", "Unusable"})
@@ -90,9 +91,9 @@ class Watch:
                 continue
             if now == "silent":
                 yield Finding("engine_down", one.name, f"it has not answered for {one.silence:.0f} s")
-            elif now == "interrupted" and before in {"running", "silent"}:
+            elif now == "interrupted" and before in AT_WORK:
                 yield Finding("engine_down", one.name, "its process has ended without a word")
-            elif before == "silent" and now == "running":
+            elif before == "silent" and now in AT_WORK:
                 yield Finding("engine_down", one.name, "it answers again")
         for name in sorted(unreadable.keys() - self._unreadable):
             yield Finding("journal", name, unreadable[name])

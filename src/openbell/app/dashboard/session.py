@@ -19,11 +19,12 @@ from openbell.app.dashboard.watch import Sight, watch
 from openbell.app.follower import Follower
 from openbell.app.riskview import risk_of
 from openbell.app.views import session_of
+from openbell.trading.pulse import AT_WORK, is_quiet
 
 _SLOW = 1.0  #: seconds between two drawings of what is not read at a glance
 BADGES = {
-    "running": "positive", "silent": "negative", "interrupted": "warning", "stopped": "secondary",
-    "end_of_data": "secondary",
+    "starting": "info", "running": "positive", "silent": "negative", "interrupted": "warning",
+    "stopped": "secondary", "end_of_data": "secondary",
 }  # fmt: skip
 _FIGURES = {
     "Equity": "Cash and positions at the last prices",
@@ -118,12 +119,14 @@ class Session:
         if self._badge.text != state:
             self._badge.text = state
             self._badge.props(f"color={BADGES[state]}")
-        self._stop.set_visibility(state in {"running", "silent"} and self._page.may_trade)
+        self._stop.set_visibility(state in AT_WORK and self._page.may_trade)
         self._resume.set_visibility(state == "interrupted" and self._page.may_trade)
         self._age.show("" if sight.silence is None else f"answered {silence} ago")
         said = [f"{name}: {why}" for name, why in one.failed.items()]
         if state == "silent":
             said.insert(0, f"This session has not answered for {silence}. What is shown is old.")
+        elif is_quiet(state, sight.silence):
+            said.insert(0, f"This session is starting, and has not answered for {silence}.")
         elif state == "interrupted":
             said.insert(0, "This session's process has ended. What is shown is as of its last moment.")
         self._alarm.text = " ".join(said)

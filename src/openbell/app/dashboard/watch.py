@@ -77,9 +77,8 @@ class Watch:
             return Sight(None, wrong=str(error))
         if before.one is one:
             return before
-        state, pulse = one.state, one.pulse
-        at_work = state in {"running", "silent"} and pulse is not None
-        return Sight(one, state, one.silence if at_work else None)
+        sign = one.sign
+        return Sight(one, one.state if sign is None else sign.state, None if sign is None else sign.age)
 
 
 _WATCHES: WeakKeyDictionary[Desk, dict[str, Watch]] = WeakKeyDictionary()

@@ -37,7 +37,7 @@ def overview_routes(desk: Desk, audit: Audit) -> APIRouter:
         return models.Health(
             version=openbell.__version__,
             sessions=len(states),
-            running=sum(state == "running" for state in states.values()),
+            running=sum(state in {"starting", "running"} for state in states.values()),
             silent=[name for name, state in states.items() if state == "silent"],
             unreadable=dict(desk.unreadable),
         )
