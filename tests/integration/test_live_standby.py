@@ -29,8 +29,12 @@ from openbell.core.types import Instrument, OrderStatus, OrderType, TimeInForce
 from openbell.data.bars import parse_date
 from openbell.execution.factory import broker_offer, open_broker
 from openbell.execution.port import LiveBroker
+from openbell.operation import standby
 from openbell.operation.standby import Standby
-from openbell.trading.inbox import ask_to_stop
+from openbell.storage.journal import Journal
+from openbell.storage.lock import FolderLock
+from openbell.trading.inbox import Stop, ask_to_stop, was_taken
+from openbell.trading.pulse import NAME, SILENT, Pulse
 from openbell.utils.logging import get_logger
 
 RESTING = '''
@@ -136,19 +140,58 @@ async def connected(kind: str, account: Account, **options: Any) -> AsyncIterato
         await broker.close()
 
 
-async def stand_by(folder: Path, broker: LiveBroker, told: Any) -> None:
+async def stand_by(folder: Path, broker: LiveBroker, told: Any, journal: Journal | None = None) -> None:
     """Let a request to cancel be served by a standby, until what is wanted is told."""
-    open_journal(folder / "journal.db", "a").commit()
+    (journal or open_journal(folder / "journal.db", "a")).commit()
     ended = threading.Event()
-    standby = Standby(folder, broker, logs_in=False)
-    await standby.prepare(ended)
+    aside = Standby(folder, broker, logs_in=False)
+    await aside.prepare(ended)
     ask_to_stop(folder, "cancel")
-    watching = asyncio.create_task(standby.watch(ended))
+    watching = asyncio.create_task(aside.watch(ended))
     async with asyncio.timeout(15):
         while not told():  # noqa: ASYNC110  # a line in the log is no event
             await asyncio.sleep(0.02)
     ended.set()
     await watching
+
+
+def beat(folder: Path, seconds: float) -> None:
+    """Write a pulse as if a session had last beaten so many seconds ago."""
+    pulse = Pulse(time.time_ns() - int(seconds * 1e9), 1, lag=0.0, memory=1, queue=0)
+    (folder / NAME).write_text(json.dumps(pulse._asdict()))
+
+
+async def test_a_session_that_is_known_to_hang_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "_PATIENCE", 3600.0)
+    async with account_at("alpaca") as account, connected("alpaca", account) as aside:
+        await aside.place(order("obt1-s-1-1", STOCK, limit=90))
+        with FolderLock(tmp_path):
+            beat(tmp_path, SILENT + 1.0)
+            await stand_by(tmp_path, aside, lambda: not account.exchange.working())
+
+
+async def test_a_session_that_beats_is_left_to_take_the_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(standby, "_PATIENCE", 3600.0)
+    journal, looks = open_journal(tmp_path / "journal.db", "a"), [0]
+
+    def look(asked: Stop, kept: Journal) -> bool:
+        looks[0] += 1
+        if looks[0] == 3:  # the session takes it now
+            journal.append("leave", {"how": "cancel"}, time=BEGIN, wall=time.time_ns() + 10**9)
+            journal.commit()
+        return was_taken(asked, kept)
+
+    monkeypatch.setattr(standby, "was_taken", look)
+    async with account_at("alpaca") as account, connected("alpaca", account) as aside:
+        await aside.place(order("obt1-s-1-1", STOCK, limit=90))
+        with FolderLock(tmp_path):
+            beat(tmp_path, -60.0)
+            await stand_by(tmp_path, aside, lambda: looks[0] >= 3, journal=journal)
+        assert len(account.exchange.working()) == 1
 
 
 @pytest.mark.parametrize("kind", ["ib", "ccxt"])

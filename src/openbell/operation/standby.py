@@ -28,11 +28,12 @@ from openbell.execution.port import LiveBroker, Report
 from openbell.storage.journal import JOURNAL, Journal
 from openbell.trading.clientids import is_own
 from openbell.trading.inbox import Stop, read_stop, was_taken
+from openbell.trading.pulse import is_silent, read_pulse
 from openbell.utils.logging import configure, get_logger
 
 READY = "standby"  #: the file that says that a process stands by
 _LOOK = 0.05  #: seconds between two looks for a request
-_PATIENCE = 0.4  #: seconds that the session has to take it
+_PATIENCE = 0.4  #: seconds that a session has to take it that was heard of late
 _WAIT = 5.0  #: seconds that the end of a session waits for this process
 _AGAIN = 0.5  #: seconds between two tries
 
@@ -112,8 +113,8 @@ class Standby:
             await asyncio.sleep(_LOOK)
 
     async def _serve(self, request: Stop, ended: threading.Event) -> None:
-        """Give the session its time; cancel where it does not take the request."""
-        while time.time() - request.time < _PATIENCE:
+        """Give the session its time, if it was heard of late; cancel where it does not take the request."""
+        while time.time() - request.time < _PATIENCE and not self._hangs():
             if ended.is_set() or self._was_taken(request):
                 self._done = request.time
                 return
@@ -138,6 +139,11 @@ class Standby:
                 f"{len(left)} orders cannot be cancelled from here beside those of others ({left[0]}); "
                 "cancel them at the broker"
             )
+
+    def _hangs(self) -> bool:
+        """Tell whether nothing was heard of the session for longer than one that is well takes to beat."""
+        pulse = read_pulse(self._folder)
+        return pulse is not None and is_silent(pulse.wall, pulse.starting)
 
     def _was_taken(self, asked: Stop) -> bool:
         """Tell whether the session's journal has that it is being left."""

@@ -142,7 +142,12 @@ def read_sign(folder: Path, written: int) -> Sign | None:
         sign = Sign("starting", since, since, None)
     else:
         sign = Sign("starting" if pulse.starting else "running", pulse.wall, pulse.starting, pulse)
-    return sign._replace(state="silent") if sign.age > (SLOW if sign.starting else SILENT) else sign
+    return sign._replace(state="silent") if is_silent(sign.heard, sign.starting) else sign
+
+
+def is_silent(heard: int, starting: int) -> bool:
+    """Tell whether a session that was last heard then, and starts since then, is taken to hang (ns UTC)."""
+    return time.time_ns() - heard > (SLOW if starting else SILENT) * _SECOND
 
 
 def is_quiet(state: str, age: float | None) -> bool:
