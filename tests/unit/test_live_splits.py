@@ -13,6 +13,7 @@ from openbell.core.types import (
     Action,
     Delisting,
     Dividend,
+    Instrument,
     OrderStatus,
     OrderType,
     Reason,
@@ -156,6 +157,24 @@ async def test_what_is_somebody_elses_splits_too(tmp_path: Path) -> None:
     assert life.floor.held() == life.exchange.positions == {"A": 30}
     assert dict(life.floor.base or {}) == {"A": Decimal(10)}
     assert life.floor.courses["s"].quantity("A") == Decimal(20)
+    await life.end()
+
+
+async def test_a_split_of_what_nobody_here_trades_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    x = Exchange([*INSTRUMENTS, Instrument("C")], time=START)
+    for symbol in ("A", "B", "C"):
+        x.trade(symbol, 100)
+    x.positions["C"], x.averages["C"] = Decimal(5), Decimal(100)
+    life = Life(tmp_path, x, Direct(x, EVERYTHING), {"s": scripted({2: protected})})
+    life.start()
+    await life.moment(0, 100)
+    x.split("C", 2, 1)
+    life.session._examiner.ask()
+    await life.rest()
+    await life.moment(1, 100)
+    assert life.floor.held() == x.positions == {"A": 10, "C": 10}
+    said = [entry.body["said"] for entry in life.journal.of_kind("alarm")]
+    assert said == ["position C: the broker has 10, the books 5; booked as somebody else's"]
     await life.end()
 
 

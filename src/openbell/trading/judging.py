@@ -90,16 +90,18 @@ class Judgement:
                 self._books.alarm(said)
 
     def _decide(self, one: Difference) -> str:
+        who, name = self._who(one), self._books.broker.name
         policy = self._policy.positions if one.symbol else self._policy.cash
-        name = self._books.broker.name
+        if one.symbol and not who:
+            policy = "leave"  # as at the first look: what nobody here trades is somebody else's
         if policy == "halt":
             raise Halt(
                 f"{name}: {one}; nothing explains it, so nothing is traded. Set it right at the broker, or "
                 "say in live.yaml what becomes of it: unexplained: adopt (a strategy takes it over) or leave "
                 "(it is somebody else's)"
             )
-        if policy == "adopt" and self._who(one):
-            self._books.alarm(f"{one}; strategy {self._who(one)} takes it over")
+        if policy == "adopt":
+            self._books.alarm(f"{one}; strategy {who} takes it over")
             return "adopt"
         self._books.alarm(f"{one}; booked as somebody else's")
         return "leave"
