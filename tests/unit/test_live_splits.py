@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,11 @@ def the_exit(life: Life) -> Any:
     return next(order for order in orders if order.side < 0)
 
 
-@pytest.mark.parametrize(("act", "last", "stop"), [(protected, 48, 47.5), (trailed, 49, 47.5)])
+@pytest.mark.parametrize(
+    ("act", "last", "stop", "trail"), [(protected, 48, 47.5, math.nan), (trailed, 49, 47.5, 2.5)]
+)
 async def test_a_stop_that_is_watched_is_one_of_the_new_shares(
-    tmp_path: Path, act: Any, last: float, stop: float
+    tmp_path: Path, act: Any, last: float, stop: float, trail: float
 ) -> None:
     life = await overnight(tmp_path, act, TWO_FOR_ONE)
     await life.moment(100, 50)
@@ -74,6 +77,7 @@ async def test_a_stop_that_is_watched_is_one_of_the_new_shares(
     assert life.floor.held() == life.exchange.positions == {"A": 20}
     told = the_exit(life)
     assert (told.status, told.reason, told.quantity) == (OrderStatus.ACCEPTED, Reason.SPLIT, 20)
+    assert told.trail == pytest.approx(trail, nan_ok=True)
     await life.moment(102, stop)
     assert life.exchange.positions == {"A": 0}
     assert check(life) == []

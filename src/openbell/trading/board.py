@@ -177,6 +177,7 @@ class Board:
         size = terms.quantity if math.isnan(quantity) else quantity
         news = (
             _news(size, order.quantity), _news(terms.limit, order.limit), _news(terms.stop, order.stop),
+            _news(terms.trail, order.trail),
         )  # fmt: skip
         if reason in _QUIET and all(map(math.isnan, news)):
             return
