@@ -55,10 +55,16 @@ def test_a_target_that_is_no_whole_lots_is_still_refused():
         seat.desk.target("A", 99_999.9996, NO_EXITS, NO_TICKET)
 
 
-@pytest.mark.parametrize("lot", [0.001, 1e-6, 1e-8])
-@pytest.mark.parametrize("size", [10.0, 1e3, 1e5])
-def test_an_order_that_fills_in_parts_ends_with_its_last_lot(lot, size):
-    dice, (start, known) = random.Random(3), np.array(days(30)).T.copy()
+@pytest.mark.parametrize(
+    ("lot", "size"),
+    [
+        *((lot, size) for lot in (0.001, 1e-6, 1e-8) for size in (10.0, 1e3, 1e5)),
+        (0.001, 1e7), (0.001, 1e9), (0.1, 1e8), (0.1, 1e9),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("seed", [1, 3])
+def test_an_order_that_fills_in_parts_ends_with_its_last_lot(lot, size, seed):
+    dice, (start, known) = random.Random(seed), np.array(days(30)).T.copy()
     flat, volume = np.full(30, 100.0), np.array([dice.uniform(0, size) for _ in range(30)])
     bars = Series("X", "1d", start, known, flat, flat, flat, flat, volume, Source("test", "flat"))
 
@@ -74,7 +80,7 @@ def test_an_order_that_fills_in_parts_ends_with_its_last_lot(lot, size):
                 self.close("X")
 
     traded = [Instrument("X", lot=lot)]
-    run = ob.backtest(InParts, bars, cash=1e9, costs=costs(volume_share=0.3), instruments=traded).outcome
+    run = ob.backtest(InParts, bars, cash=1e12, costs=costs(volume_share=0.3), instruments=traded).outcome
     entry, guard, sale = run.orders
     assert [one.status.value for one in (entry, guard, sale)] == ["filled", "cancelled", "filled"]
     assert run.account.quantity("X") == 0.0

@@ -207,7 +207,7 @@ class Order:
         _, _, _, _, quantity, price, fee, _, time, _ = fill
         before = self.filled
         filled = before + quantity
-        whole = filled >= self.quantity - rules.DUST
+        whole = filled >= self.quantity * rules.WHOLE - rules.DUST
         status = _FILLED if whole else _PARTIALLY_FILLED
         if self.status is not _ACCEPTED and status not in TRANSITIONS[self.status]:
             raise self._astray(status)

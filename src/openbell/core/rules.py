@@ -16,6 +16,7 @@ DUST = 1e-9  #: a quantity below this is float noise, and counts as nothing
 GRAIN = 4e-16  #: of a number of lots, what a float and one product of it may lack
 NOISE = 1e-13  #: of quantities that are added up, what their sum may be off by
 _FAINT = NOISE * NOISE
+WHOLE = 1.0 - NOISE  #: of an order's quantity, what has filled all of it but for what a sum is off by
 SPECK = 1e-3  #: of a lot, what sums before may have left
 
 

@@ -36,7 +36,7 @@ from openbell.core import rules
 @compiled
 def is_done(order: Order) -> bool:
     """Tell whether nothing is left to fill."""
-    return order.filled >= order.quantity - rules.DUST
+    return order.filled >= order.quantity * rules.WHOLE - rules.DUST
 
 
 @compiled

@@ -183,7 +183,7 @@ class Book:
         `held` is the position before the fill, `market` the price that was touched.
         """
         order = working.order
-        if working.filled >= working.quantity - rules.DUST:
+        if working.is_done():
             self._drop(working)
         if self._children and order.id in self._children:
             self._bring(working, quantity, market, moment, phase)

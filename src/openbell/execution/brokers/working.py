@@ -77,7 +77,7 @@ class Working:
 
     def is_done(self) -> bool:
         """Tell whether nothing is left to fill."""
-        return self.filled >= self.quantity - rules.DUST
+        return self.filled >= self.quantity * rules.WHOLE - rules.DUST
 
     @property
     def immediate(self) -> bool:
