@@ -20,7 +20,7 @@ from openbell.execution.brokers import alpaca_terms, ccxt_orders, ib_orders
 from openbell.execution.port import Capabilities
 from tests.unit.router_rig import Rig
 from tests.unit.test_broker_pages import PAGES, ccxt_capabilities
-from tests.unit.trading_by_hand import Scripted
+from tests.unit.trading_by_hand import START, Scripted
 
 T, F = OrderType, TimeInForce
 TILL = datetime(2024, 11, 13, tzinfo=UTC)
@@ -145,5 +145,5 @@ def test_exits_of_an_order_that_ends_at_once_are_sent_for_what_has_filled(tmp_pa
     sends += rig.report(entry.client_id, OrderStatus.CANCELLED, 4, reason=Reason.NOT_IMMEDIATE)
     (target,) = [send.order for send in sends if send.order is not None]  # which keeps the shares at Alpaca
     assert (float(target.quantity), str(target.limit)) == (4.0, "110.00")
-    assert rig.floor.router.would_trigger("A", 94.0)  # and the stop is watched
+    assert rig.floor.router.would_trigger("A", 94.0, START)  # and the stop is watched
     rig.again()

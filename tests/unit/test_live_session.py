@@ -215,6 +215,28 @@ async def test_a_watched_stop_goes_at_a_quote(tmp_path: Path) -> None:
     await life.end()
 
 
+@pytest.mark.parametrize("around", [False, True])
+async def test_a_watched_stop_sleeps_while_the_exchange_is_closed(tmp_path: Path, around: bool) -> None:
+    def protect(s: Scripted, _: int) -> None:
+        s.order("A", 10, stop_loss=95)
+
+    x = exchange(unique="no")
+    life = life_of(tmp_path, x, {1: protect}, capabilities=BARE)
+    life.floor.courses["s"].tape.tracks["A"].around = around
+    life.start()
+    await life.moment(0, 100)
+    life.floor.router.board.is_open = lambda _: False
+    life.feed.send(Quote("A", START + MINUTE, 50.0, 150.0))  # as wide as before the open
+    await life.rest()
+    assert (x.positions["A"], life.journal.of_kind("touch")) == (10, [])
+    await life.moment(1, 94)
+    assert x.positions["A"] == (10 if around else 0)
+    life.floor.router.board.is_open = lambda _: True
+    await life.moment(2, 94)
+    assert x.positions["A"] == 0
+    await life.end()
+
+
 async def test_a_feed_waits_for_what_is_slow(tmp_path: Path) -> None:
     x = exchange()
     life = life_of(tmp_path, x, {})

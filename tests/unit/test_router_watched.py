@@ -42,8 +42,8 @@ def test_a_watched_trailing_stop_is_tested_against_the_mark_before(tmp_path: Pat
     rig.accept(send)
     rig.fill(send.client_id, 10)
     assert rig.moment(1, 110, high=110, low=104) == []
-    assert rig.floor.router.would_trigger("A", 104)
-    assert not rig.floor.router.would_trigger("A", 106)
+    assert rig.floor.router.would_trigger("A", 104, START)
+    assert not rig.floor.router.would_trigger("A", 106, START)
     assert calls(rig.take("touch", {"symbol": "A", "price": 104.0})) == ["place"]
     rig.again()
 

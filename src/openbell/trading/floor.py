@@ -102,7 +102,7 @@ class Floor:
             if starts:
                 self._happen(course, min(starts) + 1, time)
         for bar in bars:
-            self.router.look(bar.symbol, bar.high, bar.low, time)
+            self.router.look(bar.symbol, bar.high, bar.low, time, start=bar.start)
         events = {}
         for name, course in self.courses.items():
             course.scribe.trace = trace_of(time)

@@ -19,6 +19,11 @@ def expiry_of(route: Route) -> float:
     return math.inf
 
 
+def is_around(route: Route) -> bool:
+    """Tell whether bars of an order's symbol may lie outside of the exchange's sessions."""
+    return route.course.tape.tracks[route.order.symbol].around
+
+
 def is_reached(route: Route, high: float, low: float) -> bool:
     """Tell whether prices reach a watched stop; a trailing one is tested against the mark known before."""
     side, terms = route.order.side, route.terms

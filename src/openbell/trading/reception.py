@@ -95,7 +95,7 @@ class Reception:
     def _touch(self, quote: Quote) -> None:
         """Let watched stops go at a quote: a buyer pays the ask, a seller gets the bid."""
         floor = self._books.floor
+        time = max(quote.time, floor.time)
         for price in (quote.bid, quote.ask):
-            if price > 0.0 and floor.router.would_trigger(quote.symbol, price):
-                body = {"symbol": quote.symbol, "price": price}
-                self._books.take("touch", body, max(quote.time, floor.time))
+            if price > 0.0 and floor.router.would_trigger(quote.symbol, price, time):
+                self._books.take("touch", {"symbol": quote.symbol, "price": price}, time)

@@ -19,7 +19,7 @@ from openbell.trading.board import Board
 from openbell.trading.bookings import Bookings
 from openbell.trading.clientids import ClientIds
 from openbell.trading.gate import Gate
-from openbell.trading.levels import expiry_of, is_reached
+from openbell.trading.levels import expiry_of, is_around, is_reached
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.natives import is_tended, may_be_native, may_be_pair
 from openbell.trading.restating import restate_orders
@@ -99,21 +99,29 @@ class Router:
         restate_orders(self.board, self._steering, course.name, action)
         self._settle()
 
-    def look(self, symbol: str, high: float, low: float, time: int) -> None:
-        """Take a symbol's prices: stops that are watched here go when their level is reached."""
+    def look(self, symbol: str, high: float, low: float, time: int, *, start: int | None = None) -> None:
+        """Take a symbol's prices, of a bar that has a start or of a quote.
+
+        Stops that are watched here go when their level is reached.
+        """
         self.board.time = time
         for route in self._watching(symbol):
             if time > expiry_of(route):
                 self._steering.end(route, _S.EXPIRED, _WHY[route.order.tif])
+            elif self._sleeps(route, time, start):
+                continue
             elif is_reached(route, high, low):
                 self._steering.trigger(route)
             elif route.terms.type is OrderType.TRAILING_STOP:
                 route.mark = rules.trailing_mark(route.order.side, route.mark, high, low)
         self._settle()
 
-    def would_trigger(self, symbol: str, price: float) -> bool:
-        """Tell whether a price would let a watched stop go."""
-        return any(is_reached(route, price, price) for route in self._watching(symbol))
+    def would_trigger(self, symbol: str, price: float, time: int) -> bool:
+        """Tell whether a quote's price would let a watched stop go."""
+        return any(
+            is_reached(route, price, price) and not self._sleeps(route, time, None)
+            for route in self._watching(symbol)
+        )
 
     # --- what comes out --------------------------------------------------------------------------------
 
@@ -273,6 +281,12 @@ class Router:
         route.cancel_refused += 1
         self.board.note(route, answer.said)
         self._steering.steer(route)
+
+    def _sleeps(self, route: Route, time: int, start: int | None) -> bool:
+        """Tell whether prices are of hours in which an order does not work: as in the simulation."""
+        if route.order.extended or (start is not None and not is_around(route)):
+            return False
+        return not self.board.is_open(time if start is None else start)
 
     def _watching(self, symbol: str) -> Iterator[Route]:
         yield from list(self.board.watched.get(symbol, {}).values())
