@@ -76,6 +76,7 @@ def measure(prepare: Callable[[], Ready], *, repeat: int) -> tuple[Ready, Measur
     cpu: list[float] = []
     answer = Answer([], [])
     while len(seconds) < repeat and sum(seconds) < ENOUGH:
+        answer = Answer([], [])  # the last one's is none of the next run's
         wall, processor, answer = _clock(ready.run)
         seconds.append(wall)
         cpu.append(processor)

@@ -20,6 +20,7 @@ from openbell.backtesting.feasible import check_bars, checker, unready
 from openbell.backtesting.grid import ADAPTIVE, Choice, Combinations, combine
 from openbell.backtesting.parallel import EventEngine, check_workers
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.reasons import Reasons
 from openbell.backtesting.recipe import Recipe
 from openbell.backtesting.seekers import CoordinateSearch, Seeker, TreeSearch
 from openbell.backtesting.seeking import seek
@@ -31,6 +32,7 @@ from openbell.backtesting.sweep import (
     Engine,
     Evaluator,
     Progress,
+    Resting,
     Store,
     Trials,
     explore,
@@ -143,6 +145,12 @@ class Course:
             return here.curves
         return recipe.draw(self.series)
 
+    def rest(self) -> None:
+        """Let go of what only helps to be quick; whoever holds the sweep holds this."""
+        here = self._chosen.here
+        if isinstance(here, Resting):
+            here.rest()
+
     @property
     def is_quick(self) -> bool:
         """Tell whether to draw a combination takes next to nothing: it is compiled."""
@@ -152,16 +160,12 @@ class Course:
         """Return the trials of each window."""
         return gathered(trials, len(self.spans)) if self.spans else [trials]
 
-    def _unready(self) -> dict[int, str]:
+    def _unready(self) -> Reasons:
         """Return the rows of which an indicator needs more bars than there are, and which."""
         if not self.spans:
             return unready(self.found, self.plan, self.fixed, self.series)
-        count = len(self.fixed)
-        rows: dict[int, str] = {}
-        for at, span in enumerate(self.spans):
-            failed = unready(self.found, self.plan, self.fixed, span.cut(self.series))
-            rows |= {at * count + row: why for row, why in failed.items()}
-        return rows
+        cuts = (span.cut(self.series) for span in self.spans)
+        return Reasons.joined([unready(self.found, self.plan, self.fixed, cut) for cut in cuts])
 
     def _combine(self, choice: Choice) -> Combinations:
         """Return the combinations of a grid or a sample; of a search that learns, what is known before it."""

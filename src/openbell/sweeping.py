@@ -204,6 +204,7 @@ def search_plan(
     made.rerun = _rerun(plan, series, course, made.results)
     draw, quick = _drawn_by(course, made)
     count_sweep(made, found=found, series=series, draw=draw, quick=quick)
+    course.rest()
     if folder is not None:
         made.write(folder.path)
     return made
@@ -237,7 +238,10 @@ def _rerun(plan: Plan, series: Sequence[Series], course: Course, results: Trials
         return marks, np.array([results.curves[row] for row in rows])
 
     def again(rows: Sequence[int]) -> tuple[Times, Floats]:
-        return course.draw()([results.combinations[row] for row in rows])
+        try:
+            return course.draw()([results.combinations[row] for row in rows])
+        finally:
+            course.rest()
 
     if course.is_quick:
         return Rerun(again, held, calendar, sum(map(len, series)))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openbell.backtesting import samples
 from openbell.backtesting.axes import read_axis, span
 from openbell.backtesting.constraint import read_constraint
 from openbell.backtesting.grid import Choice, Combinations, combine
@@ -144,6 +145,31 @@ def test_a_latin_sample_meets_each_share_of_each_parameter_once(seed, samples):
     for name, width in (("share", 1.0), ("fast", 10.0)):
         strata = sorted(int(value / width * samples) for value in drawn.column(name))
         assert strata == list(range(samples))
+
+
+def test_many_drawn_numbers_are_kept_as_numbers_and_come_back_as_they_were():
+    few, many = (made("latin", count, seed=3, share=span(-1.0, 1.0)) for count in (1_000, 1_001))
+    assert type(few.values[0]) is tuple
+    assert many.values[0].itemsize == 8
+    assert {type(value) for value in many.column("share")} == {float}
+    assert len(set(many.column("share"))) == 1_001
+
+
+def test_zeros_of_both_signs_are_two_values():
+    drawn = made("random", 9, share=[0.0, -0.0, 1.5])
+    assert sorted(map(repr, drawn.column("share"))) == ["-0.0", "0.0", "1.5"]
+
+
+def test_a_value_is_checked_again_where_too_many_are_remembered(monkeypatch):
+    monkeypatch.setattr(samples, "_REMEMBERED", 2)
+    assert sorted(made("random", 9, fast=["1", "2", "3"], share=[0.5, 1.5]).column("fast")) == [
+        1,
+        1,
+        2,
+        2,
+        3,
+        3,
+    ]
 
 
 def test_a_latin_sample_of_few_values_repeats_no_combination():

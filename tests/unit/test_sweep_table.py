@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from scipy import stats
 
 import openbell as ob
@@ -19,6 +20,7 @@ from openbell.backtesting.grid import Choice
 from openbell.backtesting.measures import MEASURES, read_objectives
 from openbell.backtesting.sweep import explore
 from openbell.core.errors import ConfigError
+from openbell.reporting import sweepfiles
 from openbell.reporting.sweepfiles import PAGE, default_name
 from openbell.reporting.sweepmap import choose
 from openbell.reporting.sweeptable import reach, shown
@@ -46,6 +48,13 @@ def test_the_table_has_a_column_for_each_parameter_and_measure():
     assert table.kind.tolist() == ["x", "y", "x", "y"]
     assert table.sharpe.tolist() == [5.0, 5.0, 10.0, 10.0]
     assert table.error.tolist() == [""] * 4
+
+
+def test_who_writes_into_the_table_changes_no_figure():
+    made = sweep(measured(combinations(fast=[5, 10]), lambda one: one["fast"]))
+    made.table.loc[0, "sharpe"] = 99.0
+    assert made.table.sharpe.tolist() == [99.0, 10.0]
+    assert made.best().measures["sharpe"] == 10.0
 
 
 def test_columns_are_numbers_where_all_values_are_and_text_where_not():
@@ -282,6 +291,14 @@ def test_a_finished_sweep_is_not_made_again(tmp_path):
     again = explore(combinations(fast=[1, 2, 3]), Failing({0: "never asked"}), store=store)
     assert again.errors == {1: "broken"}
     assert np.array_equal(again.values, made.results.values, equal_nan=True)
+
+
+def test_many_rows_are_written_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweepfiles, "_ROWS_A_GROUP", 3)
+    made = sweep(explore(combinations(fast=range(10), kind=["a"]), Failing({8: "broken"})))
+    written = made.write(tmp_path / "out") / TABLE
+    assert parquet.ParquetFile(written).num_row_groups == 4
+    assert pd.read_parquet(written).equals(made.table)
 
 
 def test_what_is_no_sweep_is_not_replaced(tmp_path):

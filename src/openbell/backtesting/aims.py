@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,6 +20,8 @@ from openbell.strategies.faults import said
 Aim = str | Callable[[Mapping[str, float]], float]
 #: What has to be met, as it is given.
 Require = str | Callable[..., Any]
+#: Rows of figures that are Python's numbers at a time.
+_AT_A_TIME = 1_024
 
 
 class Aims(NamedTuple):
@@ -33,10 +35,15 @@ class Aims(NamedTuple):
         own = [one for one in self.objectives if one.function is not None]
         if not own and self.require is None:
             return trials
-        rows = trials.values.tolist()
-        named = [dict(zip(trials.measures, row, strict=True)) for row in rows]
-        columns = [np.array([_asked(one, row) for row in named]) for one in own]
-        allowed = None if self.require is None else np.array([self.require.holds(row) for row in named])
+        count, require = len(trials.values), self.require
+        columns = [
+            np.fromiter((_asked(one, row) for row in _named(trials.measures, trials.values)), float, count)
+            for one in own
+        ]
+        allowed = None
+        if require is not None:
+            rows = _named(trials.measures, trials.values)
+            allowed = np.fromiter((require.holds(row) for row in rows), np.bool_, count)
         return replace(
             trials,
             measures=(*trials.measures, *(one.name for one in own)),
@@ -47,8 +54,7 @@ class Aims(NamedTuple):
     def scores(self, measures: Sequence[str], values: Floats) -> list[tuple[float, ...]]:
         """Return how good each row of figures is in each objective; minus infinity where it counts not."""
         found = []
-        for row in values.tolist():
-            named = dict(zip(measures, row, strict=True))
+        for named in _named(measures, values):
             if self.require is not None and not self.require.holds(named):
                 found.append((-np.inf,) * len(self.objectives))
                 continue
@@ -79,6 +85,13 @@ def read_aims(
         return Aims(objectives)
     known = dict.fromkeys(measures, 0.0)
     return Aims(objectives, read_constraint(require, known, option="require", kind="measure"))
+
+
+def _named(measures: Sequence[str], values: Floats) -> Iterator[dict[str, float]]:
+    """Yield each row of figures by name; there are never many of them."""
+    for first in range(0, len(values), _AT_A_TIME):
+        for row in values[first : first + _AT_A_TIME].tolist():
+            yield dict(zip(measures, row, strict=True))
 
 
 def _asked(objective: Objective, row: Mapping[str, float]) -> float:

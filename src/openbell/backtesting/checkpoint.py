@@ -19,6 +19,7 @@ import numpy as np
 import openbell
 from openbell.backtesting.grid import Combinations
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.reasons import Reasons
 from openbell.backtesting.sweep import Part, SweepInterrupted
 from openbell.core.errors import ConfigError, Translation
 from openbell.data.bars import Series
@@ -48,7 +49,7 @@ def identify(
         name: [value if isinstance(value, bool | int | float | str) else repr(value) for value in tried]
         for name, tried in zip(combinations.names, combinations.values, strict=True)
     }
-    rows = hashlib.sha256(combinations.codes.astype("<i4").tobytes()).hexdigest()
+    rows = hashlib.sha256(np.ascontiguousarray(combinations.codes, "<i4").reshape(-1).data).hexdigest()
     return {
         "format": _FORMAT,
         "version": openbell.__version__,
@@ -241,8 +242,13 @@ def _read_table(file: Path, measures: Sequence[str]) -> Part:
 
     with Translation(lambda error, _: ConfigError(f"{file} cannot be read ({error}); name another folder")):
         table = parquet.read_table(file, columns=[*measures, ERROR])
-    values = np.stack([table[name].to_numpy() for name in measures], axis=1)
-    errors = {row: why for row, why in enumerate(table[ERROR].to_pylist()) if why}
+    values = np.empty((table.num_rows, len(measures)))
+    for at, name in enumerate(measures):
+        values[:, at] = table[name].to_numpy()
+    errors, first = Reasons(len(values)), 0
+    for part in table[ERROR].chunks:
+        errors.update({first + row: why for row, why in enumerate(part.to_pylist()) if why})
+        first += len(part)
     return Part(np.arange(len(values)), values, errors)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from openbell.backtesting.grid import Check, Combinations
 from openbell.backtesting.plan import Plan
+from openbell.backtesting.reasons import Reasons
 from openbell.core.errors import BadData
 from openbell.data.bars import Series
 from openbell.indicators.batch import lookback
@@ -39,27 +42,26 @@ def check_bars(series: Sequence[Series]) -> None:
         )
 
 
-def unready(found: Found, plan: Plan, combinations: Combinations, series: Sequence[Series]) -> dict[int, str]:
+def unready(found: Found, plan: Plan, combinations: Combinations, series: Sequence[Series]) -> Reasons:
     """Return the rows of which an indicator needs more bars than there are, and which.
 
     Raises:
         BadData: One that is not varied does.
     """
     if not isinstance(found.form, Signal):
-        return {}  # a class says in on_start what it needs: the run tells
+        return Reasons(len(combinations))  # a class says in on_start what it needs: the run tells
     form, bars = found.form.with_parameters(**plan.parameters), max(map(len, series))
     for name, thing in form.inputs.items():
         why = _too_long(name, thing, bars)
         if why and name not in combinations.names:
             raise BadData(why)
-    rows: dict[int, str] = {}
+    rows = Reasons(len(combinations))
     for at, name in enumerate(combinations.names):
         for code, value in enumerate(combinations.values[at]):
             changed = changed_input(form.inputs[name], value, where=f"{form.name}.{name}")
             why = _too_long(name, changed, bars)
             if why:
-                mine = (combinations.codes[:, at] == code).nonzero()[0]
-                rows |= {int(row): why for row in mine if int(row) not in rows}
+                rows.fill(np.flatnonzero(combinations.codes[:, at] == code), why)
     return rows
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from openbell.backtesting.axes import Axis, check_distinct
 from openbell.backtesting.constraint import Constraint
+from openbell.backtesting.samples import draw_sample
 from openbell.core.errors import ConfigError, nearest
 
 #: More combinations than this are a slip rather than a sweep.
@@ -22,13 +23,12 @@ METHODS = ("grid", "random", "latin")
 ADAPTIVE = ("coordinate", "optuna")
 #: The column that names a combination's window, where there are several; no parameter can be called so.
 WINDOW = "@window"
-#: Draws for each sample that is wanted, before a constraint counts as excluding the rest.
-_TRIES = 200
-_MOST_TRIES = 2_000_000
 
 Codes = NDArray[np.int32]
 #: Takes a parameter's name and a value, and returns the value in the parameter's own type.
 Check = Callable[[str, Any], Any]
+#: Tells whether varied parameters meet the constraint.
+Meets = Callable[[dict[str, Any]], bool]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Combinations(Sequence[dict[str, Any]]):
     """Parameters to try: each row of `codes` picks one value of each axis. Small, however many there are."""
 
     names: tuple[str, ...]
-    values: tuple[tuple[Any, ...], ...]  #: the distinct values of each parameter
+    values: tuple[Sequence[Any], ...]  #: the distinct values of each parameter
     codes: Codes  #: (combinations, parameters)
     method: str = "grid"
 
@@ -131,10 +131,14 @@ def combine(
         raise ConfigError("nothing to try: give values for a parameter, as in fast=range(5, 60, 5)")
     meets = _meets(constraint, defaults)
     if choice.method == "grid":
-        made, tried = _grid(axes, check), math.prod(len(axis) for axis in axes)
-        made = replace(made, codes=made.codes[_allowed(made, constraint, meets)])
+        named = () if constraint is None else constraint.names
+        made, tried = _grid(axes, check, named, meets), math.prod(len(axis) for axis in axes)
     else:
-        made, tried = _sample(axes, choice, check, meets)
+        values, codes, tried = draw_sample(
+            axes, choice.samples or 0, choice.seed,
+            latin=choice.method == "latin", listed=MOST, check=check, meets=meets,
+        )  # fmt: skip
+        made = Combinations(tuple(axis.name for axis in axes), values, codes, choice.method)
     if not len(made):
         text = constraint.text if constraint is not None else ""
         what = "combination" if choice.method == "grid" else "draw"
@@ -143,13 +147,13 @@ def combine(
     return made
 
 
-def _meets(constraint: Constraint | None, defaults: dict[str, Any]) -> Callable[[dict[str, Any]], bool]:
+def _meets(constraint: Constraint | None, defaults: dict[str, Any]) -> Meets:
     if constraint is None:
         return lambda _: True
     return lambda varied: constraint.holds(defaults | varied)
 
 
-def _grid(axes: Sequence[Axis], check: Check) -> Combinations:
+def _grid(axes: Sequence[Axis], check: Check, named: Container[str], meets: Meets) -> Combinations:
     sizes = [len(axis) for axis in axes]
     total = math.prod(sizes)
     if total > MOST:
@@ -163,85 +167,24 @@ def _grid(axes: Sequence[Axis], check: Check) -> Combinations:
         mine = tuple(check(axis.name, value) for value in axis.listed())
         check_distinct(axis.name, mine)
         values.append(mine)
-    codes = np.stack(np.unravel_index(np.arange(total), sizes), axis=1).astype(np.int32)
-    return Combinations(tuple(axis.name for axis in axes), tuple(values), codes)
-
-
-def _sample(
-    axes: Sequence[Axis], choice: Choice, check: Check, meets: Callable[[dict[str, Any]], bool]
-) -> tuple[Combinations, int]:
-    """Draw combinations that meet the constraint, each of them once; return them and how many were drawn."""
-    count = choice.samples or 0
-    source = random.Random(choice.seed)
     names = tuple(axis.name for axis in axes)
-    rows = _latin(axes, count, source) if choice.method == "latin" else _random(axes, count, source)
-    checked: dict[tuple[str, str], Any] = {}
-    known: list[dict[str, tuple[int, Any]]] = [{} for _ in axes]
-    kept: dict[tuple[int, ...], None] = {}
-    tried = 0
-    for raw in rows:
-        tried += 1
-        keys = [(name, repr(value)) for name, value in zip(names, raw, strict=True)]
-        for key, value in zip(keys, raw, strict=True):
-            if key not in checked:
-                checked[key] = check(key[0], value)
-        row = [checked[key] for key in keys]
-        if meets(dict(zip(names, row, strict=True))):
-            places = [
-                index.setdefault(repr(value), (len(index), value))
-                for index, value in zip(known, row, strict=True)
-            ]
-            kept[tuple(at for at, _ in places)] = None
-            if len(kept) == count:
-                break
-    codes = np.array(list(kept), np.int32).reshape(len(kept), len(axes))
-    values = tuple(tuple(value for _, value in index.values()) for index in known)
-    return Combinations(names, values, codes, choice.method), tried
-
-
-def _random(axes: Sequence[Axis], count: int, random_: random.Random) -> Iterator[list[Any]]:
-    """Yield draws; every combination, shuffled, where there are fewer than a million."""
-    sizes = [len(axis.values) if axis.values is not None else 0 for axis in axes]
-    total = math.prod(sizes)
-    if 0 < total <= MOST:
-        order = list(range(total))
-        random_.shuffle(order)
-        for at in order:
-            codes = np.unravel_index(at, sizes)
-            yield [axis.listed()[int(code)] for axis, code in zip(axes, codes, strict=True)]
-        return
-    for _ in range(count + min(count * _TRIES, _MOST_TRIES)):
-        yield [axis.quantile(random_.random()) for axis in axes]
-
-
-def _latin(axes: Sequence[Axis], count: int, random_: random.Random) -> Iterator[list[Any]]:
-    """Yield a Latin hypercube: each of `count` equal shares of each parameter is met once.
-
-    McKay, Beckman and Conover (1979).
-    """
-    columns = []
-    for axis in axes:
-        order = list(range(count))
-        random_.shuffle(order)
-        columns.append([axis.quantile((stratum + random_.random()) / count) for stratum in order])
-    yield from (list(row) for row in zip(*columns, strict=True))
+    allowed = np.broadcast_to(_allowed(names, values, named, meets), sizes)
+    codes = np.empty((np.count_nonzero(allowed), len(names)), np.int32)
+    for at, size in enumerate(sizes):  # a column at a time: the grid is never there as a whole
+        along = np.arange(size, dtype=np.int32).reshape([-1 if k == at else 1 for k in range(len(sizes))])
+        codes[:, at] = np.broadcast_to(along, sizes)[allowed]
+    return Combinations(names, tuple(values), codes)
 
 
 def _allowed(
-    made: Combinations, constraint: Constraint | None, meets: Callable[[dict[str, Any]], bool]
+    names: Sequence[str], values: Sequence[Sequence[Any]], named: Container[str], meets: Meets
 ) -> NDArray[np.bool_]:
-    """Return which combinations of a grid pass; it is asked once for each pick of what it names."""
-    columns = [
-        at for at, name in enumerate(made.names) if constraint is not None and name in constraint.names
-    ]
-    if not columns:
-        return np.full(len(made), meets({}))
-    picks, inverse = np.unique(made.codes[:, columns], axis=0, return_inverse=True)
-    holds = np.array(
-        [
-            meets({made.names[at]: made.values[at][code] for at, code in zip(columns, codes, strict=True)})
-            for codes in picks.tolist()
-        ]
-    )
-    passed: NDArray[np.bool_] = holds[inverse.reshape(-1)]
-    return passed
+    """Return which of a grid pass, by the place on each axis; along one that is not named there is one place.
+
+    It is asked once for each pick of what is named.
+    """
+    asked = [at for at, name in enumerate(names) if name in named]
+    picks = itertools.product(*(values[at] for at in asked))
+    holds = (meets({names[at]: value for at, value in zip(asked, pick, strict=True)}) for pick in picks)
+    shape = [len(mine) if at in asked else 1 for at, mine in enumerate(values)]
+    return np.fromiter(holds, np.bool_, math.prod(shape)).reshape(shape)

@@ -54,8 +54,9 @@ def gathered(trials: Trials, count: int) -> list[Trials]:
     for window in range(count):
         rows = np.flatnonzero(whole.codes[:, 0] == window)
         mine = Combinations(whole.names[1:], whole.values[1:], whole.codes[rows, 1:], whole.method)
-        errors = {at: trials.errors[row] for at, row in enumerate(rows.tolist()) if row in trials.errors}
-        found.append(Trials(mine, trials.measures, trials.values[rows], trials.done[rows], errors))
+        found.append(
+            Trials(mine, trials.measures, trials.values[rows], trials.done[rows], trials.errors.picked(rows))
+        )
     return found
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
+from mmap import mmap
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from openbell.backtesting.grid import Combinations
+from openbell.backtesting.reasons import Reasons
 from openbell.core.errors import ConfigError, StrategyError
 from openbell.data.bars import Floats, Times
 
@@ -58,12 +60,20 @@ class Drawer(Evaluator, Protocol):
         """
 
 
+@runtime_checkable
+class Resting(Protocol):
+    """Keeps something from one call to the next."""
+
+    def rest(self) -> None:
+        """Let go of it until the next call."""
+
+
 class Part(NamedTuple):
     """Some rows of a sweep, measured."""
 
     rows: Rows  #: (n,) which combinations
     values: Floats  #: (n, measures)
-    errors: dict[int, str]  #: why a row has no figures, by the row
+    errors: Mapping[int, str]  #: why a row has no figures, by the row
     curves: Floats | None = None  #: (n, marks) what the account was worth, where that is kept
 
 
@@ -99,9 +109,20 @@ class Trials:
     measures: tuple[str, ...]
     values: Floats  #: (combinations, measures), NaN where there is none
     done: NDArray[np.bool_]
-    errors: dict[int, str] = field(default_factory=dict)  #: by row
+    errors: Reasons = field(default_factory=lambda: Reasons(0))  #: by row
     allowed: NDArray[np.bool_] | None = None  #: which meet what is required; None where nothing is
     curves: dict[int, Floats] = field(default_factory=dict)  #: (marks,) by row, of those that are kept
+
+    def __post_init__(self) -> None:
+        if not self.errors:
+            self.errors = Reasons(len(self.done))
+
+    @property
+    def measured(self) -> Rows:
+        """The rows that have figures."""
+        known = self.done.copy()
+        known[self.errors.rows] = False
+        return np.flatnonzero(known)
 
     def take(self, part: Part) -> None:
         """Note some rows' figures."""
@@ -114,9 +135,7 @@ class Trials:
     def finished(self) -> Trials:
         """Return those alone that are done."""
         rows = np.flatnonzero(self.done)
-        combinations = self.combinations.picked(rows)
-        places = {int(row): place for place, row in enumerate(rows)}
-        errors = {places[row]: why for row, why in self.errors.items()}
+        combinations, errors = self.combinations.picked(rows), self.errors.picked(rows)
         allowed = None if self.allowed is None else self.allowed[rows]
         return Trials(combinations, self.measures, self.values[rows], self.done[rows], errors, allowed)
 
@@ -156,12 +175,11 @@ def explore(
     trials = Trials(
         combinations,
         engine.measures,
-        np.full((len(combinations), len(engine.measures)), np.nan),
+        _blank(len(combinations), len(engine.measures)),
         np.zeros(len(combinations), np.bool_),
     )
-    for row, why in (unready or {}).items():
-        trials.errors[row] = why
-        trials.done[row] = True
+    trials.errors.update(unready or {})
+    trials.done[trials.errors.rows] = True
     for part in store.parts() if store is not None else ():
         trials.take(part)
     _run(trials, engine, store, progress)
@@ -172,6 +190,16 @@ def explore(
             f"({describe(combinations[first])}) with: {trials.errors[first]}"
         )
     return trials
+
+
+def _blank(rows: int, columns: int) -> Floats:
+    """Return a table of NaN in memory of its own, which goes back to the system as soon as it is let go.
+
+    Of what was large once the allocator keeps the place, in splinters, for sweeps that come later.
+    """
+    made = np.frombuffer(mmap(-1, 8 * rows * columns), np.float64).reshape(rows, columns)
+    made[:] = np.nan
+    return made
 
 
 def _run(trials: Trials, engine: Engine, store: Store | None, progress: Progress | None) -> None:

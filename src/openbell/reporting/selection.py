@@ -88,17 +88,17 @@ def draw_sweep(sweep: Sweep, rerun: Rerun) -> Drawn | str:
         best = sweep.best().row
     except ConfigError as error:
         return str(error)
-    rows = [row for row in np.flatnonzero(results.done).tolist() if row not in results.errors]
-    if rerun.rows is not None and not set(rows) <= set(rerun.rows):
-        gone = len(set(rows) - set(rerun.rows))
+    rows = results.measured
+    gone = 0 if rerun.rows is None else sum(row not in rerun.rows for row in rows.tolist())
+    if gone:
         return (
             f"the returns of {gone:,} of {count(len(rows), 'combination')} were not kept: "
             "the sweep was resumed, is large, or ran on a cluster"
         )
     fitting = min(MOST_DRAWN, MOST_BARS // max(rerun.bars, 1))
     if len(rows) > fitting:
-        rows = sorted(random.Random(len(rows)).sample(rows, fitting))
-    times, curves = rerun.draw([*rows, best])
+        rows = rows[sorted(random.Random(len(rows)).sample(range(len(rows)), fitting))]
+    times, curves = rerun.draw([*rows.tolist(), best])
     if len(times) <= FEWEST_RETURNS:
         return f"too few returns of each combination, {max(len(times) - 1, 0)}"
     alive = np.array([bool((np.isfinite(curve) & (curve > 0.0)).all()) for curve in curves])

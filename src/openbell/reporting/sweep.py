@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openbell.backtesting.checkpoint import ERROR
 from openbell.backtesting.measures import Objective, read_objectives
 from openbell.backtesting.plan import Plan
 from openbell.backtesting.sweep import Trials
@@ -66,7 +67,20 @@ class Sweep:
         """
         import pandas as pd
 
-        return pd.DataFrame(sweeptable.columns(self.results))
+        sides = sweeptable.parameters(self.results), {ERROR: self.results.errors.column()}
+        left, right = (pd.DataFrame(side, copy=False) for side in sides)
+        return pd.concat([left, self._figures, right], axis=1)
+
+    @cached_property
+    def _figures(self) -> pd.DataFrame:
+        """The figures as a frame in the same memory.
+
+        It stays as long as the sweep does: so pandas knows that the table's figures are another's too, and
+        copies them before somebody writes there.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.results.values, columns=list(self.results.measures), copy=False)
 
     @property
     def trials(self) -> int:

@@ -20,6 +20,8 @@ from openbell.reporting.sweeptable import columns
 
 PAGE = "heatmap.html"
 _SYMBOLS_IN_NAME = 3
+#: Rows of the table that are made and written at a time.
+_ROWS_A_GROUP = 16_384
 
 
 def write_sweep(sweep: Sweep, folder: str | Path) -> Path:
@@ -128,7 +130,13 @@ def _write_table(sweep: Sweep, path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    parquet.write_table(pa.table(columns(sweep.results)), path)
+    count = len(sweep.results.combinations)
+    parts = (slice(first, first + _ROWS_A_GROUP) for first in range(0, count, _ROWS_A_GROUP))
+    first = pa.table(columns(sweep.results, next(parts)))
+    with parquet.ParquetWriter(path, first.schema) as writer:
+        writer.write_table(first)
+        for part in parts:
+            writer.write_table(pa.table(columns(sweep.results, part), schema=first.schema))
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -144,7 +145,7 @@ def _chosen(method: str, seed: int) -> str:
     return known.get(method, f"{method} {'search' if method == 'optuna' else 'sample'}, seed {seed}")
 
 
-def _values(tried: tuple[object, ...]) -> str:
+def _values(tried: Sequence[object]) -> str:
     if len(tried) <= _MOST_VALUES:
         return ", ".join(str(value) for value in tried)
     if sweeptable.is_numeric(tried):

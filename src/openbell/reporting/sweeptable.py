@@ -20,6 +20,7 @@ from openbell.reporting.words import count, figure
 #: What has no metric's description.
 _EQUITY = "equity"
 _DIGITS = 12  #: of means that were added in different orders
+_ALL = slice(None)
 
 
 class Pick(NamedTuple):
@@ -73,17 +74,23 @@ def shown(measure: str, value: float) -> str:
     return figure(measure, value)
 
 
-def columns(trials: Trials) -> dict[str, NDArray[Any]]:
-    """Return the rows as columns: the parameters, the measures, and why a row has no figures."""
+def columns(trials: Trials, rows: slice = _ALL) -> dict[str, NDArray[Any]]:
+    """Return rows as columns: the parameters, the measures, and why a row has no figures.
+
+    Measures are views of the figures.
+    """
+    figures = trials.values[rows]
+    return {
+        **parameters(trials, rows),
+        **{name: figures[:, at] for at, name in enumerate(trials.measures)},
+        ERROR: trials.errors.column(rows),
+    }
+
+
+def parameters(trials: Trials, rows: slice = _ALL) -> dict[str, NDArray[Any]]:
+    """Return the parameters of rows as columns."""
     combinations = trials.combinations
-    made: dict[str, NDArray[Any]] = {}
-    for name in combinations.names:
-        made[label(name, trials.measures)] = _typed(combinations, name)
-    made |= {name: trials.values[:, at].copy() for at, name in enumerate(trials.measures)}
-    errors = np.full(len(combinations), "", object)
-    for row, why in trials.errors.items():
-        errors[row] = why
-    return made | {ERROR: errors}
+    return {label(name, trials.measures): _typed(combinations, name, rows) for name in combinations.names}
 
 
 def label(name: str, measures: Sequence[str]) -> str:
@@ -91,10 +98,10 @@ def label(name: str, measures: Sequence[str]) -> str:
     return f"parameter {name}" if name in (*measures, ERROR) else name
 
 
-def _typed(combinations: Combinations, name: str) -> NDArray[Any]:
+def _typed(combinations: Combinations, name: str, rows: slice) -> NDArray[Any]:
     """Return a parameter's values as numbers or flags where all are, else as text."""
     at = combinations.names.index(name)
-    tried, codes = combinations.values[at], combinations.codes[:, at]
+    tried, codes = combinations.values[at], combinations.codes[rows, at]
     kinds = {type(value) for value in tried}
     if kinds <= {int} or kinds <= {int, float} or kinds <= {bool}:
         fits = all(isinstance(value, float) or abs(value) < 2**63 for value in tried)

@@ -151,7 +151,7 @@ def batch_of_trials(
         drawn: The curves of some of them; None counts each as independent.
         kind: What made them.
     """
-    rows = _measured(trials)
+    rows = trials.measured
     if not len(rows):
         return None
     ground = _begun(ground, begin)
@@ -192,7 +192,7 @@ def draw_some(trials: Trials, draw: DrawRows, *, bars: int, quick: bool) -> Draw
         bars: That are gone over for one.
         quick: Whether that takes next to nothing; else few are drawn, and those of a large search alone.
     """
-    rows = _measured(trials)
+    rows = trials.measured
     picked = rows[sample_of(len(rows), bars=bars, quick=quick)]
     return Drawn(picked, *draw(picked.tolist())) if len(picked) else None
 
@@ -206,12 +206,6 @@ def _courses(drawn: Drawn | None, rows: NDArray[np.int64]) -> Courses | None:
     if courses is None:
         return None
     return courses._replace(rows=np.searchsorted(rows, drawn.rows[counted][courses.rows]))
-
-
-def _measured(trials: Trials) -> NDArray[np.int64]:
-    """Return the rows that have figures."""
-    rows = np.flatnonzero(trials.done)
-    return rows[~np.isin(rows, list(trials.errors))]
 
 
 def idea_of(found: Found) -> str:

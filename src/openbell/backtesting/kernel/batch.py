@@ -181,6 +181,10 @@ class Batch:
                     row[:] = curve
         return self._panel.times[self._marks], found
 
+    def rest(self) -> None:
+        """Let go of the indicators: who asks again waits for them again."""
+        self.shelf.clear()
+
     def _judged(
         self, combinations: Sequence[Mapping[str, Any]], results: Floats, failed: dict[int, str]
     ) -> dict[int, str]:

@@ -56,6 +56,13 @@ class Shelf:
             for one, recipe in zip(found, recipes, strict=True)
         ]
 
+    def clear(self) -> None:
+        """Let go of all that is kept, and of the memory that is used again."""
+        with self._lock:
+            self._rows.clear()  # which gives the places back
+            self._free.clear()
+            self._kept = 0
+
     def _find(self, recipe: Indicator, symbol: str) -> Floats | Making:
         key = recipe, symbol
         with self._lock:
