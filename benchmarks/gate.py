@@ -107,7 +107,21 @@ def sweep_ratio() -> float:
     return ratio(ours.sweep_cross(COMBINATIONS, threads=1), limit, turns=4)
 
 
+def kernel_size() -> tuple[int, int]:
+    """Return the kernel's functions and lines of assembly: what the time to compile it grows with."""
+    from openbell.backtesting.kernel import assembly, loop, measures
+
+    names: frozenset[str] = frozenset()
+    lines = 0
+    for entry in (loop.walk, measures.measure):
+        text, found = assembly.written(entry, names)
+        names, lines = names | found, lines + text.count("\n")
+    return len(names), lines
+
+
 CHECKS = (
+    Check("compiled kernel, functions", lambda: kernel_size()[0], 168, most=True),
+    Check("compiled kernel, lines of assembly", lambda: kernel_size()[1], 14_700, most=True),
     Check("W1 event engine, calls a bar", lambda: event_calls("W1", "Cross"), 3.85, most=True),
     Check("W4 event engine, calls a bar", lambda: event_calls("W4", "Bracket"), 3.65, most=True),
     Check("W2 event engine, calls a symbol's bar", rotation_calls, 0.82, most=True),

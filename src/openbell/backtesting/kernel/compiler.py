@@ -1,8 +1,8 @@
 """What compiles the kernel, and how a compiled kernel notices that its rules have changed.
 
-The kernel is one compiled function. Those that it calls are not compiled by themselves: their types are
-their annotations, and their code is taken into the one that calls them. That is some ten times quicker to
-compile than a function each, and leaves the processor one piece of code to run.
+The kernel is one compiled function of numba's. Those that it calls numba does not see: their types are their
+annotations, `assembly` writes them for LLVM, and their code is taken into the one that calls them. That is
+some thirty times quicker to write than by numba's way, and leaves the processor one piece of code to run.
 """
 
 from __future__ import annotations
@@ -16,21 +16,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir
 from llvmlite.binding import parse_assembly
 from numba import types
-from numba.core.bytecode import ByteCode, FunctionIdentity
-from numba.core.callconv import create_error_model
-from numba.core.cgutils import normalize_ir_text
-from numba.core.compiler import Flags
-from numba.core.funcdesc import PythonFunctionDescriptor
-from numba.core.interpreter import Interpreter
-from numba.core.ir_utils import build_definitions
-from numba.core.targetconfig import ConfigStack
-from numba.core.typed_passes import type_inference_stage
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import lower_builtin, type_callable
 
-from openbell.backtesting.kernel.lowering import Lowering
+from openbell.backtesting.kernel.assembly import KINDS, TEXTS, written
+from openbell.backtesting.kernel.clauses import FORMS, Form
 from openbell.backtesting.kernel.memory import PLACES, typer_of
+from openbell.backtesting.kernel.phrases import RECORDS
 from openbell.core import rules
 from openbell.utils.cache import cache_folder
 from openbell.utils.heap import seldom_collected
@@ -38,7 +33,7 @@ from openbell.utils.logging import get_logger
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: What an annotation means in compiled code.
+#: What an annotation means to numba.
 _TYPES = {
     "int": types.int64,
     "float": types.float64,
@@ -48,29 +43,12 @@ _TYPES = {
     "tuple[float, float, float, float, float]": types.UniTuple(types.float64, 5),
     **PLACES,
 }
-_FLAGS = Flags()
-#: Functions whose code is taken into each place that calls them.
-_INLINED: set[Callable[..., Any]] = set()
+_ADDRESS = ir.IntType(8).as_pointer()
 
 
 def compiled(function: F) -> F:
     """Let compiled code call a function, whose annotations are its types. To Python it stays as it is."""
-    kinds = dict(inspect.get_annotations(function))
-    given = _TYPES[kinds.pop("return")]
-    signature = given(*(_TYPES[kind] for kind in kinds.values()))
-
-    @type_callable(function)
-    def _type(_context: Any) -> Callable[..., Any]:
-        return typer_of(function, signature)
-
-    @lower_builtin(function, *signature.args)
-    def _lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        described = _described(context, function, signature)
-        # What it says of errors is not asked: a statement that raises does not compile here.
-        _, answer = context.call_internal_no_propagate(builder, described, signature, arguments)
-        return answer
-
-    return function
+    return _registered(function, inline=False)
 
 
 def inlined(function: F) -> F:
@@ -79,97 +57,75 @@ def inlined(function: F) -> F:
     LLVM guesses by size which calls are worth it. Of what runs at each change of conviction all are: a call
     hands its answer on through the memory, and what both sides know is worked out twice.
     """
-    _INLINED.add(function)
-    return compiled(function)
+    return _registered(function, inline=True)
 
 
-class _Reader(Interpreter):
-    """Reads bytecode without numba's four rewrites of `with`, `try` and starred calls."""
+def _registered(function: F, *, inline: bool) -> F:
+    kinds = dict(inspect.get_annotations(function))
+    answer = kinds.pop("return")
+    given = tuple(KINDS[kind] for kind in kinds.values())
+    FORMS[function] = Form(f"{function.__module__}.{function.__qualname__}", KINDS[answer], given, inline)
+    signature = _TYPES[answer](*(_TYPES[kind] for kind in kinds.values()))
 
-    def post_process(self, peepholes: Any, func_ir: Any) -> Any:  # noqa: ARG002  # numba's name
-        """Return a function as it was read."""
-        return func_ir
+    @type_callable(function)
+    def _type(_context: Any) -> Callable[..., Any]:
+        return typer_of(function, signature)
+
+    @lower_builtin(function, *signature.args)
+    def _lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return _called(context, builder, function, signature, arguments)
+
+    return function
 
 
-class _Typing:
-    """Numba's typing, with a memory: a kernel has thousands of calls, and some hundred different ones."""
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-        self._known: dict[Any, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    def resolve_function_type(self, called: Any, given: Any, named: Any) -> Any:
-        """Return the signature of a call."""
-        if callable(called) and not isinstance(called, types.Type):
-            # As the type that lowering asks: another one when numba has learnt more of the operator.
-            called = self._context.resolve_value_type(called)
-        key = called, tuple(given), tuple(sorted(named.items()))
-        if key not in self._known:
-            self._known[key] = self._context.resolve_function_type(called, given, named)
-        return self._known[key]
+def _called(context: Any, builder: Any, function: Callable[..., Any], signature: Any, arguments: Any) -> Any:
+    """Emit a call of a function, and take it into the code that is being made."""
+    library = context.active_code_library
+    taken = vars(library).get("openbell")
+    if taken is None:
+        taken = library.openbell = _Taken(library)
+    taken.take(function)
+    form, answer = FORMS[function], signature.return_type
+    given = [
+        builder.inttoptr(one, _ADDRESS) if kind in RECORDS else one
+        for one, kind in zip(arguments, form.given, strict=True)
+    ]
+    gives = ir.VoidType() if answer == types.none else context.get_value_type(answer)
+    kind = ir.FunctionType(gives, [one.type for one in given])
+    found = builder.call(get_or_insert_function(builder.module, kind, form.name), given)
+    return context.get_dummy_value() if answer == types.none else found
 
 
 class _Taken:
-    """What is taken into the code that is being made: to numba's lowering it looks like a library.
+    """What is taken into the code that numba is making.
 
     Numba optimises what is added to a library function by function, and then the whole, twice; here only the
     whole, and once.
     """
 
-    def __init__(self, library: Any, typing: Any) -> None:
-        self.typing = _Typing(typing)
-        self.made: dict[Callable[..., Any], Any] = {}
+    def __init__(self, library: Any) -> None:
+        self.names: set[str] = set()
         self._library = library
         library._optimize_final_module = self._optimize  # noqa: SLF001  # the library's own keeps every function
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._library, name)
-
-    def add_ir_module(self, module: Any) -> None:
-        """Link a function in."""
-        parsed = parse_assembly(normalize_ir_text(str(module)))
-        self._library._final_module.link_in(parsed)  # noqa: SLF001  # the library's own way has passes in it
+    def take(self, function: Callable[..., Any]) -> None:
+        """Take a function in, with all that it calls, unless it is there."""
+        if FORMS[function].name in self.names:
+            return
+        text, names = written(function, self.names)
+        self.names |= names
+        module = self._library._final_module  # noqa: SLF001  # the library's own way has passes in it
+        head = f'target datalayout = "{module.data_layout}"\ntarget triple = "{module.triple}"\n'
+        module.link_in(parse_assembly(head + text))
 
     def _optimize(self) -> None:
         """Run LLVM's passes. Nobody outside calls what was taken in: what all callers have whole can go."""
         library = self._library
-        own = {described.llvm_func_name for described in self.made.values()}
         for function in library._final_module.functions:  # noqa: SLF001  # there is no other way to it
-            if function.name in own:
+            if function.name in self.names:
                 function.linkage = "internal"
         passes, settings = library._codegen._module_pass_manager()  # noqa: SLF001  # as above
         passes.run(library._final_module, settings)  # noqa: SLF001  # as above
-
-
-def _described(context: Any, function: Callable[..., Any], signature: Any) -> Any:
-    """Compile a function into the code that is being made, once, and return how it is called there."""
-    library = context.active_code_library
-    taken = vars(library).get("openbell")
-    if taken is None:
-        taken = library.openbell = _Taken(library, context.typing_context)
-    if function not in taken.made:
-        taken.made[function] = _lowered(context, taken, function, signature)
-    return taken.made[function]
-
-
-def _lowered(context: Any, taken: _Taken, function: Callable[..., Any], signature: Any) -> Any:
-    """Take a function in by the few of numba's steps that plain arithmetic, branches and loops need."""
-    identity = FunctionIdentity.from_function(function)
-    code = _Reader(identity).interpret(ByteCode(identity))  # a variable has one type: no need to split it
-    code._definitions = build_definitions(code.blocks)  # noqa: SLF001  # as numba's own step does
-    kinds, answer, calls, _ = type_inference_stage(
-        taken.typing, context, code, signature.args, signature.return_type
-    )
-    described = PythonFunctionDescriptor.from_specialized_function(
-        code, kinds, answer, calls, context.mangler, inline=function in _INLINED, noalias=False, abi_tags=()
-    )
-    own = context.subtarget(error_model=create_error_model("numpy", context))
-    with ConfigStack().enter(_FLAGS):
-        Lowering(own, taken, described, code).lower()
-    return described
 
 
 def kept(function: F) -> F:
@@ -197,17 +153,23 @@ def ready(function: Callable[..., Any], signature: tuple[Any, ...]) -> None:
             mark.touch()
 
 
+def _texts() -> dict[str, str]:
+    """Return what the rules and the kernel's own files say now, by path."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return {str(rules.__file__): inspect.getsource(rules), **{str(one): one.read_text() for one in files}}
+
+
 def _source_hash() -> str:
     """Return the identity of everything that is compiled into the kernel.
 
     A cached kernel does not notice an edit of the functions that it calls; as a closure's value this does.
     """
-    texts = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256("".join([inspect.getsource(rules), *texts]).encode()).hexdigest()
+    return hashlib.sha256("".join(_texts().values()).encode()).hexdigest()
 
 
+TEXTS.update(_texts())
 #: Identity of the rules and of the kernel's own source.
-SOURCE = _source_hash()
+SOURCE = hashlib.sha256("".join(TEXTS.values()).encode()).hexdigest()
 
 for _, _rule in inspect.getmembers(rules, inspect.isfunction):
     inlined(_rule)

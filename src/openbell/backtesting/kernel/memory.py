@@ -1,15 +1,15 @@
 """Access to a run's memory by address: what the kernel reads and writes, without a reference count.
 
 A function that takes thirty arrays passes and counts each of them at every call; one that takes the run's
-record passes one address. The addresses stay valid while the `Memory` that gave them lives. As plain Python
-these functions do the same through ctypes, so that the kernel also runs interpreted.
+record passes one address. The addresses stay valid while the `Memory` that gave them lives. These functions
+are what the kernel does as plain Python, through ctypes; what they are in compiled code is in `phrases`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,7 +81,7 @@ def fetch(address: int, index: int) -> None:
     """Ask for a number of an array that is wanted soon: it comes from far off while others are used."""
 
 
-# --- compiled ------------------------------------------------------------------------------------------
+# --- compiled, for those who call the kernel -------------------------------------------------------------
 
 
 class _Place(types.Type):
@@ -139,60 +139,14 @@ def typer_of(function: Callable[..., Any], signature: Any) -> Callable[..., Any]
     return typer
 
 
-def _code(plain: Callable[..., Any], signature: Any, write: Callable[[Any, Sequence[Any]], Any]) -> None:
-    """Tell what a function above is in compiled code: its types, and what it emits."""
-
-    @type_callable(plain)
-    def _type(_context: Any) -> Callable[..., Any]:
-        return typer_of(plain, signature)
-
-    @lower_builtin(plain, *signature.args)
-    def _lower(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        emitted = write(builder, arguments)
-        return context.get_dummy_value() if emitted is None else emitted
+@type_callable(run_at)
+def _type_of_run_at(_context: Any) -> Callable[..., Any]:
+    return typer_of(run_at, PLACES["Run"](types.int64))
 
 
-def _element(plain: Callable[..., Any], name: str, field: str) -> None:
-    """Emit the address of the record at an index of an array of them."""
-    place, size = PLACES[name], ir.Constant(_I64, ctypes.sizeof(PLACES[name].record))
-
-    def write(builder: Any, arguments: Sequence[Any]) -> Any:
-        first = builder.load(_number_at(builder, arguments[0], getattr(Run, field).offset, types.int64))
-        return builder.add(first, builder.mul(arguments[1], size))
-
-    _code(plain, place(PLACES["Run"], types.int64), write)
-
-
-def _where(builder: Any, arguments: Sequence[Any], kind: Any) -> Any:
-    offset = builder.mul(arguments[1], ir.Constant(_I64, _WORD))
-    return _number_at(builder, builder.add(arguments[0], offset), 0, kind)
-
-
-def _numbers(read: Callable[..., Any], write: Callable[..., Any], kind: Any) -> None:
-    """Emit a load and a store at an index of an array of numbers."""
-    place = (types.int64, types.int64)
-    _code(read, kind(*place), lambda builder, given: builder.load(_where(builder, given, kind)))
-    _code(
-        write,
-        types.none(*place, kind),
-        lambda builder, given: builder.store(given[2], _where(builder, given, kind)) and None,
-    )
-
-
-def _fetched(builder: Any, arguments: Sequence[Any]) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [_DOUBLE.as_pointer(), *[ir.IntType(32)] * 3])
-    function = builder.module.declare_intrinsic("llvm.prefetch.p0", fnty=kind)
-    to_read, to_keep, data = (ir.Constant(ir.IntType(32), number) for number in (0, 3, 1))
-    builder.call(function, [_where(builder, arguments, types.float64), to_read, to_keep, data])
-
-
-_code(run_at, PLACES["Run"](types.int64), lambda _builder, arguments: arguments[0])
-_element(order_at, "Order", "orders_at")
-_element(symbol_at, "Symbol", "symbols_at")
-_element(event_at, "Event", "log_at")
-_code(fetch, types.none(types.int64, types.int64), _fetched)
-_numbers(value, put_value, types.float64)
-_numbers(item, put, types.int64)
+@lower_builtin(run_at, types.int64)
+def _write_run_at(_context: Any, _builder: Any, _signature: Any, arguments: Any) -> Any:
+    return arguments[0]
 
 
 class Memory:
