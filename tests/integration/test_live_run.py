@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.loopback.exchange import Exchange
 from tests.loopback.tws_broker import TwsBroker
 
 from openbell.backtesting.plan import Plan
-from openbell.core.errors import ConfigError
+from openbell.core.errors import ConfigError, Halt
 from openbell.core.messages import BarMessage, Message
 from openbell.core.types import Instrument
 from openbell.data.bars import parse_date
@@ -195,6 +196,58 @@ async def test_a_session_that_began_with_bars_of_before_has_them_again(
     assert len(past.body["columns"][0]) == 50
     assert done.resumed > len(first.strategies[0].fills) > 0
     cash, held = books(tmp_path)
+    assert cash == pytest.approx(exchange.cash - exchange.initial)
+    assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
+
+
+def copy_journal(folder: Path, to: Path) -> None:
+    """Write a copy of a session's journal, whole as of now."""
+    with (
+        closing(sqlite3.connect(folder / "journal.db")) as source,
+        closing(sqlite3.connect(to)) as target,
+    ):
+        source.backup(target)
+
+
+@pytest.mark.parametrize("saved", [True, False])
+async def test_an_older_journal_than_the_account_is_refused_and_nothing_is_sent(
+    saved: bool, tmp_path: Path, exchange: Exchange
+) -> None:
+    folder, older = tmp_path / "session", tmp_path / "older.db"
+    jobs = [job("a", "AAPL"), job("b", "AAPL", "MSFT")]
+    await trade(folder, exchange, *jobs, bars=220)
+    copy_journal(folder, older)
+    known = len(exchange.orders)
+    await trade(folder, exchange, *jobs, bars=300)
+    before = (len(exchange.orders), len(exchange.fills))
+    assert before[0] > known
+    for name in ("journal.db-wal", "journal.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    older.replace(folder / "journal.db")
+    if not saved:
+        shutil.rmtree(folder / "saved")
+    for _ in range(2):  # the second time too
+        with pytest.raises(
+            Halt, match=r"the account has order ob\S+ of this session, which its journal does"
+        ):
+            await trade(folder, exchange, *jobs, bars=360)
+    assert (len(exchange.orders), len(exchange.fills)) == before
+
+
+async def test_an_older_journal_goes_on_where_nothing_was_ordered_since(
+    tmp_path: Path, exchange: Exchange
+) -> None:
+    folder, older = tmp_path / "session", tmp_path / "older.db"
+    calm = ("a", replace(job("a", "AAPL")[1], parameters={"fast": 2, "slow": 150}), find("sma_cross"))
+    await trade(folder, exchange, calm, bars=20)
+    copy_journal(folder, older)
+    await trade(folder, exchange, calm, bars=40)
+    for name in ("journal.db-wal", "journal.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    older.replace(folder / "journal.db")
+    await trade(folder, exchange, calm, bars=300)
+    assert len(exchange.fills) >= 2
+    cash, held = books(folder)
     assert cash == pytest.approx(exchange.cash - exchange.initial)
     assert held == {symbol: quantity for symbol, quantity in exchange.positions.items() if quantity}
 

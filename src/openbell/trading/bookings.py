@@ -7,7 +7,7 @@ from decimal import Decimal
 from openbell.core.orders import TERMINAL, Order, OrderUpdate
 from openbell.core.types import OrderStatus, Reason, TimeInForce
 from openbell.execution.approval import quantity_of
-from openbell.execution.port import Execution, Report
+from openbell.execution.port import STOP_LEG, TARGET_LEG, Execution, Report
 from openbell.trading.board import Board
 from openbell.trading.livecourse import fill_of_execution
 from openbell.trading.retired import retired_routes
@@ -39,6 +39,17 @@ class Bookings:
             return False
         before = self.foreign.get(heard.broker_id) if route is None else route.heard.get(heard.client_id)
         return before is None or said_of(before) != said_of(heard)
+
+    def is_forgotten(self, heard: Report | Execution) -> bool:
+        """Tell whether something heard is about an order of this very session that it does not know.
+
+        What has been let go of was long ago.
+        """
+        ids, known = self._board.ids, self._board.by_client
+        owner = heard.client_id.removesuffix(STOP_LEG).removesuffix(TARGET_LEG)
+        if heard.time < self._retired or heard.client_id in known or owner in known:
+            return False
+        return any(ids.may_have_made(owner, course.name) for course in self._board.courses)
 
     def retire(self, name: str, before: int) -> None:
         """Let go of the routes of orders that a strategy let go of, which ended before a time in ns."""

@@ -32,11 +32,17 @@ class ClientIds:
 
     def make(self, strategy: str, order_id: int, revision: int) -> str:
         """Return the id of an order's n-th revision."""
-        plain = f"{self._start}{_slug(strategy)}-{order_id}-{revision}"
-        if len(plain) <= self._room and _slug(strategy) == strategy:
-            return plain
+        plain, digest = (f"{head}{order_id}-{revision}" for head in self._heads(strategy))
+        return plain if len(plain) <= self._room and _slug(strategy) == strategy else digest
+
+    def may_have_made(self, client_id: str, strategy: str) -> bool:
+        """Tell whether an id is of an order of this session's strategy, whatever its number."""
+        return client_id.startswith(self._heads(strategy))
+
+    def _heads(self, strategy: str) -> tuple[str, str]:
+        """Return what a strategy's ids begin with: in plain letters, and where those are too many."""
         digest = blake2b(f"{self._start}{strategy}".encode(), digest_size=6).hexdigest()
-        return f"{PREFIX}{digest}-{order_id}-{revision}"
+        return f"{self._start}{_slug(strategy)}-", f"{PREFIX}{digest}-"
 
 
 def session_id(began: int) -> str:

@@ -81,6 +81,25 @@ class Examiner:
         """Have the session's beginning taken, by the broker's clock."""
         self._books.put("open", {}, await self._ask(self._books.broker.now))
 
+    async def check_known(self) -> None:
+        """Look, before anything is sent, whether the account has orders of this session that it forgot.
+
+        Raises:
+            Halt: It has: the journal is an older one, and what was done since would be done again.
+        """
+        books, since = self._books, max(self._books.floor.compared, self._books.floor.opened)
+        seen = await self._ask(lambda: snapshot(books.broker, since))
+        found = (one for one in (*seen.executions, *seen.working) if books.floor.router.is_forgotten(one))
+        one = next(found, None)
+        if one is not None:
+            raise Halt(
+                f"{books.broker.name}: the account has order {one.client_id} of this session, which its "
+                "journal does not know: the journal is older than the account, as a backup is, so nothing "
+                "is sent. Bring back the newest journal; or cancel the session's orders at the broker and "
+                "begin anew with --new, and with `unexplained: adopt` in live.yaml, by which strategies "
+                "take over what the account holds"
+            )
+
     async def examine(self) -> None:
         """Compare the account with the books; what explains a difference is booked.
 

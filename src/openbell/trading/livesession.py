@@ -97,8 +97,9 @@ class LiveSession(LiveBooks):
         for work in (self._listen(), self._sender.run(), self._upkeep.watch_link()):
             self._tasks.guard(work)
         try:
+            ready = not self.floor.opened or await self._look_first()
             self._sender.put(self.floor.router.unanswered())
-            ready = await self._work_while(self._sender.settle(), stops=True)
+            ready = ready and await self._work_while(self._sender.settle(), stops=True)
             if not self.floor.opened:
                 ready = ready and await self._work_while(self._examiner.open(), stops=True)
             ready = ready and await self._work_while(self._examiner.examine(), stops=True)
@@ -152,6 +153,20 @@ class LiveSession(LiveBooks):
                 return False
             await self._wait()
             self._take_all()
+        await task
+        return True
+
+    async def _look_first(self) -> bool:
+        """Look whether the journal is the account's newest: nothing is taken, and so nothing sent, before.
+
+        Tell whether no stop came between.
+        """
+        task = self._tasks.start(self._examiner.check_known())
+        while not task.done():
+            if self._requests.stop_asked():
+                return False
+            await asyncio.wait({task}, timeout=_LOOK)
+            self._tasks.check()
         await task
         return True
 

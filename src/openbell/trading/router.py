@@ -139,6 +139,10 @@ class Router:
         """Return what was sent, as far as the journal knows, and never answered: after an earlier life."""
         return [send._replace(doubtful=True) for send in self.board.flights.values()]
 
+    def is_forgotten(self, heard: Report | Execution) -> bool:
+        """Tell whether something heard is about an order of this very session that it does not know."""
+        return self._bookings.is_forgotten(heard)
+
     def short_of_fills(self) -> list[Route]:
         """Return the routes of which the broker speaks of fills that it has not told one by one."""
         return list(self.board.short.values())
