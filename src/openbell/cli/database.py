@@ -1,26 +1,29 @@
-"""The work of `openbell db`: migrations, what is copied, and copying."""
+"""The work of `openbell db`: migrations, what is copied, copying, and bringing a journal back."""
 
 from __future__ import annotations
 
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
 from openbell.cli.answer import Answer, Column, Exit, Table
-from openbell.cli.folders import find_sessions
+from openbell.cli.folders import check_named, find_sessions
 from openbell.cli.places import load_settings
 from openbell.core.errors import BadData, ConfigError
+from openbell.core.market import as_datetime
 from openbell.reporting.words import count
 from openbell.storage.journal import JOURNAL, Journal
+from openbell.storage.lock import FolderLock
 from openbell.storage.supabase.address import Address, address_of, needed
 from openbell.storage.supabase.checkup import examine
 from openbell.storage.supabase.connection import connect
 from openbell.storage.supabase.copies import Copy, copies, id_of
 from openbell.storage.supabase.migrations import applied, migrate, pending
+from openbell.storage.supabase.restore import restore
 from openbell.trading.copying import Voice, copy_journal
 from openbell.utils.logging import configure
 
@@ -124,6 +127,41 @@ def replicate_sessions(address: Address, state: str | None, *, follow: bool) -> 
         for folder, one in zip(folders, done, strict=True)
     ]
     return Answer(lines, {"journals": document})
+
+
+def restore_session(address: Address, state: str, name: str) -> Answer:
+    """Write a session's journal from its copy, the one whose id begins so.
+
+    Raises:
+        BadData: An event of the copy is missing or damaged.
+        ConfigError: There is a journal already, or it is not clear which copy is meant.
+        RemoteError: The server does not answer, or refuses.
+    """
+    check_named(state, "--state")
+    folder = Path(state)
+    with connect(address) as connection, FolderLock(folder):
+        copy = _chosen(copies(connection), name)
+        restore(connection, copy, folder / JOURNAL)
+    with Journal(folder / JOURNAL, read_only=True) as journal:
+        last = f"{as_datetime(journal.newest()[1]):%Y-%m-%d %H:%M:%S}Z"
+    lines = [
+        f"{folder / JOURNAL}: {count(copy.copied, 'event')} of {copy.account}, up to {last}",
+        f"`openbell resume --state {folder}` goes on with the session.",
+    ]
+    document = {"journal": str(folder / JOURNAL), "id": str(copy.id), "events": copy.copied}
+    return Answer(lines, document)
+
+
+def _chosen(there: Sequence[Copy], name: str) -> Copy:
+    fitting = [one for one in there if str(one.id).startswith(name.lower())]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = ", ".join(map(_named, fitting or there))
+    if not there:
+        raise ConfigError("db restore: no journal is copied in this database")
+    if not fitting:
+        raise ConfigError(f"--copy {name!r}: no copy's id begins so; there are: {listed}")
+    raise ConfigError(f"db restore: which copy? There are: {listed}; name one, as in --copy {fitting[0].id}")
 
 
 @contextmanager

@@ -62,3 +62,26 @@ def replicate(
     from openbell.cli.database import find_address, replicate_sessions
 
     return replicate_sessions(find_address(folder, env), state, follow=follow)
+
+
+@command(
+    db,
+    "openbell db restore --state state/paper-sma_cross",
+    "openbell db restore --state state/live-mine --copy 9c1afb6e",
+)
+def restore(
+    *,
+    into: Annotated[
+        str, typer.Option("--state", metavar="FOLDER", help="The session's folder, without a journal.")
+    ],
+    name: Annotated[
+        str,
+        typer.Option("--copy", metavar="ID", help="Which copy, or how its id begins, if there are several."),
+    ] = "",
+    folder: ConfigFolder = None,
+    env: Environment = None,
+) -> Answer:
+    """Bring a session's journal back from its copy, so that `openbell resume` can go on with it."""
+    from openbell.cli.database import find_address, restore_session
+
+    return restore_session(find_address(folder, env), into, name)

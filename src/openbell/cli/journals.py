@@ -52,8 +52,9 @@ def examine_journals(state: str | None) -> Answer:
     columns = [Column("Session"), Column("Events", right=True), Column("Up to"), Column("State")]
     damaged = [one for one in found if one["said"]]
     hint = (
-        "Restore a copy of it, such as one in Supabase or a backup; or keep the file, begin anew with --new "
-        "in another folder, and set the account right at the broker: the events up to the damage can be read."
+        "Restore a copy of it: a backup, or `openbell db restore` from Supabase; or keep the file, begin "
+        "anew with --new in another folder, and set the account right at the broker: the events up to the "
+        "damage can be read."
     )
     parts: list[str | Table] = [Table(columns, rows), *(["", hint] if damaged else [])]
     return Answer(parts, {"journals": found}, Exit.FAILED if damaged else Exit.FINE)
