@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -192,4 +193,56 @@ async def test_what_was_bought_by_hand_splits_too_and_a_fraction_is_paid(tmp_pat
     life.session._examiner.ask()
     await life.rest()
     assert life.floor.held() == {"A": 7}
+    await life.end()
+
+
+async def held_by_hand(path: Path, shares: str, actions: Sequence[Action] | None) -> Life:
+    """Let a night pass after which so many shares of B are there, where ten were that nobody trades."""
+    life = await overnight(path, lambda *_: None, TWO_FOR_ONE, others={"B": 10}, symbols=("A",))
+    assert life.floor.held() == {"B": 10}
+    life.exchange.positions["B"] = Decimal(shares)
+
+    async def ask(symbols: Sequence[str], start: int, end: int) -> Sequence[Action]:
+        assert (symbols, start < EX < end) == (["B"], True)
+        return actions or ()
+
+    life.session.ask_actions = None if actions is None else ask
+    life.session._examiner.ask()
+    return life
+
+
+@pytest.mark.parametrize(
+    ("shares", "splits"),
+    [
+        ("40", [Split("B", EX, 4, 1)]),
+        ("3", [Split("B", EX, 1, 3)]),  # a third of a share is paid in cash
+        ("3.333333333", [Split("B", EX, 1, 3)]),
+        ("30", [Split("B", EX, 2, 1), Dividend("B", EX, 1.0), Split("B", EX + MINUTE, 3, 2)]),
+    ],
+)
+async def test_a_split_of_what_is_held_by_hand_and_traded_by_nobody_is_taken_once(
+    tmp_path: Path, shares: str, splits: list[Action]
+) -> None:
+    life = await held_by_hand(tmp_path, shares, splits)
+    await life.moment(100, 100)
+    life.session._examiner.ask()
+    await life.moment(101, 100)
+    assert life.floor.held() == {"B": Decimal(shares)}
+    assert life.journal.of_kind("alarm") == []
+    await life.kill()
+    again = Life(tmp_path, life.exchange, life.broker, {"s": scripted({})}, symbols=("A",))
+    assert again.floor.held() == {"B": Decimal(shares)}
+    again.journal.close()
+
+
+@pytest.mark.parametrize(
+    "actions", [[Split("B", EX, 4, 1)], [Split("A", EX, 39, 10)], [Dividend("B", EX, 29.0)], None]
+)
+async def test_what_no_split_explains_of_what_is_held_by_hand_is_an_alarm(
+    tmp_path: Path, actions: list[Action] | None
+) -> None:
+    life = await held_by_hand(tmp_path, "39", actions)
+    await life.moment(100, 100)
+    said = [entry.body["said"] for entry in life.journal.of_kind("alarm")]
+    assert said == ["position B: the broker has 39, the books 10; booked as somebody else's"]
     await life.end()

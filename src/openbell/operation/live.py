@@ -97,6 +97,8 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             currency = account.balance.currency
             session, resumed, since = await opening.open(fresh=fresh, command=command, currency=currency)
             session.guard = guard
+            if stream.provider.offer.actions:
+                session.ask_actions = source.actions_between
             session.begun = lambda: heart.at_work(lambda: session.waiting)
             if forgotten is not None and resumed:
                 session.alarm(

@@ -56,6 +56,10 @@ class Source:
             found += place_actions(made, self.provider.source(symbol).calendar)
         return found
 
+    async def actions_between(self, symbols: Sequence[str], start: int, end: int) -> list[Action]:
+        """Return the corporate actions between two times, ns UTC, at the opens of their sessions."""
+        return await self.actions(symbols, Span(start - start % NANOS_PER_DAY, end))
+
     async def past(self, symbol: str, plan: Plan, *, until: int, count: int) -> Series | None:
         """Return the last bars that are complete at a time, with the actions among them; None for none."""
         first = until - (count // _DAY_OF_BARS + _SPARE) * NANOS_PER_DAY

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from openbell.core.errors import Disconnected, Halt, Retryable
 from openbell.trading.circumstances import skew_of
+from openbell.trading.explaining import Ask, explain
 from openbell.trading.judging import Disputed, Judgement
 from openbell.trading.reconcile import OVERLAP, Difference, Policy, Snapshot, missing, snapshot
 from openbell.trading.route import Answer, Outcome, plain
@@ -25,6 +26,7 @@ class Books(Disputed, Protocol):
     """What the examiner needs of a session."""
 
     timing: Timing
+    ask_actions: Ask | None
 
     def bring(self, came: Any) -> None:
         """Have something that was heard taken in its turn, or a function called."""
@@ -110,6 +112,9 @@ class Examiner:
         seen = await self._see()
         if seen is None:
             return
+        if books.floor.base is not None:
+            await explain(books, self._judgement.differences(seen), seen.balance.time)
+            await self._taken()
         self._judgement.settle(seen)
         await self._taken()
         for route in books.floor.router.board.unprotected():

@@ -55,7 +55,7 @@ class Floor:
             "return": self._return, "report": self._report, "execution": self._execution,
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
             "base": self._base, "adopt": self._adopt, "open": self._open, "act": self._act, "ask": self._ask,
-            CONDITION: self._condition,
+            CONDITION: self._condition, "restate": self._restate,
         }  # fmt: skip
 
     def apply(self, kind: str, body: Body, time: int) -> None:
@@ -206,6 +206,13 @@ class Floor:
         base = self.base or {}
         held = split_others(base.get(split.symbol, ZERO) + traded, split, instrument)
         self._stand_on({**base, split.symbol: held - traded})
+
+    def _restate(self, body: Body, _time: int) -> None:
+        """Take a position that nobody here trades as its splits have made it, each split once."""
+        symbol, fills = body["symbol"], self.router.foreign_fills.values()
+        traded = sum((one.side * one.quantity for one in fills if one.symbol == symbol), ZERO)
+        self._stand_on({**(self.base or {}), symbol: Decimal(body["quantity"]) - traded})
+        self.expected.update(map(action_of, body["actions"]))
 
     def _stand_on(self, base: Mapping[str, Decimal]) -> None:
         self.base = {symbol: quantity for symbol, quantity in base.items() if quantity}

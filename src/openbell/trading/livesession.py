@@ -20,6 +20,7 @@ from openbell.execution.risk.limits import Risk
 from openbell.storage.journal import Journal
 from openbell.trading.circumstances import CONDITION
 from openbell.trading.examiner import Examiner
+from openbell.trading.explaining import Ask
 from openbell.trading.floor import Floor
 from openbell.trading.inbox import Nobody, Requests
 from openbell.trading.livebooks import LiveBooks
@@ -67,6 +68,7 @@ class LiveSession(LiveBooks):
         super().__init__(floor, journal, self._hand_on, wall=wall)
         self.broker = broker
         self.changes: Changes = dict  #: asked between two inputs for strategies' new parameters
+        self.ask_actions: Ask | None = None  #: asked for what became of symbols that nobody here trades
         self.begun: Callable[[], object] = _nothing  #: called when the strategies have started
         self.loosening: set[str] = set()  #: strategies whose limits somebody has agreed to loosen
         self.timing = timing or Timing()
