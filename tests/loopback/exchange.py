@@ -72,6 +72,8 @@ class Exchange:
         self.refusals: list[str] = []  #: said to the next orders, one each
         self.doomed: list[str] = []  #: the next orders are accepted, and rejected for this by `strike`
         self.splits: list[tuple[int, str, int, int]] = []  #: after how many fills, of what, new for old
+        self.at_splits: Literal["cancel", "keep", "adjust"] = "cancel"  #: what becomes of orders that rest
+        self.no_changes = ""  #: why no order is changed, if none is
         self.slow_cancels = False  #: whether a cancel only takes effect in `settle_cancels`
         self.day_trades = 0  #: in the last five sessions, as it says
         self.trading_blocked = ""  #: why no order is taken, if none is
@@ -209,6 +211,8 @@ class Exchange:
             Refusal: There is no such order, it has ended, or has filled as much already.
         """
         old = self._working(order_id)
+        if self.no_changes:
+            raise Refusal("replace", self.no_changes)
         wanted = {"quantity": quantity, "limit": limit, "stop": stop, "trail": trail}
         given = {name: value for name, value in wanted.items() if value is not None}
         if quantity is not None and quantity <= old.filled:
@@ -249,10 +253,17 @@ class Exchange:
         self._end(self.orders[order_id], _S.EXPIRED, "expired")
 
     def split(self, symbol: str, new: int, old: int) -> None:
-        """Split a stock: the position changes, and what rests is cancelled."""
+        """Split a stock: the position changes, and what rests is treated as `at_splits` says."""
         for order in [one for one in self.working() if one.symbol == symbol]:
-            if order.status not in TERMINAL:
+            if self.at_splits == "adjust":
+                order.quantity = order.quantity * new / old
+                order.limit, order.stop = (
+                    None if p is None else p * old / new for p in (order.limit, order.stop)
+                )
+            elif self.at_splits == "cancel" and order.status not in TERMINAL:
                 self._end(order, _S.CANCELLED, "cancelled")
+        line = self.lines[symbol]
+        line.last = None if line.last is None else line.last * old / new
         if symbol in self.positions:
             self.positions[symbol] = self.positions[symbol] * new / old
             self.averages[symbol] = self.averages[symbol] * old / new

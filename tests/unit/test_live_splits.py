@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tests.unit.trading_chaos import check
 
 EX = START + 90 * MINUTE
 TWO_FOR_ONE = Split("A", EX, 2, 1)
+UNCHANGING = replace(EVERYTHING, replace=False)
 
 
 def protected(s: Scripted, _: int) -> None:
@@ -45,6 +47,7 @@ def trailed(s: Scripted, _: int) -> None:
 async def overnight(path: Path, act: Any, action: Action, can: Any = BARE, **more: Any) -> Life:
     """Let a strategy act at 100, and the night of an action pass, which the broker's account has by then."""
     x = Exchange(INSTRUMENTS, time=START, unique="no")
+    x.at_splits = more.pop("at_splits", "cancel")
     x.trade("A", 100)
     x.trade("B", 100)
     for symbol, held in more.pop("others", {}).items():
@@ -246,3 +249,119 @@ async def test_what_no_split_explains_of_what_is_held_by_hand_is_an_alarm(
     said = [entry.body["said"] for entry in life.journal.of_kind("alarm")]
     assert said == ["position B: the broker has 39, the books 10; booked as somebody else's"]
     await life.end()
+
+
+def resting(s: Scripted, _: int) -> None:
+    s.order("A", 10, limit=90)
+
+
+def alarms(life: Life) -> list[str]:
+    return [entry.body["said"] for entry in life.journal.of_kind("alarm")]
+
+
+@pytest.mark.parametrize("can", [EVERYTHING, UNCHANGING, BARE])
+async def test_an_order_that_the_broker_left_in_the_shares_of_before_is_changed_before_it_triggers(
+    tmp_path: Path, can: Any
+) -> None:
+    life = await overnight(tmp_path, resting, TWO_FOR_ONE, can, at_splits="keep")
+    life.session._examiner.ask()
+    await life.rest()
+    (there,) = life.exchange.working()
+    assert (there.quantity, there.limit) == (20, 45)
+    (said,) = alarms(life)
+    assert said == (
+        "order 1 of s (buy 10 A limit 90 gtc): the broker left it as it was before the split 2 for 1; "
+        "it is changed"
+    )
+    await life.moment(100, 50)
+    assert life.exchange.fills == []
+    await life.moment(101, 44)
+    assert life.floor.held() == life.exchange.positions == {"A": 20}
+    (order,) = life.floor.courses["s"].engine.desk.orders.values()
+    assert (order.status, order.quantity, order.limit) == (OrderStatus.FILLED, 20, 45)
+    assert (check(life), life.exchange.audit(), alarms(life)) == ([], [], [said])
+    await life.end()
+
+
+@pytest.mark.parametrize("can", [EVERYTHING, UNCHANGING])
+async def test_exits_that_the_broker_left_in_the_shares_of_before_protect_the_new_ones(
+    tmp_path: Path, can: Any
+) -> None:
+    def both_exits(s: Scripted, _: int) -> None:
+        s.order("A", 10, stop_loss=95, take_profit=120)
+
+    life = await overnight(tmp_path, both_exits, TWO_FOR_ONE, can, at_splits="keep")
+    life.session._examiner.ask()
+    await life.rest()
+    assert len(alarms(life)) == 2
+    there = {(one.quantity, one.limit, one.stop) for one in life.exchange.working()}
+    assert there == {(20, 60, None), (20, None, Decimal("47.5"))}
+    await life.moment(100, 50)
+    assert life.floor.held() == life.exchange.positions == {"A": 20}
+    await life.moment(101, 47)
+    assert life.exchange.positions == {"A": 0}
+    assert check(life) == []
+    await life.end()
+
+
+@pytest.mark.parametrize("can", [EVERYTHING, UNCHANGING])
+async def test_an_entry_with_exits_that_the_broker_left_is_changed_with_them(
+    tmp_path: Path, can: Any
+) -> None:
+    def bracket(s: Scripted, _: int) -> None:
+        s.order("A", 10, limit=90, stop_loss=80, take_profit=120)
+
+    life = await overnight(tmp_path, bracket, TWO_FOR_ONE, can, at_splits="keep")
+    life.session._examiner.ask()
+    await life.rest()
+    entry = next(one for one in life.exchange.working() if one.side > 0)
+    assert (entry.quantity, entry.limit) == (20, 45)
+    await life.moment(100, 44)
+    assert life.floor.held() == life.exchange.positions == {"A": 20}
+    there = {(one.quantity, one.limit, one.stop) for one in life.exchange.working()}
+    assert there == {(20, 60, None), (20, None, 40)}
+    await life.moment(101, 39)
+    assert life.exchange.positions == {"A": 0}
+    assert check(life) == []
+    await life.end()
+
+
+async def test_an_order_that_the_broker_adjusted_at_a_split_is_left_to_it(tmp_path: Path) -> None:
+    life = await overnight(tmp_path, resting, TWO_FOR_ONE, EVERYTHING, at_splits="adjust")
+    life.session._examiner.ask()
+    await life.rest()
+    (there,) = life.exchange.working()
+    (order,) = life.floor.courses["s"].engine.desk.orders.values()
+    assert (order.quantity, order.limit) == (there.quantity, there.limit) == (20, 45)
+    assert len(life.exchange.orders) == 1
+    assert alarms(life) == []
+    await life.end()
+
+
+async def test_an_order_that_the_broker_left_at_a_reverse_split_is_cancelled(tmp_path: Path) -> None:
+    life = await overnight(tmp_path, resting, Split("A", EX, 1, 2), EVERYTHING, at_splits="keep")
+    life.session._examiner.ask()
+    await life.rest()
+    (order,) = life.floor.courses["s"].engine.desk.orders.values()
+    assert (order.status, order.reason) == (OrderStatus.CANCELLED, Reason.SPLIT)
+    assert [one.endswith("the split 1 for 2; it is cancelled") for one in alarms(life)] == [True]
+    await life.end()
+
+
+async def test_a_fill_in_the_shares_of_before_a_split_is_said_loudly(tmp_path: Path) -> None:
+    life = await overnight(tmp_path, resting, TWO_FOR_ONE, EVERYTHING, at_splits="keep")
+    life.session.put("act", {}, EX)
+    life.exchange.trade("A", 50)  # before anybody could look
+    await life.rest()
+    assert any("10 filled at 50, in the shares of before its split" in one for one in alarms(life))
+    await life.kill()
+
+
+async def test_a_change_after_a_split_that_the_broker_refuses_is_said_loudly(tmp_path: Path) -> None:
+    life = await overnight(tmp_path, resting, TWO_FOR_ONE, EVERYTHING, at_splits="keep")
+    life.exchange.no_changes = "no changes at night"
+    life.session._examiner.ask()
+    await life.rest()
+    assert "it stays in the shares of before its split" in alarms(life)[-1]
+    assert alarms(life)[-1].endswith("cancel it")
+    await life.kill()

@@ -38,6 +38,8 @@ class Board:
         self.lost: dict[
             tuple[str, str], Route
         ] = {}  #: exits that the broker ended, and their position is held
+        self.unsplit: dict[tuple[str, int], Route] = {}  #: those that the broker has, and that have split
+        self.warnings: list[str] = []  #: what somebody must hear of
         self._reducing: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self._ending: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
         self._waiting: dict[tuple[str, str], dict[tuple[str, int], Route]] = {}
@@ -118,6 +120,7 @@ class Board:
     def drop(self, route: Route) -> None:
         """Let go of a route that has ended; late fills still find it by its client ids."""
         self.live.pop(route.key, None)
+        self.unsplit.pop(route.key, None)
         self._reducing.get(_place(route), {}).pop(route.key, None)
         self.unwatch(route)
         self.holds.release(route)
@@ -182,6 +185,12 @@ class Board:
         if reason in _QUIET and all(map(math.isnan, news)):
             return
         self.tell(route, OrderUpdate(order.id, order.status, reason, self.time, *news))
+
+    def warn(self, route: Route, said: str) -> None:
+        """Write down of an order what somebody must hear of too."""
+        self.note(route, said)
+        order = route.order
+        self.warnings.append(f"order {order.id} of {route.course.name} ({order.describe()}): {said}")
 
     def note(self, route: Route, said: str) -> None:
         """Write down what the broker or the gate said of an order, in its own words."""

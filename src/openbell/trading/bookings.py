@@ -11,7 +11,7 @@ from openbell.execution.port import STOP_LEG, TARGET_LEG, Execution, Report
 from openbell.trading.board import Board
 from openbell.trading.livecourse import fill_of_execution
 from openbell.trading.retired import retired_routes
-from openbell.trading.route import ZERO, Route, Send, Stage, said_of
+from openbell.trading.route import ZERO, Route, Send, Stage, plain, said_of
 from openbell.trading.steering import Steering
 
 _S = OrderStatus
@@ -103,6 +103,7 @@ class Bookings:
         self._board.flights.pop(("replace", route.pending), None)
         route.client_id, route.pending = route.pending, ""
         route.asked, route.cancel_sent = route.coming, False
+        route.restated = False
         self._board.change(route, Reason.REPLACED)
 
     def _step(self, route: Route, report: Report) -> None:
@@ -163,6 +164,10 @@ class Bookings:
     def _book(self, route: Route, quantity: Decimal, price: Decimal, fee: Decimal, time: int) -> None:
         board, order = self._board, route.order
         self.arrive(route)
+        if route.splits and time >= route.splits[0].ex:
+            board.warn(
+                route, f"{plain(quantity)} filled at {plain(price)}, in the shares of before its split"
+            )
         if order.status in TERMINAL:
             order = self._late(route, quantity)
         elif order.status in {_S.NEW, _S.HELD}:

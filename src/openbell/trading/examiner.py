@@ -12,6 +12,7 @@ from openbell.trading.circumstances import skew_of
 from openbell.trading.explaining import Ask, explain
 from openbell.trading.judging import Disputed, Judgement
 from openbell.trading.reconcile import OVERLAP, Difference, Policy, Snapshot, missing, snapshot
+from openbell.trading.restating import in_old_shares
 from openbell.trading.route import Answer, Outcome, plain
 from openbell.trading.sender import Timing
 from openbell.trading.wire import body_of_heard, body_of_power
@@ -112,6 +113,11 @@ class Examiner:
         seen = await self._see()
         if seen is None:
             return
+        seen_here = {one.client_id: one for one in seen.working}
+        orders = dict(in_old_shares(books.floor.router.board, seen_here))
+        if orders:
+            books.put("resplit", {"orders": orders}, max(books.floor.time, seen.balance.time))
+            await self._taken()
         if books.floor.base is not None:
             await explain(books, self._judgement.differences(seen), seen.balance.time)
             await self._taken()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from openbell.core.types import NANOS_PER_DAY, Action, Split
 from openbell.trading.floor import Floor
@@ -17,13 +17,6 @@ Ask = Callable[[Sequence[str], int, int], Awaitable[Sequence[Action]]]
 
 _GRAIN = Decimal("0.000001")  #: of a share: brokers round parts of shares
 _EARLY = 2 * NANOS_PER_DAY  #: a broker may book a split that long after its date
-
-
-class Explained(NamedTuple):
-    """A difference and the splits that led to it, oldest first."""
-
-    difference: Difference
-    splits: Sequence[Split]
 
 
 class Books(Protocol):

@@ -56,6 +56,7 @@ class Floor:
             "answer": self._answer, "settle": self._settle, "touch": self._touch, "power": self._power,
             "base": self._base, "adopt": self._adopt, "open": self._open, "act": self._act, "ask": self._ask,
             CONDITION: self._condition, "restate": self._restate,
+            "resplit": self._resplit,
         }  # fmt: skip
 
     def apply(self, kind: str, body: Body, time: int) -> None:
@@ -206,6 +207,10 @@ class Floor:
         base = self.base or {}
         held = split_others(base.get(split.symbol, ZERO) + traded, split, instrument)
         self._stand_on({**base, split.symbol: held - traded})
+
+    def _resplit(self, body: Body, time: int) -> None:
+        """Bring orders to the shares after a split that the broker has, adjusted or as they were."""
+        self.router.follow_splits(body["orders"], time)
 
     def _restate(self, body: Body, _time: int) -> None:
         """Take a position that nobody here trades as its splits have made it, each split once."""

@@ -110,6 +110,7 @@ class LiveBooks:
             self.floor.apply(entry.kind, entry.body, entry.time)
             self.floor.router.take_outgoing()
             self.inputs += 1
+        self.floor.router.board.warnings.clear()  # they were told
         for course in courses:
             course.scribe.rehearse(None)
         self._write("session", {"state": "resumed", "inputs": self.inputs})

@@ -77,6 +77,7 @@ class LiveSession(LiveBooks):
         self._news = asyncio.Event()
         self._tasks = Tasks(self._news.set)
         self._fed = False
+        self._unsplit: set[tuple[str, int]] = set()  # those that have split, and are looked for
         self._repeated = 0.0  # when it was last tried to close what is held
         self._reception = Reception(self)
         self._upkeep = Upkeep(self)
@@ -199,6 +200,9 @@ class LiveSession(LiveBooks):
                 self._examiner.ask()
         elif isinstance(came, Execution):
             self._examiner.note_fill()
+        if self.floor.router.board.unsplit.keys() - self._unsplit:
+            self._examiner.ask()  # has the broker adjusted them?
+        self._unsplit = set(self.floor.router.board.unsplit)
         if self.floor.router.short_of_fills():
             self._examiner.ask_for_fills()
 

@@ -14,7 +14,7 @@ from openbell.trading.records import action_of
 INPUTS = (
     "moment", "expect", "leave", "start", "return", "report", "execution", "answer", "settle", "touch",
     "power", "base", "adopt", "open", "act", "reload", "limits", "brake", "ask", "condition",
-    "restate",
+    "restate", "resplit",
 )  # fmt: skip
 #: What neither comes from outside nor follows: it is passed over.
 _ASIDE = (

@@ -1,15 +1,20 @@
-"""What corporate actions do to orders that are kept here, and to positions that are somebody else's.
+"""What corporate actions do to orders, and to positions that are somebody else's.
 
 The rules are the simulated broker's (`execution.brokers.corporate`): a split adjusts an order, more shares at
-a lower price; a reverse split, a spin-off and a delisting end it. What the broker has, it adjusts or ends.
+a lower price; a reverse split, a spin-off and a delisting end it. What the broker has, it adjusts or ends;
+where it does neither at a split, that is done from here, as an order in the shares of before would trigger
+at a price that means nothing now.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from openbell.core import rules
 from openbell.core.types import Action, Delisting, Instrument, Reason, SpinOff, Split
+from openbell.execution.approval import quantity_of
+from openbell.execution.port import Report
 from openbell.trading.board import Board
 from openbell.trading.route import Route, Stage
 from openbell.trading.steering import Steering
@@ -22,13 +27,69 @@ def restate_orders(board: Board, steering: Steering, strategy: str, action: Acti
     if ending is Reason.NONE and split is None:
         return
     for route in board.open(strategy):
-        if route.order.symbol != action.symbol or not (route.stage is Stage.KEPT or route.again):
+        if route.order.symbol != action.symbol:
+            continue
+        if not (route.stage is Stage.KEPT or route.again):
+            if isinstance(action, Split):
+                route.splits += (action,)
+                board.unsplit[route.key] = route
             continue
         if split is not None:
             _restate(route, split)
             board.change(route, Reason.SPLIT)
         else:
             board.ask_end(route, ending)
+            steering.steer(route)
+
+
+def in_old_shares(board: Board, there: Mapping[str, Report]) -> Mapping[str, bool]:
+    """Return of orders that have split, by their client ids, whether the broker has them as they were before.
+
+    Args:
+        board: Of all orders.
+        there: What works at the broker, by client id. An order that it has ended is not there.
+    """
+    found = {}
+    for route in board.unsplit.values():
+        report = there.get(route.client_id)
+        if report is not None and route.asked is not None and not (route.pending or route.cancel_sent):
+            before = quantity_of(route.asked.quantity, route.instrument) - route.bases[route.client_id]
+            found[route.client_id] = report.quantity == before
+    return found
+
+
+def follow_splits(board: Board, steering: Steering, seen: Mapping[str, bool]) -> None:
+    """Bring orders that the broker has to the shares after their splits.
+
+    Args:
+        board: Of all orders.
+        steering: Sends what is to be sent.
+        seen: By client id, whether the broker has them in the shares of before; else it has adjusted them.
+    """
+    routes = [(board.by_client[one], is_old) for one, is_old in seen.items()]
+    for route, is_old in routes:
+        if is_old and route.native:
+            steering.take_back(
+                route
+            )  # with those that the broker tends beside it, each by itself from now on
+    for route, is_old in routes:
+        splits, route.splits = route.splits, ()
+        board.unsplit.pop(route.key, None)
+        said = ", ".join(f"{one.new:g} for {one.old:g}" for one in splits)
+        for one in splits:
+            _restate(route, one)
+        if is_old and any(one.ratio < 1.0 for one in splits):
+            board.ask_end(route, Reason.SPLIT)
+            board.warn(route, f"the broker left it as it was before the split {said}; it is cancelled")
+            continue
+        if is_old:
+            route.restated = True
+            board.warn(route, f"the broker left it as it was before the split {said}; it is changed")
+        elif not route.again:
+            route.asked = route.terms
+        board.change(route, Reason.SPLIT)
+    for route, is_old in routes:
+        if is_old:
             steering.steer(route)
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from openbell.core.orders import TERMINAL, Order
-from openbell.core.types import Instrument, OrderType, Reason
+from openbell.core.types import Instrument, OrderType, Reason, Split
 from openbell.execution.approval import ApprovedOrder, quantity_of
 from openbell.execution.port import Report
 from openbell.trading.gate import Terms
@@ -97,6 +97,8 @@ class Route:
     cancel_sent: bool = False
     cancel_refused: int = 0
     waited: bool = False  #: for the end of others, which may have filled: it is reviewed again
+    splits: tuple[Split, ...] = ()  #: that have happened, and the broker's order was not seen since
+    restated: bool = False  #: a change to the shares after a split is asked for
     again: bool = False  #: to be placed again with its new terms when its cancel is through
 
     @property

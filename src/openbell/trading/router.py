@@ -8,7 +8,7 @@ it. So a journal that is gone through again leads to the same state, and a test 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from openbell.core import rules
 from openbell.core.orders import Cancel, Order, Replace
@@ -22,7 +22,7 @@ from openbell.trading.gate import Gate
 from openbell.trading.levels import expiry_of, is_around, is_reached
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.natives import is_tended, may_be_native, may_be_pair
-from openbell.trading.restating import restate_orders
+from openbell.trading.restating import follow_splits, restate_orders
 from openbell.trading.route import Answer, Outcome, Route, Send, Stage, terms_of
 from openbell.trading.steering import Steering
 
@@ -97,6 +97,12 @@ class Router:
         """Let a corporate action happen to a strategy's orders that are kept here."""
         self.board.time = time
         restate_orders(self.board, self._steering, course.name, action)
+        self._settle()
+
+    def follow_splits(self, seen: Mapping[str, bool], time: int) -> None:
+        """Bring orders at the broker to the shares after a split: see `openbell.trading.restating`."""
+        self.board.time = time
+        follow_splits(self.board, self._steering, seen)
         self._settle()
 
     def look(self, symbol: str, high: float, low: float, time: int, *, start: int | None = None) -> None:

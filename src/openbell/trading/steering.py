@@ -43,7 +43,7 @@ class Steering:
         board.note(route, said)
         board.say(route, status, reason)
         for child in route.children:
-            if child.native and child.stage is Stage.SENT:
+            if child.native and child.stage is Stage.SENT and child.owner is route:
                 self.end(child, _S.CANCELLED, Reason.PARENT_ENDED)  # it was refused with its parent
             else:
                 child.native = child.native and child.stage is not Stage.KEPT  # it never went with it
@@ -154,10 +154,10 @@ class Steering:
             return False
         for other in board.reducing(route):
             if other is not route and other.stage is Stage.WORKING and not closes(other):
-                self._take_back(other)
+                self.take_back(other)
         return board.must_wait(route)
 
-    def _take_back(self, route: Route) -> None:
+    def take_back(self, route: Route) -> None:
         """Cancel an exit, and those that the broker tends with it, to be placed anew."""
         if route.again or route.cancelling:
             return  # it is on its way back
@@ -216,7 +216,7 @@ class Steering:
         elif route.again:
             self.cancel(route)
         elif is_leading(route) and misfits(self._board, route):
-            self._take_back(route)
+            self.take_back(route)
         return route.again
 
     def cancel(self, route: Route) -> None:
@@ -230,6 +230,9 @@ class Steering:
         """Leave an order as the broker has it, because a change was refused."""
         assert route.asked is not None  # noqa: S101  # only what was sent can be changed
         asked = route.asked.quantity
+        if route.restated:
+            route.restated = False
+            self._board.warn(route, f"it stays in the shares of before its split ({said}): cancel it")
         shown = asked == float(allowed(self._board, route))  # then the change was not about the quantity
         quantity = route.terms.quantity if shown else max(asked, float(route.booked))
         route.terms = route.asked._replace(quantity=quantity)

@@ -142,7 +142,11 @@ class Upkeep:
     # --- what somebody must hear of --------------------------------------------------------------------
 
     def tell_failures(self) -> None:
-        """Say loudly which strategies have raised since this was called last."""
+        """Say loudly what orders must be heard of, and which strategies have raised since the last call."""
+        board = self._books.floor.router.board
+        warnings, board.warnings = board.warnings, []
+        for said in warnings:
+            self.alarm(said)
         for name, course in self._books.floor.courses.items():
             if course.failure is not None and name not in self._failed:
                 self._failed.add(name)
