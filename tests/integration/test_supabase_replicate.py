@@ -2,9 +2,12 @@
 
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.postgres.journals import assert_copied, copy, never, part, stored, trade, write_again
@@ -12,8 +15,11 @@ from tests.postgres.server import BERT, Project, where
 
 from openbell.core.errors import BadData, ConfigError, Rejected, Retryable
 from openbell.storage.journal import Journal
-from openbell.storage.supabase import replicate
+from openbell.storage.supabase import replicate, tables
+from openbell.storage.supabase.address import Address
 from openbell.storage.supabase.replicate import Replicator
+from openbell.storage.supabase.tables import Row, Table
+from openbell.trading import copying
 from openbell.trading.copying import copy_journal
 from openbell.trading.projection import Projection
 
@@ -88,6 +94,79 @@ def test_a_copier_rests_after_each_batch_until_somebody_asks_to_end(
     assert copier.written > 3 * 100
     assert rests == [6.0, 6.0]
     assert_copied(project, source)
+
+
+def test_pieces_of_a_batch_are_small_statements_of_one_transaction(
+    project: Project, source: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sizes: list[int] = []
+
+    def arrays_of(table: Table, rows: Sequence[Row]) -> list[str]:
+        sizes.append(len(rows))
+        return tables.arrays_of(table, rows)
+
+    monkeypatch.setattr(replicate, "arrays_of", arrays_of)
+    with Journal(source, read_only=True) as journal:
+        copier = Replicator(journal, where(project), Projection, piece=7)
+        assert copier.step() > 100
+        copier.run(never, follow=False)
+        copier.close()
+    assert max(sizes) == 7
+    assert_copied(project, source)
+
+
+def test_pieces_are_small_only_beside_an_engine_whose_processors_the_database_shares(
+    project: Project, source: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[int | None] = []
+
+    class Watched(Replicator):
+        def __init__(self, *parts: Any, piece: int | None, **named: Any) -> None:
+            made.append(piece)
+            super().__init__(*parts, piece=piece, **named)
+
+    monkeypatch.setattr(copying, "Replicator", Watched)
+    near = where(project)
+    copy_journal(source, near, never, follow=False, beside=True)
+    copy_journal(source, near, never, follow=False)
+    monkeypatch.setattr(Address, "is_here", False)
+    copy_journal(source, near, never, follow=False, beside=True)
+    assert made == [copying._PIECE, None, None]
+
+
+def test_how_far_a_copy_is_is_said_when_it_has_moved_and_seldom(
+    project: Project, source: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(replicate, "_FIRST", 10)
+    monkeypatch.setattr(replicate, "_MOST", 10)
+    clock, said = [0.0], list[tuple[float, int]]()
+    monkeypatch.setattr(copying, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(copying, "note_copied", lambda _, last: said.append((clock[0], last)))
+
+    def wait(_: float) -> bool:
+        clock[0] += 0.125
+        return clock[0] == 8.0
+
+    last = copy_journal(source, where(project), wait, beside=True).last
+    assert len(said) > 10
+    assert [second - first for (first, _), (second, _) in pairwise(said[:-1])] == [0.5] * (len(said) - 2)
+    assert [far for _, far in said[:-1]] == sorted({far for _, far in said[:-1]})
+    assert said[-1][1] == last
+
+
+@pytest.mark.parametrize("piece", [None, 2])
+def test_whatever_a_text_has_in_it_arrives(project: Project, tmp_path: Path, piece: int | None):
+    texts = ["", "NULL", 'a "quote"', "back\\slash", "{brace},", "\n\t", "'", "ö\N{SNOWMAN}", "\\N", "$1 %s"]
+    with Journal(tmp_path / "journal.db", account="paper") as journal:
+        for number, text in enumerate(texts):
+            journal.append("note", {"said": text}, time=number, wall=number, subject=text)
+        journal.commit()
+        with Journal(journal.path, read_only=True) as reader:
+            copier = Replicator(reader, where(project), Projection, piece=piece)
+            copier.run(never, follow=False)
+            copier.close()
+    found = project.ask("select subject, body from events order by seq")
+    assert found == [(text, {"said": text}) for text in texts]
 
 
 def test_lag_is_what_is_not_copied_and_how_old_it_is(project: Project, tmp_path: Path):

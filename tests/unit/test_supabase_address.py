@@ -87,13 +87,35 @@ def test_what_is_missing_or_left_over_is_named():
         read("postgresql://u:of-nobody@127.0.0.1/db", SUPABASE_OWNER="anne")
 
 
+@pytest.mark.parametrize(
+    ("host", "here"), [("127.0.0.1", True), ("localhost", True), ("db.abc.supabase.co", False)]
+)
+def test_an_address_knows_whether_it_is_on_this_computer(host, here):
+    assert needed(read(f"postgresql://u:of-nobody@{host}/db")).is_here == here
+
+
 def test_rows_go_as_one_array_a_column_with_exact_decimals():
     row = (1, 2, "s\0", 3, "A\ud800", -1, 0.1, 1e-07, 1e16, 5, 9)
-    columns = arrays_of(FILLS, [row, row])
-    assert [column[0] for column in columns] == [
-        1, 2, "s\N{REPLACEMENT CHARACTER}", 3, "A?", -1, "0.1", "1e-07", "1e+16", "5", 9,
-    ]  # fmt: skip
-    assert {len(column) for column in columns} == {2}
+    assert arrays_of(FILLS, [row, row]) == [
+        f"{{{word},{word}}}"
+        for word in (
+            "1",
+            "2",
+            '"s\N{REPLACEMENT CHARACTER}"',
+            "3",
+            '"A?"',
+            "-1",
+            "0.1",
+            "1e-07",
+            "1e+16",
+            "5",
+            "9",
+        )
+    ]
+
+
+def test_what_is_not_there_is_no_word():
+    assert arrays_of(FILLS, [(1, None, "NULL", *7 * (None,), 9)])[:3] == ["{1}", "{NULL}", '{"NULL"}']
 
 
 @pytest.mark.parametrize("table", DERIVED, ids=lambda table: table.name)

@@ -30,7 +30,9 @@ from openbell.utils.logging import configure, get_logger
 _LOCK = "copy"  # the folder below the journal's that only one copier holds
 _FAR = "copied.json"  # the file in it that says how far the copy is
 _PATIENCE = 5.0  # seconds that the end of a session waits for the rest to be copied
-_REST = 0.6  # so many times as long as it works a copier rests, beside an engine
+_REST = 0.5  # so many times as long as it works a copier rests, beside an engine
+_PIECE = 12  # rows in a statement, where the engine shares its processors with the database
+_SELDOM = 0.5  # seconds between two words of how far the copy is: each is a file that the disk has to take
 _POLITE = 10  # how much less urgent than the engine, where a system knows no idle work
 
 
@@ -48,7 +50,7 @@ def copy_journal(
     wait: Callable[[float], bool],
     *,
     follow: bool = True,
-    rest: float = 0.0,
+    beside: bool = False,
     attempts: int | None = None,
     told: Callable[[RemoteError | None], object] = lambda _: None,
 ) -> Copied:
@@ -59,7 +61,7 @@ def copy_journal(
         address: Where to.
         wait: Waits so many seconds, or less; returns whether somebody asks to end.
         follow: Whether to go on with what comes, until somebody asks to end.
-        rest: What is waited after each batch, in times of what it took.
+        beside: Whether an engine works beside it, and must not feel it.
         attempts: Failures in a row after which the last is raised; None is never.
         told: Called with each failure that is waited out, and with None when copying goes on.
 
@@ -69,14 +71,19 @@ def copy_journal(
         RemoteError: There were too many failures in a row.
     """
     with Journal(path, read_only=True) as journal, FolderLock(path.parent / _LOCK):
-        replicator = Replicator(journal, address, Projection, told=told)
+        piece = _PIECE if beside and address.is_here else None
+        replicator = Replicator(journal, address, Projection, piece=piece, told=told)
+        noted, due = -1, time.monotonic()
 
         def pause(seconds: float) -> bool:
-            note_copied(path.parent, replicator.copied)
+            nonlocal noted, due
+            if replicator.copied != noted and time.monotonic() >= due:
+                note_copied(path.parent, replicator.copied)
+                noted, due = replicator.copied, time.monotonic() + _SELDOM
             return wait(seconds)
 
         with closing(replicator):
-            replicator.run(pause, follow=follow, rest=rest, attempts=attempts)
+            replicator.run(pause, follow=follow, rest=_REST * beside, attempts=attempts)
             note_copied(path.parent, replicator.copied)
         return Copied(replicator.copied, replicator.written, replicator.lag())
 
@@ -176,7 +183,7 @@ def main(path: Path) -> int:
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        copy_journal(path, needed(address_of(os.environ)), ended.wait, rest=_REST, told=Voice().tell)
+        copy_journal(path, needed(address_of(os.environ)), ended.wait, beside=True, told=Voice().tell)
     except RemoteError:
         return 1  # it has been said
     except OpenbellError as error:

@@ -54,6 +54,11 @@ class Address:
         return "session pooler" if ".pooler.supabase." in self.host else "direct"
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is on this computer."""
+        return _is_local(self.host)
+
+    @property
     def keeps_session(self) -> bool:
         """Whether what is set or prepared in one transaction is there in the next."""
         return self.kind != "transaction pooler"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from uuid import UUID
@@ -76,6 +76,7 @@ class Replicator:
         *,
         timeout: float = 30.0,
         patience: Patience = PATIENCE,
+        piece: int | None = None,
         told: Callable[[RemoteError | None], object] = lambda _: None,
     ) -> None:
         """Take the parts; nothing is connected yet.
@@ -86,12 +87,15 @@ class Replicator:
             project: Makes a projection that has seen nothing.
             timeout: Seconds that a statement may take.
             patience: How long to wait between attempts.
+            piece: The most rows in a statement; None is as many as a batch has. A database works on one
+                without a pause, which is felt by what shares its processors.
             told: Called with each error that is waited out, and with None when copying goes on.
         """
         self.journal, self.address = journal, address
         self.copied = 0  #: the last event that is in the database
         self.written = 0  #: events that this replicator has written
         self._project, self._timeout, self._patience, self._told = project, timeout, patience, told
+        self._piece = piece
         self._connection: Connection[Any] | None = None
         self._id: UUID | None = None
         self._projection = project()
@@ -238,8 +242,14 @@ class Replicator:
         ):
             owner = locked_at(connection, journal, batch.after, seconds=self._timeout)
             for table, rows in ((EVENTS, batch.events), *batch.rows.items()):
-                connection.execute(table.statement, (journal, owner, *arrays_of(table, rows)))
+                for piece in self._pieces(rows):
+                    connection.execute(table.statement, (journal, owner, *arrays_of(table, piece)))
             move_to(connection, journal, batch.last)
+
+    def _pieces(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+        size = self._piece or len(rows)
+        for at in range(0, len(rows), size):
+            yield rows[at : at + size]
 
     def _fail(self, error: RemoteError) -> None:
         self._failed += 1

@@ -49,31 +49,39 @@ class Table:
         )
 
 
-def arrays_of(table: Table, rows: Iterable[Row]) -> list[list[Any]]:
-    """Return a table's rows as one array a column, as Postgres takes them.
+def arrays_of(table: Table, rows: Iterable[Row]) -> list[str]:
+    """Return a table's rows as one array a column, each in the words in which Postgres reads an array.
 
     A float goes as its shortest decimal, which NUMERIC keeps digit by digit. What text in Postgres cannot
     hold is replaced; the event's own body keeps it, escaped.
     """
     kinds = (*table.keys.values(), *table.columns.values())
     columns = zip(*rows, strict=True)
-    return [
-        [_CASTS[kind](value) for value in column] if kind in _CASTS else list(column)
-        for kind, column in zip(kinds, columns, strict=True)
-    ]
+    return [_array(column, _WORDS[kind]) for kind, column in zip(kinds, columns, strict=True)]
 
 
-def _numeral(value: float | None) -> str | None:
-    return None if value is None else repr(value)
+def _array(values: Iterable[Any], word: Callable[[Any], str]) -> str:
+    return "{" + ",".join(["NULL" if value is None else word(value) for value in values]) + "}"
 
 
 def _text(value: str) -> str:
     if not value.isascii():
         value = value.encode("utf-8", "replace").decode()  # half of a pair is no text
-    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in value else value
+    return _quoted(value.replace("\0", "\N{REPLACEMENT CHARACTER}") if "\0" in value else value)
 
 
-_CASTS: Mapping[str, Callable[[Any], Any]] = {"numeric": _numeral, "text": _text}
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _bytes(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
+
+
+_WORDS: Mapping[str, Callable[[Any], str]] = {
+    "bigint": str, "smallint": str, "boolean": str, "numeric": repr, "text": _text, "json": _quoted,
+    "bytea": _bytes,
+}  # fmt: skip
 
 EVENTS = Table(
     "events",
