@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,20 +34,29 @@ CURVES = (
     Curve("sweep, 20,000 bars (W3)", "W3.span", "combinations", _COMBINATIONS),
 )
 
+#: Samples of each point, runs in a sample at most, and seconds for a point.
+_SAMPLES, _RUNS, _ENOUGH = 3, 100, 60.0
+
 #: The largest sizes of a quick run.
 _QUICK = {"bars": 10**5, "symbols": 50, "combinations": 10**3}
 
 
 def run_growth(*, quick: bool = False) -> list[dict[str, Any]]:
-    """Measure every curve; each point is a process of its own, small ones are repeated more often."""
+    """Measure every curve; each point is a process of its own.
+
+    A sample is as much work at each size, many runs of a small one for one of the largest: else the best
+    of many short runs, between two slow moments of the machine, would be held against one long run with all
+    of them in it.
+    """
     found = []
     for curve in CURVES:
-        points = []
+        points, largest = [], max(curve.sizes)
         for count, size in curve.sizes.items():
             if quick and count > _QUICK[curve.axis]:
                 continue
-            run = run_job(curve.job, size, repeat=25 if count <= 10**4 and curve.axis == "bars" else 3)
-            best = min(run["seconds"])
+            runs = 1 if quick else min(largest // count, _RUNS)
+            run = run_job(curve.job, size, repeat=_SAMPLES * runs, enough=_ENOUGH)
+            best = min(means(run["seconds"], runs))
             points.append(
                 {
                     "count": count,
@@ -57,6 +68,12 @@ def run_growth(*, quick: bool = False) -> list[dict[str, Any]]:
             )
         found.append({"title": curve.title, "axis": curve.axis, "points": points})
     return found
+
+
+def means(seconds: Sequence[float], runs: int) -> list[float]:
+    """Return the mean of so many runs after another, and of the next; of all where they are fewer."""
+    runs = min(runs, len(seconds))
+    return [statistics.fmean(seconds[at : at + runs]) for at in range(0, len(seconds) - runs + 1, runs)]
 
 
 def spread(curve: dict[str, Any]) -> float:

@@ -65,8 +65,8 @@ def forget_highest() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(prepare: Callable[[], Ready], *, repeat: int) -> tuple[Ready, Measured]:
-    """Make the data, run once unclocked in the figures, then `repeat` times or for long enough."""
+def measure(prepare: Callable[[], Ready], *, repeat: int, enough: float = ENOUGH) -> tuple[Ready, Measured]:
+    """Make the data, run once unclocked in the figures, then `repeat` times or for `enough` seconds."""
     ready = prepare()
     gc.collect()
     forget_highest()
@@ -75,7 +75,7 @@ def measure(prepare: Callable[[], Ready], *, repeat: int) -> tuple[Ready, Measur
     seconds: list[float] = []
     cpu: list[float] = []
     answer = Answer([], [])
-    while len(seconds) < repeat and sum(seconds) < ENOUGH:
+    while len(seconds) < repeat and sum(seconds) < enough:
         answer = Answer([], [])  # the last one's is none of the next run's
         wall, processor, answer = _clock(ready.run)
         seconds.append(wall)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jobs import JOBS, Size
+from benchmarks.measure import ENOUGH
 
 ROOT = Path(__file__).resolve().parent.parent
 CENT = 0.005
@@ -28,10 +29,18 @@ class Disagreement(Exception):
     """Two ways to run the same workload gave other trades or other money: their times mean nothing."""
 
 
-def run_job(name: str, size: Size, *, repeat: int = 3) -> dict[str, Any]:
-    """Measure a job in a fresh process."""
+def run_job(name: str, size: Size, *, repeat: int = 3, enough: float = ENOUGH) -> dict[str, Any]:
+    """Measure a job in a fresh process: so many times, or for so many seconds."""
     options = [f"--{key}={value}" for key, value in size._asdict().items()]
-    command = [sys.executable, "-m", "benchmarks.worker", name, f"--repeat={repeat}", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.worker",
+        name,
+        f"--repeat={repeat}",
+        f"--enough={enough}",
+        *options,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{name} failed:\n{done.stderr.strip()}")

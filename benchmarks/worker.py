@@ -6,7 +6,7 @@ import argparse
 import json
 
 from benchmarks.jobs import JOBS, Size
-from benchmarks.measure import measure
+from benchmarks.measure import ENOUGH, measure
 
 
 def main() -> None:
@@ -14,11 +14,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("job", choices=JOBS)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--enough", type=float, default=ENOUGH)
     for name in Size._fields:
         parser.add_argument(f"--{name}", type=int, default=Size._field_defaults[name])
     given = vars(parser.parse_args())
-    job, repeat = JOBS[given.pop("job")], given.pop("repeat")
-    ready, found = measure(lambda: job.prepare(Size(**given)), repeat=repeat)
+    job, often = JOBS[given.pop("job")], {name: given.pop(name) for name in ("repeat", "enough")}
+    ready, found = measure(lambda: job.prepare(Size(**given)), **often)
     print(json.dumps({**found._asdict(), "answer": found.answer._asdict(), "work": ready.work}))
 
 

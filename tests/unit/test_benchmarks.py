@@ -13,6 +13,7 @@ from benchmarks import (
     data,
     gate,
     goals,
+    growth,
     limits_compiled,
     limits_python,
     ours,
@@ -139,6 +140,14 @@ def test_the_page_has_a_place_for_every_table():
 )
 def test_numbers_have_three_digits(value, text):
     assert page.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("runs", "samples"),
+    [(1, [1.0, 3.0, 5.0, 7.0, 9.0]), (2, [2.0, 6.0]), (5, [5.0]), (9, [5.0])],
+)
+def test_a_sample_of_growth_is_the_mean_of_runs_after_another(runs, samples):
+    assert growth.means([1.0, 3.0, 5.0, 7.0, 9.0], runs) == samples
 
 
 def test_calls_are_counted_the_same_each_time():
