@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gate import CHECKS
 from benchmarks.goals import Reached, rates, reach
-from benchmarks.growth import spread
+from benchmarks.growth import ALLOWED, rise, spread
 from benchmarks.jobs import JOBS
 from benchmarks.rounds import ROOT
 
@@ -100,7 +100,7 @@ def _seconds(found: Sequence[float] | None) -> str:
     return "" if not found else f"{found[0]:.2f} s ({found[1]:.2f} – {found[2]:.2f})"
 
 
-def growth(curves: Iterable[Mapping[str, Any]]) -> str:
+def growth(curves: Collection[Mapping[str, Any]]) -> str:
     """Return time a unit of work and memory at each size."""
     rows = [
         [
@@ -110,9 +110,15 @@ def growth(curves: Iterable[Mapping[str, Any]]) -> str:
         for curve in curves
         for point in curve["points"]
     ]  # fmt: skip
-    said = "; ".join(f"{curve['title']} {spread(dict(curve)):.2f}" for curve in curves)
+    names = {curve["title"]: dict(curve) for curve in curves}
+    spreads = "; ".join(f"{title} {spread(curve):.2f}" for title, curve in names.items())
+    rises = "; ".join(f"{title} {rise(curve):.2f}" for title, curve in names.items())
     head = ["", "ns a unit", "time", "MB with data", "MB above"]
-    return f"{table(head, rows)}\n\nDearest unit over the cheapest: {said}."
+    return (
+        f"{table(head, rows)}\n\n"
+        f"The largest size's unit over the cheapest (goal: at most {ALLOWED}): {rises}. "
+        f"The dearest over the cheapest: {spreads}."
+    )
 
 
 def machine(results: Mapping[str, Any]) -> str:
