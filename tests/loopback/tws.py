@@ -18,6 +18,8 @@ Fields = list[str]
 VERSION = 178
 ACCOUNT = "DU1"
 
+_IN_USE = "Unable to connect as the client id is already in use. Retry with a unique client id."
+
 START, POSITIONS, OPEN_ORDERS, COMPLETED, ACCOUNT_UPDATES, ACCOUNT_MULTI, EXECUTIONS = 71, 61, 5, 99, 6, 76, 7
 
 
@@ -174,7 +176,7 @@ class Tws:
     async def _start(self, client: Client, fields: Fields) -> None:
         client.number = int(fields[2])
         if client.number in self.clients:
-            await client.fail(-1, 326, "Unable to connect as the client id is already in use.")
+            await client.fail(-1, 326, _IN_USE)
             client.hang_up()
             return
         self.clients[client.number] = client

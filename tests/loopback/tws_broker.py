@@ -25,6 +25,7 @@ from tests.loopback.tws import (
 )
 
 MARKET, PLACE, CANCEL, TIME, GLOBAL_CANCEL, SUMMARY, ALL_ORDERS = 1, 3, 4, 49, 58, 62, 16
+_TO_CANCEL = "OrderId {} that needs to be cancelled"
 _S = OrderStatus
 Frame = Sequence[object]
 
@@ -111,8 +112,13 @@ class TwsBroker(Tws):
         try:
             self._take(client, fields)
         except Refusal as refusal:
-            code = 110 if refusal.code == "price" else 201
-            client.put(4, 2, fields[1], code, f"Order rejected - reason:{refusal.said}", "")
+            code, said = 201, f"Order rejected - reason:{refusal.said}"
+            if refusal.code == "price":
+                code, said = (
+                    110,
+                    "The price does not conform to the minimum price variation for this contract.",
+                )
+            client.put(4, 2, fields[1], code, said, "")
         self._silent = False
 
     def _take(self, client: Client, fields: Fields) -> None:
@@ -165,11 +171,13 @@ class TwsBroker(Tws):
         number = int(fields[2])
         ticket = self._ticket(client.number, number)
         if ticket is None:
-            await client.fail(number, 10147, f"OrderId {number} that needs to be cancelled is not found.")
+            await client.fail(number, 10147, f"{_TO_CANCEL.format(number)} is not found.")
             return
         order = self.exchange.orders[ticket.exchange]
         if order.status in TERMINAL:
-            await client.fail(number, 10148, f"OrderId {number} cannot be cancelled, state: {order.status}.")
+            await client.fail(
+                number, 10148, f"{_TO_CANCEL.format(number)} cannot be cancelled, state: {_word(order)}."
+            )
             return
         if self.exchange.slow_cancels:
             self._put(ticket, [self._status(ticket, order, "PendingCancel")])
@@ -185,9 +193,10 @@ class TwsBroker(Tws):
         number, symbol, asked = fields[2], fields[4], fields[16].split(",")
         lent = self.lent.get(symbol, Decimal(1_000_000))
         if "236" in asked and lent is not None:
-            await client.fail(number, 10167, "Requested market data is not subscribed. It is delayed.")
-            await client.send(1, 6, number, 1, "99.5", 100, 0)  # a bid comes beside what was asked
-            await client.send(2, 6, number, 8, 12_345)
+            said = "Requested market data is not subscribed. Displaying delayed market data."
+            await client.fail(number, 10167, said)
+            await client.send(1, 6, number, 66, "99.5", 100, 0)  # a delayed bid comes beside what was asked
+            await client.send(2, 6, number, 74, 12_345)
             await client.send(2, 6, number, 89, lent)
 
     async def _orders(self, client: Client, fields: Fields) -> None:

@@ -20,7 +20,7 @@ from openbell.core.types import NANOS_PER_SECOND
 from openbell.remote.http import quote
 
 #: TWS lost IB's servers; got them back, and subscriptions are lost; got them back, and they are kept; it has
-#: no connection to them since it started.
+#: no connection to them, and tries to get one by itself.
 LOST, RESTORED_EMPTY, RESTORED, NEVER = 1100, 1101, 1102, 2110
 
 _ID_IN_USE = 326
