@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from openbell.core.errors import Halt
+from openbell.trading.reconcile import Difference, Snapshot
 from tests.loopback.direct import Direct
 from tests.loopback.exchange import Exchange
 from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, Scripted, scripted
@@ -92,4 +93,23 @@ async def test_an_order_that_is_placed_anew_while_it_is_looked_for_is_not_given_
     life.session._examiner.ask()
     await life.rest()
     assert list(life.floor.router.open()) == [last]
+    await life.end()
+
+
+async def test_a_fill_right_after_the_account_was_seen_to_agree_is_no_difference(tmp_path: Path) -> None:
+    life = await life_of(tmp_path, 0)
+    judgement = life.session._examiner._judgement
+    find, falls = judgement.differences, iter([99])
+
+    def find_and_fall(seen: Snapshot) -> list[Difference]:
+        found = find(seen)
+        for price in () if found else falls:
+            life.exchange.trade("A", price)
+        return found
+
+    judgement.differences = find_and_fall  # type: ignore[method-assign]
+    life.session._examiner.ask()
+    await life.rest()
+    assert len(life.exchange.fills) == 1
+    assert life.floor.held() == life.exchange.positions == {"A": 1}
     await life.end()

@@ -111,16 +111,10 @@ class Examiner:
         """
         books = self._books
         seen = await self._see()
+        if seen is not None and await self._explain(seen):
+            seen = await self._see()  # what came meanwhile is in neither
         if seen is None:
             return
-        seen_here = {one.client_id: one for one in seen.working}
-        orders = dict(in_old_shares(books.floor.router.board, seen_here))
-        if orders:
-            books.put("resplit", {"orders": orders}, max(books.floor.time, seen.balance.time))
-            await self._taken()
-        if books.floor.base is not None:
-            await explain(books, self._judgement.differences(seen), seen.balance.time)
-            await self._taken()
         self._judgement.settle(seen)
         await self._taken()
         for route in books.floor.router.board.unprotected():
@@ -132,6 +126,24 @@ class Examiner:
         books.put_condition(books.floor.circumstances.disagreement(""))
         await self._measure_skew()
         await self._taken()
+
+    async def _explain(self, seen: Snapshot) -> bool:
+        """Have taken what splits have done to orders, and to what is somebody else's; tell if time passed.
+
+        Where there is nothing to explain none passes: what was seen is held against the books at once.
+        """
+        books = self._books
+        there = {one.client_id: one for one in seen.working}
+        orders = dict(in_old_shares(books.floor.router.board, there))
+        if orders:
+            books.put("resplit", {"orders": orders}, max(books.floor.time, seen.balance.time))
+            await self._taken()
+        if books.floor.base is None:
+            return bool(orders)
+        asked = await explain(books, self._judgement.differences(seen), seen.balance.time)
+        if asked:
+            await self._taken()
+        return asked or bool(orders)
 
     async def _see(self) -> Snapshot | None:
         """Return the account once it agrees with the books, or differs from them in the same way twice.

@@ -29,8 +29,10 @@ class Books(Protocol):
         """Have an input taken in its turn."""
 
 
-async def explain(books: Books, found: Sequence[Difference], now: int) -> None:
+async def explain(books: Books, found: Sequence[Difference], now: int) -> bool:
     """Have positions that nobody here trades taken as they are now, where their splits explain them.
+
+    Tell whether anybody was asked, which takes its time.
 
     Args:
         books: The session's.
@@ -39,7 +41,7 @@ async def explain(books: Books, found: Sequence[Difference], now: int) -> None:
     """
     others = {one.symbol: one for one in found if one.symbol and not is_traded(books.floor, one.symbol)}
     if not others or books.ask_actions is None:
-        return
+        return False
     since = max(books.floor.compared - _EARLY, 0)
     actions = await books.ask_actions(list(others), since, now + NANOS_PER_DAY)
     for symbol, one in others.items():
@@ -53,6 +55,7 @@ async def explain(books: Books, found: Sequence[Difference], now: int) -> None:
             told = [dict(body_of_action(split)) for split in splits]
             body = {"symbol": symbol, "quantity": str(one.theirs), "actions": told}
             books.put("restate", body, max(books.floor.time, now))
+    return True
 
 
 def is_traded(floor: Floor, symbol: str) -> bool:
