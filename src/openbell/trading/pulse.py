@@ -156,7 +156,7 @@ def is_quiet(state: str, age: float | None) -> bool:
 
 
 def spell_age(seconds: float) -> str:
-    """Return how long ago something was, such as `0.4 s` or `3 h`."""
+    """Return how long ago something was, or took, such as `0.4 s` or `3 h`."""
     for unit, length in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -12,6 +12,7 @@ from openbell.execution.port import Link, LiveBroker
 from openbell.execution.risk.limits import Risk
 from openbell.trading.asks import LOOSEN
 from openbell.trading.floor import Floor
+from openbell.trading.pulse import spell_age
 from openbell.trading.records import body_of_action
 from openbell.trading.sender import Timing
 from openbell.trading.session import snapshot_of
@@ -179,7 +180,7 @@ class Upkeep:
                 away += patience
                 self._books.bring(
                     lambda away=away: self.alarm(
-                        f"{name}: no connection for {away / 60.0:g} minutes ({self._why}); nothing can be "
+                        f"{name}: no connection for {spell_age(away)} ({self._why}); nothing can be "
                         "sent, positions and orders stay as they are at the broker"
                     )
                 )
