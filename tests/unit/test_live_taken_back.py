@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from openbell.core.errors import Disconnected
-from openbell.core.types import OrderStatus, Reason
+from openbell.core.types import OrderStatus, Reason, Split
 from openbell.trading.reconcile import Policy
 from openbell.trading.sender import Timing
-from tests.loopback.direct import Direct
+from tests.loopback.direct import EVERYTHING, Direct
 from tests.loopback.exchange import Exchange
-from tests.unit.router_acts import bracket, buy, cancel
-from tests.unit.trading_by_hand import INSTRUMENTS, START, Life, Scripted, scripted
+from tests.unit.router_acts import PLAIN, bracket, buy, cancel
+from tests.unit.trading_by_hand import INSTRUMENTS, MINUTE, START, Life, Scripted, scripted
 
 S = OrderStatus
+EX = START + 90 * MINUTE
 #: Nothing is stale in a test, so that what is not sent was taken back.
 PATIENT = Timing(answer=0.5, fresh=60.0, look=0.001, looks=2, patience=0.001, fills=0.0, close=0.3)
 
@@ -39,11 +40,11 @@ class Away:
             raise Disconnected("direct: connection refused")
 
 
-def away_with(path: Path, acts: dict[int, Any]) -> tuple[Exchange, Away, Life]:
+def away_with(path: Path, acts: dict[int, Any], can: Any = EVERYTHING) -> tuple[Exchange, Away, Life]:
     x, away = Exchange(INSTRUMENTS, time=START), Away()
     for symbol in ("A", "B"):
         x.trade(symbol, 100)
-    broker = Direct(x, script=away)
+    broker = Direct(x, can, script=away)
     policy = Policy(positions="adopt")
     return x, away, Life(path, x, broker, {"s": scripted(acts)}, timing=PATIENT, policy=policy)
 
@@ -88,3 +89,56 @@ async def test_a_stop_that_cancels_sends_no_exit_that_waited(tmp_path: Path) -> 
     await life.finish()
     assert not x.orders
     assert x.positions == {"A": 5}
+
+
+async def wait_over_a_split(
+    path: Path, act: Any, split: Split, can: Any = EVERYTHING
+) -> tuple[Exchange, Away, Life]:
+    """Hold 10 shares, and let a strategy act on them while the broker is away, until after a split."""
+    x, away, life = away_with(path, {1: buy, 2: act}, can)
+    life.start()
+    await life.moment(0, 100)
+    assert life.floor.held() == {"A": 10}
+    away.is_away = True
+    await life.moment(1, 100)
+    life.session.expect([split])
+    x.set_time(EX + MINUTE)
+    x.split("A", split.new, split.old)
+    await life.moment(100, 100 * split.old / split.new)
+    away.is_away = False
+    return x, away, life
+
+
+def one_exit(s: Scripted, _: int) -> None:
+    s.order("A", -10, stop=95)
+
+
+def two_exits(s: Scripted, _: int) -> None:
+    s.order("A", -10, limit=120, oco=s.order("A", -10, stop=95))
+
+
+@pytest.mark.parametrize("can", [EVERYTHING, PLAIN])
+@pytest.mark.parametrize("act", [one_exit, two_exits])
+async def test_an_exit_that_waits_for_the_broker_over_a_split_goes_out_in_the_new_shares(
+    tmp_path: Path, can: Any, act: Any
+) -> None:
+    x, _, life = await wait_over_a_split(tmp_path, act, Split("A", EX, 2, 1), can)
+    await until(x.working)
+    await life.rest()
+    there = {(one.quantity, one.stop, one.limit) for one in x.working()}
+    target = {(Decimal(20), None, Decimal(60))} if act is two_exits else set()
+    assert there == {(Decimal(20), Decimal("47.5"), None), *target}
+    assert life.floor.held() == x.positions == {"A": 20}
+    await life.moment(101, 47)
+    assert (life.floor.held(), x.audit()) == ({}, [])
+    assert x.positions == {"A": 0}
+    await life.end()
+
+
+async def test_an_exit_that_waits_for_the_broker_over_a_reverse_split_is_cancelled(tmp_path: Path) -> None:
+    x, _, life = await wait_over_a_split(tmp_path, one_exit, Split("A", EX, 1, 2))
+    orders = life.floor.courses["s"].engine.desk.orders
+    await until(lambda: orders[2].status is S.CANCELLED)
+    assert orders[2].reason is Reason.SPLIT
+    assert x.working() == []
+    await life.end()

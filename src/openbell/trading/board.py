@@ -146,8 +146,13 @@ class Board:
         self.flights[send.call, send.client_id] = send
 
     def is_taken_back(self, send: Send) -> bool:
-        """Tell whether an order was asked to end before it was sent; a pair goes out for its other half."""
+        """Tell whether an order was asked to end before it was sent, or means something else since a split.
+
+        A pair of which only one half was asked to end goes out for the other.
+        """
         route = self.by_client[send.client_id]
+        if route.splits and send.call == "place":
+            return True
         paired = route.order.reduce_only and any(child.native for child in route.children)
         return bool(route.cancelling) and not paired
 

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from openbell.core import rules
-from openbell.core.types import Action, Delisting, Instrument, Reason, SpinOff, Split
+from openbell.core.types import Action, Delisting, Instrument, OrderStatus, Reason, SpinOff, Split
 from openbell.execution.approval import quantity_of
 from openbell.execution.port import Report
 from openbell.trading.board import Board
 from openbell.trading.route import Route, Stage
 from openbell.trading.steering import Steering
+from openbell.trading.tying import is_leading, untie
 
 
 def restate_orders(board: Board, steering: Steering, strategy: str, action: Action) -> None:
@@ -73,11 +74,8 @@ def follow_splits(board: Board, steering: Steering, seen: Mapping[str, bool]) ->
                 route
             )  # with those that the broker tends beside it, each by itself from now on
     for route, is_old in routes:
-        splits, route.splits = route.splits, ()
-        board.unsplit.pop(route.key, None)
+        splits = _split(board, route)
         said = ", ".join(f"{one.new:g} for {one.old:g}" for one in splits)
-        for one in splits:
-            _restate(route, one)
         if is_old and any(one.ratio < 1.0 for one in splits):
             board.ask_end(route, Reason.SPLIT)
             board.warn(route, f"the broker left it as it was before the split {said}; it is cancelled")
@@ -91,6 +89,39 @@ def follow_splits(board: Board, steering: Steering, seen: Mapping[str, bool]) ->
     for route, is_old in routes:
         if is_old:
             steering.steer(route)
+
+
+def restate_unsent(board: Board, steering: Steering, route: Route) -> bool:
+    """Send an order that waited over a split, and never went out, in the new shares; a reverse one ends it.
+
+    Those that were to go out with it follow, each by itself from now on.
+
+    Returns:
+        False where nothing was done, as there was no split or the order is to end.
+    """
+    if route.cancelling or not route.splits:
+        return False
+    if any(one.ratio < 1.0 for one in route.splits):
+        steering.end(route, OrderStatus.CANCELLED, Reason.SPLIT)
+        return True
+    group = untie(route) if is_leading(route) else [route]
+    for one in group:
+        _split(board, one)
+        one.stage = Stage.KEPT
+        board.change(one, Reason.SPLIT)
+        steering.release(one)
+    for one in group:
+        steering.steer(one)
+    return True
+
+
+def _split(board: Board, route: Route) -> tuple[Split, ...]:
+    """Turn an order into the shares after its splits, and return them."""
+    splits, route.splits = route.splits, ()
+    board.unsplit.pop(route.key, None)
+    for one in splits:
+        _restate(route, one)
+    return splits
 
 
 def _ending(action: Action) -> Reason:

@@ -22,7 +22,7 @@ from openbell.trading.gate import Gate
 from openbell.trading.levels import expiry_of, is_around, is_reached
 from openbell.trading.livecourse import LiveCourse
 from openbell.trading.natives import is_tended, may_be_native, may_be_pair
-from openbell.trading.restating import follow_splits, restate_orders
+from openbell.trading.restating import follow_splits, restate_orders, restate_unsent
 from openbell.trading.route import Answer, Outcome, Route, Send, Stage, terms_of
 from openbell.trading.steering import Steering
 
@@ -253,7 +253,7 @@ class Router:
             self._steering.steer(route)
         elif answer.outcome is Outcome.REFUSED:
             self._steering.end(route, _S.REJECTED, Reason.BROKER_REFUSED, answer.said)
-        else:
+        elif not restate_unsent(self.board, self._steering, route):
             status = _S.CANCELLED if route.cancelling else _S.REJECTED
             self._steering.end(route, status, route.cancelling or Reason.NOT_SENT, answer.said)
 
