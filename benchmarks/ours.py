@@ -158,7 +158,7 @@ def marked_each_bar(prepare_sweep: Callable[[], Ready]) -> Ready:
 
     Openbell's own look at one value a session. This replaces what finds a session's last bar.
     """
-    from openbell.backtesting.kernel import batch
+    from openbell.backtesting.kernel import prepared
 
-    vars(batch)["last_of_sessions"] = lambda times, _panel: np.arange(len(times))
+    vars(prepared)["last_of_sessions"] = lambda times, _panel: np.arange(len(times))
     return prepare_sweep()

@@ -21,6 +21,7 @@ import numpy as np
 from openbell import run
 from openbell.backtesting import kernel
 from openbell.backtesting.kernel import batch, loop
+from openbell.backtesting.kernel import prepared as preparing
 from openbell.backtesting.kernel.batch import Batch
 from openbell.backtesting.kernel.convictions import WAITING
 from openbell.backtesting.kernel.decider import Decider
@@ -48,7 +49,7 @@ class Quick(Batch):
     """A batch that compiles each decision once a process."""
 
     def _compile(self, inputs: Any) -> Decider:
-        given = (batch._constant(inputs[name]) for name in self._names or ())
+        given = (preparing._constant(inputs[name]) for name in self._names or ())
         return _decider(self._signal.decide, tuple(type(value) for value in given))
 
 
@@ -159,13 +160,15 @@ def asserting(fast, level, many):
 @contextmanager
 def interpreted() -> Iterator[None]:
     """Let the kernel run as plain Python."""
-    home: Any = batch
+    homes: tuple[Any, ...] = (batch, preparing)  #: those that run it
     compiled: Any = loop.replay
-    home.replay = compiled.py_func
+    for home in homes:
+        home.replay = compiled.py_func
     try:
         yield
     finally:
-        home.replay = compiled
+        for home in homes:
+            home.replay = compiled
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from openbell.indicators.spec import Indicator
 from openbell.strategies.exits import EXITS
 
 if TYPE_CHECKING:
-    from openbell.backtesting.kernel.batch import Batch
+    from openbell.backtesting.kernel.prepared import Prepared
 
 #: The most combinations that run in one call.
 BUNDLE = 200
@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 class Table:
     """The inputs of many combinations: each value is looked at once, however many have it."""
 
-    def __init__(self, batch: Batch, combinations: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, batch: Prepared, combinations: Sequence[Mapping[str, Any]]) -> None:
         """Read combinations; those in the form of `Combinations` are not looked at one by one."""
         self._batch, self.count = batch, len(combinations)
         none = np.zeros(self.count, np.int64)

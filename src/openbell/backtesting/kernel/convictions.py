@@ -13,7 +13,7 @@ from openbell.data.bars import Floats
 from openbell.strategies.exits import protection_of
 
 if TYPE_CHECKING:
-    from openbell.backtesting.kernel.batch import Batch
+    from openbell.backtesting.kernel.prepared import Prepared
 
 #: What is said of a run whose indicators never have a value.
 WAITING = "its indicators never have a value"
@@ -38,21 +38,21 @@ def fault_of(memory: Memory) -> str:
 
 
 def decide_all(
-    batch: Batch, inputs: Mapping[str, Any], memory: Memory, scratches: Mapping[str, Scratch]
+    shared: Prepared, inputs: Mapping[str, Any], memory: Memory, scratches: Mapping[str, Scratch]
 ) -> str:
     """Put a combination's changes of conviction into a run's memory; return what is wrong, or nothing."""
     found, waiting = [], 0
     for symbol, scratch in scratches.items():
         try:
-            first, count = batch.changes(inputs, symbol, scratch)
+            first, count = shared.changes(inputs, symbol, scratch)
         except ERRORS as error:
             return said_of(error)
         waiting += first == scratch.bars
         what = scratch.what[:count]
         if count and not (what.min() >= -1.0 and what.max() <= 1.0):  # NaN is neither
             return FAILURES[WRONG_CONVICTION]
-        found.append((batch.moments(symbol, scratch.when[:count]), what))
-    when, who, what = found[0][0], batch.first_symbol[: len(found[0][0])], found[0][1]
+        found.append((shared.moments(symbol, scratch.when[:count]), what))
+    when, who, what = found[0][0], shared.first_symbol[: len(found[0][0])], found[0][1]
     if len(found) > 1:
         when, who, what = _merged(found)
     for name, array in (("when", when), ("who", who), ("what", what)):
