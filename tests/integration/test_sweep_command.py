@@ -52,6 +52,14 @@ def test_what_is_not_varied_keeps_its_value_and_may_be_set():
     assert one.table.equity.tolist() != sweep(fast=[5, 10]).table.equity.tolist()
 
 
+@pytest.mark.parametrize("varied", [{"fast": [5, 10]}, {"fast": [5, 10], "slow": [20, 30]}])
+def test_a_sweep_of_which_nothing_meets_what_is_required_is_written_without_a_best(folder, varied):
+    made = sweep(**varied, require="trades > 1_000_000")
+    assert "meets what is required" in str(made)
+    assert (made.write(folder / "none") / "heatmap.html").exists()
+    assert len(made.table) == len(varied["fast"]) * len(varied.get("slow", [0]))
+
+
 def test_names_that_are_options_go_by_parameters():
     class Named(ob.Strategy):
         memory: int = 3

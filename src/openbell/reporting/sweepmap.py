@@ -15,7 +15,7 @@ from openbell.core.errors import ConfigError, nearest
 from openbell.data.bars import Floats
 from openbell.portfolio.summary import DESCRIPTIONS
 from openbell.reporting.html import charts
-from openbell.reporting.sweeptable import find_plateau, is_numeric, name_of, pick, ranks, reach
+from openbell.reporting.sweeptable import find_plateau, is_numeric, name_of, pick, ranks, reach, scores
 
 #: A drawn parameter with more values than this is shown in as many bins.
 BINS = 30
@@ -165,8 +165,8 @@ def _marks(
     trials: Trials, across: Scale, up: Scale, objective: Objective
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return the peak's and the plateau's marks, and the frame around the plateau's neighbours."""
-    if np.isnan(trials.values[:, trials.measures.index(objective.name)]).all():
-        return [], []
+    if not np.isfinite(scores(trials, objective)).any():
+        return [], []  # none has a figure, or none meets what is required
     best = pick(trials, (objective,))
     marks = [_mark("best", "x-thin", across, up, best.row)]
     if trials.combinations.method != "grid":
