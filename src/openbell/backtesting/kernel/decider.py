@@ -94,8 +94,9 @@ class Decider:
         Raises:
             ZeroDivisionError: The decision divides by zero in the combination that the bundle names.
         """
+        arrays = bundle.addresses, bundle.columns, *bundle.constants, *bundle[3:-1]
         self._over_many(
-            bundle.addresses, bundle.columns, *bundle.constants, *bundle[3:], *kernel,
+            *_places(*arrays), bundle.from_bar, len(bundle.places), *kernel,
             scratch.bars, lists.whens.shape[1], *_places(*lists, *scratch),
         )  # fmt: skip
 
@@ -105,7 +106,10 @@ WRONG_CONVICTION, NEVER_READY, FAULTY_ORDER, RAISED = 1, 2, 3, 4
 
 
 class Bundle(NamedTuple):
-    """Combinations over one symbol's bars that run one after the other in a single call."""
+    """Combinations over one symbol's bars that run one after the other in a single call.
+
+    Each array lies row after row, without a gap: compiled code reads it by its address.
+    """
 
     addresses: NDArray[np.int64]  #: (columns,) where the values of each indicator are
     columns: NDArray[np.int64]  #: (n, indicators) which of them a combination reads
@@ -233,9 +237,11 @@ def _compiled(text: str, decide: Callable[..., Any], file: Path | None) -> Loops
     code = compile(text, str(file) if file is not None else "<decision>", "exec")
     exec(code, names)  # noqa: S102  # the text below, of which nothing is the user's
     # They divide as Python does: by zero is an error.
-    make = numba.njit(nogil=True, cache=file is not None)
-    for name in ("first_of", "over_block", "over_bars", "over_one", "over_many"):
-        names[name] = make(names[name])
+    options = {"nogil": True, "cache": file is not None, "no_cfunc_wrapper": True}
+    for name in ("first_of", "over_block", "over_bars"):  # which nobody calls from Python
+        names[name] = numba.njit(no_cpython_wrapper=True, **options)(names[name])
+    for name in ("over_one", "over_many"):
+        names[name] = numba.njit(**options)(names[name])
     return names["over_one"], names["over_many"]
 
 
@@ -244,11 +250,13 @@ def _written_out(inputs: Sequence[Any]) -> str:
 
     That over the bars goes block by block, so that its arrays stay near the processor, and in loops without a
     branch, so that several bars are decided on at a time; many that changed nothing are passed in one step.
-    It reads and writes by address: an array that is cut costs as much as deciding on a hundred bars.
+    It reads and writes by address: an array that is cut costs as much as deciding on a hundred bars, and each
+    that is taken apart some tenths of a second to compile.
     """
     columns = [f"x{i}" for i, thing in enumerate(inputs) if thing is None]
     constants = [f"c{i}" for i, thing in enumerate(inputs) if thing is not None]
-    own = [f"floats_at(addresses[columns[k, {at}]])" for at in range(len(columns))]
+    own = [f"floats_at(addresses[columns[{len(columns)} * k + {at}]])" for at in range(len(columns))]
+    own += [_read_at(f"c{i}", thing) for i, thing in enumerate(inputs) if thing is not None]
     return LOOPS.format(
         given=_listed(columns, constants),
         unknown=" or ".join(f"isnan({name}[first])" for name in columns) or "False",
@@ -256,8 +264,15 @@ def _written_out(inputs: Sequence[Any]) -> str:
         constants=_listed(constants),
         places=_listed(columns),
         pointers=_listed([f"floats_at({name})" for name in columns]),
-        own=_listed(own, [f"{name}[k]" for name in constants]),
+        own=_listed(own),
     )
+
+
+def _read_at(address: str, thing: object) -> str:
+    """Return what reads the value of combination `k` at an address, of the kind of a value."""
+    if isinstance(thing, bool):
+        return f"bytes_at({address})[k] != 0"
+    return f"{'wholes_at' if isinstance(thing, int) else 'floats_at'}({address})[k]"
 
 
 def _listed(*names: Sequence[str]) -> str:

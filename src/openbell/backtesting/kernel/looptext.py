@@ -61,10 +61,13 @@ def over_one({places}{constants}from_bar, bars, when_at, what_at, moved_at):
 
 
 def over_many(
-    addresses, columns, {constants}exits, flags, places, failed, at, from_bar,
+    addresses_at, columns_at, {constants}exits_at, flags_at, places_at, failed_at, at_at, from_bar, rows,
     kernel, address, bars, room, whens_at, whats_at, firsts_at, counts_at, when_at, what_at, moved_at
 ):
-    run, rows = run_at(address), places.size
+    run = run_at(address)
+    addresses, columns, places = wholes_at(addresses_at), wholes_at(columns_at), wholes_at(places_at)
+    exits, flags = floats_at(exits_at), wholes_at(flags_at)
+    failed, at = wholes_at(failed_at), wholes_at(at_at)
     moved, words = bytes_at(moved_at), words_at(moved_at)
     firsts, counts = wholes_at(firsts_at), wholes_at(counts_at)
     for k in range(rows):
@@ -99,9 +102,9 @@ def over_many(
             failed[k] = NEVER_READY
         else:
             run.changes = count
-            run.stop_loss, run.take_profit = exits[k, 0], exits[k, 1]
-            run.trailing_stop, run.limit = exits[k, 2], exits[k, 3]
-            run.reenter, run.entries_only = flags[k, 0], flags[k, 1]
+            run.stop_loss, run.take_profit = exits[4 * k], exits[4 * k + 1]
+            run.trailing_stop, run.limit = exits[4 * k + 2], exits[4 * k + 3]
+            run.reenter, run.entries_only = flags[2 * k], flags[2 * k + 1]
             call_at(kernel, address, places[k])
             if run.fault != 0:
                 failed[k] = FAULTY_ORDER
