@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 from tests.loopback.alpaca import ENVIRON
@@ -15,6 +16,7 @@ from openbell.core.types import Split
 from openbell.execution.factory import open_broker
 
 EX = START + 90 * MINUTE
+NEW = (Decimal(20), Decimal(45))  #: an order's quantity and limit after the split
 
 
 def resting(s: Scripted, _: int) -> None:
@@ -46,7 +48,7 @@ async def test_an_order_that_alpaca_left_at_a_split_is_changed_before_it_trigger
         x.set_time(EX + MINUTE)
         x.split("A", 2, 1)
         life.session._examiner.ask()
-        await until(lambda: [(one.quantity, one.limit) for one in x.working()] == [(20, 45)], life)
+        await until(lambda: [(one.quantity, one.limit) for one in x.working()] == [NEW], life)
         x.trade("A", 50)
         assert x.fills == []
         alarms = [entry.body["said"] for entry in life.journal.of_kind("alarm")]

@@ -24,7 +24,11 @@ def banded(fast, slow, band):
 
 
 def swept(bands: int, **settings: Any) -> Any:
-    grid = {"fast": range(2, 12), "slow": range(20, 30), "band": [at / 1_000 for at in range(bands)]}
+    grid: dict[str, Any] = {
+        "fast": range(2, 12),
+        "slow": range(20, 30),
+        "band": [at / 1_000 for at in range(bands)],
+    }
     made = ob.sweep(banded, "AAPL", **YEAR, **grid, **settings)
     assert len(made.table) == 100 * bands
     return made

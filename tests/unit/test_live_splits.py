@@ -267,7 +267,7 @@ async def test_an_order_that_the_broker_left_in_the_shares_of_before_is_changed_
     life.session._examiner.ask()
     await life.rest()
     (there,) = life.exchange.working()
-    assert (there.quantity, there.limit) == (20, 45)
+    assert (there.quantity, there.limit) == (Decimal(20), Decimal(45))
     (said,) = alarms(life)
     assert said == (
         "order 1 of s (buy 10 A limit 90 gtc): the broker left it as it was before the split 2 for 1; "
@@ -295,7 +295,7 @@ async def test_exits_that_the_broker_left_in_the_shares_of_before_protect_the_ne
     await life.rest()
     assert len(alarms(life)) == 2
     there = {(one.quantity, one.limit, one.stop) for one in life.exchange.working()}
-    assert there == {(20, 60, None), (20, None, Decimal("47.5"))}
+    assert there == {(Decimal(20), Decimal(60), None), (Decimal(20), None, Decimal("47.5"))}
     await life.moment(100, 50)
     assert life.floor.held() == life.exchange.positions == {"A": 20}
     await life.moment(101, 47)
@@ -315,11 +315,11 @@ async def test_an_entry_with_exits_that_the_broker_left_is_changed_with_them(
     life.session._examiner.ask()
     await life.rest()
     entry = next(one for one in life.exchange.working() if one.side > 0)
-    assert (entry.quantity, entry.limit) == (20, 45)
+    assert (entry.quantity, entry.limit) == (Decimal(20), Decimal(45))
     await life.moment(100, 44)
     assert life.floor.held() == life.exchange.positions == {"A": 20}
     there = {(one.quantity, one.limit, one.stop) for one in life.exchange.working()}
-    assert there == {(20, 60, None), (20, None, 40)}
+    assert there == {(Decimal(20), Decimal(60), None), (Decimal(20), None, Decimal(40))}
     await life.moment(101, 39)
     assert life.exchange.positions == {"A": 0}
     assert check(life) == []
@@ -332,7 +332,8 @@ async def test_an_order_that_the_broker_adjusted_at_a_split_is_left_to_it(tmp_pa
     await life.rest()
     (there,) = life.exchange.working()
     (order,) = life.floor.courses["s"].engine.desk.orders.values()
-    assert (order.quantity, order.limit) == (there.quantity, there.limit) == (20, 45)
+    assert (there.quantity, there.limit) == (Decimal(20), Decimal(45))
+    assert (order.quantity, order.limit) == (20.0, 45.0)
     assert len(life.exchange.orders) == 1
     assert alarms(life) == []
     await life.end()
