@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
-from openbell.backtesting.kernel.clauses import FORMS, Clauses
+from openbell.backtesting.kernel.clauses import FORMS, INSIDE, Clauses
 from openbell.backtesting.kernel.phrases import (
     BOOL,
     DECLARED,
@@ -23,6 +23,8 @@ from openbell.backtesting.kernel.phrases import (
     INT,
     NONE,
     RECORDS,
+    SHORT,
+    SHORTLY,
     Unwritable,
     Value,
     cast,
@@ -69,7 +71,7 @@ def written(entry: Callable[..., Any], there: AbstractSet[str]) -> tuple[str, Ab
             writer = _Writer(function)
             texts[form.name] = writer.write(_found(function))
             waiting += writer.called
-    return "\n".join([DECLARED, *texts.values(), ""]), texts.keys() - there
+    return "\n".join([DECLARED, *texts.values(), SHORTLY]), texts.keys() - there
 
 
 def _found(function: FunctionType) -> ast.FunctionDef:
@@ -105,8 +107,7 @@ class _Writer(Clauses):
             self._write_body(node)
         form = self.form
         given = ", ".join(f"{llvm_of(kind)} %a{at}" for at, kind in enumerate(form.given))
-        marks = "nounwind alwaysinline" if form.inline else "nounwind"
-        head = f'define {llvm_of(form.answer)} @"{form.name}"({given}) {marks}'
+        head = f'define {llvm_of(form.answer)} @"{form.name}"({given}) nounwind {form.place}'
         return f"{head} {{\n{self.blocks.text()}\n}}\n"
 
     def _write_body(self, node: ast.FunctionDef) -> None:
@@ -209,7 +210,10 @@ class _Writer(Clauses):
         self.blocks.begin(after)
 
     def _write_for(self, node: ast.For) -> None:
-        """Write a loop over a range, whose ends are worked out once."""
+        """Write a loop over a range, whose ends are worked out once.
+
+        But for those of functions that are taken in whole they are over a few orders or positions.
+        """
         first, last, step = self._range(node.iter)
         test, body, again, after = (self.blocks.label() for _ in range(4))
         counter = f"{test}.counter"
@@ -223,7 +227,7 @@ class _Writer(Clauses):
         self._repeat(node, again, after)
         self.blocks.begin(again)
         self.blocks.store(counter, Value(INT, self.blocks.emit(f"add nsw i64 {at.text}, {step}")))
-        self.blocks.go(test)
+        self.blocks.go(test, "" if self.form.place == INSIDE else SHORT)
         self.blocks.begin(after)
 
     def _repeat(self, node: ast.While | ast.For, again: str, after: str) -> None:

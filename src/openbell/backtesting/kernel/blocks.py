@@ -86,11 +86,11 @@ class Blocks:
             self._lines.append(f"  {text}")
             self.is_open = False
 
-    def go(self, label: str) -> None:
+    def go(self, label: str, mark: str = "") -> None:
         """End the block with a jump, unless it has ended."""
         if self.is_open:
             self._aims.add(label)
-        self.end(f"br label %{label}")
+        self.end(f"br label %{label}{mark}")
 
     def go_if(self, found: str, yes: str, no: str) -> None:
         """End the block with a jump to one of two."""

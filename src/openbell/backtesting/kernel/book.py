@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import apart, compiled
 from openbell.backtesting.kernel.funds import refusal, release, remaining
 from openbell.backtesting.kernel.log import tell, tell_change, tell_restated
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at, value
@@ -180,7 +180,7 @@ def give_up(run: Run, slot: int, shares: float, time: int) -> None:
         tell_change(run, child.id, SAME, PARENT_ENDED, time, child.quantity)
 
 
-@compiled
+@apart
 def finish(run: Run, time: int) -> None:
     """End everything that has not ended, because the run ends."""
     for symbol in range(run.symbols):

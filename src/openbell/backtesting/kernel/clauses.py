@@ -28,6 +28,9 @@ from openbell.backtesting.kernel.phrases import (
     truth,
 )
 
+#: Where a function's code goes, in LLVM's words.
+INSIDE, APART = "alwaysinline", "noinline"
+
 
 class Form(NamedTuple):
     """How a function is called."""
@@ -35,7 +38,9 @@ class Form(NamedTuple):
     name: str  #: LLVM's
     answer: str
     given: tuple[str, ...]
-    inline: bool  #: whether its code is taken into each place that calls it
+    place: str = (
+        ""  #: `INSIDE` where its code is taken into each place that calls it, `APART` where into none
+    )
 
 
 #: The functions that may be called, beside those of `CALLS`.

@@ -23,7 +23,7 @@ from numba.core.cgutils import get_or_insert_function
 from numba.extending import lower_builtin, type_callable
 
 from openbell.backtesting.kernel.assembly import KINDS, TEXTS, written
-from openbell.backtesting.kernel.clauses import FORMS, Form
+from openbell.backtesting.kernel.clauses import APART, FORMS, INSIDE, Form
 from openbell.backtesting.kernel.memory import PLACES, typer_of
 from openbell.backtesting.kernel.phrases import RECORDS
 from openbell.core import rules
@@ -48,7 +48,7 @@ _ADDRESS = ir.IntType(8).as_pointer()
 
 def compiled(function: F) -> F:
     """Let compiled code call a function, whose annotations are its types. To Python it stays as it is."""
-    return _registered(function, inline=False)
+    return _registered(function)
 
 
 def inlined(function: F) -> F:
@@ -57,14 +57,23 @@ def inlined(function: F) -> F:
     LLVM guesses by size which calls are worth it. Of what runs at each change of conviction all are: a call
     hands its answer on through the memory, and what both sides know is worked out twice.
     """
-    return _registered(function, inline=True)
+    return _registered(function, INSIDE)
 
 
-def _registered(function: F, *, inline: bool) -> F:
+def apart(function: F) -> F:
+    """Let compiled code call a function whose code stays where it is.
+
+    What is seldom asked, and long, would else be taken into what is asked often, as long as one place calls
+    it: that is then one function so large that it takes far longer to compile.
+    """
+    return _registered(function, APART)
+
+
+def _registered(function: F, place: str = "") -> F:
     kinds = dict(inspect.get_annotations(function))
     answer = kinds.pop("return")
     given = tuple(KINDS[kind] for kind in kinds.values())
-    FORMS[function] = Form(f"{function.__module__}.{function.__qualname__}", KINDS[answer], given, inline)
+    FORMS[function] = Form(f"{function.__module__}.{function.__qualname__}", KINDS[answer], given, place)
     signature = _TYPES[answer](*(_TYPES[kind] for kind in kinds.values()))
 
     @type_callable(function)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from openbell.backtesting.kernel.book import accept, end
-from openbell.backtesting.kernel.compiler import compiled, inlined
+from openbell.backtesting.kernel.compiler import apart, compiled, inlined
 from openbell.backtesting.kernel.funds import equity_of, price_of
 from openbell.backtesting.kernel.log import tell_made
 from openbell.backtesting.kernel.memory import item, order_at, put, symbol_at
@@ -103,7 +103,7 @@ def holds(run: Run, symbol: int, conviction: float) -> bool:
     return False
 
 
-@compiled
+@apart
 def signal(run: Run, symbol: int, conviction: float) -> None:
     """Bring a position to what the sizer makes of a conviction."""
     s = symbol_at(run, symbol)
@@ -256,7 +256,7 @@ def send(
             s.tried_limit += signed * max(order.limit, price_of(run, symbol))
 
 
-@compiled
+@apart
 def call_margin(run: Run) -> None:
     """Ask for all positions to be closed when equity is below the maintenance margin at the closes."""
     gross, closing = 0.0, True

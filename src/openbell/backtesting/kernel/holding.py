@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openbell.backtesting.kernel.book import split_orders
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import apart, compiled
 from openbell.backtesting.kernel.funds import book_charge, finish_trade, price_of
 from openbell.backtesting.kernel.log import tell_action
 from openbell.backtesting.kernel.memory import item, symbol_at, value
@@ -11,7 +11,7 @@ from openbell.backtesting.kernel.records import Run
 from openbell.core import rules
 
 
-@compiled
+@apart
 def charge(run: Run, moment: int) -> None:
     """Charge the calendar nights since the last bars, at the last closes."""
     session = session_of(run, moment)
@@ -43,7 +43,7 @@ def session_of(run: Run, moment: int) -> int:
     return low
 
 
-@compiled
+@apart
 def act(run: Run, index: int) -> None:
     """Let a corporate action happen: to the orders, the ledger, and the past's prices."""
     symbol = item(run.action_symbols_at, index)

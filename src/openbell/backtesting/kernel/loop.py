@@ -8,7 +8,7 @@ from numba import types
 
 from openbell.backtesting.kernel.book import finish
 from openbell.backtesting.kernel.bracket import NOWHERE, foresee_end, leave
-from openbell.backtesting.kernel.compiler import SOURCE, compiled, inlined, kept, ready
+from openbell.backtesting.kernel.compiler import SOURCE, apart, compiled, inlined, kept, ready
 from openbell.backtesting.kernel.desk import call_margin, has_exits, holds, signal, works
 from openbell.backtesting.kernel.holding import act, charge
 from openbell.backtesting.kernel.marking import advance, mark_until
@@ -25,7 +25,7 @@ _NAN = float("nan")
 AHEAD = 4
 
 
-@compiled
+@apart
 def begin(run: Run) -> None:
     """Set a run to its first moment."""
     run.cash = run.initial_cash
@@ -46,7 +46,7 @@ def begin(run: Run) -> None:
         s.tried_at = -1
 
 
-@compiled
+@apart
 def meet(run: Run, moment: int, action: int) -> int:
     """Let a moment's actions happen, its bars fill what rests, and only then become known."""
     advance(run, moment - 1)
@@ -79,7 +79,7 @@ def heed(run: Run, symbol: int, conviction: float) -> None:
         signal(run, symbol, conviction)
 
 
-@compiled
+@apart
 def decide(run: Run, moment: int) -> None:
     """Act on the convictions that change at a moment."""
     while is_change(run, moment):
@@ -93,7 +93,7 @@ def is_change(run: Run, moment: int) -> bool:
     return run.change < run.changes and item(run.when_at, run.change) == moment
 
 
-@compiled
+@apart
 def decide_again(run: Run, moment: int) -> None:
     """Act on the convictions that change, and on those that stand where nothing is held or ordered."""
     for symbol in range(run.symbols):

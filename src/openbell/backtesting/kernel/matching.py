@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from openbell.backtesting.kernel.book import set_level
-from openbell.backtesting.kernel.compiler import compiled
+from openbell.backtesting.kernel.compiler import apart, compiled
 from openbell.backtesting.kernel.fills import fill
 from openbell.backtesting.kernel.funds import remaining
 from openbell.backtesting.kernel.log import tell, tell_ambiguity
@@ -33,7 +33,7 @@ def bar_of(run: Run, slot: int) -> int:
     return s.first + s.at + 1
 
 
-@compiled
+@apart
 def match(run: Run, moment: int) -> None:
     """Let the bars of a moment fill what rests."""
     run.queued = run.trailing = 0

@@ -60,7 +60,7 @@ def finite(figure: float) -> float:
     return _NAN if math.isinf(figure) else figure
 
 
-@compiled
+@inlined
 def survey(run: Run) -> tuple[float, float, float, float, float]:
     """Walk the curve once, for all that needs no mean.
 
@@ -95,7 +95,7 @@ def fallen(deepest: float, trough: float, peak: float) -> float:
     return min(deepest, trough / peak - 1.0) if peak > 0.0 else deepest
 
 
-@compiled
+@inlined
 def ratios(
     run: Run, total: float, below: float, low: float, high: float
 ) -> tuple[float, float, float]:  # fmt: skip

@@ -167,6 +167,14 @@ declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 """
 
 
+#: Marks the jump back of a loop of few turns, which is not worth copies that take several turns at once.
+SHORT = ", !llvm.loop !0"
+SHORTLY = """!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.unroll.disable"}
+!2 = !{!"llvm.loop.vectorize.enable", i1 false}
+"""
+
+
 def _called(name: str, count: int = 1) -> Callable[[Emit, Sequence[Value]], Value]:
     def write(emit: Emit, given: Sequence[Value]) -> Value:
         numbers = [f"double {cast(emit, one, FLOAT).text}" for one in given]

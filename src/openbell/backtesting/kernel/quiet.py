@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from openbell.backtesting.kernel.compiler import compiled, inlined
+from openbell.backtesting.kernel.compiler import apart, compiled, inlined
 from openbell.backtesting.kernel.memory import fetch, item, order_at, symbol_at, value
 from openbell.backtesting.kernel.records import LIMIT, TRAILING, Run
 from openbell.core import rules
@@ -17,7 +17,7 @@ STRETCH = 2 * LINE
 FAR = 256
 
 
-@compiled
+@apart
 def next_touch(run: Run, moment: int, until: int) -> int:
     """Return the first moment from `moment` on, or `until`, whose bar may fill what rests.
 
