@@ -174,6 +174,7 @@ def interpreted() -> Iterator[None]:
 @contextmanager
 def mutated(name: str, old: str, new: str) -> Iterator[None]:
     """Let the kernel run as plain Python with another text in one of its functions."""
+    loop.prepare()  # it is compiled once in a process: as it is, and not with this text in it
     module_name, _, function_name = name.partition(".")
     module = import_module(f"openbell.backtesting.kernel.{module_name}")
     function = getattr(module, function_name)
