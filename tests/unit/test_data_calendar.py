@@ -9,7 +9,7 @@ import pytest
 from openbell.core.errors import ConfigError
 from openbell.core.types import NANOS_PER_DAY
 from openbell.data import calendar
-from openbell.data.bars import parse_date
+from openbell.data.bars import Series, Source, parse_date
 from openbell.utils import cache
 
 
@@ -84,6 +84,18 @@ def test_sessions_cannot_be_written_to():
     for found in (sessions("XNYS", "2010-01-01", "2010-02-01"), sessions("24/7", "2010-01-01", "2010-02-01")):
         with pytest.raises(ValueError, match="read-only"):
             found.opens[0] = 0
+
+
+def test_series_share_the_times_of_sessions(monkeypatch, empty_cache):
+    for _ in ("made", "read from the cache"):
+        monkeypatch.setattr(calendar, "_tables", {})
+        found = sessions("XNYS", "2012-01-01", "2012-12-31")
+        ones = np.ones(len(found.opens))
+        series = Series(
+            "A", "1d", found.opens, found.closes, ones, ones, ones, ones, ones, source=Source("csv", "a")
+        )
+        assert series.start is found.opens
+        assert series.known is found.closes
 
 
 def test_around_the_clock_is_every_utc_day(no_library):

@@ -164,9 +164,11 @@ def _every_day(first: int, last: int) -> Sessions:
 
 
 def _read_only(*columns: Times) -> Iterator[Times]:
+    """Yield columns that nobody can write, so that series may share them: each has memory of its own."""
     for column in columns:
-        column.setflags(write=False)
-        yield column
+        own = column if column.base is None else column.copy()
+        own.setflags(write=False)
+        yield own
 
 
 def _table(name: str, first: int, last: int) -> _Table:
