@@ -170,6 +170,7 @@ async def test_a_session_that_is_known_to_hang_is_not_waited_for(
         with FolderLock(tmp_path):
             beat(tmp_path, SILENT + 1.0)
             await stand_by(tmp_path, aside, lambda: not account.exchange.working())
+        assert account.exchange.working() == []
 
 
 async def test_a_session_that_beats_is_left_to_take_the_request(
