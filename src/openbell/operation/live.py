@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from openbell.core.errors import ConfigError
+from openbell.execution.port import LiveBroker
 from openbell.operation.accountlock import held
 from openbell.operation.broadcast import published
 from openbell.operation.liveopening import Opening
@@ -38,6 +39,12 @@ class Live:
     account: str
     resumed: int  #: inputs that were gone through again, because the session had been interrupted
     strategies: Sequence[Traded]
+
+
+_FORGOTTEN = (
+    "`openbell stop --{how}` was asked before this session ended, and it did not take it; it goes on now: "
+    "ask again if it shall stop"
+)
 
 
 async def run_live(  # noqa: PLR0913  # all but the first three are named, and may be left out
@@ -74,11 +81,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
     """
     path, broker = folder / JOURNAL, venue.broker
     try:
-        account = Account(await broker.connect(), await broker.balance(), await broker.holdings())
-        if account.balance.blocked:
-            raise ConfigError(f"account {account.id} cannot trade: {account.balance.blocked}")
-        if not await agree(account):
-            raise ConfigError(f"account {account.id}: nobody agreed to trade on it, so nothing was sent")
+        account = await _agreed(broker, agree)
         stream = stream.at(await broker.now())
         async with AsyncExitStack() as kept:
             kept.enter_context(FolderLock(folder))
@@ -101,10 +104,7 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
                 session.ask_actions = source.actions_between
             session.begun = lambda: heart.at_work(lambda: session.waiting)
             if forgotten is not None and resumed:
-                session.alarm(
-                    f"`openbell stop --{forgotten.how}` was asked before this session ended, and it did not "
-                    "take it; it goes on now: ask again if it shall stop"
-                )
+                session.alarm(_FORGOTTEN.format(how=forgotten.how))
             if changes is not None:
                 session.changes = lambda: changes(session)
             if told is not None:
@@ -122,3 +122,17 @@ async def run_live(  # noqa: PLR0913  # all but the first three are named, and m
             return Live(ending, folder, account.id, resumed, outcomes_of(courses, journal))
     finally:
         await broker.close()
+
+
+async def _agreed(broker: LiveBroker, agree: Callable[[Account], Awaitable[bool]]) -> Account:
+    """Return the account that somebody agrees to trade on.
+
+    Raises:
+        ConfigError: It cannot trade, or nobody agreed.
+    """
+    account = Account(await broker.connect(), await broker.balance(), await broker.holdings())
+    if account.balance.blocked:
+        raise ConfigError(f"account {account.id} cannot trade: {account.balance.blocked}")
+    if not await agree(account):
+        raise ConfigError(f"account {account.id}: nobody agreed to trade on it, so nothing was sent")
+    return account
